@@ -1,0 +1,5 @@
+-- A row without an order id: it has no key, so that nothing can supersede it.
+-- severity: error
+SELECT _file_name, _file_date, _line, _row_id
+FROM source
+WHERE null_like(orders_id) IS NULL

@@ -1,0 +1,5 @@
+-- A row without a prospect id: it has no key, so that nothing can supersede it.
+-- severity: error
+SELECT _file_name, _file_date, _line, _row_id
+FROM source
+WHERE null_like(prospects_id) IS NULL

@@ -1,0 +1,122 @@
+//! What the engine's errors become: what is wrong with a query is told in full, what is wrong with
+//! a value is told without the value.
+
+use std::path::PathBuf;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+/// What can go wrong in SQL.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A query does not plan: a name or a type in it is wrong.
+    #[error("{} cannot be planned", path.display())]
+    Plan {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// Why. Holds names and types of the query, no values of rows.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// A query lacks a column that the next step needs.
+    #[error("{} does not return the column {column}", path.display())]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+    },
+    /// The query needs more memory than it may take, also with spilling.
+    #[error("a query needs more memory than limits.sql_memory allows")]
+    Memory,
+    /// The spill space, or staging, is full.
+    #[error("no space is left on the disk that holds the engine's spill files")]
+    DiskFull,
+    /// A value cannot be converted. The value itself is not told.
+    #[error("a value could not be converted to the type that the SQL asks for")]
+    Conversion,
+    /// A calculation went beyond its type, or divided by zero.
+    #[error("a calculation in the SQL overflowed or divided by zero")]
+    Arithmetic,
+    /// Staging cannot be read.
+    #[error("staging cannot be read")]
+    Store(#[source] Box<object_store::Error>),
+    /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
+    /// only its kind is told.
+    #[error("the SQL engine failed ({kind})")]
+    Execution {
+        /// The kind of the engine's error.
+        kind: &'static str,
+    },
+}
+
+impl Error {
+    /// What an error of execution may tell.
+    pub fn execution(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::Memory,
+            DataFusionError::ArrowError(arrow, _) => Self::arrow(arrow),
+            DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
+                Self::DiskFull
+            }
+            DataFusionError::ObjectStore(_) => match store_error(error) {
+                Some(store) => Self::Store(store),
+                None => Self::Execution { kind: "object store" },
+            },
+            DataFusionError::ParquetError(_) => Self::Execution { kind: "Parquet" },
+            DataFusionError::IoError(_) => Self::Execution { kind: "I/O" },
+            DataFusionError::NotImplemented(_) => Self::Execution { kind: "not implemented" },
+            DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
+                Self::Execution { kind: "plan" }
+            }
+            DataFusionError::Internal(_) => Self::Execution { kind: "internal" },
+            _ => Self::Execution { kind: "execution" },
+        }
+    }
+
+    fn arrow(error: &ArrowError) -> Self {
+        match error {
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => Self::Conversion,
+            ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_) => Self::Arithmetic,
+            _ => Self::Execution { kind: "Arrow" },
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Plan { .. } => {
+                "`backfill query \"DESCRIBE source\"` shows the columns there are; the README \
+                 lists the tables and functions"
+            }
+            Self::MissingColumn { .. } => {
+                "add it to the SELECT: it is what tells where a row came from"
+            }
+            Self::Memory => {
+                "raise limits.sql_memory, or let dedupe.sql name only key and order columns"
+            }
+            Self::DiskFull => "free some space, or point TMPDIR at a larger disk, and run again",
+            Self::Conversion => {
+                "use try_to_date, try_to_timestamp, try_to_decimal, try_to_bool or TRY_CAST, which \
+                 give NULL for what they cannot read, and a check that finds such rows"
+            }
+            Self::Arithmetic => "guard the calculation with CASE or nullif",
+            Self::Store(error) => return Some(crate::source::store_hint(error)),
+            Self::Execution { .. } => {
+                "run with RUST_LOG=debug, or narrow the range to find the file that causes it"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// The store's error inside the engine's.
+fn store_error(error: DataFusionError) -> Option<Box<object_store::Error>> {
+    match error {
+        DataFusionError::ObjectStore(store) => Some(store),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            store_error(*inner)
+        }
+        _ => None,
+    }
+}

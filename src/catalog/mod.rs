@@ -1,0 +1,247 @@
+//! The **catalog**: what SQL sees. To register a dataset is to make its mirrors one table, `source`,
+//! partitioned by file date, with the tables that describe it beside.
+//!
+//! | table | rows |
+//! |---|---|
+//! | `source` | accepted rows, all text; a column that a file lacks is NULL |
+//! | `files` | one a source file: key, date, size, rows, rejects, encoding … |
+//! | `file_columns` | one a file and column: position and name |
+//! | `rejects` | records that could not be read: where and why |
+//! | `contract` | the columns of `target.sql` |
+//! | `staged` | the survivors as `stage.sql` makes them |
+//!
+//! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out.
+
+mod dated_files;
+mod error;
+mod functions;
+mod tables;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider, TableProvider,
+};
+use datafusion::datasource::ViewTable;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::{JoinType, LogicalPlan};
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+
+use crate::config::{Dataset, Limits};
+use crate::mirror::Mirror;
+use crate::source::Store;
+use crate::sql::{Query, Sql};
+
+pub use dated_files::{DatedFile, DatedFiles, FILE_DATE};
+pub use error::Error;
+pub use tables::union_of_headers;
+
+/// The name of the catalog that holds a schema for each dataset.
+const CATALOG: &str = "backfill";
+
+/// The SQL engine of a run: memory, spill space and the staging store.
+#[derive(Clone)]
+pub struct Engine {
+    runtime: Arc<RuntimeEnv>,
+    staging: Store,
+    limits: Limits,
+}
+
+impl Engine {
+    /// An engine within the limits, spilling to the system's temporary folder.
+    ///
+    /// # Errors
+    /// [`Error`] where the engine cannot be set up.
+    pub fn new(staging: &Store, limits: Limits) -> Result<Self, Error> {
+        let pool = FairSpillPool::new(limits.sql_memory as usize);
+        let consumers = std::num::NonZeroUsize::MIN;
+        let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, consumers)))
+            .with_disk_manager_builder(spill)
+            .build_arc()
+            .map_err(Error::execution)?;
+        let url: &url::Url = staging.url.as_ref();
+        runtime.register_object_store(url, Arc::clone(&staging.objects));
+        Ok(Self { runtime, staging: staging.clone(), limits })
+    }
+
+    /// A session in which `schemas` are known and `default` may be left out.
+    fn session(
+        &self,
+        schemas: Vec<(String, Arc<MemorySchemaProvider>)>,
+        default: &str,
+        partitions: usize,
+    ) -> Result<SessionContext, Error> {
+        let catalog = MemoryCatalogProvider::new();
+        for (name, schema) in schemas {
+            catalog.register_schema(&name, schema).map_err(Error::execution)?;
+        }
+        let catalogs = MemoryCatalogProviderList::new();
+        use datafusion::catalog::CatalogProviderList;
+        catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+        let mut config = SessionConfig::new()
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(CATALOG, default)
+            .with_information_schema(true)
+            .with_target_partitions(partitions);
+        // What has no zone has none; only now() knows one.
+        config.options_mut().execution.time_zone = Some("+00:00".to_owned());
+        config.options_mut().execution.parquet.pushdown_filters = true;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&self.runtime))
+            .with_catalog_list(Arc::new(catalogs))
+            .with_default_features()
+            .build();
+        let session = SessionContext::new_with_state(state);
+        functions::all().into_iter().for_each(|function| session.register_udf(function));
+        Ok(session)
+    }
+
+    /// One session over several registered datasets, for queries by hand; the schema may be left
+    /// out where there is only one.
+    ///
+    /// # Errors
+    /// [`Error`] where a dataset's SQL does not plan.
+    pub fn session_over(&self, catalogs: &[Catalog]) -> Result<SessionContext, Error> {
+        let schemas = catalogs
+            .iter()
+            .map(|catalog| (catalog.dataset.name.clone(), Arc::clone(&catalog.schema)))
+            .collect();
+        let default = catalogs.first().map_or("public", |catalog| catalog.dataset.name.as_str());
+        self.session(schemas, default, self.limits.files_at_once)
+    }
+}
+
+/// A registered dataset: its mirror as tables, and its SQL.
+#[derive(Clone)]
+pub struct Catalog {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its SQL files.
+    pub sql: Sql,
+    /// What was mirrored.
+    pub mirror: Mirror,
+    engine: Engine,
+    schema: Arc<MemorySchemaProvider>,
+}
+
+/// Registers a mirrored dataset.
+///
+/// # Errors
+/// [`Error`] where a table cannot be made. `staged` is left out where `stage.sql` or `dedupe.sql`
+/// does not plan: the steps that need it say why.
+pub async fn register(
+    engine: &Engine,
+    dataset: &Dataset,
+    sql: Sql,
+    mirror: Mirror,
+) -> Result<Catalog, Error> {
+    let schema = MemorySchemaProvider::new();
+    let staging = &engine.staging;
+    let add = |name: &str, table: Arc<dyn TableProvider>| {
+        schema.register_table(name.to_owned(), table).map(|_| ()).map_err(Error::execution)
+    };
+    add("source", Arc::new(tables::source(staging, &mirror, &dataset.optional_columns)))?;
+    add("rejects", Arc::new(tables::rejects(staging, &mirror)))?;
+    add("files", tables::files(&mirror)?)?;
+    add("file_columns", tables::file_columns(&mirror)?)?;
+    add("contract", tables::contract(&sql.contract)?)?;
+    let schema = Arc::new(schema);
+    let dataset = dataset.clone();
+    let catalog = Catalog { dataset, sql, mirror, engine: engine.clone(), schema };
+    if let Ok(plan) = catalog.plan_staged().await {
+        let view = Arc::new(ViewTable::new(plan, None));
+        catalog.schema.register_table("staged".to_owned(), view).map_err(Error::execution)?;
+    }
+    Ok(catalog)
+}
+
+impl Catalog {
+    /// A session in which this dataset's tables need no schema.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be set up.
+    pub fn session(&self) -> Result<SessionContext, Error> {
+        let schemas = vec![(self.dataset.name.clone(), Arc::clone(&self.schema))];
+        self.engine.session(schemas, &self.dataset.name, self.engine.limits.files_at_once)
+    }
+
+    /// A session like [`session`](Self::session) in which `source` is another table, read in one
+    /// stream, so that its rows keep their order.
+    fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
+        let schema = MemorySchemaProvider::new();
+        for name in ["files", "file_columns", "rejects", "contract"] {
+            let table = futures::executor::block_on(self.schema.table(name));
+            if let Some(table) = table.map_err(Error::execution)? {
+                schema.register_table(name.to_owned(), table).map_err(Error::execution)?;
+            }
+        }
+        schema.register_table("source".to_owned(), source).map_err(Error::execution)?;
+        let schemas = vec![(self.dataset.name.clone(), Arc::new(schema))];
+        self.engine.session(schemas, &self.dataset.name, 1)
+    }
+
+    /// Plans a query of the dataset.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan(&self, query: &Query) -> Result<DataFrame, Error> {
+        plan_in(&self.session()?, query).await
+    }
+
+    /// Plans `stage.sql` over a `source` of its own.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan_stage(&self, source: Arc<dyn TableProvider>) -> Result<DataFrame, Error> {
+        plan_in(&self.session_with_source(source)?, &self.sql.stage).await
+    }
+
+    /// The schema of `source`, `_file_date` included.
+    pub fn source_schema(&self) -> SchemaRef {
+        {
+            let optional = &self.dataset.optional_columns;
+            tables::source(&self.engine.staging, &self.mirror, optional).schema()
+        }
+    }
+
+    /// `stage.sql` over the rows that `dedupe.sql` keeps.
+    async fn plan_staged(&self) -> Result<LogicalPlan, Error> {
+        let session = self.session()?;
+        let keep = plan_in(&session, &self.sql.dedupe).await?;
+        let keep = keep.select_columns(&["_file_name", "_row_id"]).map_err(Error::execution)?;
+        let keep = keep.alias("keep").map_err(Error::execution)?;
+        let columns = ["_file_name", "_row_id"];
+        let source = session.table("source").await.map_err(Error::execution)?;
+        let survivors = source
+            .join(keep, JoinType::LeftSemi, &columns, &columns, None)
+            .map_err(Error::execution)?;
+        let survivors = ViewTable::new(survivors.into_unoptimized_plan(), None);
+        let staged = self.plan_stage(Arc::new(survivors)).await?;
+        Ok(staged.into_unoptimized_plan())
+    }
+}
+
+/// Plans a query in a session that may only read.
+async fn plan_in(session: &SessionContext, query: &Query) -> Result<DataFrame, Error> {
+    let planned = async {
+        let plan = session.state().statement_to_plan(query.statement.clone()).await?;
+        read_only().verify_plan(&plan)?;
+        session.execute_logical_plan(plan).await
+    };
+    planned
+        .await
+        .map_err(|source| Error::Plan { path: query.path.clone(), source: Box::new(source) })
+}
+
+/// Statements that change nothing: no table is made, no row and no file written, no setting changed.
+pub fn read_only() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}

@@ -1,0 +1,213 @@
+//! The **command line**: what can be typed, and what is printed.
+//!
+//! One file a command: its arguments, whose comments are its help, and its rendering. Nothing else
+//! in the program reads the environment, prints or exits.
+
+mod check;
+mod demo;
+mod output;
+mod plan;
+mod query;
+mod range;
+mod rejects;
+mod run;
+mod sample;
+mod status;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Environment};
+use crate::error::{Error, Exit};
+use crate::pipeline::Run;
+use crate::progress::{Bars, Listener, Notes, Silent};
+use crate::{failpoint, telemetry};
+
+use output::Output;
+
+/// Loads the history of dated CSV exports from S3 into Postgres, defined in SQL.
+///
+/// Columns are found by name, nothing is dropped in silence, every record is accounted for, and a
+/// run can be killed at any moment and run again. Secrets come from the environment: AWS_* for the
+/// buckets, DATABASE_URL or PG* for the target.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage, 3 data refused, 4 no files in range, 75 try again later,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "backfill", version, max_term_width = 100)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = config::FILE_NAME)]
+    config: PathBuf,
+    /// How results are printed
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    output: Form,
+    /// Show no progress and no warnings
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Tables for people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load a range: list, mirror, check, dedupe, stage, load, verify
+    Run(run::Arguments),
+    /// Show what `run` would do, and write nothing
+    Plan(plan::Arguments),
+    /// Run the checks of a range without loading it
+    Check(check::Arguments),
+    /// Query a range with SQL
+    Query(query::Arguments),
+    /// Show the runs that the target's ledger knows
+    Status(status::Arguments),
+    /// List the records that could not be read
+    Rejects(rejects::Arguments),
+    /// Write synthetic exports to try things on
+    Sample(sample::Arguments),
+    /// Run everything once on synthetic exports, with nothing installed
+    Demo(demo::Arguments),
+}
+
+/// What commands are given.
+pub struct Context {
+    config: PathBuf,
+    environment: Environment,
+    output: Output,
+    progress: Listener,
+}
+
+impl Context {
+    /// The configuration with the datasets of these prefixes; all where none is given.
+    fn configured(&self, prefixes: &[String]) -> Result<Config, Error> {
+        Ok(Config::read(&self.config)?.select(prefixes)?)
+    }
+
+    /// Opens the stores and the engine of a configuration.
+    fn open(&self, config: Config) -> Result<Run, Error> {
+        Run::open(config, &self.environment, Arc::clone(&self.progress))
+    }
+}
+
+/// Parses, runs, reports.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let environment =
+        Environment::new(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }));
+    telemetry::start(environment.get("RUST_LOG"));
+    if let Some(point) = environment.get("BACKFILL_FAILPOINT") {
+        failpoint::arm(point);
+    }
+    let context = Context {
+        config: arguments.config,
+        environment,
+        output: Output::new(arguments.output),
+        progress: listener(arguments.quiet),
+    };
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // The work is arithmetic as much as waiting: more threads than cores keep both going.
+        .worker_threads(2 * cores)
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(until_interrupted(dispatch(arguments.command, &context)));
+            runtime.shutdown_timeout(Duration::from_secs(2));
+            ended
+        }
+        Err(source) => Err(Error::Output { what: "to the runtime".to_owned(), source }),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            render(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn listener(quiet: bool) -> Listener {
+    match (quiet, std::io::stderr().is_terminal()) {
+        (true, _) => Arc::new(Silent),
+        (false, true) => Arc::new(Bars::default()),
+        (false, false) => Arc::new(Notes),
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
+    match command {
+        Command::Run(arguments) => run::run(arguments, context).await,
+        Command::Plan(arguments) => plan::run(arguments, context).await,
+        Command::Check(arguments) => check::run(arguments, context).await,
+        Command::Query(arguments) => query::run(arguments, context).await,
+        Command::Status(arguments) => status::run(arguments, context).await,
+        Command::Rejects(arguments) => rejects::run(arguments, context).await,
+        Command::Sample(arguments) => sample::run(arguments, context),
+        Command::Demo(arguments) => demo::run(arguments, context).await,
+    }
+}
+
+/// Runs a command until it ends, or until Ctrl-C or a termination signal. Giving it up drops its
+/// connections, so that the server rolls open transactions back.
+async fn until_interrupted(
+    command: impl Future<Output = Result<Exit, Error>>,
+) -> Result<Exit, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = command => return ended,
+        () = interrupted => Err(Error::Interrupted),
+        _ = terminated => Err(Error::Interrupted),
+    };
+    // The connections' drivers say goodbye to the server.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    ended
+}
+
+/// Renders an error once: what, why, and what to do next.
+fn render(error: &Error) {
+    let mut text = format!("error: {error}\n");
+    let mut last = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(current) = cause {
+        let shown = current.to_string();
+        // Libraries tend to repeat their causes in their own text.
+        if !last.contains(&shown) {
+            text.push_str(&format!("caused by: {shown}\n"));
+            last = shown;
+        }
+        cause = current.source();
+    }
+    if let Some(hint) = error.hint() {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    // Where standard error is closed there is nobody to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,113 @@
+//! `backfill run`.
+
+use clap::Args;
+
+use super::Context;
+use super::range::RangeArguments;
+use crate::error::{Error, Exit};
+use crate::file_date::DateRange;
+use crate::pipeline::{self, Report, Wishes};
+use crate::{config, report};
+
+/// Loads a range into the target, batch by batch, and accounts for every record.
+///
+/// Run it again after anything: what is loaded is skipped, what is unfinished is done whole.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    range: RangeArguments,
+    #[command(flatten)]
+    batches: BatchArguments,
+    /// How many batches are loaded at once
+    #[arg(long, value_name = "N", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=16))]
+    connections: u16,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How a range is cut, and what is done about changes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct BatchArguments {
+    /// Days a batch; a batch is one transaction
+    #[arg(long, value_name = "DAYS", default_value_t = 7,
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    batch_size: u32,
+    /// Load files again that changed, or whose SQL changed, since they were loaded
+    #[arg(long)]
+    reload: bool,
+}
+
+impl BatchArguments {
+    /// What a run is asked to do.
+    pub fn wishes(self, range: DateRange, connections: usize) -> Wishes {
+        Wishes { range, batch_days: self.batch_size, connections, reload: self.reload }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`].
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let range = arguments.range.range()?;
+    let config = context.configured(&arguments.range.prefixes)?;
+    let wishes = arguments.batches.wishes(range, usize::from(arguments.connections));
+    if arguments.dry_run {
+        return super::plan::show(config, wishes, context).await;
+    }
+    let reports = load(config, wishes, context).await?;
+    context.output.print(&reports, |reports| render(reports))?;
+    Ok(Exit::Done)
+}
+
+/// Loads every dataset of a configuration.
+///
+/// # Errors
+/// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
+pub async fn load(
+    config: config::Config,
+    wishes: Wishes,
+    context: &Context,
+) -> Result<Vec<Report>, Error> {
+    let run = context.open(config)?;
+    let mut reports = Vec::new();
+    for dataset in &run.config.datasets {
+        let report = pipeline::run(&run, dataset, wishes).await?;
+        reports.push(report);
+    }
+    if reports.iter().all(|report| report.plan.files.is_empty()) {
+        return Err(no_files(&run.config, wishes.range));
+    }
+    Ok(reports)
+}
+
+/// No dataset has a file in the range.
+pub fn no_files(config: &config::Config, range: DateRange) -> Error {
+    let prefixes: Vec<String> = config
+        .datasets
+        .iter()
+        .map(|dataset| format!("{}/{}", config.source, dataset.prefix))
+        .collect();
+    Error::NoFiles { range: range.to_string(), prefixes: prefixes.join(", ") }
+}
+
+/// The reports as text: one accounting a dataset.
+pub fn render(reports: &[Report]) -> String {
+    let mut text = String::new();
+    for report in reports.iter().filter(|report| !report.plan.files.is_empty()) {
+        text.push_str(&report::accounting(&report.accounting));
+        let new = report.plan.totals.files_to_load;
+        let rows: u64 = report
+            .accounting
+            .files
+            .iter()
+            .filter(|file| file.loaded_by == crate::verify::LoadedBy::ThisRun)
+            .filter_map(|file| file.inserted)
+            .sum();
+        let rows = report::grouped(rows);
+        text.push_str(&format!("run {}: {new} file(s), {rows} rows loaded\n\n", report.run_id));
+    }
+    text
+}

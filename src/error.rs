@@ -1,0 +1,181 @@
+//! The root of all errors: what went wrong, what to do next, and with which code the program ends.
+
+use std::process::ExitCode;
+
+use crate::{catalog, check, config, dedupe, load, mirror, source, sql, stage, verify};
+
+/// How the program ends. The numbers are part of its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is done.
+    Done = 0,
+    /// Something failed.
+    Failed = 1,
+    /// The command line, the configuration or the SQL is wrong.
+    Usage = 2,
+    /// The data is refused: a check, rejects over the limit, a changed object, a value that does
+    /// not fit.
+    Refused = 3,
+    /// There are no files in the range.
+    NoFiles = 4,
+    /// A passing failure: run again.
+    Transient = 75,
+    /// Interrupted by Ctrl-C.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Anything that ends a command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The command line, beyond what its parser sees.
+    #[error("{0}")]
+    Usage(String),
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// A dataset's SQL files.
+    #[error(transparent)]
+    Sql(#[from] sql::Error),
+    /// Mirroring.
+    #[error(transparent)]
+    Mirror(#[from] mirror::Error),
+    /// Registering and querying.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// Checking.
+    #[error(transparent)]
+    Check(#[from] check::Error),
+    /// Deduplicating.
+    #[error(transparent)]
+    Dedupe(#[from] dedupe::Error),
+    /// Staging.
+    #[error(transparent)]
+    Stage(#[from] stage::Error),
+    /// Loading.
+    #[error(transparent)]
+    Load(#[from] load::Error),
+    /// Verifying.
+    #[error(transparent)]
+    Verify(#[from] verify::Error),
+    /// Synthetic exports.
+    #[error(transparent)]
+    Sample(#[from] crate::sample::Error),
+    /// The embedded S3 server or database.
+    #[error(transparent)]
+    Embedded(#[from] crate::embedded::Error),
+    /// No dataset has a file in the range.
+    #[error("no files from {range} under {prefixes}")]
+    NoFiles {
+        /// The range.
+        range: String,
+        /// The prefixes.
+        prefixes: String,
+    },
+    /// The result cannot be written.
+    #[error("cannot write {what}")]
+    Output {
+        /// What.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Ctrl-C.
+    #[error("interrupted; what is loaded is kept, and nothing is half done")]
+    Interrupted,
+}
+
+impl Error {
+    /// How the program ends because of it.
+    pub fn exit(&self) -> Exit {
+        if self.is_transient() {
+            return Exit::Transient;
+        }
+        match self {
+            Self::Config(_) | Self::Usage(_) | Self::Sql(_) => Exit::Usage,
+            Self::NoFiles { .. } => Exit::NoFiles,
+            Self::Interrupted => Exit::Interrupted,
+            Self::Source(source::Error::ZeroBytes { .. })
+            | Self::Check(check::Error::Refused { .. } | check::Error::TooManyRejects { .. })
+            | Self::Load(load::Error::Value { .. } | load::Error::Changed { .. })
+            | Self::Mirror(mirror::Error::Read { source: mirror::ReadError::Header(_), .. }) => {
+                Exit::Refused
+            }
+            Self::Load(
+                load::Error::NoDatabase
+                | load::Error::Setting { .. }
+                | load::Error::Certificates { .. }
+                | load::Error::Mismatch { .. },
+            )
+            | Self::Stage(
+                stage::Error::NotRowWise { .. } | stage::Error::ChangedProvenance { .. },
+            )
+            | Self::Dedupe(dedupe::Error::Twice { .. } | dedupe::Error::Unknown { .. }) => {
+                Exit::Usage
+            }
+            Self::Load(error) if error.meaning() == Some(load::Meaning::Data) => Exit::Refused,
+            _ if self.is_about_sql() => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// Whether a query is wrong, and not what it runs on.
+    fn is_about_sql(&self) -> bool {
+        let cause = match self {
+            Self::Catalog(error) => error,
+            Self::Check(check::Error::Query { source, .. }) => source,
+            Self::Dedupe(dedupe::Error::Query { source, .. }) => source,
+            Self::Stage(stage::Error::Query { source, .. }) => source,
+            _ => return false,
+        };
+        matches!(cause, catalog::Error::Plan { .. } | catalog::Error::MissingColumn { .. })
+    }
+
+    /// Whether running again may help.
+    pub fn is_transient(&self) -> bool {
+        let store = match self {
+            Self::Source(source::Error::List { source, .. }) => Some(source),
+            Self::Mirror(error) => error.store_error(),
+            Self::Stage(
+                stage::Error::Staging { source, .. } | stage::Error::Manifest { source, .. },
+            ) => Some(source),
+            Self::Load(error) => return error.meaning() == Some(load::Meaning::Transient),
+            _ => None,
+        };
+        store.is_some_and(source::is_transient)
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Source(error) => error.hint(),
+            Self::Sql(error) => error.hint(),
+            Self::Mirror(error) => error.hint(),
+            Self::Catalog(error) => error.hint(),
+            Self::Check(error) => error.hint(),
+            Self::Dedupe(error) => error.hint(),
+            Self::Stage(error) => error.hint(),
+            Self::Load(error) => error.hint(),
+            Self::Verify(error) => Some(error.hint()),
+            Self::NoFiles { .. } => Some(
+                "check --start, --end, the dataset's prefix and its key pattern; `backfill plan` \
+                 shows every key and why it is left out"
+                    .to_owned(),
+            ),
+            Self::Embedded(_) => Some("run it again; the log has more with RUST_LOG=debug".into()),
+            Self::Usage(_) => Some("see --help".to_owned()),
+            Self::Sample(_) | Self::Output { .. } | Self::Interrupted => None,
+        }
+    }
+}

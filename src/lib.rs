@@ -1,0 +1,57 @@
+//! `backfill` loads the history of dated CSV exports from S3 into Postgres, defined in SQL.
+//!
+//! ```text
+//! list ─▶ mirror ─▶ register ─▶ check ─▶ dedupe ─▶ stage ─▶ load ─▶ verify
+//!  │        │          │          │         │        │        │
+//!  S3 LIST  CSV →      one table  sql/…/    sql/…/   sql/…/   COPY in one transaction
+//!  dates    Parquet    a dataset, checks/   dedupe   stage    a batch, with the ledger
+//!  from     a file     _file_date
+//!  keys     rejects    partitions
+//! ```
+//!
+//! Each step is a module that takes the value of the one before; [`pipeline::run`] is the only place
+//! that knows their order. The words are defined where they live: a **source file** in [`source`], a
+//! **mirror** and a **reject** in [`mirror`], what SQL sees in [`catalog`], a **check** in
+//! [`check`], a **survivor** in [`dedupe`], **staging** and the **manifest** in [`stage`], a
+//! **batch**, the **target** and the **ledger** in [`load`].
+//!
+//! The reader can be used alone. It takes bytes, and gives record batches, rejects and a summary:
+//!
+//! ```
+//! use backfill::mirror::{Dialect, Reader};
+//!
+//! let export = "id,city\n1,\"Washington, DC\"\n2\n3,Boston\n";
+//! let mut reader = Reader::new(
+//!     Box::new(export.as_bytes()),
+//!     "exports/report_2025-09-22.csv",
+//!     &Dialect::default(),
+//! )?;
+//! let batch = reader.next_batch()?.expect("there are records");
+//! assert_eq!(batch.rows.expect("there are rows").num_rows(), 2);
+//! assert_eq!(batch.rejects[0].line, 3);
+//! assert_eq!(batch.rejects[0].reason.to_string(), "too few fields");
+//! # Ok::<(), backfill::mirror::ReadError>(())
+//! ```
+
+pub mod catalog;
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod dedupe;
+pub mod embedded;
+pub mod error;
+pub mod failpoint;
+pub mod file_date;
+pub mod load;
+pub mod mirror;
+pub mod parquet;
+pub mod pipeline;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod sample;
+pub mod source;
+pub mod sql;
+pub mod stage;
+pub mod telemetry;
+pub mod verify;

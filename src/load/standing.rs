@@ -1,0 +1,129 @@
+//! The **standing** of a source file: whether the target has it already, by our ledger, or by
+//! `_file_name` from another loader.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::ledger::{self, LoadedFile};
+use super::target::Target;
+use super::{Error, TableName};
+use crate::source::SourceFile;
+
+/// Whether the target has a source file.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// It does not.
+    New,
+    /// We loaded it, from this object, with this SQL.
+    Loaded(LoadedFile),
+    /// We loaded it, and something has changed since.
+    Changed {
+        /// What was loaded.
+        loaded: LoadedFile,
+        /// What changed.
+        change: Change,
+    },
+    /// Another loader did.
+    LoadedElsewhere {
+        /// Its rows in the target.
+        rows: u64,
+    },
+}
+
+/// What changed since a file was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The object was replaced.
+    Object,
+    /// `stage.sql` or `dedupe.sql` was edited.
+    Sql,
+    /// Rows of the file are gone from the target, or more have come.
+    Rows {
+        /// How many were loaded.
+        loaded: u64,
+        /// How many there are.
+        in_target: u64,
+    },
+}
+
+impl Change {
+    /// The change in words.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Object => "the object was replaced".to_owned(),
+            Self::Sql => "stage.sql or dedupe.sql was edited".to_owned(),
+            Self::Rows { loaded, in_target } => {
+                format!("{loaded} rows were loaded, {in_target} are in the target")
+            }
+        }
+    }
+}
+
+/// The standing of each file, in the order of the files.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn of(
+    client: &Client,
+    target: Option<&Target>,
+    table: &TableName,
+    files: &[SourceFile],
+    sql_hash: &str,
+) -> Result<Vec<Standing>, Error> {
+    let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+    let mut loaded = HashMap::new();
+    if ledger::exists(client).await? {
+        for file in ledger::files(client, table, &names).await? {
+            loaded.insert(file.file_name.clone(), file);
+        }
+    }
+    let counts = match target {
+        Some(target) => count_rows(client, target, &names).await?,
+        None => HashMap::new(),
+    };
+    let standing = |file: &SourceFile| {
+        let in_target = counts.get(&file.name).copied().unwrap_or(0);
+        let Some(loaded) = loaded.remove(&file.name) else {
+            return match in_target {
+                0 => Standing::New,
+                rows => Standing::LoadedElsewhere { rows },
+            };
+        };
+        let change = if !loaded.identity.is_same_as(&file.identity()) {
+            Change::Object
+        } else if loaded.sql_hash != sql_hash {
+            Change::Sql
+        } else if loaded.inserted != in_target {
+            Change::Rows { loaded: loaded.inserted, in_target }
+        } else {
+            return Standing::Loaded(loaded);
+        };
+        Standing::Changed { loaded, change }
+    };
+    Ok(files.iter().map(standing).collect())
+}
+
+/// How many rows of each file the target has.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn count_rows(
+    client: &Client,
+    target: &Target,
+    names: &[String],
+) -> Result<HashMap<String, u64>, Error> {
+    if target.column("_file_name").is_none() {
+        return Ok(HashMap::new());
+    }
+    let statement = format!(
+        "SELECT _file_name::text, count(*) FROM {} WHERE _file_name = ANY($1) GROUP BY 1",
+        target.table.quoted()
+    );
+    let rows = client
+        .query_typed(&statement, &[(&names, Type::TEXT_ARRAY)])
+        .await
+        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1) as u64)).collect())
+}

@@ -1,0 +1,78 @@
+//! A **table name** is a schema and a table in the target database, always quoted in SQL.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A schema and a table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TableName {
+    /// The schema.
+    pub schema: String,
+    /// The table.
+    pub name: String,
+}
+
+/// A text that names no table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write table or schema.table, each at most 63 bytes, without quotes")]
+pub struct InvalidTableName;
+
+/// The longest identifier that Postgres keeps, in bytes.
+const MAX_IDENTIFIER_BYTES: usize = 63;
+
+impl TableName {
+    /// Both parts as quoted identifiers.
+    pub fn quoted(&self) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
+    }
+}
+
+/// An identifier as SQL text, whatever it holds.
+pub fn quote_identifier(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+impl FromStr for TableName {
+    type Err = InvalidTableName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let usable = |part: &&str| {
+            let plain = part.chars().all(|c| !c.is_control() && c != '"');
+            !part.is_empty() && part.len() <= MAX_IDENTIFIER_BYTES && plain
+        };
+        if !parts.iter().all(usable) {
+            return Err(InvalidTableName);
+        }
+        match parts.as_slice() {
+            [name] => Ok(Self { schema: "public".to_owned(), name: (*name).to_owned() }),
+            [schema, name] => Ok(Self { schema: (*schema).to_owned(), name: (*name).to_owned() }),
+            _ => Err(InvalidTableName),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_without_a_schema_is_public() {
+        let table: TableName = "orders".parse().expect("a name");
+        assert_eq!(table.to_string(), "public.orders");
+        assert!("a.b.c".parse::<TableName>().is_err());
+        assert!("a.".parse::<TableName>().is_err());
+    }
+
+    #[test]
+    fn identifiers_are_quoted_whatever_they_hold() {
+        assert_eq!(quote_identifier("Click ID"), "\"Click ID\"");
+        assert_eq!(quote_identifier("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
+    }
+}

@@ -1,0 +1,138 @@
+//! The **target**: the Postgres table that rows go into, as the catalog describes it.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::table_name::quote_identifier;
+use super::{Error, TableName};
+use crate::sql::Contract;
+
+/// The target table as the catalog describes it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub table: TableName,
+    /// Its columns, in the catalog's order.
+    pub columns: Vec<Column>,
+}
+
+/// A column of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, for people: `numeric(12,2)`.
+    pub type_text: String,
+    /// The name of its base type: `numeric`, also for a domain over it.
+    pub type_name: String,
+    /// The category of its base type: `S` for texts, `E` for enums …
+    pub category: char,
+    /// The type's modifier as the catalog has it; -1 where there is none.
+    pub modifier: i32,
+    /// Whether it refuses NULL.
+    pub not_null: bool,
+    /// Whether the server fills it in where it is not given.
+    pub has_default: bool,
+    /// Whether it is computed, so that it cannot be given.
+    pub is_generated: bool,
+}
+
+/// What is asked of the catalog about a table; `$1` schema, `$2` name.
+const DESCRIBE: &str = "\
+SELECT c.oid::int8, c.relkind::text, c.relrowsecurity AND row_security_active(c.oid),
+       has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'SELECT')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2";
+
+/// What is asked about a table's columns; `$1` its oid.
+const COLUMNS: &str = "\
+SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       coalesce(b.typname, t.typname)::text, coalesce(b.typcategory, t.typcategory)::text,
+       CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
+       a.attnotnull OR t.typnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> ''
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
+WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum";
+
+impl Target {
+    /// Looks the table up; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Target`] where it is no table that rows can be copied into; [`Error::Statement`].
+    pub async fn find(client: &Client, table: &TableName) -> Result<Option<Self>, Error> {
+        let names: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
+        let doing = format!("looking up {table}");
+        let found = client
+            .query_typed_opt(DESCRIBE, &names)
+            .await
+            .map_err(Error::statement(doing.clone()))?;
+        let Some(row) = found else { return Ok(None) };
+        let (oid, kind): (i64, String) = (row.get(0), row.get(1));
+        let refuse = |reason: &str| {
+            Err(Error::Target { table: table.to_string(), reason: reason.to_owned() })
+        };
+        if !matches!(kind.as_str(), "r" | "p") {
+            return refuse("it is no table");
+        }
+        if row.get::<_, Option<bool>>(2) == Some(true) {
+            return refuse("row-level security applies to this user, and COPY refuses that");
+        }
+        if !row.get::<_, bool>(3) {
+            return refuse("this user may not both read it and insert into it");
+        }
+        let rows = client
+            .query_typed(COLUMNS, &[(&oid, Type::INT8)])
+            .await
+            .map_err(Error::statement(doing))?;
+        let columns = rows.iter().map(|row| Column {
+            name: row.get(0),
+            type_text: row.get(1),
+            type_name: row.get(2),
+            category: row.get::<_, String>(3).chars().next().unwrap_or('X'),
+            modifier: row.get(4),
+            not_null: row.get(5),
+            has_default: row.get(6),
+            is_generated: row.get(7),
+        });
+        Ok(Some(Self { table: table.clone(), columns: columns.collect() }))
+    }
+
+    /// Creates the table from `target.sql`, with row-level security on, unless it exists by now.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn create(
+        client: &Client,
+        table: &TableName,
+        contract: &Contract,
+    ) -> Result<(), Error> {
+        let statements = create_statements(table, contract);
+        client
+            .batch_execute(&statements)
+            .await
+            .map_err(Error::statement(format!("creating {table} from {}", contract.path.display())))
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+/// Creates the table in one transaction, in its own schema.
+fn create_statements(table: &TableName, contract: &Contract) -> String {
+    let create = contract.create.trim().trim_end_matches(';');
+    format!(
+        "BEGIN;\n\
+         CREATE SCHEMA IF NOT EXISTS {schema};\n\
+         SET LOCAL search_path = {schema}, pg_catalog;\n\
+         {create}\n;\n\
+         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;\n\
+         COMMIT;",
+        schema = quote_identifier(&table.schema),
+        table = table.quoted(),
+    )
+}

@@ -1,0 +1,207 @@
+//! **Columns** from records: the accepted rows of a file as Arrow record batches of text.
+//!
+//! Each column keeps its values in one buffer with offsets, so that a value costs one copy and the
+//! whole column is checked as UTF-8 at once.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+
+use super::dialect::{Dialect, Encoding};
+use super::header::{Header, PROVENANCE};
+use super::records::Span;
+
+/// The rows of a batch at most.
+pub const BATCH_ROWS: usize = 8192;
+/// The text of a batch at most, in bytes; one record may exceed it.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Collects accepted rows until they make a batch.
+#[derive(Debug)]
+pub struct Columns {
+    schema: SchemaRef,
+    file_name: String,
+    text: Vec<Text>,
+    row_ids: Vec<i64>,
+    lines: Vec<i64>,
+    bytes: usize,
+    cleaner: Cleaner,
+}
+
+/// The values of one column, end to end, and where each one ends.
+#[derive(Debug)]
+struct Text {
+    values: Vec<u8>,
+    offsets: Vec<i32>,
+}
+
+impl Columns {
+    /// Columns for the rows of `file_name`.
+    pub fn new(header: &Header, file_name: &str, dialect: &Dialect) -> Self {
+        let names = header.names.iter().map(String::as_str);
+        let mut fields: Vec<Field> =
+            names.map(|name| Field::new(name, DataType::Utf8, false)).collect();
+        fields.push(Field::new(PROVENANCE[0], DataType::Utf8, false));
+        fields.push(Field::new(PROVENANCE[1], DataType::Int64, false));
+        fields.push(Field::new(PROVENANCE[2], DataType::Int64, false));
+        Self {
+            schema: Arc::new(Schema::new(fields)),
+            file_name: file_name.to_owned(),
+            text: header.names.iter().map(|_| Text::new()).collect(),
+            row_ids: Vec::new(),
+            lines: Vec::new(),
+            bytes: 0,
+            cleaner: Cleaner::new(dialect),
+        }
+    }
+
+    /// The schema of every batch: the header's names, all text, then where each row came from.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Adds a row; `spans` has at least one span for every column. A dirty record holds NUL bytes
+    /// or needs decoding.
+    pub fn push(&mut self, window: &[u8], spans: &[Span], row_id: i64, line: i64, dirty: bool) {
+        for (column, span) in self.text.iter_mut().zip(spans) {
+            let raw = &window[span.start..span.end];
+            if span.escaped || dirty {
+                column.push(&self.cleaner.clean(raw, span.escaped));
+            } else {
+                column.push(raw);
+            }
+            self.bytes += raw.len();
+        }
+        self.row_ids.push(row_id);
+        self.lines.push(line);
+    }
+
+    /// Whether enough rows are collected for a batch.
+    pub fn is_full(&self) -> bool {
+        self.row_ids.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// Takes the collected rows out as a batch; `None` where there are none.
+    ///
+    /// # Errors
+    /// Where a value is not UTF-8, which the reader has made sure of before.
+    pub fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        if self.row_ids.is_empty() {
+            return Ok(None);
+        }
+        let rows = self.row_ids.len();
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        for column in &mut self.text {
+            arrays.push(Arc::new(column.take()?));
+        }
+        let file_name = self.file_name.as_str();
+        arrays.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file_name, rows))));
+        arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut self.row_ids))));
+        arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut self.lines))));
+        self.bytes = 0;
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map(Some)
+    }
+}
+
+impl Text {
+    fn new() -> Self {
+        Self { values: Vec::new(), offsets: vec![0] }
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.values.extend_from_slice(value);
+        // A batch holds 8 MiB and one record at most, far below the limit of an offset.
+        self.offsets.push(self.values.len() as i32);
+    }
+
+    fn take(&mut self) -> Result<StringArray, ArrowError> {
+        let next = Self {
+            values: Vec::with_capacity(self.values.len()),
+            offsets: Vec::with_capacity(self.offsets.len()),
+        };
+        let full = std::mem::replace(self, next);
+        self.offsets.push(0);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(full.offsets));
+        StringArray::try_new(offsets, Buffer::from_vec(full.values), None)
+    }
+}
+
+/// Turns the bytes of a field into its value.
+#[derive(Debug)]
+pub struct Cleaner {
+    quote: u8,
+    escape: Option<u8>,
+    encoding: Encoding,
+}
+
+impl Cleaner {
+    /// For files of this dialect.
+    pub fn new(dialect: &Dialect) -> Self {
+        Self {
+            quote: dialect.quote as u8,
+            escape: dialect.escape_byte(),
+            encoding: dialect.encoding,
+        }
+    }
+
+    /// The value of a field: doubled quotes and escapes undone, CRLF inside quotes made LF, NUL
+    /// bytes left out, other encodings decoded.
+    pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
+        let has_nul = memchr::memchr(0, raw).is_some();
+        let mut value = Cow::Borrowed(raw);
+        if escaped || has_nul {
+            value = Cow::Owned(self.unescape(raw, escaped));
+        }
+        match self.encoding.decode(&value) {
+            Some(text) => Cow::Owned(text.into_bytes()),
+            None => value,
+        }
+    }
+
+    fn unescape(&self, raw: &[u8], escaped: bool) -> Vec<u8> {
+        let mut value = Vec::with_capacity(raw.len());
+        let mut bytes = raw.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            let next = bytes.peek().copied();
+            if escaped && (Some(byte) == self.escape || (byte == self.quote && next == Some(byte)))
+            {
+                value.extend(bytes.next().filter(|&next| next != 0));
+            } else if byte == 0 || (escaped && byte == b'\r' && next == Some(b'\n')) {
+                continue;
+            } else {
+                value.push(byte);
+            }
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean(raw: &[u8], escaped: bool, dialect: &Dialect) -> String {
+        let value = Cleaner::new(dialect).clean(raw, escaped).into_owned();
+        String::from_utf8(value).expect("text")
+    }
+
+    #[test]
+    fn values_look_as_the_live_loader_writes_them() {
+        let plain = Dialect::default();
+        assert_eq!(clean(b"say \"\"hi\"\"", true, &plain), "say \"hi\"");
+        assert_eq!(clean(b"a\r\nb\nc\rd", true, &plain), "a\nb\nc\rd");
+        assert_eq!(clean(b"a\0b", false, &plain), "ab");
+        let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
+        assert_eq!(clean(b"a\\\"b\\\\c\"\"d", true, &escaping), "a\"b\\c\"d");
+    }
+
+    #[test]
+    fn windows_1252_becomes_utf_8() {
+        let windows = Dialect { encoding: Encoding::Windows1252, ..Dialect::default() };
+        assert_eq!(clean(b"Jos\xe9 \x92", false, &windows), "Jos\u{e9} \u{2019}");
+    }
+}

@@ -1,0 +1,118 @@
+//! To **decompress** a file is to look at its first bytes, not at its name, and to undo gzip, zstd
+//! or bzip2, all members or frames of it.
+
+use std::io::{self, BufReader, Cursor, Read};
+
+use bzip2::read::MultiBzDecoder;
+use flate2::read::MultiGzDecoder;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, one member or several.
+    Gzip,
+    /// Zstandard, one frame or several.
+    Zstd,
+    /// bzip2, one stream or several.
+    Bzip2,
+}
+
+impl Compression {
+    /// What the first bytes of a file say.
+    fn of(start: &[u8]) -> Self {
+        if start.starts_with(&[0x1f, 0x8b]) {
+            Self::Gzip
+        } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            Self::Zstd
+        } else if start.starts_with(b"BZh") && start.get(3).is_some_and(u8::is_ascii_digit) {
+            Self::Bzip2
+        } else {
+            Self::None
+        }
+    }
+
+    /// The compression's usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+        }
+    }
+}
+
+/// The plain bytes of `input`, and how it is compressed.
+///
+/// # Errors
+/// Where the first bytes cannot be read.
+pub fn decompress(
+    mut input: impl Read + Send + 'static,
+) -> io::Result<(Box<dyn Read + Send>, Compression)> {
+    let mut start = [0; 4];
+    let mut held = 0;
+    while held < start.len() {
+        match input.read(&mut start[held..])? {
+            0 => break,
+            count => held += count,
+        }
+    }
+    let compression = Compression::of(&start[..held]);
+    let whole = Cursor::new(start[..held].to_vec()).chain(input);
+    let plain: Box<dyn Read + Send> = match compression {
+        Compression::None => Box::new(whole),
+        Compression::Gzip => {
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole)))
+        }
+        Compression::Zstd => Box::new(zstd::Decoder::new(whole)?),
+        Compression::Bzip2 => {
+            Box::new(MultiBzDecoder::new(BufReader::with_capacity(1 << 18, whole)))
+        }
+    };
+    Ok((plain, compression))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn plain(bytes: Vec<u8>) -> (String, Compression) {
+        let (mut reader, compression) = decompress(Cursor::new(bytes)).expect("readable");
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("whole");
+        (text, compression)
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).expect("written");
+        encoder.finish().expect("finished")
+    }
+
+    #[test]
+    fn all_members_and_frames_are_read() {
+        let members = [gzip("a,b\n"), gzip("1,2\n")].concat();
+        assert_eq!(plain(members), ("a,b\n1,2\n".to_owned(), Compression::Gzip));
+        let frame = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("encoded");
+        let frames = [frame("a,b\n"), frame("1,2\n")].concat();
+        assert_eq!(plain(frames), ("a,b\n1,2\n".to_owned(), Compression::Zstd));
+    }
+
+    #[test]
+    fn plain_files_shorter_than_a_magic_number_are_plain() {
+        assert_eq!(plain(b"a".to_vec()), ("a".to_owned(), Compression::None));
+        assert_eq!(plain(Vec::new()), (String::new(), Compression::None));
+    }
+
+    #[test]
+    fn a_truncated_stream_is_an_error() {
+        let mut bytes = gzip("a,b\n1,2\n");
+        bytes.truncate(bytes.len() - 9);
+        let (mut reader, _) = decompress(Cursor::new(bytes)).expect("a magic number");
+        assert!(reader.read_to_string(&mut String::new()).is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! A **header** gives every column of a file its name; columns are found by it and by nothing else.
+
+use std::collections::HashMap;
+
+use super::reject::Reason;
+
+/// The columns that the mirror adds to a file's own.
+pub const PROVENANCE: [&str; 3] = ["_file_name", "_row_id", "_line"];
+
+/// The names of a file's columns, in the file's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// One name a column.
+    pub names: Vec<String>,
+    /// Whether the header ends in a delimiter, so that rows may too.
+    pub trailing_delimiter: bool,
+}
+
+/// A file whose header gives no usable names; the file is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHeader {
+    /// The file has no record at all.
+    #[error("the file has no header: it holds nothing but blank lines")]
+    Missing,
+    /// The header's quotes cannot be made sense of.
+    #[error("the header cannot be read: {0}")]
+    Unreadable(Reason),
+    /// The header is longer than a field may be.
+    #[error("the first line is no header: it does not end within {} MiB", super::MAX_FIELD_BYTES >> 20)]
+    Endless,
+    /// A column has no name.
+    #[error("column {position} of the header has no name")]
+    BlankName {
+        /// Counted from 1.
+        position: usize,
+    },
+    /// Two columns have the same name.
+    #[error("columns {first} and {second} of the header are both named `{name}`")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// Position of the first, counted from 1.
+        first: usize,
+        /// Position of the second.
+        second: usize,
+    },
+    /// A column has the name of a column that the mirror or the table adds.
+    #[error("column {position} of the header is named `{name}`, which is reserved")]
+    ReservedName {
+        /// The name.
+        name: String,
+        /// Counted from 1.
+        position: usize,
+    },
+    /// A number or a date stands where a name should be.
+    #[error("the first line is no header: column {position} holds a number or a date, not a name")]
+    LooksLikeData {
+        /// Counted from 1.
+        position: usize,
+    },
+}
+
+impl Header {
+    /// Takes the fields of the first record as names.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`], with positions and names, where the names cannot serve.
+    pub fn new(mut names: Vec<String>) -> Result<Self, InvalidHeader> {
+        let trailing_delimiter = names.len() > 1 && names.last().is_some_and(String::is_empty);
+        if trailing_delimiter {
+            names.pop();
+        }
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, name) in names.iter().enumerate() {
+            let position = index + 1;
+            if name.trim().is_empty() {
+                return Err(InvalidHeader::BlankName { position });
+            }
+            if PROVENANCE.contains(&name.as_str()) || name == "_file_date" {
+                return Err(InvalidHeader::ReservedName { name: name.clone(), position });
+            }
+            if looks_like_data(name) {
+                return Err(InvalidHeader::LooksLikeData { position });
+            }
+            if let Some(first) = seen.insert(name, position) {
+                let name = name.clone();
+                return Err(InvalidHeader::DuplicateName { name, first, second: position });
+            }
+        }
+        Ok(Self { names, trailing_delimiter })
+    }
+}
+
+/// Whether a name is a number or a date, so that the header is really data.
+fn looks_like_data(name: &str) -> bool {
+    let name = name.trim();
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let others = |allowed: &[u8]| name.bytes().all(|b| b.is_ascii_digit() || allowed.contains(&b));
+    let is_number = digits > 0 && name.parse::<f64>().is_ok();
+    let is_date = digits >= 6 && name.len() <= 10 && others(b"-/.");
+    is_number || is_date
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str]) -> Result<Header, InvalidHeader> {
+        Header::new(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_trailing_delimiter_is_no_column() {
+        let header = header(&["a", "b", ""]).expect("a header");
+        assert_eq!((header.names.len(), header.trailing_delimiter), (2, true));
+    }
+
+    #[test]
+    fn unusable_names_are_refused_with_their_positions() {
+        assert_eq!(header(&["a", " ", "b"]), Err(InvalidHeader::BlankName { position: 2 }));
+        assert_eq!(
+            header(&["a", "b", "a"]),
+            Err(InvalidHeader::DuplicateName { name: "a".into(), first: 1, second: 3 })
+        );
+        assert!(matches!(header(&["_row_id"]), Err(InvalidHeader::ReservedName { .. })));
+        assert!(matches!(header(&["12.50", "x"]), Err(InvalidHeader::LooksLikeData { .. })));
+        assert!(matches!(header(&["x", "12/18/2025"]), Err(InvalidHeader::LooksLikeData { .. })));
+    }
+
+    #[test]
+    fn names_with_digits_and_spaces_are_names() {
+        assert!(header(&["c1", "Click ID", "24h", "2024 total", "Infinity pool"]).is_ok());
+    }
+}

@@ -1,0 +1,173 @@
+//! **Parquet** files in staging: written to a temporary name, visible only when whole, with a note
+//! in the footer that says what they are.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
+use datafusion::parquet::arrow::async_reader::{
+    AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
+};
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use futures::TryStreamExt;
+use futures::future::{BoxFuture, FutureExt};
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::io::SyncIoBridge;
+
+/// A row group is closed when this much of it is held in memory.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+/// Uploads of more than this go in parts.
+const PART_BYTES: usize = 8 << 20;
+/// How much of an object's end is read in the hope that it holds the footer.
+const FOOTER_BYTES: usize = 64 << 10;
+/// Rows that are read at once.
+const READ_ROWS: usize = 4096;
+/// The footer's key of our note.
+const NOTE: &str = "backfill";
+
+/// Writes one Parquet object, from a thread that may block.
+pub struct ParquetWriter {
+    writer: ArrowWriter<SyncIoBridge<BufWriter>>,
+}
+
+impl ParquetWriter {
+    /// Starts an object at `path`; nothing is visible there before [`finish`](Self::finish). Must
+    /// be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// Where the schema cannot be written.
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        path: &Path,
+        schema: SchemaRef,
+    ) -> Result<Self, ParquetError> {
+        let upload = BufWriter::with_capacity(store, path.clone(), PART_BYTES);
+        let upload = SyncIoBridge::new(upload.with_max_concurrency(2));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_created_by(concat!("backfill ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        Ok(Self { writer: ArrowWriter::try_new(upload, schema, Some(properties))? })
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// Where they cannot be encoded or sent.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+        self.writer.write(rows)?;
+        if self.writer.in_progress_size() > ROW_GROUP_BYTES {
+            self.writer.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the footer with `note` in it, and makes the object visible.
+    ///
+    /// # Errors
+    /// Where the store refuses; nothing is visible then.
+    pub fn finish(mut self, note: &impl Serialize) -> Result<(), ParquetError> {
+        let note = serde_json::to_string(note).map_err(|e| ParquetError::External(Box::new(e)))?;
+        self.writer.append_key_value_metadata(KeyValue::new(NOTE.to_owned(), note));
+        let mut upload = self.writer.into_inner()?;
+        upload.shutdown().map_err(|error| ParquetError::External(Box::new(error)))
+    }
+}
+
+/// The note in the footer of the object at `path`; `None` where there is none, or where the object
+/// is no whole Parquet file.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn read_note<T: DeserializeOwned>(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+    size: u64,
+) -> object_store::Result<Option<T>> {
+    let mut reader = ObjectReader { store: Arc::clone(store), path: path.clone(), size };
+    let metadata = match reader.get_metadata(None).await {
+        Ok(metadata) => metadata,
+        Err(ParquetError::External(error)) if error.is::<object_store::Error>() => {
+            return match error.downcast::<object_store::Error>() {
+                Ok(error) => Err(*error),
+                Err(_) => Ok(None),
+            };
+        }
+        Err(_) => return Ok(None),
+    };
+    let notes = metadata.file_metadata().key_value_metadata();
+    let note = notes.and_then(|notes| notes.iter().find(|note| note.key == NOTE));
+    let text = note.and_then(|note| note.value.as_deref());
+    Ok(text.and_then(|text| serde_json::from_str(text).ok()))
+}
+
+/// The rows of the object at `path`, in order.
+///
+/// # Errors
+/// Where the object cannot be read, or is no Parquet file.
+pub async fn read(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+    size: u64,
+) -> Result<ParquetRecordBatchStream<ObjectReader>, ParquetError> {
+    let reader = ObjectReader { store: Arc::clone(store), path: path.clone(), size };
+    ParquetRecordBatchStreamBuilder::new(reader).await?.with_batch_size(READ_ROWS).build()
+}
+
+/// Reads ranges of one object.
+pub struct ObjectReader {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    size: u64,
+}
+
+impl AsyncFileReader for ObjectReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        let bytes = async move { self.store.get_range(&self.path, range).await };
+        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        let bytes = async move { self.store.get_ranges(&self.path, &ranges).await };
+        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move {
+            let size = self.size;
+            let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(FOOTER_BYTES));
+            reader.load_and_finish(self, size).await.map(Arc::new)
+        }
+        .boxed()
+    }
+}
+
+/// The paths and sizes of every object under `prefix`.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn sizes(
+    store: &Arc<dyn ObjectStore>,
+    prefix: &Path,
+) -> object_store::Result<HashMap<Path, u64>> {
+    store.list(Some(prefix)).map_ok(|object| (object.location, object.size)).try_collect().await
+}

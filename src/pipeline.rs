@@ -1,0 +1,399 @@
+//! The **pipeline**: the only place that knows the order of the steps.
+//!
+//! Each step takes the value that the step before it returned, so that the order is in the types.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use object_store::PutPayload;
+use serde::Serialize;
+
+use crate::catalog::{self, Catalog, Engine};
+use crate::check::{self, Outcome};
+use crate::config::{Config, Dataset, Environment};
+use crate::dedupe;
+use crate::error::Error;
+use crate::failpoint;
+use crate::file_date::DateRange;
+use crate::load::ledger::{self, RunRecord};
+use crate::load::{self, Batch, Database, Encoder, Job, Loaded, Standing, Target};
+use crate::mirror::{self, Mirror, Mirrored};
+use crate::plan::{self, Plan, Wish};
+use crate::progress::Listener;
+use crate::source::{self, Listing, Store};
+use crate::sql::{Severity, Sql};
+use crate::stage::{self, Manifest};
+use crate::verify::{self, Accounting, Evidence};
+
+/// What a run is asked to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Wishes {
+    /// The file dates.
+    pub range: DateRange,
+    /// Days a batch.
+    pub batch_days: u32,
+    /// How many batches at once.
+    pub connections: usize,
+    /// Whether changed files are loaded again.
+    pub reload: bool,
+}
+
+/// Everything that the datasets of a run have in common.
+pub struct Run {
+    /// The run's id: when it started, and some letters.
+    pub id: String,
+    /// Where the source files are.
+    pub source: Store,
+    /// Where mirrors and staging are.
+    pub staging: Store,
+    /// Where the target is; nothing for commands that load nothing.
+    pub database: Option<Database>,
+    /// The SQL engine.
+    pub engine: Engine,
+    /// The configuration.
+    pub config: Config,
+    /// Told of all work.
+    pub progress: Listener,
+}
+
+/// What came of a dataset.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The run.
+    pub run_id: String,
+    /// What was planned.
+    pub plan: Plan,
+    /// What the checks found.
+    pub checks: Vec<Outcome>,
+    /// Every file accounted for.
+    pub accounting: Accounting,
+}
+
+impl Run {
+    /// Opens the stores and the engine. The database is opened by those who need it.
+    ///
+    /// # Errors
+    /// [`Error`] where a place cannot be opened.
+    pub fn open(
+        config: Config,
+        environment: &Environment,
+        progress: Listener,
+    ) -> Result<Self, Error> {
+        let source = config.source.open(environment)?;
+        let staging = config.staging.open(environment)?;
+        let engine = Engine::new(&staging, config.limits)?;
+        let database = match Database::from_environment(environment) {
+            Ok(database) => Some(database),
+            Err(load::Error::NoDatabase) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { id: run_id(), source, staging, database, engine, config, progress })
+    }
+
+    fn database(&self) -> Result<&Database, Error> {
+        self.database.as_ref().ok_or_else(|| load::Error::NoDatabase.into())
+    }
+}
+
+/// Names a run by when it started, so that ids sort, and by the process, so that two differ.
+fn run_id() -> String {
+    let now = chrono::Utc::now();
+    format!("{}-{:04x}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id() & 0xffff)
+}
+
+/// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify.
+///
+/// # Errors
+/// The first [`Error`]. What is committed by then stays and is skipped next time.
+pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report, Error> {
+    let sql = Sql::read(dataset)?;
+    let listing = list(run, dataset, wishes.range).await?;
+    let (target, standings) = ask_target(run, dataset, &sql, &listing).await?;
+    let plan = make_plan(dataset, wishes, &listing, Some(&standings), plan::USUAL_ROW_BYTES);
+    plan.refuse_changes()?;
+    if plan.totals.files_to_load == 0 {
+        return nothing_to_load(run, plan, &standings, target).await;
+    }
+    let mirror = mirror_files(run, dataset, listing).await?;
+    refuse_rejects(dataset, &mirror, &plan)?;
+    let catalog = register(run, dataset, sql, mirror).await?;
+    let (target, encoder) = ready_target(run, &catalog).await?;
+    let checks = check(run, &catalog).await?;
+    let survivors = dedupe::dedupe(&catalog).await?;
+    let wanted = wanted(&catalog.mirror, &plan);
+    let staging = &run.staging;
+    let manifest =
+        stage::stage(&catalog, &survivors, &wanted, staging, run.config.limits, &run.progress)
+            .await?;
+    let loaded = load_batches(run, dataset, wishes, &plan, &manifest, &target, encoder).await?;
+    let evidence = Evidence {
+        plan: &plan,
+        standings: &standings,
+        mirror: Some(&catalog.mirror),
+        manifest: Some(&manifest),
+        loaded: &loaded,
+    };
+    let accounting = account(run, &evidence, &target).await?;
+    store_accounting(run, dataset, &accounting).await?;
+    accounting.refuse()?;
+    Ok(Report { run_id: run.id.clone(), plan, checks, accounting })
+}
+
+/// Says what [`run()`] would do, and writes nothing.
+///
+/// # Errors
+/// [`Error`].
+pub async fn plan(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Plan, Error> {
+    let sql = Sql::read(dataset)?;
+    let listing = list(run, dataset, wishes.range).await?;
+    let standings = match run.database {
+        Some(_) => Some(ask_target(run, dataset, &sql, &listing).await?.1),
+        None => None,
+    };
+    let bytes_a_row = plan::bytes_a_row(&run.source, &listing).await;
+    Ok(make_plan(dataset, wishes, &listing, standings.as_deref(), bytes_a_row))
+}
+
+/// Mirrors what is missing and registers it: what queries and checks by hand start from.
+///
+/// # Errors
+/// [`Error`].
+pub async fn registered(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Catalog, Error> {
+    let sql = Sql::read(dataset)?;
+    let listing = list(run, dataset, range).await?;
+    let mirror = mirror_files(run, dataset, listing).await?;
+    register(run, dataset, sql, mirror).await
+}
+
+/// Runs every check of a registered dataset; a failed check is no error here.
+///
+/// # Errors
+/// [`Error`] where a check cannot run.
+pub async fn check_all(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
+    let folder = format!("runs/{}/{}/checks", run.id, catalog.dataset.name);
+    Ok(check::check(catalog, &run.staging, &folder).await?)
+}
+
+async fn list(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
+    let listing = source::list(&run.source, dataset, range).await?;
+    failpoint::reach(failpoint::LISTED);
+    for finding in &listing.findings {
+        run.progress.note(&format!("warning: {}: {finding}", dataset.name));
+    }
+    Ok(listing)
+}
+
+fn make_plan(
+    dataset: &Dataset,
+    wishes: Wishes,
+    listing: &Listing,
+    standings: Option<&[Standing]>,
+    bytes_a_row: f64,
+) -> Plan {
+    let (batch_days, reload) = (wishes.batch_days, wishes.reload);
+    plan::plan(Wish { dataset, batch_days, reload, bytes_a_row }, listing, standings)
+}
+
+/// Asks the database for the target and for what it has of each file.
+async fn ask_target(
+    run: &Run,
+    dataset: &Dataset,
+    sql: &Sql,
+    listing: &Listing,
+) -> Result<(Option<Target>, Vec<Standing>), Error> {
+    let connection = run.database()?.connect().await?;
+    let asked = async {
+        let target = Target::find(&connection.client, &dataset.table).await?;
+        let (client, hash) = (&connection.client, sql.hash());
+        let standings =
+            load::standing::of(client, target.as_ref(), &dataset.table, &listing.files, &hash)
+                .await?;
+        Ok::<_, Error>((target, standings))
+    };
+    let asked = asked.await;
+    connection.close().await;
+    asked
+}
+
+async fn mirror_files(run: &Run, dataset: &Dataset, listing: Listing) -> Result<Mirror, Error> {
+    let (source, staging) = (&run.source, &run.staging);
+    let limits = run.config.limits;
+    Ok(mirror::mirror(source, staging, dataset, listing, limits, &run.progress).await?)
+}
+
+/// Refuses to load where a batch has more rejects than the dataset allows.
+fn refuse_rejects(dataset: &Dataset, mirror: &Mirror, plan: &Plan) -> Result<(), Error> {
+    let mut batches: HashMap<usize, Vec<&Mirrored>> = HashMap::new();
+    for (mirrored, planned) in mirror.files.iter().zip(&plan.files) {
+        if planned.fate.is_load() {
+            batches.entry(planned.batch).or_default().push(mirrored);
+        }
+    }
+    let mut numbers: Vec<&usize> = batches.keys().collect();
+    numbers.sort_unstable();
+    for number in numbers {
+        check::refuse_rejects(&dataset.name, dataset.max_rejects, &batches[number])?;
+    }
+    Ok(())
+}
+
+async fn register(
+    run: &Run,
+    dataset: &Dataset,
+    sql: Sql,
+    mirror: Mirror,
+) -> Result<Catalog, Error> {
+    let catalog = catalog::register(&run.engine, dataset, sql, mirror).await?;
+    failpoint::reach(failpoint::REGISTERED);
+    Ok(catalog)
+}
+
+/// Makes sure that the target exists and takes what `stage.sql` gives, before any row is staged.
+async fn ready_target(run: &Run, catalog: &Catalog) -> Result<(Target, Arc<Encoder>), Error> {
+    let schema = stage::schema(catalog).await?;
+    let table = &catalog.dataset.table;
+    let connection = run.database()?.connect().await?;
+    let found = async {
+        let client = &connection.client;
+        if let Some(target) = Target::find(client, table).await? {
+            return Ok(target);
+        }
+        Target::create(client, table, &catalog.sql.contract).await?;
+        failpoint::reach(failpoint::LOAD_TARGET_READY);
+        let missing = || load::Error::Target {
+            table: table.to_string(),
+            reason: "it is not there after it was created".to_owned(),
+        };
+        Target::find(client, table).await?.ok_or_else(missing)
+    };
+    let found = found.await;
+    connection.close().await;
+    let target = found?;
+    let stage = catalog.sql.stage.path.display().to_string();
+    let encoder = Encoder::new(&schema, &target, &stage)?;
+    Ok((target, Arc::new(encoder)))
+}
+
+async fn check(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
+    let outcomes = check_all(run, catalog).await?;
+    let warns = |outcome: &&Outcome| outcome.severity == Severity::Warn && !outcome.has_passed();
+    for outcome in outcomes.iter().filter(warns) {
+        let dataset = &catalog.dataset.name;
+        run.progress.note(&format!("warning: {dataset}: {}", check::summary(outcome)));
+    }
+    check::refuse(&outcomes)?;
+    Ok(outcomes)
+}
+
+fn wanted<'a>(mirror: &'a Mirror, plan: &Plan) -> Vec<&'a Mirrored> {
+    let names: std::collections::HashSet<&str> = plan.to_load().collect();
+    mirror.files.iter().filter(|file| names.contains(file.file.name.as_str())).collect()
+}
+
+async fn load_batches(
+    run: &Run,
+    dataset: &Dataset,
+    wishes: Wishes,
+    plan: &Plan,
+    manifest: &Manifest,
+    target: &Target,
+    encoder: Arc<Encoder>,
+) -> Result<Vec<Loaded>, Error> {
+    let database = run.database()?;
+    let connection = database.connect().await?;
+    let record = RunRecord {
+        run_id: &run.id,
+        dataset: &dataset.name,
+        target: &dataset.table,
+        range: wishes.range,
+        batch_days: wishes.batch_days,
+        sql_hash: &manifest.sql_hash,
+    };
+    let recorded = async {
+        ledger::create(&connection.client).await?;
+        failpoint::reach(failpoint::LOAD_LEDGER_READY);
+        ledger::begin_run(&connection.client, &record).await
+    };
+    let recorded = recorded.await;
+    connection.close().await;
+    recorded?;
+    failpoint::reach(failpoint::LOAD_RUN_RECORDED);
+    let reload = plan.to_reload();
+    let job = Job {
+        database,
+        target,
+        encoder,
+        staging: &run.staging,
+        run_id: &run.id,
+        dataset: &dataset.name,
+        sql_hash: &manifest.sql_hash,
+        reload: &reload,
+        connections: wishes.connections,
+        progress: &run.progress,
+    };
+    let batches: Vec<Batch> = load::batches(manifest, wishes.range, wishes.batch_days);
+    let loaded = load::load(&job, &batches).await;
+    if let Err(error) = &loaded {
+        record_failure(run, dataset, error).await;
+    }
+    for name in loaded.iter().flatten().flat_map(|batch| &batch.skipped) {
+        run.progress.note(&format!("note: {name} was loaded by another run meanwhile; skipped"));
+    }
+    Ok(loaded?)
+}
+
+/// Writes down that the run failed, as far as the database lets us.
+async fn record_failure(run: &Run, dataset: &Dataset, error: &load::Error) {
+    let Ok(database) = run.database() else { return };
+    let Ok(connection) = database.connect().await else { return };
+    let text = serde_json::json!({ "error": error.to_string() }).to_string();
+    let ended = ledger::end_run(&connection.client, &run.id, &dataset.name, "failed", &text).await;
+    if ended.is_err() {
+        tracing::debug!("the failure could not be recorded in the ledger");
+    }
+    connection.close().await;
+}
+
+async fn account(run: &Run, evidence: &Evidence<'_>, target: &Target) -> Result<Accounting, Error> {
+    Ok(verify::verify(evidence, run.database()?, target).await?)
+}
+
+/// Keeps the accounting in the ledger and in staging.
+async fn store_accounting(
+    run: &Run,
+    dataset: &Dataset,
+    accounting: &Accounting,
+) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(accounting).unwrap_or_default();
+    let status = if accounting.refuse().is_ok() { "done" } else { "failed" };
+    let connection = run.database()?.connect().await?;
+    let stored = ledger::end_run(&connection.client, &run.id, &dataset.name, status, &text).await;
+    connection.close().await;
+    stored?;
+    let key = format!("runs/{}/{}/accounting.json", run.id, dataset.name);
+    let path = run.staging.path(&key);
+    use object_store::ObjectStoreExt;
+    run.staging
+        .objects
+        .put(&path, PutPayload::from(text))
+        .await
+        .map_err(|source| stage::Error::Manifest { path: run.staging.display(&key), source })?;
+    failpoint::reach(failpoint::VERIFY_STORED);
+    Ok(())
+}
+
+/// Accounts for files that are all there already.
+async fn nothing_to_load(
+    run: &Run,
+    plan: Plan,
+    standings: &[Standing],
+    target: Option<Target>,
+) -> Result<Report, Error> {
+    let evidence = Evidence { plan: &plan, standings, mirror: None, manifest: None, loaded: &[] };
+    let accounting = match &target {
+        Some(target) => account(run, &evidence, target).await?,
+        None => verify::empty(&evidence),
+    };
+    accounting.refuse()?;
+    Ok(Report { run_id: run.id.clone(), plan, checks: Vec::new(), accounting })
+}

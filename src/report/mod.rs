@@ -1,0 +1,28 @@
+//! **Reports**: what commands have to say, as tables for people.
+
+mod accounting;
+mod checks;
+mod plan;
+mod size;
+
+pub use accounting::accounting;
+pub use checks::checks;
+pub use plan::plan;
+pub use size::{bytes, grouped};
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+/// A table with these column heads; those of `right` hold numbers.
+pub fn table(heads: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_BORDERS_ONLY);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(heads.iter().copied());
+    for index in right {
+        if let Some(column) = table.column_mut(*index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}

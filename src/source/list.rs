@@ -1,0 +1,231 @@
+//! To **list** is to ask the store for every key under a prefix and to say of each one whether the
+//! run reads it, and if not, why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use futures::TryStreamExt;
+use object_store::ObjectMeta;
+use serde::Serialize;
+
+use super::{Error, KeyMatch, SourceFile, Store};
+use crate::config::{Dataset, ZeroByteFiles};
+use crate::file_date::{DateRange, FileDate};
+
+/// Every key under a dataset's prefix: what a run reads, and what it does not and why.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The range that was asked for.
+    pub range: DateRange,
+    /// The source files in range, by file date, then key.
+    pub files: Vec<SourceFile>,
+    /// Every other key, in the store's order.
+    pub ignored: Vec<Ignored>,
+    /// What a person should know about the range before loading it.
+    pub findings: Vec<Finding>,
+}
+
+/// A key that is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ignored {
+    /// The key below the source URL.
+    pub key: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Why it is not read.
+    pub reason: Reason,
+}
+
+/// Why a key is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The file date lies before or after the range.
+    OutOfRange,
+    /// The key does not have the shape of the dataset's key pattern, so it has no file date.
+    NoDate,
+    /// The key has the pattern's shape, but its digits are no calendar day.
+    ImpossibleDate,
+    /// The object has no bytes, and the configuration says to pass over such objects.
+    ZeroBytes,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfRange => "outside the range",
+            Self::NoDate => "the key does not match the key pattern",
+            Self::ImpossibleDate => "the date in the key is no calendar day",
+            Self::ZeroBytes => "zero bytes",
+        })
+    }
+}
+
+/// What a person should know about a range before loading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "finding", rename_all = "kebab-case")]
+pub enum Finding {
+    /// Days without a file, as runs of consecutive days.
+    MissingDays {
+        /// First missing day.
+        from: FileDate,
+        /// Last missing day.
+        to: FileDate,
+    },
+    /// A day with several files.
+    SeveralFiles {
+        /// The day.
+        date: FileDate,
+        /// The keys of its files.
+        keys: Vec<String>,
+    },
+    /// An object of no bytes in the range.
+    ZeroBytes {
+        /// Its key.
+        key: String,
+    },
+    /// Keys that look like exports but have no file date.
+    KeysWithoutDate {
+        /// How many.
+        count: usize,
+        /// One of them.
+        example: String,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingDays { from, to } if from == to => write!(f, "no file for {from}"),
+            Self::MissingDays { from, to } => write!(f, "no files from {from} to {to}"),
+            Self::SeveralFiles { date, keys } => {
+                write!(f, "{} files for {date}: {}", keys.len(), keys.join(", "))
+            }
+            Self::ZeroBytes { key } => write!(f, "{key} has no bytes"),
+            Self::KeysWithoutDate { count: 1, example } => {
+                write!(f, "{example} is ignored: its key does not match the key pattern")
+            }
+            Self::KeysWithoutDate { count, example } => write!(
+                f,
+                "{count} keys are ignored, such as {example}: they do not match the key pattern"
+            ),
+        }
+    }
+}
+
+/// Lists the dataset's source files of a range.
+///
+/// The listing is paged by the store and held in memory: one entry a key.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses; [`Error::ZeroBytes`] where the range holds objects of
+/// no bytes and the dataset does not say to skip them.
+pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
+    let prefix = store.path(&dataset.prefix);
+    let failed = |source| Error::List { place: store.display(&dataset.prefix), source };
+    if store.folder().is_some_and(|folder| !folder.is_dir()) {
+        return Err(failed(object_store::Error::NotFound {
+            path: store.display(""),
+            source: "the folder does not exist".into(),
+        }));
+    }
+    let objects: Vec<ObjectMeta> =
+        store.objects.list(Some(&prefix)).try_collect().await.map_err(failed)?;
+    let listing = sort_out(store, dataset, range, objects);
+    let empty: Vec<String> = listing
+        .findings
+        .iter()
+        .filter_map(|finding| match finding {
+            Finding::ZeroBytes { key } => Some(key.clone()),
+            _ => None,
+        })
+        .collect();
+    if dataset.zero_byte_files == ZeroByteFiles::Refuse && !empty.is_empty() {
+        return Err(Error::ZeroBytes { keys: empty });
+    }
+    Ok(listing)
+}
+
+/// Says of each object whether the run reads it.
+fn sort_out(
+    store: &Store,
+    dataset: &Dataset,
+    range: DateRange,
+    objects: Vec<ObjectMeta>,
+) -> Listing {
+    let mut files = Vec::new();
+    let mut ignored = Vec::new();
+    for object in objects {
+        let key = store.key(&object.location);
+        let matched = read_key(dataset, &key);
+        let reason = match matched {
+            KeyMatch::Other => Reason::NoDate,
+            KeyMatch::ImpossibleDate => Reason::ImpossibleDate,
+            KeyMatch::Date(date) if !range.contains(date) => Reason::OutOfRange,
+            KeyMatch::Date(_) if object.size == 0 => Reason::ZeroBytes,
+            KeyMatch::Date(date) => {
+                files.push(SourceFile { name: store.file_name(&key), key, date, object });
+                continue;
+            }
+        };
+        ignored.push(Ignored { key, size: object.size, reason });
+    }
+    files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
+    let findings = findings(range, &files, &ignored);
+    Listing { range, files, ignored, findings }
+}
+
+/// Reads a key by the dataset's patterns; the first that finds a date wins.
+fn read_key(dataset: &Dataset, key: &str) -> KeyMatch {
+    let below = key.strip_prefix(&dataset.prefix).unwrap_or(key);
+    let mut best = KeyMatch::Other;
+    for pattern in &dataset.key {
+        match pattern.read(below) {
+            KeyMatch::Date(date) => return KeyMatch::Date(date),
+            KeyMatch::ImpossibleDate => best = KeyMatch::ImpossibleDate,
+            KeyMatch::Other => {}
+        }
+    }
+    best
+}
+
+fn findings(range: DateRange, files: &[SourceFile], ignored: &[Ignored]) -> Vec<Finding> {
+    let mut by_day: BTreeMap<FileDate, Vec<String>> = BTreeMap::new();
+    for file in files {
+        by_day.entry(file.date).or_default().push(file.key.clone());
+    }
+    let mut findings = missing_days(range, &by_day);
+    for (date, keys) in by_day {
+        if keys.len() > 1 {
+            findings.push(Finding::SeveralFiles { date, keys });
+        }
+    }
+    for object in ignored.iter().filter(|object| object.reason == Reason::ZeroBytes) {
+        findings.push(Finding::ZeroBytes { key: object.key.clone() });
+    }
+    let strangers: Vec<&Ignored> = ignored.iter().filter(|object| is_stranger(object)).collect();
+    if let Some(first) = strangers.first() {
+        let example = first.key.clone();
+        findings.push(Finding::KeysWithoutDate { count: strangers.len(), example });
+    }
+    findings
+}
+
+/// Whether an ignored object could be an export that the pattern fails to see: it has bytes and
+/// is no marker such as `_SUCCESS`.
+fn is_stranger(object: &Ignored) -> bool {
+    let name = object.key.rsplit('/').next().unwrap_or(&object.key);
+    let undated = matches!(object.reason, Reason::NoDate | Reason::ImpossibleDate);
+    undated && object.size > 0 && !name.starts_with(['_', '.'])
+}
+
+fn missing_days(range: DateRange, by_day: &BTreeMap<FileDate, Vec<String>>) -> Vec<Finding> {
+    let mut runs: Vec<(FileDate, FileDate)> = Vec::new();
+    for day in range.days().filter(|day| !by_day.contains_key(day)) {
+        match runs.last_mut() {
+            Some((_, to)) if to.plus_days(1) == day => *to = day,
+            _ => runs.push((day, day)),
+        }
+    }
+    runs.into_iter().map(|(from, to)| Finding::MissingDays { from, to }).collect()
+}

@@ -1,0 +1,102 @@
+//! The **manifest** says what staging holds: for each source file the Parquet object with its rows
+//! and the counts that lead to them. It is written last.
+
+use chrono::{DateTime, Utc};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::file_date::FileDate;
+use crate::source::{Identity, Store};
+
+/// What staging holds for one dataset and range.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of the manifest's own form.
+    pub version: u32,
+    /// The dataset.
+    pub dataset: String,
+    /// What identifies inputs and SQL.
+    pub fingerprint: String,
+    /// What identifies the SQL.
+    pub sql_hash: String,
+    /// When it was written.
+    pub written_at: DateTime<Utc>,
+    /// The staged files, by file date, then key.
+    pub files: Vec<StagedFile>,
+}
+
+/// One source file as it will be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// The name by which rows refer to the source file.
+    pub file_name: String,
+    /// Its key.
+    pub key: String,
+    /// Its file date.
+    pub date: FileDate,
+    /// Which version of the object it is.
+    pub identity: Identity,
+    /// The staged object, relative to the staging URL.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How many records the file has.
+    pub counts: Counts,
+}
+
+/// The accounting of one source file up to staging: `records = accepted + rejected` and
+/// `accepted = staged + superseded + filtered`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records in the file.
+    pub records: u64,
+    /// Records that became rows.
+    pub accepted: u64,
+    /// Records that could not be read.
+    pub rejected: u64,
+    /// Rows that another row of the same key replaces.
+    pub superseded: u64,
+    /// Survivors that `stage.sql` leaves out.
+    pub filtered: u64,
+    /// Rows to load.
+    pub staged: u64,
+}
+
+impl Counts {
+    /// Whether every record is accounted for.
+    pub fn add_up(&self) -> bool {
+        self.records == self.accepted + self.rejected
+            && self.accepted == self.staged + self.superseded + self.filtered
+    }
+}
+
+impl Manifest {
+    /// Writes the manifest to `path`.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`].
+    pub async fn write(&self, staging: &Store, path: &Path) -> Result<(), Error> {
+        let failed = |source| Error::Manifest { path: staging.key(path), source };
+        let text = serde_json::to_vec_pretty(self).map_err(|error| {
+            failed(object_store::Error::Generic { store: "JSON", source: Box::new(error) })
+        })?;
+        let payload = PutPayload::from(text);
+        staging.objects.put(path, payload).await.map(|_| ()).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up_or_they_do_not() {
+        let counts =
+            Counts { records: 10, accepted: 9, rejected: 1, superseded: 2, filtered: 1, staged: 6 };
+        assert!(counts.add_up());
+        assert!(!Counts { staged: 7, ..counts }.add_up());
+        assert!(!Counts { records: 11, ..counts }.add_up());
+    }
+}

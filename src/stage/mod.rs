@@ -1,0 +1,488 @@
+//! **Staging** is the Parquet result of the SQL: exactly the rows to load.
+//!
+//! ```text
+//! <staging>/staged/<dataset>/<fingerprint>/_file_date=2025-09-22/<stem>-<hash>.parquet
+//! <staging>/staged/<dataset>/<fingerprint>/manifest.json
+//! ```
+//! The fingerprint covers the mirrors in range and the SQL, so that the same work done again finds
+//! itself done, file by file, and any Parquet tool that reads the folder reads the rows to load.
+//!
+//! `stage.sql` is row-wise: names, casts, clean-up, and which rows to leave out. It is run for one
+//! source file at a time, and a plan in which rows depend on each other is refused.
+
+mod manifest;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::prelude::{DataFrame, SessionContext};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use manifest::{Counts, Manifest, StagedFile};
+
+use crate::catalog::{self, Catalog, DatedFile, DatedFiles};
+use crate::config::Limits;
+use crate::dedupe::{RowSet, Survivors};
+use crate::failpoint;
+use crate::mirror::Mirrored;
+use crate::parquet::{self, ParquetWriter};
+use crate::progress::{Listener, Total};
+use crate::source::Store;
+
+/// Changes when the same inputs and SQL give other staged files.
+const STAGING_VERSION: u32 = 1;
+
+/// What can go wrong while rows are staged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `stage.sql` does not plan, or fails.
+    #[error("staging {what} failed")]
+    Query {
+        /// The dataset or the source file.
+        what: String,
+        /// Why.
+        #[source]
+        source: catalog::Error,
+    },
+    /// Rows depend on each other in `stage.sql`.
+    #[error("{path} is not row-wise: it contains {what}")]
+    NotRowWise {
+        /// The SQL file.
+        path: String,
+        /// The part of the plan that is not.
+        what: String,
+    },
+    /// `stage.sql` returns a row twice, or one that did not survive.
+    #[error("{path} returns row {row_id} of {file} twice, or though it was superseded")]
+    UnexpectedRow {
+        /// The SQL file.
+        path: String,
+        /// The source file.
+        file: String,
+        /// The row.
+        row_id: i64,
+    },
+    /// `stage.sql` changes `_file_name` or `_row_id`.
+    #[error("{path} changes {column}, which says where a row came from")]
+    ChangedProvenance {
+        /// The SQL file.
+        path: String,
+        /// The column.
+        column: &'static str,
+    },
+    /// A staged file cannot be written.
+    #[error("cannot write {path} to staging")]
+    Write {
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: ParquetError,
+    },
+    /// The manifest cannot be written.
+    #[error("cannot write {path} to staging")]
+    Manifest {
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
+    /// Staging cannot be looked at.
+    #[error("cannot read {path} in staging")]
+    Staging {
+        /// The object or prefix.
+        path: String,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
+}
+
+impl Error {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Query { source, .. } => source.hint(),
+            Self::NotRowWise { .. } => Some(
+                "stage.sql is a SELECT of expressions FROM source with an optional WHERE; what \
+                 compares rows belongs into dedupe.sql or a check"
+                    .to_owned(),
+            ),
+            Self::UnexpectedRow { .. } | Self::ChangedProvenance { .. } => {
+                Some("select _file_name and _row_id as they are, each row once".to_owned())
+            }
+            Self::Write { .. } => Some(
+                "check that the staging area has room and may be written; run again: the files \
+                 that are whole are kept"
+                    .to_owned(),
+            ),
+            Self::Manifest { source, .. } | Self::Staging { source, .. } => {
+                Some(crate::source::store_hint(source))
+            }
+        }
+    }
+}
+
+/// What a staged file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    survivors: String,
+    counts: Counts,
+}
+
+/// The columns that `stage.sql` gives, checked for what later steps need.
+///
+/// # Errors
+/// [`Error::Query`] where it does not plan or lacks a column, [`Error::NotRowWise`].
+pub async fn schema(catalog: &Catalog) -> Result<SchemaRef, Error> {
+    let source = MemTable::try_new(catalog.source_schema(), vec![vec![]])
+        .map_err(|error| failed(catalog, catalog::Error::execution(error)))?;
+    let plan = plan(catalog, Arc::new(source)).await?;
+    Ok(Arc::new(plan.schema().as_arrow().clone()))
+}
+
+/// Stages the `wanted` files, several at once, and writes the manifest.
+///
+/// # Errors
+/// The first [`Error`]; staged files that are whole by then are kept and used by the next run.
+pub async fn stage(
+    catalog: &Catalog,
+    survivors: &Survivors,
+    wanted: &[&Mirrored],
+    staging: &Store,
+    limits: Limits,
+    progress: &Listener,
+) -> Result<Manifest, Error> {
+    let area = Area::new(catalog, staging);
+    let existing = area.existing().await?;
+    let bytes = wanted.iter().map(|file| file.size).sum();
+    progress.begin("stage", Total { files: wanted.len() as u64, bytes });
+    let files = stream::iter(wanted)
+        .map(|mirrored| {
+            let (area, existing) = (&area, &existing);
+            async move {
+                let none = RowSet::none(mirrored.note.summary.records);
+                let rows = survivors.of(&mirrored.file.name).unwrap_or(&none);
+                let staged = stage_file(catalog, mirrored, rows, area, existing).await?;
+                failpoint::reach(failpoint::STAGE_FILE_DONE);
+                progress.advance(1, mirrored.size, staged.counts.staged);
+                Ok::<_, Error>(staged)
+            }
+        })
+        .buffered(limits.files_at_once)
+        .try_collect()
+        .await;
+    progress.end();
+    let manifest = Manifest {
+        version: STAGING_VERSION,
+        dataset: catalog.dataset.name.clone(),
+        fingerprint: area.fingerprint.clone(),
+        sql_hash: catalog.sql.hash(),
+        written_at: chrono::Utc::now(),
+        files: files?,
+    };
+    failpoint::reach(failpoint::STAGE_BEFORE_MANIFEST);
+    manifest.write(staging, &area.path("manifest.json")).await?;
+    failpoint::reach(failpoint::STAGE_MANIFEST_WRITTEN);
+    Ok(manifest)
+}
+
+/// Where the staged files of one fingerprint lie.
+struct Area<'a> {
+    staging: &'a Store,
+    dataset: String,
+    fingerprint: String,
+}
+
+impl<'a> Area<'a> {
+    fn new(catalog: &Catalog, staging: &'a Store) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(STAGING_VERSION.to_le_bytes());
+        hash.update(catalog.sql.hash());
+        for mirrored in &catalog.mirror.files {
+            hash.update(mirrored.hash());
+        }
+        let fingerprint = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { staging, dataset: catalog.dataset.name.clone(), fingerprint }
+    }
+
+    fn path(&self, rest: &str) -> Path {
+        self.staging.path(&format!("staged/{}/{}/{rest}", self.dataset, self.fingerprint))
+    }
+
+    fn path_of(&self, mirrored: &Mirrored) -> Path {
+        let name = mirrored.path.filename().unwrap_or_default();
+        self.path(&format!("_file_date={}/{name}", mirrored.file.date))
+    }
+
+    async fn existing(&self) -> Result<HashMap<Path, u64>, Error> {
+        let path = self.path("");
+        parquet::sizes(&self.staging.objects, &path)
+            .await
+            .map_err(|source| Error::Staging { path: self.staging.key(&path), source })
+    }
+
+    /// The note of a staged file that is there already.
+    async fn note(&self, path: &Path, size: u64) -> Result<Option<Note>, Error> {
+        parquet::read_note(&self.staging.objects, path, size)
+            .await
+            .map_err(|source| Error::Staging { path: self.staging.key(path), source })
+    }
+}
+
+async fn stage_file(
+    catalog: &Catalog,
+    mirrored: &Mirrored,
+    survivors: &RowSet,
+    area: &Area<'_>,
+    existing: &HashMap<Path, u64>,
+) -> Result<StagedFile, Error> {
+    let path = area.path_of(mirrored);
+    let digest = survivors.digest();
+    let staged = |counts, size| StagedFile {
+        file_name: mirrored.file.name.clone(),
+        key: mirrored.file.key.clone(),
+        date: mirrored.file.date,
+        identity: mirrored.file.identity(),
+        path: area.staging.key(&path),
+        size,
+        counts,
+    };
+    if let Some(size) = existing.get(&path)
+        && let Some(note) = area.note(&path, *size).await?
+        && note.survivors == digest
+    {
+        return Ok(staged(note.counts, *size));
+    }
+    failpoint::reach(failpoint::STAGE_BEGUN);
+    let rows = run(catalog, mirrored, survivors, area, &path).await?;
+    let summary = &mirrored.note.summary;
+    let counts = Counts {
+        records: summary.records,
+        accepted: summary.accepted,
+        rejected: summary.rejected,
+        superseded: summary.accepted - survivors.count(),
+        filtered: survivors.count() - rows.count,
+        staged: rows.count,
+    };
+    let note = Note { survivors: digest, counts };
+    failpoint::reach(failpoint::STAGE_BEFORE_VISIBLE);
+    let unwritable = |source| Error::Write { path: area.staging.key(&path), source };
+    blocking(move || rows.writer.finish(&note)).await.map_err(unwritable)?;
+    use object_store::ObjectStoreExt;
+    let size = area.staging.objects.head(&path).await.map(|object| object.size);
+    let size = size.map_err(|source| Error::Staging { path: area.staging.key(&path), source })?;
+    Ok(staged(counts, size))
+}
+
+/// The rows of a staged file, written and not yet visible.
+struct Rows {
+    writer: ParquetWriter,
+    count: u64,
+}
+
+async fn run(
+    catalog: &Catalog,
+    mirrored: &Mirrored,
+    survivors: &RowSet,
+    area: &Area<'_>,
+    path: &Path,
+) -> Result<Rows, Error> {
+    let source = survivors_of(catalog, mirrored, survivors, area.staging).await?;
+    let plan = plan(catalog, source).await?;
+    let engine = |error| Error::Query {
+        what: mirrored.file.name.clone(),
+        source: catalog::Error::execution(error),
+    };
+    let unwritable = |source| Error::Write { path: area.staging.key(path), source };
+    let schema = Arc::new(plan.schema().as_arrow().clone());
+    let mut seen = Seen::new(catalog, mirrored, survivors, &schema)?;
+    let objects = Arc::clone(&area.staging.objects);
+    let mut writer = ParquetWriter::new(objects, path, Arc::clone(&schema)).map_err(unwritable)?;
+    let mut count = 0;
+    let mut batches = plan.execute_stream().await.map_err(engine)?;
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(engine)?;
+        seen.take(&batch)?;
+        count += batch.num_rows() as u64;
+        writer =
+            blocking(move || writer.write(&batch).map(|()| writer)).await.map_err(unwritable)?;
+    }
+    Ok(Rows { writer, count })
+}
+
+/// Makes sure that every staged row is a survivor of its file, once.
+struct Seen<'a> {
+    path: String,
+    file: &'a str,
+    left: RowSet,
+    name_index: usize,
+    id_index: usize,
+}
+
+impl<'a> Seen<'a> {
+    fn new(
+        catalog: &Catalog,
+        mirrored: &'a Mirrored,
+        survivors: &RowSet,
+        schema: &Schema,
+    ) -> Result<Self, Error> {
+        let path = &catalog.sql.stage.path;
+        let index = |column: &'static str| {
+            schema.index_of(column).map_err(|_| {
+                failed(catalog, catalog::Error::MissingColumn { path: path.clone(), column })
+            })
+        };
+        Ok(Self {
+            path: path.display().to_string(),
+            file: &mirrored.file.name,
+            left: survivors.clone(),
+            name_index: index("_file_name")?,
+            id_index: index("_row_id")?,
+        })
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        let changed = |column| Error::ChangedProvenance { path: self.path.clone(), column };
+        let names = cast(batch.column(self.name_index), &DataType::Utf8View);
+        let names = names.map_err(|_| changed("_file_name"))?;
+        let names = names.as_string_view();
+        if names.null_count() > 0 || names.iter().flatten().any(|name| name != self.file) {
+            return Err(changed("_file_name"));
+        }
+        let ids = cast(batch.column(self.id_index), &DataType::Int64);
+        let ids = ids.map_err(|_| changed("_row_id"))?;
+        let ids = ids.as_primitive::<Int64Type>();
+        if ids.null_count() > 0 {
+            return Err(changed("_row_id"));
+        }
+        for &row_id in ids.values() {
+            if row_id < 0 || !self.left.remove(row_id as u64) {
+                let (path, file) = (self.path.clone(), self.file.to_owned());
+                return Err(Error::UnexpectedRow { path, file, row_id });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The survivors of one file as the table `source`.
+async fn survivors_of(
+    catalog: &Catalog,
+    mirrored: &Mirrored,
+    survivors: &RowSet,
+    staging: &Store,
+) -> Result<Arc<dyn datafusion::catalog::TableProvider>, Error> {
+    let schema = catalog.source_schema();
+    let columns = schema.fields().len() - 1;
+    let file_schema = Arc::new(Schema::new(schema.fields()[..columns].to_vec()));
+    let file = DatedFile {
+        path: mirrored.path.clone(),
+        size: mirrored.size,
+        date: mirrored.file.date,
+        rows: mirrored.note.summary.accepted,
+    };
+    let table = Arc::new(DatedFiles::new(staging.url.clone(), file_schema, vec![file]));
+    if survivors.count() == mirrored.note.summary.accepted {
+        return Ok(table);
+    }
+    let filtered = || -> Result<LogicalPlan, DataFusionError> {
+        let session = SessionContext::new();
+        let rows = session.read_table(table)?;
+        let keep = session.read_table(Arc::new(row_ids(survivors)?))?;
+        let keep = keep.alias("keep")?;
+        let joined = rows.join(keep, JoinType::LeftSemi, &["_row_id"], &["_row_id"], None)?;
+        Ok(joined.into_unoptimized_plan())
+    };
+    let plan = filtered().map_err(|error| Error::Query {
+        what: mirrored.file.name.clone(),
+        source: catalog::Error::execution(error),
+    })?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+/// A row set as a table of one column, `_row_id`.
+fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
+    use datafusion::arrow::array::Int64Array;
+    let ids = Int64Array::from_iter_values(rows.iter().map(|record| record as i64));
+    let schema = Arc::new(Schema::new(vec![Field::new("_row_id", DataType::Int64, false)]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)])?;
+    MemTable::try_new(schema, vec![vec![batch]])
+}
+
+async fn plan(
+    catalog: &Catalog,
+    source: Arc<dyn datafusion::catalog::TableProvider>,
+) -> Result<DataFrame, Error> {
+    let plan = catalog.plan_stage(source).await.map_err(|error| failed(catalog, error))?;
+    let path = &catalog.sql.stage.path;
+    for column in ["_file_name", "_row_id"] {
+        if plan.schema().index_of_column_by_name(None, column).is_none() {
+            let missing = catalog::Error::MissingColumn { path: path.clone(), column };
+            return Err(failed(catalog, missing));
+        }
+    }
+    match row_dependence(plan.logical_plan()) {
+        None => Ok(plan),
+        Some(what) => Err(Error::NotRowWise { path: path.display().to_string(), what }),
+    }
+}
+
+/// The first part of a plan in which rows depend on each other, above the table `source`.
+fn row_dependence(plan: &LogicalPlan) -> Option<String> {
+    match plan {
+        LogicalPlan::TableScan(_) => None,
+        // `source` itself: what makes it is not part of stage.sql.
+        LogicalPlan::SubqueryAlias(alias) if alias.alias.table() == "source" => None,
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
+            let subquery = plan.expressions().iter().find_map(subquery_in);
+            subquery.or_else(|| plan.inputs().into_iter().find_map(row_dependence))
+        }
+        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => Some("an aggregation".to_owned()),
+        LogicalPlan::Window(_) => Some("a window function".to_owned()),
+        LogicalPlan::Join(_) => Some("a join".to_owned()),
+        LogicalPlan::Union(_) => Some("a union".to_owned()),
+        LogicalPlan::Limit(_) => Some("a LIMIT".to_owned()),
+        LogicalPlan::Sort(_) => Some("an ORDER BY".to_owned()),
+        LogicalPlan::Unnest(_) => Some("an unnest".to_owned()),
+        _ => Some("a part that is more than SELECT and WHERE".to_owned()),
+    }
+}
+
+fn subquery_in(expression: &Expr) -> Option<String> {
+    let mut found = None;
+    let visited = expression.apply(|part| {
+        if matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)) {
+            found = Some("a subquery".to_owned());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    visited.map_or(None, |_| found)
+}
+
+fn failed(catalog: &Catalog, source: catalog::Error) -> Error {
+    Error::Query { what: catalog.dataset.name.clone(), source }
+}
+
+/// Runs work that blocks where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ParquetError> + Send + 'static,
+) -> Result<T, ParquetError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|join| Err(ParquetError::External(Box::new(join))))
+}

@@ -1,0 +1,14 @@
+//! **Telemetry**: the log, on standard error, quiet unless `RUST_LOG` says otherwise.
+
+use tracing_subscriber::EnvFilter;
+
+/// What is logged where `RUST_LOG` is not set.
+const DEFAULT: &str = "error,backfill=warn";
+
+/// Starts the log.
+pub fn start(filter: Option<&str>) {
+    let filter = EnvFilter::new(filter.unwrap_or(DEFAULT));
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    // A second start in one process keeps the first.
+    let _ = log.with_target(false).try_init();
+}

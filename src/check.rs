@@ -112,23 +112,21 @@ pub enum Error {
     },
     /// More records were rejected than the dataset allows.
     #[error(
-        "{rejected} of {records} records of {dataset} from {start} to {end} were rejected, more than \
+        "{rejected} of {records} records of {dataset} from {days} were rejected, more than \
          max_rejects = {limit} allows: {}",
         first.join("; ")
     )]
     TooManyRejects {
         /// The dataset.
         dataset: String,
-        /// The first day of the batch.
-        start: String,
-        /// The last day of the batch.
-        end: String,
+        /// The first and the last day of the batch.
+        days: String,
         /// How many were rejected.
         rejected: u64,
         /// Of how many.
         records: u64,
         /// The limit.
-        limit: String,
+        limit: RejectLimit,
         /// The first locations, with reasons.
         first: Vec<String>,
     },
@@ -206,11 +204,10 @@ pub fn refuse_rejects(dataset: &str, limit: RejectLimit, files: &[&Mirrored]) ->
     let day = |file: Option<&&Mirrored>| file.map(|f| f.file.date.to_string()).unwrap_or_default();
     Err(Error::TooManyRejects {
         dataset: dataset.to_owned(),
-        start: day(files.first()),
-        end: day(files.last()),
+        days: format!("{} to {}", day(files.first()), day(files.last())),
         rejected,
         records,
-        limit: limit.to_string(),
+        limit,
         first: first.take(LOCATIONS).collect(),
     })
 }

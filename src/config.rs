@@ -193,7 +193,7 @@ impl Config {
             .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let folder = match path.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
+            _ => PathBuf::new(),
         };
         file.mean(&folder).map_err(|(at, reason)| Error::Value {
             path: path.to_owned(),

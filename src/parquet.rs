@@ -2,8 +2,10 @@
 //! in the footer that says what they are.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
@@ -37,9 +39,11 @@ const READ_ROWS: usize = 4096;
 /// The footer's key of our note.
 const NOTE: &str = "backfill";
 
-/// Writes one Parquet object, from a thread that may block.
+/// Writes one Parquet object, from a thread that may block. It may be dropped anywhere: what is not
+/// finished never becomes visible.
 pub struct ParquetWriter {
-    writer: ArrowWriter<SyncIoBridge<BufWriter>>,
+    writer: Option<ArrowWriter<Upload>>,
+    abandoned: Arc<AtomicBool>,
 }
 
 impl ParquetWriter {
@@ -53,14 +57,17 @@ impl ParquetWriter {
         path: &Path,
         schema: SchemaRef,
     ) -> Result<Self, ParquetError> {
-        let upload = BufWriter::with_capacity(store, path.clone(), PART_BYTES);
-        let upload = SyncIoBridge::new(upload.with_max_concurrency(2));
+        let object = BufWriter::with_capacity(store, path.clone(), PART_BYTES);
+        let object = SyncIoBridge::new(object.with_max_concurrency(2));
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let upload = Upload { object, abandoned: Arc::clone(&abandoned) };
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_created_by(concat!("backfill ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
-        Ok(Self { writer: ArrowWriter::try_new(upload, schema, Some(properties))? })
+        let writer = ArrowWriter::try_new(upload, schema, Some(properties))?;
+        Ok(Self { writer: Some(writer), abandoned })
     }
 
     /// Adds rows.
@@ -68,9 +75,10 @@ impl ParquetWriter {
     /// # Errors
     /// Where they cannot be encoded or sent.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
-        self.writer.write(rows)?;
-        if self.writer.in_progress_size() > ROW_GROUP_BYTES {
-            self.writer.flush()?;
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        writer.write(rows)?;
+        if writer.in_progress_size() > ROW_GROUP_BYTES {
+            writer.flush()?;
         }
         Ok(())
     }
@@ -81,9 +89,38 @@ impl ParquetWriter {
     /// Where the store refuses; nothing is visible then.
     pub fn finish(mut self, note: &impl Serialize) -> Result<(), ParquetError> {
         let note = serde_json::to_string(note).map_err(|e| ParquetError::External(Box::new(e)))?;
-        self.writer.append_key_value_metadata(KeyValue::new(NOTE.to_owned(), note));
-        let mut upload = self.writer.into_inner()?;
-        upload.shutdown().map_err(|error| ParquetError::External(Box::new(error)))
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        writer.append_key_value_metadata(KeyValue::new(NOTE.to_owned(), note));
+        let mut upload = writer.into_inner()?;
+        upload.object.shutdown().map_err(|error| ParquetError::External(Box::new(error)))
+    }
+}
+
+impl Drop for ParquetWriter {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The object on its way to the store. Once it is abandoned it takes bytes and forgets them: the
+/// buffers above it write out what they hold when they are dropped, and that may happen where
+/// nothing may block.
+struct Upload {
+    object: SyncIoBridge<BufWriter>,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Ok(bytes.len());
+        }
+        self.object.write(bytes)
+    }
+
+    /// Does nothing: an object is visible or it is not, and shutting it down is what makes it so.
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -191,13 +191,22 @@ async fn until_interrupted(
     ended
 }
 
+/// A cause without the XML that a store's answer is written in: of that, only the code is kept. It
+/// may quote what was signed.
+fn scrub(text: &str) -> String {
+    let Some((before, xml)) = text.split_once("<") else { return text.to_owned() };
+    let code = xml.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    let code = code.map(|(code, _)| code).unwrap_or_default();
+    format!("{}{code}", before.trim_end_matches(|c: char| c != ' '))
+}
+
 /// Renders an error once: what, why, and what to do next.
 fn render(error: &Error) {
     let mut text = format!("error: {error}\n");
     let mut last = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
-        let shown = current.to_string();
+        let shown = scrub(&current.to_string());
         // Libraries tend to repeat their causes in their own text.
         if !last.contains(&shown) {
             text.push_str(&format!("caused by: {shown}\n"));
@@ -210,4 +219,17 @@ fn render(error: &Error) {
     }
     // Where standard error is closed there is nobody to tell.
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_stores_answer_only_the_code_is_shown() {
+        let text = "status code: 403 Forbidden: <?xml version=\"1.0\"?><Error><Code>Denied</Code>\
+                    <StringToSign>secret</StringToSign></Error>";
+        assert_eq!(scrub(text), "status code: 403 Forbidden: Denied");
+        assert_eq!(scrub("no such file"), "no such file");
+    }
 }

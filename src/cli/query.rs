@@ -163,7 +163,7 @@ fn table(batches: &[RecordBatch]) -> io::Result<String> {
 
 /// Rows on their way into a format.
 enum Sink<'a, W: Write + Send> {
-    Csv(csv::Writer<&'a mut W>),
+    Csv(Box<csv::Writer<&'a mut W>>),
     Json(json::LineDelimitedWriter<&'a mut W>),
     Parquet(Box<ArrowWriter<&'a mut W>>),
 }
@@ -182,7 +182,7 @@ impl<'a, W: Write + Send> Sink<'a, W> {
             Format::Csv | Format::Table => {
                 let mut writer = csv::WriterBuilder::new().with_header(true).build(into);
                 writer.write(&RecordBatch::new_empty(schema)).map_err(io_error)?;
-                Self::Csv(writer)
+                Self::Csv(Box::new(writer))
             }
         })
     }

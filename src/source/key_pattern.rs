@@ -13,7 +13,10 @@ use regex::Regex;
 
 use crate::file_date::FileDate;
 
-/// Which keys are exports, and where their file date stands; see the [module](self).
+/// Which keys are exports, and where their file date stands.
+///
+/// Written `report_{date:%Y-%m-%d}T*.csv`: `*` stands for any run of characters without a slash,
+/// `**` for any run, `?` for one character; the date has `%Y`, `%m` and `%d`, each once.
 #[derive(Clone, Debug)]
 pub struct KeyPattern {
     text: String,

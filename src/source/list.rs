@@ -122,7 +122,10 @@ impl fmt::Display for Finding {
 /// no bytes and the dataset does not say to skip them.
 pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
     let prefix = store.path(&dataset.prefix);
-    let failed = |source| Error::List { place: store.display(&dataset.prefix), source };
+    let failed = |source| Error::List {
+        place: store.display(&dataset.prefix),
+        source: store.explain(source, &dataset.prefix),
+    };
     if store.folder().is_some_and(|folder| !folder.is_dir()) {
         return Err(failed(object_store::Error::NotFound {
             path: store.display(""),

@@ -6,6 +6,7 @@
 mod key_pattern;
 mod list;
 mod place;
+mod refusal;
 mod source_file;
 
 pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern};

@@ -17,6 +17,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::Error;
+use super::refusal::{LastStatus, Observed};
 use crate::config::Environment;
 
 /// A URL under which objects are kept.
@@ -124,7 +125,9 @@ impl Place {
         let allow_http = environment
             .starting_with("AWS_ENDPOINT")
             .any(|(_, value)| value.to_ascii_lowercase().starts_with("http://"));
+        let status = LastStatus::default();
         let store = builder
+            .with_http_connector(Observed(status.clone()))
             .with_bucket_name(bucket)
             .with_client_options(timeout.with_allow_http(allow_http))
             .with_retry(retries())
@@ -137,6 +140,7 @@ impl Place {
             name: self.name_with(prefix),
             display: self.to_string(),
             folder: None,
+            status,
         })
     }
 
@@ -149,6 +153,7 @@ impl Place {
             name: self.name.clone(),
             display: self.to_string(),
             folder: Some(absolute),
+            status: LastStatus::default(),
         })
     }
 
@@ -170,7 +175,7 @@ impl fmt::Display for Place {
 /// A place that was opened.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// The store's objects; every path in it starts with [`base`](Self::base).
+    /// The store's objects; every path in it starts with the URL's own prefix.
     pub objects: Arc<dyn ObjectStore>,
     /// The URL under which a SQL session knows the store.
     pub url: ObjectStoreUrl,
@@ -178,6 +183,7 @@ pub struct Store {
     name: String,
     display: String,
     folder: Option<PathBuf>,
+    status: LastStatus,
 }
 
 impl Store {
@@ -210,6 +216,11 @@ impl Store {
     /// The URL of `key`, for people.
     pub fn display(&self, key: &str) -> String {
         format!("{}/{key}", self.display.trim_end_matches('/'))
+    }
+
+    /// Makes a listing's error say what the store answered.
+    pub fn explain(&self, error: object_store::Error, key: &str) -> object_store::Error {
+        self.status.explain(error, key)
     }
 
     /// The folder on this machine, where the store is one.

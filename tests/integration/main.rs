@@ -1,1 +1,15 @@
+//! The integration tests, in one binary: each links the SQL engine, which takes its time.
 
+#![allow(missing_docs)]
+
+mod support;
+
+mod cli;
+mod edge;
+mod faults;
+mod kill;
+mod load;
+mod quality;
+mod reader;
+mod requests;
+mod sql;

@@ -275,8 +275,14 @@ fn put_text(form: Form, text: &str, into: &mut BytesMut) -> Result<(), String> {
         }
         Form::Numeric { .. } => put_numeric(form, text, into),
         Form::Boolean => match text {
-            "t" | "true" | "TRUE" => Ok(into.put_u8(1)),
-            "f" | "false" | "FALSE" => Ok(into.put_u8(0)),
+            "t" | "true" | "TRUE" => {
+                into.put_u8(1);
+                Ok(())
+            }
+            "f" | "false" | "FALSE" => {
+                into.put_u8(0);
+                Ok(())
+            }
             _ => Err("it is neither true nor false; use try_to_bool".to_owned()),
         },
         Form::Date => {
@@ -339,8 +345,14 @@ fn put_float(form: Form, number: f64, into: &mut BytesMut) -> Result<(), String>
         Form::Float { bytes: 4 } if number.is_finite() && (number as f32).is_infinite() => {
             Err("it is too large for a real".to_owned())
         }
-        Form::Float { bytes: 4 } => Ok(into.put_f32(number as f32)),
-        Form::Float { .. } => Ok(into.put_f64(number)),
+        Form::Float { bytes: 4 } => {
+            into.put_f32(number as f32);
+            Ok(())
+        }
+        Form::Float { .. } => {
+            into.put_f64(number);
+            Ok(())
+        }
         _ => Err(unreadable()),
     }
 }

@@ -1,0 +1,321 @@
+//! Bad input and bad luck: each gets one clear error and the right exit code, and nothing is half
+//! done.
+
+use backfill::embedded::Fault;
+
+use crate::support::{Project, Ran, finish};
+
+const EXPORT: &str = "id,city,amount\na,Rome,1\nb,Oslo,2\n";
+
+async fn one_day() -> Project {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", EXPORT);
+    project
+}
+
+async fn run(project: &Project) -> Ran {
+    project.run("2025-09-22", "2025-09-22").await
+}
+
+/// Asserts one error, these words in it, a hint, and an untouched target.
+async fn refused(project: &Project, ran: Ran, code: i32, words: &[&str]) {
+    let ran = ran.ended(code);
+    let errors = ran.stderr.lines().filter(|line| line.starts_with("error:")).count();
+    assert_eq!(errors, 1, "{}", ran.stderr);
+    for word in words {
+        assert!(ran.stderr.contains(word), "`{word}` is not in:\n{}", ran.stderr);
+    }
+    assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+    let rows = "SELECT coalesce((xpath('//row/n/text()', query_to_xml( \
+                'SELECT count(*) AS n FROM ' || coalesce(to_regclass('people')::text, \
+                '(SELECT 1 WHERE false) x'), false, false, '')))[1]::text, '0')";
+    assert_eq!(project.rows(rows).await, ["0"], "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials() {
+    let project = one_day().await;
+    let ran = project
+        .backfill_with(
+            &[("AWS_SECRET_ACCESS_KEY", "wrong-secret")],
+            &["run", "--start", "2025-09-22", "--end", "2025-09-22"],
+        )
+        .await;
+    assert!(!ran.stderr.contains("wrong-secret"), "{}", ran.stderr);
+    refused(&project, ran, 1, &["cannot list s3://exports/people/", "AWS_SECRET_ACCESS_KEY"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_does_not_exist() {
+    let project = one_day().await;
+    project.edit("backfill.toml", "s3://exports", "s3://no-such-bucket");
+    let ran = run(&project).await;
+    refused(&project, ran, 1, &["cannot list s3://no-such-bucket/people/", "check the bucket"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_down_or_refuses() {
+    let project = one_day().await;
+    let arguments = ["run", "--start", "2025-09-22", "--end", "2025-09-22"];
+    let down = "postgres://postgres:secret@127.0.0.1:1/x?sslmode=disable";
+    let ran = project.backfill_with(&[("DATABASE_URL", down)], &arguments).await;
+    refused(&project, ran, 75, &["cannot connect to 127.0.0.1:1/x as postgres"]).await;
+    let wrong = project.database.url().replace("test-only", "not-the-password");
+    let ran = project.backfill_with(&[("DATABASE_URL", &wrong)], &arguments).await;
+    assert!(!ran.stderr.contains("not-the-password"), "{}", ran.stderr);
+    refused(&project, ran, 1, &["cannot connect to", "password authentication failed"]).await;
+    let ran = project.backfill_with(&[("DATABASE_URL", "")], &arguments).await;
+    refused(&project, ran, 2, &["no database is named", "DATABASE_URL"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_with_other_columns_or_types() {
+    let project = one_day().await;
+    let create = project.read("sql/people/target.sql");
+    let other = create
+        .replace("city text", "town text NOT NULL")
+        .replace("amount numeric(12, 2)", "amount integer");
+    project.database.execute(&other).await;
+    let ran = run(&project).await;
+    refused(
+        &project,
+        ran,
+        2,
+        &[
+            "the target has no column city",
+            "town is NOT NULL and not given",
+            "amount: stage.sql gives decimal(12,2), the target holds integer",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_the_targets_type_cannot_hold() {
+    let project = one_day().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\nb,Reykjavik,2\n");
+    project.edit("sql/people/target.sql", "city text", "city varchar(5)");
+    let ran = run(&project).await;
+    assert!(!ran.stderr.contains("Reykjavik"), "{}", ran.stderr);
+    refused(
+        &project,
+        ran,
+        3,
+        &[
+            "column city (character varying(5)) of exports/people/report_2025-09-22.csv, row 1",
+            "longer than 5 characters",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_breaks_a_constraint() {
+    let project = one_day().await;
+    project.edit("sql/people/target.sql", "id text", "id text CHECK (id <> 'b')");
+    let ran = run(&project).await;
+    refused(&project, ran, 3, &["SQLSTATE 23514", "constraint people_id_check"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_that_does_not_parse_or_plan() {
+    let project = one_day().await;
+    let stage = project.read("sql/people/stage.sql");
+    project.write("sql/people/stage.sql", "SELEC id FROM source");
+    refused(&project, run(&project).await, 2, &["stage.sql does not parse", "SELEC"]).await;
+    project.write("sql/people/stage.sql", stage.replace("id, city", "id, town"));
+    refused(&project, run(&project).await, 2, &["stage.sql cannot be planned", "town"]).await;
+    project.write("sql/people/stage.sql", stage.replace("_row_id, ", ""));
+    refused(&project, run(&project).await, 2, &["does not return the column _row_id"]).await;
+    project.write("sql/people/stage.sql", format!("{stage} LIMIT 1"));
+    refused(&project, run(&project).await, 2, &["is not row-wise: it contains a LIMIT"]).await;
+    project.write("sql/people/stage.sql", stage.replace("_row_id,", "_row_id + 1 AS _row_id,"));
+    refused(&project, run(&project).await, 1, &["returns row 2 of"]).await;
+    project.write("sql/people/stage.sql", stage);
+    project.write("sql/people/dedupe.sql", "SELECT _file_name FROM source");
+    refused(&project, run(&project).await, 2, &["dedupe.sql does not return the column _row_id"])
+        .await;
+    let twice =
+        "SELECT _file_name, _row_id FROM source UNION ALL SELECT _file_name, _row_id FROM source";
+    project.write("sql/people/dedupe.sql", twice);
+    refused(&project, run(&project).await, 2, &["returns the same row twice"]).await;
+    std::fs::remove_file(project.path("sql/people/dedupe.sql")).expect("removed");
+    refused(&project, run(&project).await, 2, &["cannot read", "dedupe.sql"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cast_that_fails_does_not_tell_the_value() {
+    let project = one_day().await;
+    project.edit("sql/people/stage.sql", "SELECT id", "SELECT CAST(city AS int)::text AS id");
+    let ran = run(&project).await;
+    assert!(!ran.stderr.contains("Rome"), "{}", ran.stderr);
+    refused(&project, ran, 1, &["a value could not be converted", "try_to_date"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zero_byte_object_is_refused_unless_told_to_skip_it() {
+    let project = one_day().await;
+    project.put("people/report_2025-09-23.csv", "");
+    let both = ["run", "--start", "2025-09-22", "--end", "2025-09-23"];
+    let ran = project.backfill(&both).await;
+    refused(&project, ran, 3, &["1 zero-byte object(s)", "people/report_2025-09-23.csv"]).await;
+    project.edit("backfill.toml", "max_rejects", "zero_byte_files = \"skip\"\nmax_rejects");
+    let ran = project.backfill(&both).await.ended(0);
+    assert!(ran.stderr.contains("report_2025-09-23.csv has no bytes"), "{}", ran.stderr);
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_only_file_is_a_file_without_rows() {
+    let project = one_day().await;
+    project.put("people/report_2025-09-23.csv", "id,city,amount\n");
+    let ran = project.run("2025-09-22", "2025-09-23").await.ended(0);
+    assert!(ran.stdout.contains("2 file(s), 2 rows loaded"), "{}", ran.stdout);
+    let files = "SELECT file_date, records, inserted FROM backfill.files ORDER BY 1";
+    assert_eq!(project.rows(files).await, ["2025-09-22|2|2", "2025-09-23|0|0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_without_a_date_are_ignored_and_said_so() {
+    let project = one_day().await;
+    for key in ["people/readme.csv", "people/report_2025-02-30.csv", "people/_SUCCESS"] {
+        project.put(key, EXPORT);
+    }
+    project.put("people-old/report_2025-09-22.csv", EXPORT);
+    let ran = run(&project).await.ended(0);
+    assert!(ran.stderr.contains("2 keys are ignored, such as people/readme.csv"), "{}", ran.stderr);
+    let plan = project.backfill(&["plan", "--start", "2025-09-22", "--end", "2025-09-22"]).await;
+    let plan = plan.ended(0).stdout;
+    assert!(plan.contains("ignore: the date in the key is no calendar day"), "{plan}");
+    assert!(plan.contains("people/_SUCCESS") && !plan.contains("people-old"), "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_files_in_the_range() {
+    let project = one_day().await;
+    let ran = project.run("2024-01-01", "2024-01-02").await;
+    refused(&project, ran, 4, &["no files from 2024-01-01 to 2024-01-02", "s3://exports/people/"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejects_over_the_limit_stop_the_load_and_are_listed() {
+    let project = one_day().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Secret,1\nb,Secret\n");
+    let ran = run(&project).await;
+    assert!(!ran.stderr.contains("Secret"), "{}", ran.stderr);
+    refused(
+        &project,
+        ran,
+        3,
+        &[
+            "1 of 2 records of people",
+            "exports/people/report_2025-09-22.csv:3 too few fields",
+            "max_rejects",
+        ],
+    )
+    .await;
+    let rejects = project.backfill(&["rejects", "--start", "2025-09-22", "--end", "2025-09-22"]);
+    let rejects = rejects.await.ended(0).stdout;
+    assert!(rejects.contains("too few fields") && !rejects.contains("Secret"), "{rejects}");
+    project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 1");
+    run(&project).await.ended(0);
+    let counts = "SELECT records, accepted, rejected FROM backfill.files";
+    assert_eq!(project.rows(counts).await, ["2|1|1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_usable_names_is_refused() {
+    let project = one_day().await;
+    project.put("people/report_2025-09-22.csv", "id,city,id\n1,x,2\n");
+    let ran = run(&project).await;
+    refused(&project, ran, 3, &["columns 1 and 3 of the header are both named `id`"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_staging_disk() {
+    let project = Project::people().await;
+    let rows: String = (0..80_000).map(|id| format!("{id},City {},{}\n", id * 7919, id)).collect();
+    project.put("people/report_2025-09-22.csv", format!("id,city,amount\n{rows}"));
+    // A disk of 256 KiB, seen by this one process only.
+    let mount = "mkdir -p staging && mount -t tmpfs -o size=256k tmpfs staging && exec \"$@\"";
+    let program = env!("CARGO_BIN_EXE_backfill");
+    let run = ["run", "--start", "2025-09-22", "--end", "2025-09-22"];
+    let kind = if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" };
+    let on_small_disk = [&[kind, "sh", "-c", mount, "sh", program], &run[..]].concat();
+    let ran = finish(project.command_of("unshare", &on_small_disk)).await;
+    refused(&project, ran, 1, &["to staging", "has room", "No space left on device"]).await;
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_configuration_is_refused_before_anything_is_touched() {
+    let project = one_day().await;
+    project.edit("backfill.toml", "[staging]", "[stagging]");
+    refused(&project, run(&project).await, 2, &["backfill.toml is not understood", "stagging"])
+        .await;
+    std::fs::remove_file(project.path("backfill.toml")).expect("removed");
+    refused(&project, run(&project).await, 2, &["cannot read the configuration backfill.toml"])
+        .await;
+    assert!(project.s3.take_requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flaky_store_costs_time_and_nothing_else() {
+    let project = one_day().await;
+    let mut seen = 0;
+    project.s3.follow(move |_| {
+        seen += 1;
+        (seen % 2 == 1).then_some(Fault::SlowDown)
+    });
+    run(&project).await.ended(0);
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forbidden_object_is_named() {
+    let project = one_day().await;
+    project.s3.follow(|request| {
+        let is_read = request.contains("report_2025-09-22.csv");
+        is_read.then_some(Fault::Forbidden)
+    });
+    let ran = run(&project).await;
+    refused(&project, ran, 1, &["cannot read exports/people/report_2025-09-22.csv"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_in_mid_copy_is_tried_again() {
+    let project = Project::people().await;
+    let rows: String = (0..60_000).map(|id| format!("{id},Rome,1\n")).collect();
+    project.put("people/report_2025-09-22.csv", format!("id,city,amount\n{rows}"));
+    project.database.execute(&project.read("sql/people/target.sql")).await;
+    // A trigger holds the copy up, so that there is time to cut the connection.
+    project
+        .database
+        .execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             PERFORM pg_sleep(0.5); RETURN NULL; END $$; \
+             CREATE TRIGGER slow AFTER INSERT ON people FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+        )
+        .await;
+    let cut = async {
+        let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                    WHERE application_name = 'backfill' AND query LIKE 'COPY%' \
+                    AND datname = current_database()";
+        for _ in 0..600 {
+            if project.rows(kill).await != ["0"] {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("there was no COPY to cut");
+    };
+    let (ran, ()) = tokio::join!(run(&project), cut);
+    ran.ended(0);
+    assert_eq!(
+        project.rows("SELECT count(*), count(DISTINCT id) FROM people").await,
+        ["60000|60000"]
+    );
+}

@@ -1,0 +1,152 @@
+//! Looking at exports without loading them: query, check, rejects, status, sample, demo.
+
+use backfill::sample::Options;
+
+use crate::support::Project;
+
+const RANGE: [&str; 4] = ["--start", "2025-09-22", "--end", "2025-09-23"];
+
+async fn two_days() -> Project {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\nb,Oslo,x\n");
+    project.put("people/report_2025-09-23.csv", "id,city,amount\n,Bonn,2\n");
+    project
+}
+
+fn query<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+    [&["query"], rest, &RANGE].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn query_writes_tables_csv_json_and_parquet() {
+    let project = two_days().await;
+    let sql = "SELECT id, city FROM source ORDER BY city";
+    let table = project.backfill(&query(&[sql])).await.ended(0).stdout;
+    assert!(table.contains("| b  | Oslo |"), "{table}");
+    let csv = project.backfill(&query(&[sql, "--format", "csv"])).await.ended(0).stdout;
+    assert_eq!(csv, "id,city\n\"\",Bonn\nb,Oslo\na,Rome\n".replace("\"\"", ""));
+    let json = project.backfill(&query(&[sql, "--format", "json"])).await.ended(0).stdout;
+    assert_eq!(json.lines().next(), Some("{\"id\":\"\",\"city\":\"Bonn\"}"));
+    project.backfill(&query(&[sql, "--to", "out.parquet"])).await.ended(0);
+    let bytes = std::fs::read(project.path("out.parquet")).expect("a file");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    project.write("q.sql", sql);
+    let file = project.backfill(&query(&["--file", "q.sql", "--format", "csv"])).await.ended(0);
+    assert_eq!(file.stdout, csv);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn query_only_reads() {
+    let project = two_days().await;
+    for sql in [
+        "CREATE TABLE t AS SELECT 1",
+        "COPY (SELECT 1) TO 'stolen.csv'",
+        "INSERT INTO source SELECT * FROM source",
+        "DROP TABLE source",
+        "SET datafusion.execution.batch_size = 1",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+        "SELECT * FROM '/etc/passwd'",
+    ] {
+        project.backfill(&query(&[sql])).await.ended(2);
+    }
+    assert!(!project.path("stolen.csv").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dates_prune_files() {
+    let project = two_days().await;
+    let sql =
+        "EXPLAIN SELECT count(city) FROM source WHERE _file_date >= '2025-09-23' AND city > ''";
+    let plan = project.backfill(&query(&[sql, "--format", "csv"])).await.ended(0).stdout;
+    assert!(plan.contains("_file_date=2025-09-23"), "{plan}");
+    assert!(!plan.contains("_file_date=2025-09-22"), "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_check_stops_the_load_and_a_warning_does_not() {
+    let project = two_days().await;
+    let check = "SELECT _file_name, _line, city FROM source WHERE id = ''";
+    project.write("sql/people/checks/missing_id.sql", format!("-- No id.\n{check}"));
+    let refused = project.run("2025-09-22", "2025-09-23").await.ended(3);
+    let first = "missing_id (1 row(s), first at exports/people/report_2025-09-23.csv:2)";
+    assert!(refused.stderr.contains(first), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("Bonn"), "{}", refused.stderr);
+    let checked = project.backfill(&[&["check", "--output", "json"], &RANGE[..]].concat()).await;
+    let checked = checked.ended(3).json();
+    let outcome = &checked[0]["checks"][0];
+    assert_eq!(
+        (outcome["bad_rows"].as_u64(), outcome["severity"].as_str()),
+        (Some(1), Some("error"))
+    );
+    let rows_at = outcome["rows_at"].as_str().expect("a file");
+    assert!(project.path(rows_at).is_file(), "{rows_at}");
+    project.write(
+        "sql/people/checks/missing_id.sql",
+        format!("-- No id.\n-- severity: warn\n{check}"),
+    );
+    let warned = project.run("2025-09-22", "2025-09-23").await.ended(0);
+    assert!(warned.stderr.contains("warning: people: missing_id"), "{}", warned.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_of_runs() {
+    let project = two_days().await;
+    let none = project.backfill(&["status"]).await.ended(0);
+    assert_eq!(none.stdout, "no runs yet\n");
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    let status = project.backfill(&["status", "--output", "json"]).await.ended(0).json();
+    let run = &status[0];
+    assert_eq!((run["status"].as_str(), run["rows"].as_i64()), (Some("done"), Some(3)));
+    assert_eq!(run["range"].as_str(), Some("2025-09-22 to 2025-09-23"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_checks_find_the_quirks_of_a_sample() {
+    let options = Options { days: 21, rows: 60, quirks: true, ..Options::default() };
+    let project = Project::orders(&options).await;
+    let range = ["--start", "2025-09-22", "--end", "2025-10-12", "--prefix", "orders-create"];
+    let checked = project.backfill(&[&["check", "--output", "json"], &range[..]].concat()).await;
+    let checked = checked.ended(0).json();
+    let checks = checked[0]["checks"].as_array().expect("checks");
+    let failed: Vec<&str> = checks
+        .iter()
+        .filter(|check| check["bad_rows"] != 0)
+        .filter_map(|check| check["name"].as_str())
+        .collect();
+    assert_eq!(
+        failed,
+        ["missing_column", "row_count_out_of_line", "several_files_for_a_day", "unknown_column",]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sample_writes_what_it_says() {
+    let project = Project::people().await;
+    let sample = ["sample", "out", "--days", "2", "--rows", "30", "--output", "json"];
+    let written = project.backfill(&sample).await.ended(0).json();
+    let files = written["files"].as_array().expect("files");
+    assert_eq!(files.len(), 4);
+    let first = project.path("out").join(files[0]["key"].as_str().expect("a key"));
+    assert_eq!(
+        std::fs::metadata(first).expect("a file").len(),
+        files[0]["bytes"].as_u64().expect("bytes")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_runs_on_its_own_servers() {
+    let project = Project::people().await;
+    let mut command = project.command(&["demo"]);
+    command.env_remove("DATABASE_URL");
+    for (name, _) in project.s3.variables() {
+        command.env_remove(name);
+    }
+    let demo = crate::support::finish(command).await.ended(0);
+    assert!(demo.stdout.contains("── run: into Postgres"), "{}", demo.stdout);
+    assert!(
+        !demo.stdout.contains("WRONG") && !demo.stdout.contains("UNVERIFIED"),
+        "{}",
+        demo.stdout
+    );
+    assert!(demo.stdout.contains("export DATABASE_URL="), "{}", demo.stdout);
+}

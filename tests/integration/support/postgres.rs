@@ -1,0 +1,164 @@
+//! A real PostgreSQL for the tests: one server in a temporary folder, a database a test.
+//!
+//! The server is started by a thread that lives as long as the process, and is told by the kernel to
+//! stop when that thread is gone, however the process ends.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+/// The server of this process.
+static SERVER: OnceLock<Server> = OnceLock::new();
+static DATABASES: AtomicUsize = AtomicUsize::new(0);
+
+struct Server {
+    port: u16,
+}
+
+/// An empty database of the server.
+pub struct Database {
+    name: String,
+    port: u16,
+}
+
+impl Database {
+    pub async fn create() -> Self {
+        let server = SERVER.get_or_init(Server::start);
+        let number = DATABASES.fetch_add(1, Ordering::SeqCst);
+        let database = Self { name: format!("test_{number}"), port: server.port };
+        let admin = connect(server.port, "postgres").await;
+        let statement = format!("CREATE DATABASE {}", database.name);
+        admin.batch_execute(&statement).await.expect("a database");
+        database
+    }
+
+    pub fn url(&self) -> String {
+        format!(
+            "postgres://postgres:test-only@127.0.0.1:{}/{}?sslmode=disable",
+            self.port, self.name
+        )
+    }
+
+    pub async fn execute(&self, sql: &str) {
+        connect(self.port, &self.name).await.batch_execute(sql).await.expect("a statement");
+    }
+
+    pub async fn rows(&self, sql: &str) -> Vec<String> {
+        let client = connect(self.port, &self.name).await;
+        let messages = client.simple_query(sql).await.expect("a query");
+        let row = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => {
+                let values = (0..row.len()).map(|index| row.get(index).unwrap_or(""));
+                Some(values.collect::<Vec<_>>().join("|"))
+            }
+            _ => None,
+        };
+        messages.iter().filter_map(row).collect()
+    }
+}
+
+async fn connect(port: u16, database: &str) -> Client {
+    let settings =
+        format!("host=127.0.0.1 port={port} user=postgres password=test-only dbname={database}");
+    let (client, connection) =
+        tokio_postgres::connect(&settings, NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+impl Server {
+    fn start() -> Self {
+        let programs = programs();
+        let folder = std::env::temp_dir().join(format!("backfill-test-pg-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let password = folder.join("password");
+        std::fs::write(&password, "test-only").expect("a password file");
+        let data = folder.join("data");
+        give_to_postgres(&folder);
+        let mut initdb = as_postgres(&programs.join("initdb"));
+        initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8"]);
+        initdb.arg(format!("--pwfile={}", password.display())).arg("--no-sync");
+        let made = initdb.stdout(Stdio::null()).output().expect("initdb");
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let port = free_port();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut server = as_postgres(&programs.join("postgres"));
+            server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
+            server.arg("-k").arg(&folder).args(["-c", "fsync=off", "-c", "max_connections=200"]);
+            server.args(["-c", "shared_buffers=128MB", "-c", "log_min_messages=panic"]);
+            let mut server =
+                server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres");
+            sender.send(()).expect("a waiting test");
+            let _ = server.wait();
+        });
+        receiver.recv().expect("a started server");
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(std::time::Instant::now() < deadline, "postgres does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        wait_until_ready(port);
+        Self { port }
+    }
+}
+
+/// The port is open before the server takes connections.
+fn wait_until_ready(port: u16) {
+    let programs = programs();
+    for _ in 0..200 {
+        let ready = Command::new(programs.join("pg_isready"))
+            .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .status();
+        if ready.is_ok_and(|status| status.success()) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("postgres does not become ready");
+}
+
+/// Where the server's programs are: Debian keeps them out of the path.
+fn programs() -> PathBuf {
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
+        .unwrap_or_default();
+    versions.sort();
+    versions
+        .pop()
+        .filter(|folder| folder.join("initdb").exists())
+        .expect("PostgreSQL is needed: tests/run installs it")
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// A command that ends with this process, as the user `postgres` where this one is root: the server
+/// refuses to run as root.
+fn as_postgres(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    if is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+    }
+    command.args(["--pdeathsig", "QUIT"]).arg(program).env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn give_to_postgres(folder: &Path) {
+    if is_root() {
+        let given = Command::new("chown").arg("-R").arg("postgres").arg(folder).status();
+        assert!(given.is_ok_and(|status| status.success()), "chown");
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}

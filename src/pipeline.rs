@@ -2,16 +2,17 @@
 //!
 //! Each step takes the value that the step before it returned, so that the order is in the types.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::PutPayload;
 use serde::Serialize;
 
 use crate::catalog::{self, Catalog, Engine};
 use crate::check::{self, Outcome};
 use crate::config::{Config, Dataset, Environment};
-use crate::dedupe;
+use crate::dedupe::{self, Survivors};
 use crate::error::Error;
 use crate::failpoint;
 use crate::file_date::DateRange;
@@ -19,7 +20,7 @@ use crate::load::ledger::{self, RunRecord};
 use crate::load::{self, Batch, Database, Encoder, Job, Loaded, Standing, Target};
 use crate::mirror::{self, Mirror, Mirrored};
 use crate::plan::{self, Plan, Wish};
-use crate::progress::Listener;
+use crate::progress::{Listener, Total};
 use crate::source::{self, Listing, Store};
 use crate::sql::{Severity, Sql};
 use crate::stage::{self, Manifest};
@@ -120,12 +121,9 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (target, encoder) = ready_target(run, &catalog).await?;
     let checks = check(run, &catalog).await?;
     let survivors = dedupe::dedupe(&catalog).await?;
-    let wanted = wanted(&catalog.mirror, &plan);
-    let staging = &run.staging;
-    let manifest =
-        stage::stage(&catalog, &survivors, &wanted, staging, run.config.limits, &run.progress)
-            .await?;
-    let loaded = load_batches(run, dataset, wishes, &plan, &manifest, &target, encoder).await?;
+    let loaded =
+        stage_and_load(run, &catalog, wishes, &plan, &survivors, (&target, encoder)).await?;
+    let (manifest, loaded) = loaded;
     let evidence = Evidence {
         plan: &plan,
         standings: &standings,
@@ -223,16 +221,8 @@ async fn mirror_files(run: &Run, dataset: &Dataset, listing: Listing) -> Result<
 
 /// Refuses to load where a batch has more rejects than the dataset allows.
 fn refuse_rejects(dataset: &Dataset, mirror: &Mirror, plan: &Plan) -> Result<(), Error> {
-    let mut batches: HashMap<usize, Vec<&Mirrored>> = HashMap::new();
-    for (mirrored, planned) in mirror.files.iter().zip(&plan.files) {
-        if planned.fate.is_load() {
-            batches.entry(planned.batch).or_default().push(mirrored);
-        }
-    }
-    let mut numbers: Vec<&usize> = batches.keys().collect();
-    numbers.sort_unstable();
-    for number in numbers {
-        check::refuse_rejects(&dataset.name, dataset.max_rejects, &batches[number])?;
+    for files in batches(mirror, plan).values() {
+        check::refuse_rejects(&dataset.name, dataset.max_rejects, files)?;
     }
     Ok(())
 }
@@ -285,29 +275,89 @@ async fn check(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
     Ok(outcomes)
 }
 
-fn wanted<'a>(mirror: &'a Mirror, plan: &Plan) -> Vec<&'a Mirrored> {
-    let names: std::collections::HashSet<&str> = plan.to_load().collect();
-    mirror.files.iter().filter(|file| names.contains(file.file.name.as_str())).collect()
+/// The mirrors to load, by batch.
+fn batches<'a>(mirror: &'a Mirror, plan: &Plan) -> BTreeMap<usize, Vec<&'a Mirrored>> {
+    let mut batches: BTreeMap<usize, Vec<&Mirrored>> = BTreeMap::new();
+    for (mirrored, planned) in mirror.files.iter().zip(&plan.files) {
+        if planned.fate.is_load() {
+            batches.entry(planned.batch).or_default().push(mirrored);
+        }
+    }
+    batches
 }
 
-async fn load_batches(
+/// Stages and loads batch by batch, several at once: while the server writes one, the next is
+/// staged.
+async fn stage_and_load(
+    run: &Run,
+    catalog: &Catalog,
+    wishes: Wishes,
+    plan: &Plan,
+    survivors: &Survivors,
+    (target, encoder): (&Target, Arc<Encoder>),
+) -> Result<(Manifest, Vec<Loaded>), Error> {
+    let dataset = &catalog.dataset;
+    let sql_hash = catalog.sql.hash();
+    record_run(run, dataset, wishes, &sql_hash).await?;
+    let reload = plan.to_reload();
+    let job = Job {
+        database: run.database()?,
+        target,
+        encoder,
+        staging: &run.staging,
+        run_id: &run.id,
+        dataset: &dataset.name,
+        sql_hash: &sql_hash,
+        reload: &reload,
+        progress: &run.progress,
+    };
+    let (files, bytes) = (plan.totals.files_to_load as u64, plan.totals.bytes_to_load);
+    run.progress.begin("load", Total { files, bytes });
+    let files_at_once = run.config.limits.files_at_once.div_ceil(wishes.connections);
+    let results = stream::iter(batches(&catalog.mirror, plan))
+        .map(|(number, mirrors)| {
+            let job = &job;
+            async move {
+                let staging = &run.staging;
+                let manifest =
+                    stage::stage(catalog, survivors, &mirrors, staging, files_at_once).await?;
+                let loaded = match Batch::of(number, &manifest) {
+                    Some(batch) => Some(load::load(job, &batch).await?),
+                    None => None,
+                };
+                Ok::<_, Error>((manifest, loaded))
+            }
+        })
+        .buffer_unordered(wishes.connections)
+        .try_collect::<Vec<_>>()
+        .await;
+    run.progress.end();
+    if let Err(error) = &results {
+        record_failure(run, dataset, error).await;
+    }
+    let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
+    let loaded: Vec<Loaded> = loaded.into_iter().flatten().collect();
+    for name in loaded.iter().flat_map(|batch| &batch.skipped) {
+        run.progress.note(&format!("note: {name} was loaded by another run meanwhile; skipped"));
+    }
+    Ok((stage::conclude(catalog, manifests, &run.staging).await?, loaded))
+}
+
+/// Makes the ledger where it is missing, and writes down that the run starts to load.
+async fn record_run(
     run: &Run,
     dataset: &Dataset,
     wishes: Wishes,
-    plan: &Plan,
-    manifest: &Manifest,
-    target: &Target,
-    encoder: Arc<Encoder>,
-) -> Result<Vec<Loaded>, Error> {
-    let database = run.database()?;
-    let connection = database.connect().await?;
+    sql_hash: &str,
+) -> Result<(), Error> {
+    let connection = run.database()?.connect().await?;
     let record = RunRecord {
         run_id: &run.id,
         dataset: &dataset.name,
         target: &dataset.table,
         range: wishes.range,
         batch_days: wishes.batch_days,
-        sql_hash: &manifest.sql_hash,
+        sql_hash,
     };
     let recorded = async {
         ledger::create(&connection.client).await?;
@@ -316,34 +366,12 @@ async fn load_batches(
     };
     let recorded = recorded.await;
     connection.close().await;
-    recorded?;
     failpoint::reach(failpoint::LOAD_RUN_RECORDED);
-    let reload = plan.to_reload();
-    let job = Job {
-        database,
-        target,
-        encoder,
-        staging: &run.staging,
-        run_id: &run.id,
-        dataset: &dataset.name,
-        sql_hash: &manifest.sql_hash,
-        reload: &reload,
-        connections: wishes.connections,
-        progress: &run.progress,
-    };
-    let batches: Vec<Batch> = load::batches(manifest, wishes.range, wishes.batch_days);
-    let loaded = load::load(&job, &batches).await;
-    if let Err(error) = &loaded {
-        record_failure(run, dataset, error).await;
-    }
-    for name in loaded.iter().flatten().flat_map(|batch| &batch.skipped) {
-        run.progress.note(&format!("note: {name} was loaded by another run meanwhile; skipped"));
-    }
-    Ok(loaded?)
+    Ok(recorded?)
 }
 
 /// Writes down that the run failed, as far as the database lets us.
-async fn record_failure(run: &Run, dataset: &Dataset, error: &load::Error) {
+async fn record_failure(run: &Run, dataset: &Dataset, error: &Error) {
     let Ok(database) = run.database() else { return };
     let Ok(connection) = database.connect().await else { return };
     let text = serde_json::json!({ "error": error.to_string() }).to_string();

@@ -193,6 +193,9 @@ fn date(text: &str, formats: &[String]) -> Option<i32> {
         NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
     } else {
         formats.iter().find_map(|format| {
+            if let Some(day) = parse::usual_date(text, format) {
+                return Some(day);
+            }
             let day = NaiveDate::parse_from_str(text, format).ok();
             day.or_else(|| NaiveDateTime::parse_from_str(text, format).ok().map(|time| time.date()))
         })

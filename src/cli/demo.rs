@@ -32,7 +32,7 @@ static SQL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql");
 /// The bucket of the demo.
 const BUCKET: &str = "demo-exports";
 /// How many days the demo's exports span.
-const DAYS: u32 = 21;
+const DAYS: u32 = 14;
 
 /// A look at quality that people want first: days, rows, what is missing, what is refused.
 const QUERY: &str = "\
@@ -180,7 +180,7 @@ fn write_project(folder: &Path) -> Result<(), embedded::Error> {
 
 fn write_sample(folder: &Path) -> Result<DateRange, Error> {
     let options =
-        Options { days: DAYS, rows: 400, resend: 0.1, quirks: true, ..Options::default() };
+        Options { days: DAYS, rows: 300, resend: 0.1, quirks: true, ..Options::default() };
     let bucket = folder.join("buckets").join(BUCKET);
     sample::write(&bucket, &options, &mut |_| {})?;
     let start = FileDate(options.start);
@@ -199,7 +199,7 @@ fn farewell(kept: Option<&Path>, started: Instant) -> String {
              \x20 {folder}/sql            the SQL, to edit\n\
              Look into the staged rows with any Parquet tool, or query the exports:\n\
              \x20 cd {folder} && sed -i 's|s3://{BUCKET}|buckets/{BUCKET}|' {FILE_NAME}\n\
-             \x20 backfill query --start 2025-09-22 --end 2025-10-12 \\\n\
+             \x20 backfill query --start 2025-09-22 --end 2025-10-05 \\\n\
              \x20   \"SELECT order_status, count(*) FROM source GROUP BY 1\"\n\n"
         ));
     }

@@ -30,6 +30,9 @@ use crate::{failpoint, telemetry};
 
 use output::Output;
 
+/// Where the help lists the options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Loads the history of dated CSV exports from S3 into Postgres, defined in SQL.
 ///
 /// Columns are found by name, nothing is dropped in silence, every record is accounted for, and a
@@ -42,13 +45,15 @@ use output::Output;
 #[command(name = "backfill", version, max_term_width = 100)]
 struct Arguments {
     /// The configuration file
-    #[arg(long, global = true, value_name = "FILE", default_value = config::FILE_NAME)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE",
+          default_value = config::FILE_NAME)]
     config: PathBuf,
     /// How results are printed
-    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FORM",
+          default_value = "text")]
     output: Form,
     /// Show no progress and no warnings
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     #[command(subcommand)]
     command: Command,
@@ -65,21 +70,13 @@ pub enum Form {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load a range: list, mirror, check, dedupe, stage, load, verify
     Run(run::Arguments),
-    /// Show what `run` would do, and write nothing
     Plan(plan::Arguments),
-    /// Run the checks of a range without loading it
     Check(check::Arguments),
-    /// Query a range with SQL
     Query(query::Arguments),
-    /// Show the runs that the target's ledger knows
     Status(status::Arguments),
-    /// List the records that could not be read
     Rejects(rejects::Arguments),
-    /// Write synthetic exports to try things on
     Sample(sample::Arguments),
-    /// Run everything once on synthetic exports, with nothing installed
     Demo(demo::Arguments),
 }
 
@@ -110,6 +107,7 @@ pub fn main() -> ExitCode {
         Environment::new(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }));
+    refuse_huge_pages();
     telemetry::start(environment.get("RUST_LOG"));
     if let Some(point) = environment.get("BACKFILL_FAILPOINT") {
         failpoint::arm(point);
@@ -140,6 +138,15 @@ pub fn main() -> ExitCode {
             render(&error);
             error.exit().into()
         }
+    }
+}
+
+/// Asks for pages of the usual size: with huge ones, the many small buffers of wide rows take several
+/// times the memory that they use, and as long to be cleared.
+fn refuse_huge_pages() {
+    #[cfg(target_os = "linux")]
+    if nix::sys::prctl::set_thp_disable(true).is_err() {
+        tracing::debug!("huge pages could not be turned off");
     }
 }
 

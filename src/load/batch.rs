@@ -16,7 +16,7 @@ use super::{Connection, Error, Job, TableName};
 use crate::failpoint;
 use crate::file_date::FileDate;
 use crate::parquet;
-use crate::stage::StagedFile;
+use crate::stage::{Manifest, StagedFile};
 
 /// Some days of a range with the files to load.
 #[derive(Clone, Debug)]
@@ -27,6 +27,13 @@ pub struct Batch {
     pub days: (FileDate, FileDate),
     /// The files to load.
     pub files: Vec<StagedFile>,
+}
+
+impl Batch {
+    /// The batch that a manifest holds; nothing where it holds no file.
+    pub fn of(number: usize, manifest: &Manifest) -> Option<Self> {
+        Some(Self { number, days: manifest.days()?, files: manifest.files.clone() })
+    }
 }
 
 /// What the target took of a batch.
@@ -235,7 +242,7 @@ async fn copy(
         let (bytes, rows) = chunk?;
         sent += rows;
         sink.send(bytes).await.map_err(|error| Error::rows(&doing, &error))?;
-        job.progress.advance(0, file.size * rows / file.counts.staged.max(1), rows);
+        job.progress.advance(0, file.identity.size * rows / file.counts.staged.max(1), rows);
         failpoint::reach(failpoint::LOAD_COPYING);
     }
     let taken = sink.as_mut().finish().await.map_err(|error| Error::rows(&doing, &error))?;

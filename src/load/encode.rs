@@ -111,6 +111,11 @@ impl Encoder {
                     into.put_i32(-1);
                     continue;
                 }
+                if let Some(text) = values.plain_text(row) {
+                    into.put_i32(text.len() as i32);
+                    into.put_slice(text.as_bytes());
+                    continue;
+                }
                 let length_at = into.len();
                 into.put_i32(0);
                 values.put(row, into).map_err(|reason| value_error(rows, row, column, reason))?;

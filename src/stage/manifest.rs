@@ -73,6 +73,11 @@ impl Counts {
 }
 
 impl Manifest {
+    /// The first and the last file date.
+    pub fn days(&self) -> Option<(FileDate, FileDate)> {
+        Some((self.files.first()?.date, self.files.last()?.date))
+    }
+
     /// Writes the manifest to `path`.
     ///
     /// # Errors

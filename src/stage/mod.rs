@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! <staging>/staged/<dataset>/<fingerprint>/_file_date=2025-09-22/<stem>-<hash>.parquet
+//! <staging>/staged/<dataset>/<fingerprint>/manifest_2025-09-22_2025-09-28.json
 //! <staging>/staged/<dataset>/<fingerprint>/manifest.json
 //! ```
+//! A batch is loaded as soon as its manifest is written, while the next ones are staged; the manifest
+//! of the whole is written last.
+//!
 //! The fingerprint covers the mirrors in range and the SQL, so that the same work done again finds
 //! itself done, file by file, and any Parquet tool that reads the folder reads the rows to load.
 //!
@@ -33,12 +37,10 @@ use sha2::{Digest, Sha256};
 pub use manifest::{Counts, Manifest, StagedFile};
 
 use crate::catalog::{self, Catalog, DatedFile, DatedFiles};
-use crate::config::Limits;
 use crate::dedupe::{RowSet, Survivors};
 use crate::failpoint;
 use crate::mirror::Mirrored;
 use crate::parquet::{self, ParquetWriter};
-use crate::progress::{Listener, Total};
 use crate::source::Store;
 
 /// Changes when the same inputs and SQL give other staged files.
@@ -154,7 +156,7 @@ pub async fn schema(catalog: &Catalog) -> Result<SchemaRef, Error> {
     Ok(Arc::new(plan.schema().as_arrow().clone()))
 }
 
-/// Stages the `wanted` files, several at once, and writes the manifest.
+/// Stages the `wanted` files of a batch, several at once, and writes the batch's manifest.
 ///
 /// # Errors
 /// The first [`Error`]; staged files that are whole by then are kept and used by the next run.
@@ -163,13 +165,10 @@ pub async fn stage(
     survivors: &Survivors,
     wanted: &[&Mirrored],
     staging: &Store,
-    limits: Limits,
-    progress: &Listener,
+    files_at_once: usize,
 ) -> Result<Manifest, Error> {
     let area = Area::new(catalog, staging);
     let existing = area.existing().await?;
-    let bytes = wanted.iter().map(|file| file.size).sum();
-    progress.begin("stage", Total { files: wanted.len() as u64, bytes });
     let files = stream::iter(wanted)
         .map(|mirrored| {
             let (area, existing) = (&area, &existing);
@@ -178,25 +177,34 @@ pub async fn stage(
                 let rows = survivors.of(&mirrored.file.name).unwrap_or(&none);
                 let staged = stage_file(catalog, mirrored, rows, area, existing).await?;
                 failpoint::reach(failpoint::STAGE_FILE_DONE);
-                progress.advance(1, mirrored.size, staged.counts.staged);
                 Ok::<_, Error>(staged)
             }
         })
-        .buffered(limits.files_at_once)
+        .buffered(files_at_once)
         .try_collect()
-        .await;
-    progress.end();
-    let manifest = Manifest {
-        version: STAGING_VERSION,
-        dataset: catalog.dataset.name.clone(),
-        fingerprint: area.fingerprint.clone(),
-        sql_hash: catalog.sql.hash(),
-        written_at: chrono::Utc::now(),
-        files: files?,
-    };
+        .await?;
+    let manifest = area.manifest(catalog, files);
     failpoint::reach(failpoint::STAGE_BEFORE_MANIFEST);
-    manifest.write(staging, &area.path("manifest.json")).await?;
+    let days = manifest.days().map(|(first, last)| format!("{first}_{last}")).unwrap_or_default();
+    manifest.write(staging, &area.path(&format!("manifest_{days}.json"))).await?;
     failpoint::reach(failpoint::STAGE_MANIFEST_WRITTEN);
+    Ok(manifest)
+}
+
+/// Writes the manifest of everything that was staged, from those of the batches.
+///
+/// # Errors
+/// [`Error::Manifest`].
+pub async fn conclude(
+    catalog: &Catalog,
+    batches: Vec<Manifest>,
+    staging: &Store,
+) -> Result<Manifest, Error> {
+    let area = Area::new(catalog, staging);
+    let mut files: Vec<StagedFile> = batches.into_iter().flat_map(|batch| batch.files).collect();
+    files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
+    let manifest = area.manifest(catalog, files);
+    manifest.write(staging, &area.path("manifest.json")).await?;
     Ok(manifest)
 }
 
@@ -217,6 +225,17 @@ impl<'a> Area<'a> {
         }
         let fingerprint = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Self { staging, dataset: catalog.dataset.name.clone(), fingerprint }
+    }
+
+    fn manifest(&self, catalog: &Catalog, files: Vec<StagedFile>) -> Manifest {
+        Manifest {
+            version: STAGING_VERSION,
+            dataset: self.dataset.clone(),
+            fingerprint: self.fingerprint.clone(),
+            sql_hash: catalog.sql.hash(),
+            written_at: chrono::Utc::now(),
+            files,
+        }
     }
 
     fn path(&self, rest: &str) -> Path {

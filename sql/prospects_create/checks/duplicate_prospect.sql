@@ -1,5 +1,10 @@
--- The same prospect twice in one file: only the later line is loaded.
+-- The same prospect twice in one day: only the last line is loaded.
 -- severity: warn
-SELECT _file_name, _file_date, _line, _row_id
-FROM source
-QUALIFY row_number() OVER (PARTITION BY _file_name, prospects_id ORDER BY _row_id) > 1
+SELECT s._file_name, s._file_date, s._line, s._row_id
+FROM source AS s
+JOIN (
+    SELECT _file_date, prospects_id
+    FROM source
+    GROUP BY _file_date, prospects_id
+    HAVING count(*) > 1
+) AS twice USING (_file_date, prospects_id)

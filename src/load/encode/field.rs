@@ -49,6 +49,8 @@ enum Form {
 pub struct Values<'a> {
     form: Form,
     array: Carried<'a>,
+    /// Whether any text will do that holds no NUL.
+    is_plain_text: bool,
 }
 
 enum Carried<'a> {
@@ -112,7 +114,8 @@ impl Field {
             DataType::BinaryView => Carried::Bytes(array.as_binary_view()),
             _ => Carried::Text(array.as_string_view()),
         };
-        Values { form: self.form, array }
+        let is_plain_text = self.form == Form::Text { max_characters: None };
+        Values { form: self.form, array, is_plain_text }
     }
 }
 
@@ -217,6 +220,17 @@ impl Values<'_> {
         }
     }
 
+    /// The row's value where it is text that goes out as it is.
+    pub fn plain_text(&self, row: usize) -> Option<&str> {
+        match &self.array {
+            Carried::Text(array) if self.is_plain_text => {
+                let text = array.value(row);
+                (!holds_nul(array.views()[row], text)).then_some(text)
+            }
+            _ => None,
+        }
+    }
+
     /// Puts the row's value.
     ///
     /// # Errors
@@ -248,6 +262,20 @@ impl Values<'_> {
             }
         }
     }
+}
+
+/// Whether the bytes of a view hold a NUL: those of a text of at most twelve bytes are in the view
+/// itself, and are looked at all at once.
+fn holds_nul(view: u128, text: &str) -> bool {
+    const ONES: u128 = u128::MAX / 255;
+    const HIGHS: u128 = ONES << 7;
+    let length = view as u32;
+    if length > 12 {
+        return memchr::memchr(0, text.as_bytes()).is_some();
+    }
+    // The length's own bytes, and those behind the text, count as not zero.
+    let text = (view >> 32) | (u128::MAX << (length * 8));
+    text.wrapping_sub(ONES) & !text & HIGHS != 0
 }
 
 fn put_text(form: Form, text: &str, into: &mut BytesMut) -> Result<(), String> {

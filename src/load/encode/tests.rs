@@ -50,6 +50,11 @@ fn encode(value: &str, into: Column) -> Result<Vec<u8>, Error> {
 
 #[test]
 fn values_take_the_targets_type() {
+    for length in 0..15 {
+        let text = "x".repeat(length);
+        let encoded = encode(&text, column("x", "text", 'S', -1)).expect("fits");
+        assert_eq!(&encoded[4..], text.as_bytes());
+    }
     assert_eq!(encode("ab", column("x", "text", 'S', -1)).expect("fits"), b"\0\0\0\x02ab");
     assert_eq!(
         encode("258", column("x", "int4", 'N', -1)).expect("fits"),
@@ -72,6 +77,16 @@ fn what_the_type_cannot_hold_is_told_by_place_and_not_by_value() {
         let error = encode(value, into).expect_err(value).to_string();
         assert!(error.contains("b/f.csv, row 7"), "{error}");
         assert!(!error.contains(value), "{error}");
+    }
+}
+
+#[test]
+fn a_nul_is_refused_in_short_and_in_long_texts() {
+    for value in
+        ["\0", "a\0", "twelve byte\0", "a\0b", "a text of more than twelve bytes with a \0 in it"]
+    {
+        let error = encode(value, column("x", "text", 'S', -1)).expect_err("a NUL");
+        assert!(error.to_string().contains("NUL"), "{error}");
     }
 }
 

@@ -1,3 +1,5 @@
+//! The configuration as it is written, and what is wrong with it.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Values in the form of COPY, and values that the target cannot hold.
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Int64Array, StringArray};

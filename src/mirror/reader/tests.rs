@@ -1,3 +1,5 @@
+//! Small files, each with something that a reader may stumble over.
+
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::types::Type;
@@ -254,12 +254,15 @@ async fn copy(
     Ok(taken)
 }
 
+/// The rows of a piece: few enough that it stays in the processor's cache on its way out.
+const PIECE_ROWS: usize = 128;
+
 /// A piece of COPY data with the number of rows in it.
 type Chunk = Result<(Bytes, u64), Error>;
 
 /// Reads and encodes a staged file in a task of its own, a few pieces ahead.
 fn encode_ahead(job: &Job<'_>, file: &StagedFile) -> mpsc::Receiver<Chunk> {
-    let (sender, receiver) = mpsc::channel(2);
+    let (sender, receiver) = mpsc::channel(16);
     let encoder = std::sync::Arc::clone(&job.encoder);
     let (staging, file) = (job.staging.clone(), file.clone());
     tokio::spawn(async move {
@@ -269,20 +272,24 @@ fn encode_ahead(job: &Job<'_>, file: &StagedFile) -> mpsc::Receiver<Chunk> {
             Ok(rows) => rows,
             Err(error) => return drop(sender.send(Err(unreadable(error))).await),
         };
-        let mut buffer = BytesMut::with_capacity(4 << 20);
-        encoder.begin(&mut buffer);
+        let mut capacity = 0;
         while let Some(batch) = rows.next().await {
-            let chunk = batch.map_err(unreadable).and_then(|batch| {
-                encoder.encode(&batch, &mut buffer)?;
-                Ok((buffer.split().freeze(), batch.num_rows() as u64))
-            });
-            let failed = chunk.is_err();
-            if sender.send(chunk).await.is_err() || failed {
-                return;
+            let batch = match batch.map_err(unreadable) {
+                Ok(batch) => batch,
+                Err(error) => return drop(sender.send(Err(error)).await),
+            };
+            for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
+                let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
+                let mut bytes = Vec::with_capacity(capacity);
+                let encoded = encoder.encode(&piece, &mut bytes);
+                capacity = capacity.max(bytes.len() + bytes.len() / 8);
+                let failed = encoded.is_err();
+                let chunk = encoded.map(|()| (Bytes::from(bytes), piece.num_rows() as u64));
+                if sender.send(chunk).await.is_err() || failed {
+                    return;
+                }
             }
         }
-        encoder.end(&mut buffer);
-        let _ = sender.send(Ok((buffer.freeze(), 0))).await;
     });
     receiver
 }

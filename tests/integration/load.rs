@@ -220,6 +220,7 @@ async fn every_type_of_the_target_holds_what_stage_sql_gives() {
             id varchar(3), small smallint, whole integer, large bigint, ratio double precision,
             money numeric(10, 2), free numeric, flag boolean, day date, moment timestamp,
             instant timestamptz, hour time, tag uuid, plain json, binary_json jsonb,
+            special text, long_special text, raw bytea,
             _file_name text NOT NULL, _row_id bigint NOT NULL)",
     );
     project.write(
@@ -231,15 +232,19 @@ async fn every_type_of_the_target_holds_what_stage_sql_gives() {
          try_to_timestamp('12/18/2025 12:43 AM', '%m/%d/%Y %I:%M %p') AS moment, \
          '2025-12-18T00:43:00.123456Z' AS instant, '23:59:59.5' AS hour, \
          '123e4567-e89b-12d3-a456-426614174000' AS tag, '{\"a\": 1}' AS plain, \
-         '[1, 2]' AS binary_json, _file_name, _row_id FROM source",
+         '[1, 2]' AS binary_json, chr(9) || '\\N' || chr(10) || chr(13) || '\\.' AS special, \
+         'longer than what a view holds' || chr(9) || '\\t' AS long_special, \
+         decode('00ff5c', 'hex') AS raw, _file_name, _row_id FROM source",
     );
     project.put("people/report_2025-09-22.csv", export("a,x,-7\n"));
     project.run("2025-09-22", "2025-09-22").await.ended(0);
     let rows = "SET timezone = 'UTC'; SELECT id, small, whole, large, ratio, money, free, flag, day, \
-                moment, instant, hour, tag, plain, binary_json FROM people";
+                moment, instant, hour, tag, plain, binary_json, to_json(special), \
+                to_json(long_special), raw FROM people";
     assert_eq!(
         project.rows(rows).await,
         ["a|-7|-7|-7|-7|-7.00|-12345678901234567890.000120|t|2025-12-18|2025-12-18 00:43:00|\
-         2025-12-18 00:43:00.123456+00|23:59:59.5|123e4567-e89b-12d3-a456-426614174000|{\"a\": 1}|[1, 2]"]
+         2025-12-18 00:43:00.123456+00|23:59:59.5|123e4567-e89b-12d3-a456-426614174000|{\"a\": 1}|[1, 2]|\
+         \"\\t\\\\N\\n\\r\\\\.\"|\"longer than what a view holds\\t\\\\t\"|\\x00ff5c"]
     );
 }

@@ -1,6 +1,5 @@
 //! How one column of the staged rows becomes a column of the target.
 
-use bytes::{BufMut, BytesMut};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
@@ -13,14 +12,9 @@ use datafusion::arrow::datatypes::{
 };
 use serde::de::IgnoredAny;
 
+use super::line;
 use super::numeric::Digits;
-use crate::file_date::FileDate;
 use crate::load::target::Column;
-
-/// Days from 1970-01-01 to 2000-01-01, where Postgres counts from.
-const EPOCH_DAYS: i32 = 10_957;
-/// Microseconds from 1970-01-01 to 2000-01-01.
-const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
 
 /// How one column is encoded: what it is read as, and what it is written as.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,14 +28,14 @@ pub struct Field {
 enum Form {
     Text { max_characters: Option<usize> },
     Integer { bytes: usize },
-    Float { bytes: usize },
+    Float { is_single: bool },
     Numeric { limit: Option<(usize, usize)> },
     Boolean,
     Date,
     Timestamp { with_zone: bool },
     Time,
     Uuid,
-    Json { binary: bool },
+    Json,
     Bytes,
 }
 
@@ -49,8 +43,8 @@ enum Form {
 pub struct Values<'a> {
     form: Form,
     array: Carried<'a>,
-    /// Whether any text will do that holds no NUL.
-    is_plain_text: bool,
+    /// Whether any text will do that Postgres can store.
+    takes_any_text: bool,
 }
 
 enum Carried<'a> {
@@ -114,8 +108,8 @@ impl Field {
             DataType::BinaryView => Carried::Bytes(array.as_binary_view()),
             _ => Carried::Text(array.as_string_view()),
         };
-        let is_plain_text = self.form == Form::Text { max_characters: None };
-        Values { form: self.form, array, is_plain_text }
+        let takes_any_text = self.form == Form::Text { max_characters: None };
+        Values { form: self.form, array, takes_any_text }
     }
 }
 
@@ -145,8 +139,8 @@ impl Form {
             ("int2", _) => Self::Integer { bytes: 2 },
             ("int4", _) => Self::Integer { bytes: 4 },
             ("int8", _) => Self::Integer { bytes: 8 },
-            ("float4", _) => Self::Float { bytes: 4 },
-            ("float8", _) => Self::Float { bytes: 8 },
+            ("float4", _) => Self::Float { is_single: true },
+            ("float8", _) => Self::Float { is_single: false },
             ("numeric", _) if modifier >= 4 => {
                 let (precision, scale) = ((modifier - 4) >> 16 & 0xffff, (modifier - 4) & 0x7ff);
                 Self::Numeric { limit: Some((precision as usize, scale as usize)) }
@@ -158,8 +152,7 @@ impl Form {
             ("timestamptz", _) => Self::Timestamp { with_zone: true },
             ("time", _) => Self::Time,
             ("uuid", _) => Self::Uuid,
-            ("json", _) => Self::Json { binary: false },
-            ("jsonb", _) => Self::Json { binary: true },
+            ("json" | "jsonb", _) => Self::Json,
             ("bytea", _) => Self::Bytes,
             ("varchar" | "bpchar", _) if modifier >= 4 => {
                 Self::Text { max_characters: Some((modifier - 4) as usize) }
@@ -207,6 +200,7 @@ impl Form {
 
 impl Values<'_> {
     /// Whether the row's value is NULL.
+    #[inline]
     pub fn is_null(&self, row: usize) -> bool {
         match &self.array {
             Carried::Text(array) => array.is_null(row),
@@ -220,14 +214,18 @@ impl Values<'_> {
         }
     }
 
-    /// The row's value where it is text that goes out as it is.
-    pub fn plain_text(&self, row: usize) -> Option<&str> {
+    /// Puts the row's value; where any text will do, as it is, with nothing in it escaped.
+    ///
+    /// # Errors
+    /// Why the target's type cannot hold it.
+    #[inline]
+    pub fn put_unescaped(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
-            Carried::Text(array) if self.is_plain_text => {
-                let text = array.value(row);
-                (!holds_nul(array.views()[row], text)).then_some(text)
+            Carried::Text(array) if self.takes_any_text => {
+                line::put_view(array.views()[row], || array.value(row), into);
+                Ok(())
             }
-            _ => None,
+            _ => self.put(row, into),
         }
     }
 
@@ -235,50 +233,34 @@ impl Values<'_> {
     ///
     /// # Errors
     /// Why the target's type cannot hold it.
-    pub fn put(&self, row: usize, into: &mut BytesMut) -> Result<(), String> {
+    pub fn put(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
             Carried::Text(array) => put_text(self.form, array.value(row), into),
             Carried::Integer(array) => put_integer(self.form, array.value(row), into),
             Carried::Float(array) => put_float(self.form, array.value(row), into),
-            Carried::Decimal(array) => {
-                let text = array.value_as_string(row);
-                put_numeric(self.form, &text, into)
-            }
+            Carried::Decimal(array) => put_numeric(self.form, &array.value_as_string(row), into),
             Carried::Boolean(array) => {
-                into.put_u8(u8::from(array.value(row)));
+                line::put_boolean(array.value(row), into);
                 Ok(())
             }
             Carried::Date(array) => {
-                into.put_i32(array.value(row) - EPOCH_DAYS);
+                let day = array.value_as_date(row).ok_or_else(unreadable)?;
+                line::put_date(day, into);
                 Ok(())
             }
             Carried::Timestamp(array) => {
-                into.put_i64(array.value(row) - EPOCH_MICROSECONDS);
-                Ok(())
+                let time = DateTime::from_timestamp_micros(array.value(row));
+                put_timestamp(self.form, time.ok_or_else(unreadable)?.naive_utc(), into)
             }
             Carried::Bytes(array) => {
-                into.put_slice(array.value(row));
+                line::put_bytes(array.value(row), into);
                 Ok(())
             }
         }
     }
 }
 
-/// Whether the bytes of a view hold a NUL: those of a text of at most twelve bytes are in the view
-/// itself, and are looked at all at once.
-fn holds_nul(view: u128, text: &str) -> bool {
-    const ONES: u128 = u128::MAX / 255;
-    const HIGHS: u128 = ONES << 7;
-    let length = view as u32;
-    if length > 12 {
-        return memchr::memchr(0, text.as_bytes()).is_some();
-    }
-    // The length's own bytes, and those behind the text, count as not zero.
-    let text = (view >> 32) | (u128::MAX << (length * 8));
-    text.wrapping_sub(ONES) & !text & HIGHS != 0
-}
-
-fn put_text(form: Form, text: &str, into: &mut BytesMut) -> Result<(), String> {
+fn put_text(form: Form, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
     match form {
         Form::Text { max_characters } => {
             if memchr::memchr(0, text.as_bytes()).is_some() {
@@ -290,7 +272,7 @@ fn put_text(form: Form, text: &str, into: &mut BytesMut) -> Result<(), String> {
             {
                 return Err(format!("it is longer than {max} characters"));
             }
-            into.put_slice(text.as_bytes());
+            line::put_escaped(text, into);
             Ok(())
         }
         Form::Integer { .. } => {
@@ -302,46 +284,36 @@ fn put_text(form: Form, text: &str, into: &mut BytesMut) -> Result<(), String> {
             put_float(form, number, into)
         }
         Form::Numeric { .. } => put_numeric(form, text, into),
-        Form::Boolean => match text {
-            "t" | "true" | "TRUE" => {
-                into.put_u8(1);
-                Ok(())
-            }
-            "f" | "false" | "FALSE" => {
-                into.put_u8(0);
-                Ok(())
-            }
-            _ => Err("it is neither true nor false; use try_to_bool".to_owned()),
-        },
+        Form::Boolean => {
+            let value = match text {
+                "t" | "true" | "TRUE" => true,
+                "f" | "false" | "FALSE" => false,
+                _ => return Err("it is neither true nor false; use try_to_bool".to_owned()),
+            };
+            line::put_boolean(value, into);
+            Ok(())
+        }
         Form::Date => {
             let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
-            let day = day.map_err(|_| "it is no date written YYYY-MM-DD".to_owned())?;
-            into.put_i32(FileDate(day).days_since_epoch() - EPOCH_DAYS);
+            line::put_date(day.map_err(|_| "it is no date written YYYY-MM-DD".to_owned())?, into);
             Ok(())
         }
         Form::Timestamp { with_zone } => {
             let time = match with_zone {
-                true => DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_micros()),
-                false => naive_time(text).map(|time| time.and_utc().timestamp_micros()),
+                true => DateTime::parse_from_rfc3339(text).ok().map(|time| time.naive_utc()),
+                false => naive_time(text),
             };
-            let time = time.ok_or_else(|| "it is no ISO 8601 time".to_owned())?;
-            into.put_i64(time - EPOCH_MICROSECONDS);
-            Ok(())
+            put_timestamp(form, time.ok_or_else(|| "it is no ISO 8601 time".to_owned())?, into)
         }
         Form::Time => {
             let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f");
-            let time = time.map_err(|_| "it is no time written HH:MM:SS".to_owned())?;
-            let since_midnight = time.signed_duration_since(NaiveTime::MIN);
-            into.put_i64(since_midnight.num_microseconds().unwrap_or(0));
+            line::put_time(time.map_err(|_| "it is no time written HH:MM:SS".to_owned())?, into);
             Ok(())
         }
         Form::Uuid => put_uuid(text, into),
-        Form::Json { binary } => {
+        Form::Json => {
             serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is no JSON".to_owned())?;
-            if binary {
-                into.put_u8(1);
-            }
-            into.put_slice(text.as_bytes());
+            line::put_escaped(text, into);
             Ok(())
         }
         Form::Bytes => Err(unreadable()),
@@ -354,60 +326,67 @@ fn naive_time(text: &str) -> Option<NaiveDateTime> {
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
 }
 
-fn put_integer(form: Form, number: i64, into: &mut BytesMut) -> Result<(), String> {
+fn put_timestamp(form: Form, time: NaiveDateTime, into: &mut Vec<u8>) -> Result<(), String> {
+    let zone: &[u8] = match form {
+        Form::Timestamp { with_zone: true } => b"+00",
+        Form::Timestamp { with_zone: false } => b"",
+        _ => return Err(unreadable()),
+    };
+    line::put_timestamp(time, zone, into);
+    Ok(())
+}
+
+fn put_integer(form: Form, number: i64, into: &mut Vec<u8>) -> Result<(), String> {
     let bytes = match form {
         Form::Integer { bytes } => bytes,
         _ => return Err(unreadable()),
     };
-    let too_large = || format!("it does not fit into {bytes} bytes");
-    match bytes {
-        2 => into.put_i16(i16::try_from(number).map_err(|_| too_large())?),
-        4 => into.put_i32(i32::try_from(number).map_err(|_| too_large())?),
-        _ => into.put_i64(number),
+    let fits = match bytes {
+        2 => i16::try_from(number).is_ok(),
+        4 => i32::try_from(number).is_ok(),
+        _ => true,
+    };
+    if !fits {
+        return Err(format!("it does not fit into {bytes} bytes"));
     }
+    line::put_integer(number, into);
     Ok(())
 }
 
-fn put_float(form: Form, number: f64, into: &mut BytesMut) -> Result<(), String> {
+fn put_float(form: Form, number: f64, into: &mut Vec<u8>) -> Result<(), String> {
     match form {
-        Form::Float { bytes: 4 } if number.is_finite() && (number as f32).is_infinite() => {
+        Form::Float { is_single: true } if number.is_finite() && (number as f32).is_infinite() => {
             Err("it is too large for a real".to_owned())
         }
-        Form::Float { bytes: 4 } => {
-            into.put_f32(number as f32);
+        Form::Float { is_single: true } => {
+            line::put_float(number as f32, into);
             Ok(())
         }
-        Form::Float { .. } => {
-            into.put_f64(number);
+        Form::Float { is_single: false } => {
+            line::put_float(number, into);
             Ok(())
         }
         _ => Err(unreadable()),
     }
 }
 
-fn put_numeric(form: Form, text: &str, into: &mut BytesMut) -> Result<(), String> {
+fn put_numeric(form: Form, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
     let digits = Digits::parse(text).ok_or_else(|| "it is no number".to_owned())?;
-    match form {
-        Form::Numeric { limit: Some((precision, scale)) } => {
-            if !digits.fits(precision, scale) {
-                return Err(format!("numeric({precision},{scale}) would round it or is too small"));
-            }
-            digits.with_scale(scale).put(into);
-        }
-        _ => digits.put(into),
+    if let Form::Numeric { limit: Some((precision, scale)) } = form
+        && !digits.fits(precision, scale)
+    {
+        return Err(format!("numeric({precision},{scale}) would round it or is too small"));
     }
+    into.extend_from_slice(text.as_bytes());
     Ok(())
 }
 
-fn put_uuid(text: &str, into: &mut BytesMut) -> Result<(), String> {
-    let wrong = || "it is no UUID".to_owned();
-    let hex: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-    if hex.len() != 32 {
-        return Err(wrong());
+fn put_uuid(text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    if digits.len() != 32 || !digits.iter().all(is_digit) {
+        return Err("it is no UUID".to_owned());
     }
-    for pair in hex.chunks(2) {
-        let digit = |byte: u8| char::from(byte).to_digit(16).ok_or_else(wrong);
-        into.put_u8((digit(pair[0])? * 16 + digit(pair[1])?) as u8);
-    }
+    into.extend_from_slice(&digits);
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! **Columns** from records: the accepted rows of a file as Arrow record batches of text.
 //!
 //! Each column keeps its values in one buffer with offsets, so that a value costs one copy and the
-//! whole column is checked as UTF-8 at once.
+//! whole column is checked as UTF-8 at once. Some records are collected first and then copied column
+//! by column: with many columns, a place in every one of them would not stay in the cache.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,9 +17,14 @@ use super::header::{Header, PROVENANCE};
 use super::records::Span;
 
 /// The rows of a batch at most.
-pub const BATCH_ROWS: usize = 8192;
+pub const BATCH_ROWS: usize = 2048;
 /// The text of a batch at most, in bytes; one record may exceed it.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 4 << 20;
+
+/// How many records are collected before they are copied.
+const PENDING_ROWS: usize = 64;
+/// A value of at most so many bytes is short.
+const SHORT: usize = 16;
 
 /// Collects accepted rows until they make a batch.
 #[derive(Debug)]
@@ -30,6 +36,16 @@ pub struct Columns {
     lines: Vec<i64>,
     bytes: usize,
     cleaner: Cleaner,
+    pending: Pending,
+}
+
+/// Records that lie in the window, still to be copied.
+#[derive(Debug, Default)]
+struct Pending {
+    /// One span for every column, record after record.
+    spans: Vec<Span>,
+    /// Whether each record is dirty.
+    dirty: Vec<bool>,
 }
 
 /// The values of one column, end to end, and where each one ends.
@@ -56,6 +72,7 @@ impl Columns {
             lines: Vec::new(),
             bytes: 0,
             cleaner: Cleaner::new(dialect),
+            pending: Pending::default(),
         }
     }
 
@@ -65,19 +82,37 @@ impl Columns {
     }
 
     /// Adds a row; `spans` has at least one span for every column. A dirty record holds NUL bytes
-    /// or needs decoding.
+    /// or needs decoding. The window must be [settled](Self::settle) before its bytes move.
     pub fn push(&mut self, window: &[u8], spans: &[Span], row_id: i64, line: i64, dirty: bool) {
-        for (column, span) in self.text.iter_mut().zip(spans) {
-            let raw = &window[span.start..span.end];
-            if span.escaped || dirty {
-                column.push(&self.cleaner.clean(raw, span.escaped));
-            } else {
-                column.push(raw);
-            }
-            self.bytes += raw.len();
+        let spans = &spans[..self.text.len()];
+        if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
+            self.bytes += last.end - first.start;
         }
+        self.pending.spans.extend_from_slice(spans);
+        self.pending.dirty.push(dirty);
         self.row_ids.push(row_id);
         self.lines.push(line);
+        if self.pending.dirty.len() == PENDING_ROWS {
+            self.settle(window);
+        }
+    }
+
+    /// Copies what is still to be copied out of the window.
+    pub fn settle(&mut self, window: &[u8]) {
+        let width = self.text.len();
+        for (index, column) in self.text.iter_mut().enumerate() {
+            let spans = self.pending.spans.iter().skip(index).step_by(width);
+            for (span, &dirty) in spans.zip(&self.pending.dirty) {
+                if span.escaped || dirty {
+                    let raw = &window[span.start..span.end];
+                    column.push(&self.cleaner.clean(raw, span.escaped));
+                } else {
+                    column.push_from(window, span);
+                }
+            }
+        }
+        self.pending.spans.clear();
+        self.pending.dirty.clear();
     }
 
     /// Whether enough rows are collected for a batch.
@@ -85,7 +120,8 @@ impl Columns {
         self.row_ids.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
-    /// Takes the collected rows out as a batch; `None` where there are none.
+    /// Takes the collected rows, [settled](Self::settle), out as a batch; `None` where there are
+    /// none.
     ///
     /// # Errors
     /// Where a value is not UTF-8, which the reader has made sure of before.
@@ -114,8 +150,23 @@ impl Text {
 
     fn push(&mut self, value: &[u8]) {
         self.values.extend_from_slice(value);
-        // A batch holds 8 MiB and one record at most, far below the limit of an offset.
+        // A batch holds 4 MiB and one record at most, far below the limit of an offset.
         self.offsets.push(self.values.len() as i32);
+    }
+
+    /// Adds the value at `span`; a short one with what stands behind it in the window, which is then
+    /// taken back: a copy whose length is known beforehand is no call.
+    fn push_from(&mut self, window: &[u8], span: &Span) {
+        let length = span.end - span.start;
+        match window.get(span.start..span.start + SHORT) {
+            Some(bytes) if length <= SHORT => {
+                let end = self.values.len() + length;
+                self.values.extend_from_slice(bytes);
+                self.values.truncate(end);
+                self.offsets.push(end as i32);
+            }
+            _ => self.push(&window[span.start..span.end]),
+        }
     }
 
     fn take(&mut self) -> Result<StringArray, ArrowError> {

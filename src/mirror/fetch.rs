@@ -14,8 +14,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::{GetOptions, ObjectMeta, ObjectStore};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-/// The bytes of one request: 8 MiB.
-pub const RANGE_BYTES: u64 = 8 << 20;
+/// The bytes of one request: 4 MiB.
+pub const RANGE_BYTES: u64 = 4 << 20;
 /// How many requests of one file are under way at once.
 const REQUESTS_AHEAD: usize = 2;
 /// How often a body that was cut short is asked for again.

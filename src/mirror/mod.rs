@@ -36,6 +36,7 @@ mod header;
 mod reader;
 mod records;
 pub mod reject;
+mod stops;
 mod window;
 mod write;
 

@@ -155,6 +155,7 @@ impl Reader {
             }
         }
         self.summary.bytes = self.window.offset_of_start();
+        self.columns.settle(self.window.bytes());
         let rows = self.columns.take().map_err(Error::Arrow)?;
         let rejects = std::mem::take(&mut self.rejects);
         self.reject_bytes = 0;
@@ -165,6 +166,7 @@ impl Reader {
     }
 
     fn fill(&mut self) -> Result<(), Error> {
+        self.columns.settle(self.window.bytes());
         self.window.fill()
     }
 

@@ -8,6 +8,7 @@ use memchr::{memchr, memchr2};
 
 use super::dialect::{BareQuotes, Dialect};
 use super::reject::Reason;
+use super::stops::Stops;
 
 /// The longest field that is read: 16 MiB. A longer one rejects its record.
 pub const MAX_FIELD_BYTES: usize = 16 << 20;
@@ -59,8 +60,7 @@ pub struct Scanner {
     quote: u8,
     escape: Option<u8>,
     reject_bare_quotes: bool,
-    /// `true` for the bytes that end an unquoted run: delimiter, quote, CR, LF.
-    stops: [bool; 256],
+    stops: Stops,
     /// The fields of the record scanned last.
     pub spans: Vec<Span>,
 }
@@ -79,16 +79,12 @@ impl Scanner {
     /// A scanner for files of this dialect.
     pub fn new(dialect: &Dialect) -> Self {
         let (delimiter, quote) = (dialect.delimiter as u8, dialect.quote as u8);
-        let mut stops = [false; 256];
-        for byte in [delimiter, quote, b'\r', b'\n'] {
-            stops[usize::from(byte)] = true;
-        }
         Self {
             delimiter,
             quote,
             escape: dialect.escape_byte(),
             reject_bare_quotes: dialect.bare_quotes == BareQuotes::Reject,
-            stops,
+            stops: Stops::new(delimiter, quote),
             spans: Vec::new(),
         }
     }
@@ -107,13 +103,20 @@ impl Scanner {
             }
             Some(_) => {}
         }
-        let mut position = start;
+        let mut field_start = start;
         let mut lines = 1;
         let mut bare_quotes = 0;
+        let mut has_bare_quote = false;
+        let mut stops = self.stops.from(window, start);
         loop {
-            let field_start = position;
-            let stop = if window.get(position) == Some(&self.quote) {
-                match self.scan_quoted(window, position + 1, at_end, &mut lines) {
+            let mut stop = stops.next(window).unwrap_or(window.len());
+            let is_quote = window.get(stop) == Some(&self.quote);
+            if is_quote && stop > field_start {
+                has_bare_quote = true;
+                continue;
+            }
+            if is_quote {
+                stop = match self.scan_quoted(window, stop + 1, at_end, &mut lines) {
                     Quoted::Closed(close) => close + 1,
                     Quoted::Open if !at_end => return Scanned::Incomplete,
                     Quoted::Open => {
@@ -123,21 +126,21 @@ impl Scanner {
                     }
                     Quoted::TooLong => {
                         let fault = Some(Reason::FieldTooLong);
-                        let end = (position + MAX_FIELD_BYTES).min(window.len());
+                        let end = (field_start + MAX_FIELD_BYTES).min(window.len());
                         return record(end, end, lines, bare_quotes, fault);
                     }
-                }
+                };
+                stops = self.stops.from(window, stop + 1);
             } else {
-                let (stop, bare) = self.scan_bare(window, position);
-                bare_quotes += usize::from(bare);
+                bare_quotes += usize::from(has_bare_quote);
+                has_bare_quote = false;
                 self.spans.push(Span { start: field_start, end: stop, escaped: false });
                 if stop - field_start > MAX_FIELD_BYTES {
                     return record(stop, stop, lines, bare_quotes, Some(Reason::FieldTooLong));
                 }
-                stop
-            };
+            }
             match window.get(stop) {
-                Some(&byte) if byte == self.delimiter => position = stop + 1,
+                Some(&byte) if byte == self.delimiter => field_start = stop + 1,
                 Some(b'\n' | b'\r') => {
                     let Some(end) = line_end(window, stop, at_end) else {
                         return Scanned::Incomplete;
@@ -203,23 +206,6 @@ impl Scanner {
             escaped |= line_ends > 0 && memchr(b'\r', inside).is_some();
             self.spans.push(Span { start, end: at, escaped });
             return Quoted::Closed(at);
-        }
-    }
-
-    /// Scans an unquoted field from `start` to the byte that ends it; says whether it holds a
-    /// quote.
-    fn scan_bare(&self, window: &[u8], start: usize) -> (usize, bool) {
-        let mut position = start;
-        let mut bare_quote = false;
-        loop {
-            match window[position..].iter().position(|&byte| self.stops[usize::from(byte)]) {
-                Some(found) if window[position + found] == self.quote => {
-                    bare_quote = true;
-                    position += found + 1;
-                }
-                Some(found) => return (position + found, bare_quote),
-                None => return (window.len(), bare_quote),
-            }
         }
     }
 

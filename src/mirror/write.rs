@@ -183,8 +183,7 @@ impl Job {
         let mut reader = Reader::new(input, &self.file_name, &self.dialect).map_err(unreadable)?;
         let unwritable = |source| Error::Write { path: self.staging.key(&self.path), source };
         let objects = Arc::clone(&self.staging.objects);
-        let mut writer = ParquetWriter::new(objects, &self.path, Arc::clone(reader.schema()))
-            .map_err(unwritable)?;
+        let mut writer = ParquetWriter::new(objects, &self.path, Arc::clone(reader.schema()));
         let mut rejects = RejectWriter::new(&self);
         while let Some(batch) = reader.next_batch().map_err(unreadable)? {
             if self.stop.load(Ordering::Relaxed) {
@@ -231,9 +230,7 @@ impl<'a> RejectWriter<'a> {
             Some(writer) => writer,
             none => {
                 let objects = Arc::clone(&job.staging.objects);
-                none.insert(
-                    ParquetWriter::new(objects, &job.rejects, rows.schema()).map_err(unwritable)?,
-                )
+                none.insert(ParquetWriter::new(objects, &job.rejects, rows.schema()))
             }
         };
         writer.write(&rows).map_err(unwritable)

@@ -248,7 +248,7 @@ async fn run(
         writer = tokio::task::spawn_blocking(move || {
             let mut writer = match given {
                 Some(writer) => writer,
-                None => ParquetWriter::new(objects, &path, batch.schema())?,
+                None => ParquetWriter::new(objects, &path, batch.schema()),
             };
             writer.write(&batch).map(|()| Some(writer))
         })

@@ -1,24 +1,25 @@
 //! **Parquet** files in staging: written to a temporary name, visible only when whole, with a note
 //! in the footer that says what they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::{
     AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
 };
-use datafusion::parquet::basic::Compression;
+use datafusion::parquet::basic::{Compression, Encoding};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use datafusion::parquet::schema::types::ColumnPath;
 use futures::TryStreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use object_store::buffered::BufWriter;
@@ -35,42 +36,34 @@ const PART_BYTES: usize = 8 << 20;
 /// How much of an object's end is read in the hope that it holds the footer.
 const FOOTER_BYTES: usize = 64 << 10;
 /// Rows that are read at once.
-const READ_ROWS: usize = 4096;
+const READ_ROWS: usize = 1024;
 /// The footer's key of our note.
 const NOTE: &str = "backfill";
 
 /// Writes one Parquet object, from a thread that may block. It may be dropped anywhere: what is not
 /// finished never becomes visible.
 pub struct ParquetWriter {
-    writer: Option<ArrowWriter<Upload>>,
+    schema: SchemaRef,
+    state: State,
     abandoned: Arc<AtomicBool>,
+}
+
+enum State {
+    /// No row has been seen yet.
+    Empty(Box<Upload>),
+    Writing(Box<ArrowWriter<Upload>>),
+    Done,
 }
 
 impl ParquetWriter {
     /// Starts an object at `path`; nothing is visible there before [`finish`](Self::finish). Must
     /// be called inside a Tokio runtime.
-    ///
-    /// LZ4 and no statistics: staging is written once and read once or twice, and both cost more
-    /// than the space they save; dates prune files, not pages.
-    ///
-    /// # Errors
-    /// Where the schema cannot be written.
-    pub fn new(
-        store: Arc<dyn ObjectStore>,
-        path: &Path,
-        schema: SchemaRef,
-    ) -> Result<Self, ParquetError> {
+    pub fn new(store: Arc<dyn ObjectStore>, path: &Path, schema: SchemaRef) -> Self {
         let object = BufWriter::with_capacity(store, path.clone(), PART_BYTES);
         let object = SyncIoBridge::new(object.with_max_concurrency(2));
         let abandoned = Arc::new(AtomicBool::new(false));
         let upload = Upload { object, abandoned: Arc::clone(&abandoned) };
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::LZ4_RAW)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_created_by(concat!("backfill ", env!("CARGO_PKG_VERSION")).to_owned())
-            .build();
-        let writer = ArrowWriter::try_new(upload, schema, Some(properties))?;
-        Ok(Self { writer: Some(writer), abandoned })
+        Self { schema, state: State::Empty(Box::new(upload)), abandoned }
     }
 
     /// Adds rows.
@@ -78,7 +71,8 @@ impl ParquetWriter {
     /// # Errors
     /// Where they cannot be encoded or sent.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
+        self.start(rows)?;
+        let State::Writing(writer) = &mut self.state else { return Ok(()) };
         writer.write(rows)?;
         if writer.in_progress_size() > ROW_GROUP_BYTES {
             writer.flush()?;
@@ -92,11 +86,65 @@ impl ParquetWriter {
     /// Where the store refuses; nothing is visible then.
     pub fn finish(mut self, note: &impl Serialize) -> Result<(), ParquetError> {
         let note = serde_json::to_string(note).map_err(|e| ParquetError::External(Box::new(e)))?;
-        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        self.start(&RecordBatch::new_empty(Arc::clone(&self.schema)))?;
+        let State::Writing(mut writer) = std::mem::replace(&mut self.state, State::Done) else {
+            return Ok(());
+        };
         writer.append_key_value_metadata(KeyValue::new(NOTE.to_owned(), note));
         let mut upload = writer.into_inner()?;
         upload.object.shutdown().map_err(|error| ParquetError::External(Box::new(error)))
     }
+
+    /// Starts the file in a form that suits its first rows.
+    fn start(&mut self, first: &RecordBatch) -> Result<(), ParquetError> {
+        if !matches!(self.state, State::Empty(_)) {
+            return Ok(());
+        }
+        let State::Empty(upload) = std::mem::replace(&mut self.state, State::Done) else {
+            return Ok(());
+        };
+        let schema = Arc::clone(&self.schema);
+        let writer = ArrowWriter::try_new(*upload, schema, Some(properties(first)))?;
+        self.state = State::Writing(Box::new(writer));
+        Ok(())
+    }
+}
+
+/// LZ4 and no statistics: staging is written once and read once or twice, and both cost more than
+/// the space they save; dates prune files, not pages. A dictionary only where values repeat: one
+/// whose values are all different is built, looked up in, and then thrown away. Other text as its
+/// lengths and then its bytes, which is quicker to write and smaller than each length before its
+/// bytes.
+fn properties(first: &RecordBatch) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_created_by(concat!("backfill ", env!("CARGO_PKG_VERSION")).to_owned());
+    for (field, column) in first.schema().fields().iter().zip(first.columns()) {
+        let Some(repeats) = repeats(column) else { continue };
+        let path = ColumnPath::from(vec![field.name().clone()]);
+        properties = properties
+            .set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+            .set_column_dictionary_enabled(path, repeats);
+    }
+    properties.build()
+}
+
+/// How many values are looked at to see whether they repeat.
+const SAMPLED_ROWS: usize = 1024;
+
+/// Whether the first values are worth a dictionary: at least half are repetitions, and they hold at
+/// least a byte each on the average. `None` where it is no text column.
+fn repeats(column: &ArrayRef) -> Option<bool> {
+    let rows = column.len().min(SAMPLED_ROWS);
+    let sample: Vec<&str> = match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().iter().take(rows).flatten().collect(),
+        DataType::Utf8View => column.as_string_view().iter().take(rows).flatten().collect(),
+        _ => return None,
+    };
+    let bytes: usize = sample.iter().map(|value| value.len()).sum();
+    let distinct: HashSet<&str> = sample.into_iter().collect();
+    Some(distinct.len() * 2 <= rows && bytes >= rows)
 }
 
 impl Drop for ParquetWriter {

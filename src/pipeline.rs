@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::SinkExt;
+use futures::channel::mpsc;
+use futures::stream::{StreamExt, TryStreamExt};
 use object_store::PutPayload;
 use serde::Serialize;
 
@@ -286,8 +288,8 @@ fn batches<'a>(mirror: &'a Mirror, plan: &Plan) -> BTreeMap<usize, Vec<&'a Mirro
     batches
 }
 
-/// Stages and loads batch by batch, several at once: while the server writes one, the next is
-/// staged.
+/// Stages and loads batch by batch, several at once: while the server writes some, the next is
+/// staged, so that no connection waits for it.
 async fn stage_and_load(
     run: &Run,
     catalog: &Catalog,
@@ -313,14 +315,12 @@ async fn stage_and_load(
     };
     let (files, bytes) = (plan.totals.files_to_load as u64, plan.totals.bytes_to_load);
     run.progress.begin("load", Total { files, bytes });
-    let files_at_once = run.config.limits.files_at_once.div_ceil(wishes.connections);
-    let results = stream::iter(batches(&catalog.mirror, plan))
-        .map(|(number, mirrors)| {
+    let (sender, staged) = mpsc::channel(0);
+    let stage = stage_ahead(run, catalog, survivors, batches(&catalog.mirror, plan), sender);
+    let load = staged
+        .map(|(number, manifest)| {
             let job = &job;
             async move {
-                let staging = &run.staging;
-                let manifest =
-                    stage::stage(catalog, survivors, &mirrors, staging, files_at_once).await?;
                 let loaded = match Batch::of(number, &manifest) {
                     Some(batch) => Some(load::load(job, &batch).await?),
                     None => None,
@@ -329,8 +329,8 @@ async fn stage_and_load(
             }
         })
         .buffer_unordered(wishes.connections)
-        .try_collect::<Vec<_>>()
-        .await;
+        .try_collect::<Vec<_>>();
+    let results = tokio::try_join!(stage, load).map(|((), results)| results);
     run.progress.end();
     if let Err(error) = &results {
         record_failure(run, dataset, error).await;
@@ -341,6 +341,25 @@ async fn stage_and_load(
         run.progress.note(&format!("note: {name} was loaded by another run meanwhile; skipped"));
     }
     Ok((stage::conclude(catalog, manifests, &run.staging).await?, loaded))
+}
+
+/// Stages batch after batch, and waits with each until it is taken.
+async fn stage_ahead(
+    run: &Run,
+    catalog: &Catalog,
+    survivors: &Survivors,
+    batches: BTreeMap<usize, Vec<&Mirrored>>,
+    mut staged: mpsc::Sender<(usize, Manifest)>,
+) -> Result<(), Error> {
+    let files_at_once = run.config.limits.files_at_once;
+    for (number, mirrors) in batches {
+        let manifest =
+            stage::stage(catalog, survivors, &mirrors, &run.staging, files_at_once).await?;
+        if staged.send((number, manifest)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the ledger where it is missing, and writes down that the run starts to load.

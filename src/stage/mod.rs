@@ -330,7 +330,7 @@ async fn run(
     let schema = Arc::new(plan.schema().as_arrow().clone());
     let mut seen = Seen::new(catalog, mirrored, survivors, &schema)?;
     let objects = Arc::clone(&area.staging.objects);
-    let mut writer = ParquetWriter::new(objects, path, Arc::clone(&schema)).map_err(unwritable)?;
+    let mut writer = ParquetWriter::new(objects, path, Arc::clone(&schema));
     let mut count = 0;
     let mut batches = plan.execute_stream().await.map_err(engine)?;
     while let Some(batch) = batches.next().await {

@@ -2,7 +2,7 @@
 
 use backfill::sample::Options;
 
-use crate::support::Project;
+use crate::support::{Pooler, Project};
 
 const HEADER: &str = "id,city,amount\n";
 
@@ -247,4 +247,29 @@ async fn every_type_of_the_target_holds_what_stage_sql_gives() {
          2025-12-18 00:43:00.123456+00|23:59:59.5|123e4567-e89b-12d3-a456-426614174000|{\"a\": 1}|[1, 2]|\
          \"\\t\\\\N\\n\\r\\\\.\"|\"longer than what a view holds\\t\\\\t\"|\\x00ff5c"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_pooler_stands_between() {
+    let project = three_days().await;
+    let pooler = Pooler::start(&project.database);
+    let url = pooler.url(&project.database);
+    let load = ["run", "--start", "2025-09-22", "--end", "2025-09-24", "--batch-size", "1"];
+    let variables = [("DATABASE_URL", url.as_str())];
+    project.backfill_with(&variables, &load).await.ended(0);
+    let expected = project.rows(ALL).await;
+    assert_eq!(expected.len(), 4);
+    // Other processes get the same connections, with whatever the first has left on them.
+    for _ in 0..3 {
+        project.database.execute("DROP TABLE people; DROP SCHEMA backfill CASCADE").await;
+        let (one, other) = tokio::join!(
+            project.backfill_with(&variables, &load),
+            project.backfill_with(&variables, &["status"]),
+        );
+        one.ended(0);
+        assert!(matches!(other.code, Some(0)), "{}", other.stderr);
+        assert_eq!(project.rows(ALL).await, expected);
+    }
+    let again = project.backfill_with(&variables, &load).await.ended(0);
+    assert!(again.stdout.contains("0 rows loaded"), "{}", again.stdout);
 }

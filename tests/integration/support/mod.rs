@@ -1,6 +1,7 @@
 //! What tests stand on: a project in a temporary folder, an S3 server in this process, a real
 //! PostgreSQL with a database a test, and the program itself, run as a command.
 
+mod pgbouncer;
 mod postgres;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::{Command, Stdio};
 use backfill::embedded::S3Server;
 use tempfile::TempDir;
 
+pub use pgbouncer::Pooler;
 pub use postgres::Database;
 
 /// The bucket of every project.

@@ -44,6 +44,14 @@ impl Database {
         )
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub async fn execute(&self, sql: &str) {
         connect(self.port, &self.name).await.batch_execute(sql).await.expect("a statement");
     }
@@ -142,7 +150,7 @@ fn is_root() -> bool {
 
 /// A command that ends with this process, as the user `postgres` where this one is root: the server
 /// refuses to run as root.
-fn as_postgres(program: &Path) -> Command {
+pub fn as_postgres(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if is_root() {
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
@@ -151,14 +159,14 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn give_to_postgres(folder: &Path) {
+pub fn give_to_postgres(folder: &Path) {
     if is_root() {
         let given = Command::new("chown").arg("-R").arg("postgres").arg(folder).status();
         assert!(given.is_ok_and(|status| status.success()), "chown");
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }

@@ -101,6 +101,7 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         ("columns", number(|f| f.note.summary.header.len() as u64)),
         ("header_hash", text(|f| Some(header_hash(&f.note.summary.header)))),
         ("line_end", text(|f| Some(f.note.summary.line_end.clone()))),
+        ("delimiter", text(|f| Some(f.note.summary.delimiter.clone()))),
         ("encoding", text(|f| Some(f.note.summary.encoding.clone()))),
         ("compression", text(|f| Some(f.note.compression.clone()))),
         ("byte_order_mark", Arc::new(files.iter().map(marked).collect::<BooleanArray>())),
@@ -120,11 +121,16 @@ pub fn file_columns(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
     let names = columns.iter().map(|(file, ..)| Some(file.file.name.as_str()));
     let dates = columns.iter().map(|(file, ..)| file.file.date.days_since_epoch());
     let positions = columns.iter().map(|(_, position, _)| *position as i64);
+    let written = columns.iter().map(|(file, _, name)| {
+        let renamed = file.note.summary.renamed.iter().find(|(_, ours)| ours == *name);
+        renamed.map_or(name.as_str(), |(written, _)| written.as_str())
+    });
     table(vec![
         ("_file_name", Arc::new(names.collect::<StringArray>())),
         (FILE_DATE, Arc::new(Date32Array::from_iter_values(dates))),
         ("position", Arc::new(Int64Array::from_iter_values(positions))),
         ("name", Arc::new(StringArray::from_iter_values(columns.iter().map(|(_, _, name)| name)))),
+        ("written_name", Arc::new(StringArray::from_iter_values(written))),
     ])
 }
 

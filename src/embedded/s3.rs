@@ -32,6 +32,8 @@ pub enum Fault {
     SlowDown,
     /// 403 Access Denied.
     Forbidden,
+    /// 403 for an object that lies in an archive.
+    Archived,
 }
 
 /// Decides over a request, given as `METHOD /path?query`.
@@ -148,6 +150,7 @@ async fn answer(
     let (status, code) = match fault {
         Some(Fault::SlowDown) => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
         Some(Fault::Forbidden) => (StatusCode::FORBIDDEN, "AccessDenied"),
+        Some(Fault::Archived) => (StatusCode::FORBIDDEN, "InvalidObjectState"),
         None => match Service::call(service, request).await {
             Ok(response) => return response,
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),

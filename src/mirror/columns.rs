@@ -12,7 +12,8 @@ use datafusion::arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 
-use super::dialect::{Dialect, Encoding};
+use super::dialect::Dialect;
+use super::encoding::Encoding;
 use super::header::{Header, PROVENANCE};
 use super::records::Span;
 

@@ -11,11 +11,13 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{Cleaner, Columns};
-use super::dialect::{Dialect, Encoding, Nul};
+use super::columns::Columns;
+use super::dialect::{Dialect, Nul};
+use super::encoding::{self, Encoding};
 use super::header::{Header, InvalidHeader};
 use super::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
 use super::reject::{Reason, Reject};
+use super::start;
 use super::window::Window;
 
 /// How far a faulty record is searched for the line where sense begins again.
@@ -26,6 +28,8 @@ const RECOVERY_BYTES: usize = 1 << 20;
 pub struct Summary {
     /// The names of the columns, in the file's order.
     pub header: Vec<String>,
+    /// Columns that the file calls otherwise: the file's name, and ours.
+    pub renamed: Vec<(String, String)>,
     /// Every record after the header, blank lines excluded.
     pub records: u64,
     /// The records that became rows.
@@ -40,6 +44,8 @@ pub struct Summary {
     pub records_with_nul: u64,
     /// Decompressed bytes read.
     pub bytes: u64,
+    /// The character between fields.
+    pub delimiter: String,
     /// How the header's line ends: `crlf`, `lf`, `cr`, or `none` at the end of the file.
     pub line_end: String,
     /// The encoding that was used.
@@ -102,16 +108,37 @@ impl Reader {
         file_name: &str,
         dialect: &Dialect,
     ) -> Result<Self, Error> {
-        let mut window = Window::new(input);
-        let mut summary =
-            Summary { encoding: dialect.encoding.name().to_owned(), ..Summary::default() };
-        summary.byte_order_mark = skip_byte_order_mark(&mut window)?;
-        let mut scanner = Scanner::new(dialect);
+        let opened = encoding::open(input, dialect.encoding)
+            .map_err(|source| Error::Read { offset: 0, source })?;
+        let mut window = Window::new(opened.input, opened.mark as u64);
+        let dialect = Dialect { encoding: opened.given, ..dialect.clone() };
+        let delimiter = match dialect.delimiter {
+            Some(given) => given as u8,
+            None => start::find_delimiter(&mut window, dialect.quote)?,
+        };
+        let mut summary = Summary {
+            encoding: opened.encoding.name().to_owned(),
+            byte_order_mark: opened.mark > 0,
+            delimiter: char::from(delimiter).to_string(),
+            ..Summary::default()
+        };
+        let mut scanner = Scanner::new(&dialect, delimiter);
         let mut line = 1;
-        let header = read_header(&mut window, &mut scanner, dialect, &mut line, &mut summary)?;
+        let first = start::first_record(&mut window, &mut scanner, &mut line, &mut summary)?;
+        let header = match &dialect.names {
+            Some(names) => Header::given(names.clone())?,
+            None => {
+                let extent = first.ok_or(InvalidHeader::Missing)?;
+                let header = start::header(window.bytes(), extent, &scanner, &dialect)?;
+                line += extent.lines as i64;
+                window.advance(extent.end);
+                header
+            }
+        };
         summary.header.clone_from(&header.names);
-        let columns = Columns::new(&header, file_name, dialect);
-        let dialect = dialect.clone();
+        let renamed = header.written.iter().zip(&header.names).filter(|(from, to)| from != to);
+        summary.renamed = renamed.map(|(from, to)| (from.clone(), to.clone())).collect();
+        let columns = Columns::new(&header, file_name, &dialect);
         Ok(Self {
             window,
             scanner,
@@ -199,17 +226,18 @@ impl Reader {
     /// Rejects a faulty record. Where a stray quote has made it swallow lines that make sense by
     /// themselves, only what lies before the first such line is rejected.
     fn recover(&mut self, extent: Extent, reason: Reason) -> Result<(), Error> {
-        let found_fields = self.scanner.spans.len() as i64;
+        let found_fields = self.scanner.fields as i64;
         let start = self.window.start();
         let spans_lines = extent.lines > 1
-            || matches!(extent.fault, Some(Reason::UnterminatedQuote | Reason::FieldTooLong));
+            || matches!(extent.fault, Some(Reason::UnterminatedQuote))
+            || is_too_long(extent);
         let mut end = (extent.content_end, extent.end);
         if spans_lines {
             match self.next_sensible_line(start, extent) {
                 Footing::At(line_start) => end = (line_start, line_start),
                 Footing::Unknown => return self.fill(),
-                Footing::None if extent.fault == Some(Reason::FieldTooLong) => {
-                    // The field goes on beyond the window: its first line is rejected, and what
+                Footing::None if is_too_long(extent) => {
+                    // The record goes on beyond the window: its first line is rejected, and what
                     // follows is looked at line by line.
                     let bytes = self.window.bytes();
                     end = end_of_line(bytes, start, self.window.is_at_end())
@@ -275,7 +303,7 @@ impl Reader {
 
     /// Whether the record scanned last has another width than the header.
     fn width_fault(&self) -> Option<Reason> {
-        let (expected, found) = (self.header.names.len(), self.scanner.spans.len());
+        let (expected, found) = (self.header.names.len(), self.scanner.fields);
         let trailing = self.header.trailing_delimiter && found == expected + 1;
         if found < expected {
             Some(Reason::TooFewFields)
@@ -308,8 +336,8 @@ impl Reader {
 
     fn is_header_again(&self, record: &[u8]) -> bool {
         let bytes = self.window.bytes();
-        let names = self.header.names.iter().zip(&self.scanner.spans);
-        self.header.names.first().is_some_and(|first| contains_at_start(record, first))
+        let names = self.header.written.iter().zip(&self.scanner.spans);
+        self.header.written.first().is_some_and(|first| contains_at_start(record, first))
             && names.into_iter().all(|(name, span)| {
                 let raw = &bytes[span.start..span.end];
                 raw == name.as_bytes()
@@ -327,6 +355,11 @@ enum Footing {
     None,
 }
 
+/// Whether a record, or a field of it, goes on beyond what is read of one.
+fn is_too_long(extent: Extent) -> bool {
+    matches!(extent.fault, Some(Reason::FieldTooLong | Reason::RecordTooLong))
+}
+
 /// A quick look before a whole record is compared with the header.
 fn contains_at_start(record: &[u8], first: &str) -> bool {
     let unquoted = record.strip_prefix(b"\"").unwrap_or(record);
@@ -336,69 +369,6 @@ fn contains_at_start(record: &[u8], first: &str) -> bool {
 fn strip_line_end(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
-}
-
-fn skip_byte_order_mark(window: &mut Window) -> Result<bool, Error> {
-    while window.bytes().len() < 3 && !window.is_at_end() {
-        window.fill()?;
-    }
-    let marked = window.bytes().starts_with(b"\xef\xbb\xbf");
-    if marked {
-        window.advance(3);
-    }
-    Ok(marked)
-}
-
-/// Reads the first record that is no blank line as the header.
-fn read_header(
-    window: &mut Window,
-    scanner: &mut Scanner,
-    dialect: &Dialect,
-    line: &mut i64,
-    summary: &mut Summary,
-) -> Result<Header, Error> {
-    loop {
-        match scanner.scan(window.bytes(), window.start(), window.is_at_end()) {
-            Scanned::Incomplete if window.is_at_end() => return Err(InvalidHeader::Missing.into()),
-            Scanned::Incomplete => window.fill()?,
-            Scanned::Blank { end } => {
-                *line += 1;
-                summary.blank_lines += 1;
-                window.advance(end);
-            }
-            Scanned::Record(extent) => {
-                match extent.fault {
-                    Some(Reason::FieldTooLong) => return Err(InvalidHeader::Endless.into()),
-                    Some(fault) => return Err(InvalidHeader::Unreadable(fault).into()),
-                    None => {}
-                }
-                let names = header_names(window.bytes(), &scanner.spans, dialect)?;
-                summary.line_end = match &window.bytes()[extent.content_end..extent.end] {
-                    b"\r\n" => "crlf",
-                    b"\n" => "lf",
-                    b"\r" => "cr",
-                    _ => "none",
-                }
-                .to_owned();
-                *line += extent.lines as i64;
-                window.advance(extent.end);
-                return Ok(Header::new(names)?);
-            }
-        }
-    }
-}
-
-fn header_names(
-    window: &[u8],
-    spans: &[Span],
-    dialect: &Dialect,
-) -> Result<Vec<String>, InvalidHeader> {
-    let cleaner = Cleaner::new(dialect);
-    let name = |span: &Span| {
-        let value = cleaner.clean(&window[span.start..span.end], span.escaped).into_owned();
-        String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(Reason::Encoding))
-    };
-    spans.iter().map(name).collect()
 }
 
 #[cfg(test)]

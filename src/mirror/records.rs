@@ -13,6 +13,12 @@ use super::stops::Stops;
 /// The longest field that is read: 16 MiB. A longer one rejects its record.
 pub const MAX_FIELD_BYTES: usize = 16 << 20;
 
+/// The longest record that is read: 64 MiB. A longer one is rejected.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// The most columns that a file may have; fields beyond are counted and not kept.
+pub const MAX_COLUMNS: usize = 32_768;
+
 /// Where one field of a record lies in the window, quotes excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -61,8 +67,10 @@ pub struct Scanner {
     escape: Option<u8>,
     reject_bare_quotes: bool,
     stops: Stops,
-    /// The fields of the record scanned last.
+    /// The fields of the record scanned last, as many as a file may have columns.
     pub spans: Vec<Span>,
+    /// How many fields the record scanned last has.
+    pub fields: usize,
 }
 
 /// How a quoted field ended.
@@ -76,9 +84,9 @@ enum Quoted {
 }
 
 impl Scanner {
-    /// A scanner for files of this dialect.
-    pub fn new(dialect: &Dialect) -> Self {
-        let (delimiter, quote) = (dialect.delimiter as u8, dialect.quote as u8);
+    /// A scanner for a file of this dialect, with this byte between its fields.
+    pub fn new(dialect: &Dialect, delimiter: u8) -> Self {
+        let quote = dialect.quote as u8;
         Self {
             delimiter,
             quote,
@@ -86,13 +94,27 @@ impl Scanner {
             reject_bare_quotes: dialect.bare_quotes == BareQuotes::Reject,
             stops: Stops::new(delimiter, quote),
             spans: Vec::new(),
+            fields: 0,
         }
     }
 
     /// Scans the record that starts at `start` of the window; `at_end` says that the file ends
     /// where the window does. The fields are in [`spans`](Self::spans) afterwards.
     pub fn scan(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
+        let longest = start + MAX_RECORD_BYTES;
+        match self.scan_record(window, start, at_end) {
+            Scanned::Incomplete if window.len() <= longest => Scanned::Incomplete,
+            Scanned::Record(extent) if extent.end <= longest || extent.fault.is_some() => {
+                Scanned::Record(extent)
+            }
+            Scanned::Blank { end } => Scanned::Blank { end },
+            _ => record(longest, longest, 1, 0, Some(Reason::RecordTooLong)),
+        }
+    }
+
+    fn scan_record(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
         self.spans.clear();
+        self.fields = 0;
         match window.get(start) {
             None => return Scanned::Incomplete,
             Some(b'\n' | b'\r') => {
@@ -134,9 +156,10 @@ impl Scanner {
             } else {
                 bare_quotes += usize::from(has_bare_quote);
                 has_bare_quote = false;
-                self.spans.push(Span { start: field_start, end: stop, escaped: false });
+                self.push(Span { start: field_start, end: stop, escaped: false });
                 if stop - field_start > MAX_FIELD_BYTES {
-                    return record(stop, stop, lines, bare_quotes, Some(Reason::FieldTooLong));
+                    let end = field_start + MAX_FIELD_BYTES;
+                    return record(end, end, lines, bare_quotes, Some(Reason::FieldTooLong));
                 }
             }
             match window.get(stop) {
@@ -204,8 +227,15 @@ impl Scanner {
             let line_ends = count_line_ends(inside);
             *lines += line_ends;
             escaped |= line_ends > 0 && memchr(b'\r', inside).is_some();
-            self.spans.push(Span { start, end: at, escaped });
+            self.push(Span { start, end: at, escaped });
             return Quoted::Closed(at);
+        }
+    }
+
+    fn push(&mut self, span: Span) {
+        self.fields += 1;
+        if self.spans.len() < MAX_COLUMNS {
+            self.spans.push(span);
         }
     }
 
@@ -256,13 +286,13 @@ mod tests {
     use super::*;
 
     fn fields(text: &str) -> Vec<String> {
-        let mut scanner = Scanner::new(&Dialect::default());
+        let mut scanner = Scanner::new(&Dialect::default(), b',');
         scanner.scan(text.as_bytes(), 0, true);
         scanner.spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
     }
 
     fn extent(text: &str) -> Extent {
-        match Scanner::new(&Dialect::default()).scan(text.as_bytes(), 0, true) {
+        match Scanner::new(&Dialect::default(), b',').scan(text.as_bytes(), 0, true) {
             Scanned::Record(extent) => extent,
             other => panic!("no record: {other:?}"),
         }
@@ -306,7 +336,7 @@ mod tests {
     fn the_window_may_end_anywhere() {
         let text = "\"a\"\"b\r\nc\",d\r\n";
         for cut in 0..text.len() {
-            let mut scanner = Scanner::new(&Dialect::default());
+            let mut scanner = Scanner::new(&Dialect::default(), b',');
             let scanned = scanner.scan(&text.as_bytes()[..cut], 0, false);
             assert_eq!(scanned, Scanned::Incomplete, "cut at {cut}");
         }

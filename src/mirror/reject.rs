@@ -43,6 +43,8 @@ pub enum Reason {
     Encoding,
     /// A field longer than [`MAX_FIELD_BYTES`](super::MAX_FIELD_BYTES).
     FieldTooLong,
+    /// A record longer than [`MAX_RECORD_BYTES`](super::MAX_RECORD_BYTES).
+    RecordTooLong,
     /// The header once more.
     RepeatedHeader,
     /// A NUL byte, where the dialect rejects it.
@@ -60,6 +62,7 @@ impl Reason {
             Self::BareQuote => "quote in an unquoted field",
             Self::Encoding => "invalid encoding",
             Self::FieldTooLong => "field too long",
+            Self::RecordTooLong => "record too long",
             Self::RepeatedHeader => "repeated header",
             Self::Nul => "NUL byte",
         }

@@ -19,9 +19,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window on `input`, empty until it is filled.
-    pub fn new(input: Box<dyn Read + Send>) -> Self {
-        Self { input, bytes: Vec::new(), start: 0, offset: 0, at_end: false }
+    /// A window on `input`, empty until it is filled; `offset` is where in the file `input` starts.
+    pub fn new(input: Box<dyn Read + Send>, offset: u64) -> Self {
+        Self { input, bytes: Vec::new(), start: 0, offset, at_end: false }
     }
 
     /// Every byte held, those before [`start`](Self::start) being done with.

@@ -20,7 +20,7 @@ use crate::progress::{Listener, Total};
 use crate::source::{Finding, Ignored, Listing, SourceFile, Store};
 
 /// Changes when the reader gives other rows for the same bytes, so that old mirrors are not used.
-const READER_VERSION: u32 = 1;
+const READER_VERSION: u32 = 2;
 
 /// Every source file of a range in columnar form.
 #[derive(Clone, Debug)]
@@ -127,11 +127,51 @@ impl Drop for Stop {
     }
 }
 
+/// How often an object that is replaced while it is read is read again.
+const REPLACED_ATTEMPTS: u32 = 3;
+
+/// Mirrors a file; again where it is replaced meanwhile.
 async fn mirror_file(
     source: &Store,
     staging: &Store,
     dataset: &Dataset,
-    file: SourceFile,
+    mut file: SourceFile,
+    stop: Arc<AtomicBool>,
+    progress: Listener,
+) -> Result<Mirrored, Error> {
+    use object_store::ObjectStoreExt;
+    for attempt in 1.. {
+        let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
+        let told = Arc::clone(&progress);
+        let result = mirror_once(source, staging, dataset, &file, stop, progress).await;
+        let refusal = result.as_ref().err().and_then(Error::store_error);
+        match refusal {
+            Some(object_store::Error::PermissionDenied { .. })
+                if source.is_archived(&file.object.location) =>
+            {
+                return Err(Error::Archived { file: file.name });
+            }
+            Some(object_store::Error::Precondition { .. }) if attempt < REPLACED_ATTEMPTS => {
+                told.note(&format!("note: {} was replaced while it was read; again", file.name));
+                let head = source.objects.head(&file.object.location).await;
+                file.object = head.map_err(|error| unreadable(&file, error))?;
+            }
+            _ => return result,
+        }
+    }
+    Err(Error::GivenUp { file: file.name })
+}
+
+fn unreadable(file: &SourceFile, source: object_store::Error) -> Error {
+    let source = super::ReadError::Read { offset: 0, source: std::io::Error::other(source) };
+    Error::Read { file: file.name.clone(), source }
+}
+
+async fn mirror_once(
+    source: &Store,
+    staging: &Store,
+    dataset: &Dataset,
+    file: &SourceFile,
     stop: Arc<AtomicBool>,
     progress: Listener,
 ) -> Result<Mirrored, Error> {
@@ -141,8 +181,8 @@ async fn mirror_file(
     let input = fetch::fetch(Arc::clone(&source.objects), &file.object, on_bytes);
     let job = Job {
         staging: staging.clone(),
-        path: path(staging, dataset, &file),
-        rejects: path_of_rejects(staging, dataset, &file),
+        path: path(staging, dataset, file),
+        rejects: path_of_rejects(staging, dataset, file),
         dialect: dataset.dialect.clone(),
         file_name: file.name.clone(),
         stop,
@@ -158,7 +198,7 @@ async fn mirror_file(
         true => Some((rejects.clone(), size_of(staging, &rejects).await?)),
         false => None,
     };
-    Ok(Mirrored { file, path, size, rejects, note })
+    Ok(Mirrored { file: file.clone(), path, size, rejects, note })
 }
 
 fn has_rejects(note: &Note) -> bool {

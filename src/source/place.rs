@@ -17,7 +17,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::Error;
-use super::refusal::{LastStatus, Observed};
+use super::refusal::{Observed, Refusals};
 use crate::config::Environment;
 
 /// A URL under which objects are kept.
@@ -125,9 +125,9 @@ impl Place {
         let allow_http = environment
             .starting_with("AWS_ENDPOINT")
             .any(|(_, value)| value.to_ascii_lowercase().starts_with("http://"));
-        let status = LastStatus::default();
+        let refusals = Refusals::default();
         let store = builder
-            .with_http_connector(Observed(status.clone()))
+            .with_http_connector(Observed(refusals.clone()))
             .with_bucket_name(bucket)
             .with_client_options(timeout.with_allow_http(allow_http))
             .with_retry(retries())
@@ -140,7 +140,7 @@ impl Place {
             name: self.name_with(prefix),
             display: self.to_string(),
             folder: None,
-            status,
+            refusals,
         })
     }
 
@@ -153,7 +153,7 @@ impl Place {
             name: self.name.clone(),
             display: self.to_string(),
             folder: Some(absolute),
-            status: LastStatus::default(),
+            refusals: Refusals::default(),
         })
     }
 
@@ -183,7 +183,7 @@ pub struct Store {
     name: String,
     display: String,
     folder: Option<PathBuf>,
-    status: LastStatus,
+    refusals: Refusals,
 }
 
 impl Store {
@@ -218,9 +218,14 @@ impl Store {
         format!("{}/{key}", self.display.trim_end_matches('/'))
     }
 
+    /// Whether the store has refused to give out an object because it is archived.
+    pub fn is_archived(&self, object: &Path) -> bool {
+        self.refusals.is_archived(object)
+    }
+
     /// Makes a listing's error say what the store answered.
     pub fn explain(&self, error: object_store::Error, key: &str) -> object_store::Error {
-        self.status.explain(error, key)
+        self.refusals.explain(error, key)
     }
 
     /// The folder on this machine, where the store is one.

@@ -44,6 +44,8 @@ fn describe(path: &Path) -> Result<String, ReadError> {
     let summary = reader.summary();
     let header = summary.header.join(",");
     let mut facts = vec![header, summary.line_end.clone(), compression.name().to_owned()];
+    facts.extend((summary.encoding != "utf-8").then(|| summary.encoding.clone()));
+    facts.extend((summary.delimiter != ",").then(|| format!("delimiter {:?}", summary.delimiter)));
     facts.extend(summary.byte_order_mark.then(|| "byte order mark".to_owned()));
     let counts = [
         ("blank lines", summary.blank_lines),

@@ -1,6 +1,8 @@
 //! Bad input and bad luck: each gets one clear error and the right exit code, and nothing is half
 //! done.
 
+use std::io::Write;
+
 use backfill::embedded::Fault;
 
 use crate::support::{Project, Ran, finish};
@@ -317,5 +319,64 @@ async fn a_lost_connection_in_mid_copy_is_tried_again() {
     assert_eq!(
         project.rows("SELECT count(*), count(DISTINCT id) FROM people").await,
         ["60000|60000"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_object_is_said_to_be_archived() {
+    let project = one_day().await;
+    project.s3.follow(|request| {
+        let is_read = request.starts_with("GET") && request.contains("report_");
+        is_read.then_some(Fault::Archived)
+    });
+    let ran = run(&project).await;
+    refused(&project, ran, 1, &["report_2025-09-22.csv: it is archived", "restore"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_replaced_while_it_is_read_is_read_again() {
+    let project = one_day().await;
+    let path = project.bucket().join("people/report_2025-09-22.csv");
+    let mut replaced = false;
+    project.s3.follow(move |request| {
+        if request.starts_with("GET") && request.contains("report_") && !replaced {
+            std::fs::write(&path, "id,city,amount\nc,Bonn,3\n").expect("a file");
+            replaced = true;
+        }
+        None
+    });
+    let ran = run(&project).await.ended(0);
+    assert!(ran.stderr.contains("was replaced while it was read"), "{}", ran.stderr);
+    assert_eq!(project.rows("SELECT id, city, amount FROM people").await, ["c|Bonn|3.00"]);
+    // What the ledger knows is the object that was read.
+    let again = run(&project).await.ended(0);
+    assert!(again.stdout.contains("0 rows loaded"), "{}", again.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_and_frames_are_all_read_over_s3_whatever_the_name() {
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).expect("written");
+        encoder.finish().expect("finished")
+    };
+    let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("encoded");
+    let project = Project::people().await;
+    let pieces = ["id,city,amount\n", "a,Rome,1\nb,", "Oslo,2\n"];
+    let object = |compress: &dyn Fn(&str) -> Vec<u8>| pieces.map(compress).concat();
+    project.put("people/report_2025-09-22.csv", object(&gzip));
+    let renamed = object(&zstd);
+    project.put("people/report_2025-09-23.csv", renamed);
+    project.edit("sql/people/dedupe.sql", "PARTITION BY id", "PARTITION BY id, _file_name");
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    let rows = "SELECT _file_date, id, city, amount FROM people ORDER BY 1, 2";
+    assert_eq!(
+        project.rows(rows).await,
+        [
+            "2025-09-22|a|Rome|1.00",
+            "2025-09-22|b|Oslo|2.00",
+            "2025-09-23|a|Rome|1.00",
+            "2025-09-23|b|Oslo|2.00"
+        ]
     );
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod cli;
+mod differential;
 mod edge;
 mod faults;
 mod kill;

@@ -7,6 +7,8 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
+use crate::support::shipped;
+
 /// Row id, line and values of accepted rows; row id, line and raw bytes of rejects.
 type Outcome = (Vec<(i64, i64, Vec<String>)>, Vec<(i64, i64, Reason, Vec<u8>)>);
 
@@ -171,6 +173,21 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         Just(b'\\'),
     ];
     prop::collection::vec(byte, 0..200).prop_map(|tail| [b"x,y\n".to_vec(), tail].concat())
+}
+
+/// The committed files hold every fault; each is cut at every byte.
+#[test]
+fn a_file_cut_at_every_byte_reads_the_same() {
+    let mut files = 0;
+    for entry in std::fs::read_dir(shipped("data/edge")).expect("a folder") {
+        let bytes = std::fs::read(entry.expect("an entry").path()).expect("a file");
+        let whole = read(&bytes, 0);
+        for cut in 1..bytes.len() {
+            assert_eq!(read(&bytes, cut), whole, "cut at {cut}");
+        }
+        files += 1;
+    }
+    assert!(files > 20, "{files}");
 }
 
 proptest! {

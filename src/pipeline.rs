@@ -114,7 +114,7 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (target, standings) = ask_target(run, dataset, &sql, &listing).await?;
     let plan = make_plan(dataset, wishes, &listing, Some(&standings), plan::USUAL_ROW_BYTES);
     plan.refuse_changes()?;
-    if plan.totals.files_to_load == 0 {
+    if plan.totals.files_to_load == 0 && have_seen(wishes.range, &standings) {
         return nothing_to_load(run, plan, &standings, target).await;
     }
     let mirror = mirror_files(run, dataset, listing).await?;
@@ -123,6 +123,9 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (target, encoder) = ready_target(run, &catalog).await?;
     let checks = check(run, &catalog).await?;
     let survivors = dedupe::dedupe(&catalog).await?;
+    tracing::info!(dataset = dataset.name, "deduplicated");
+    let plan = plan.with_survivors(&standings, &survivors, wishes.reload);
+    plan.refuse_changes()?;
     let loaded =
         stage_and_load(run, &catalog, wishes, &plan, &survivors, (&target, encoder)).await?;
     let (manifest, loaded) = loaded;
@@ -177,6 +180,8 @@ pub async fn check_all(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Err
 async fn list(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
     let listing = source::list(&run.source, dataset, range).await?;
     failpoint::reach(failpoint::LISTED);
+    let (files, ignored) = (listing.files.len(), listing.ignored.len());
+    tracing::info!(dataset = dataset.name, files, ignored, "listed");
     for finding in &listing.findings {
         run.progress.note(&format!("warning: {}: {finding}", dataset.name));
     }
@@ -218,7 +223,9 @@ async fn ask_target(
 async fn mirror_files(run: &Run, dataset: &Dataset, listing: Listing) -> Result<Mirror, Error> {
     let (source, staging) = (&run.source, &run.staging);
     let limits = run.config.limits;
-    Ok(mirror::mirror(source, staging, dataset, listing, limits, &run.progress).await?)
+    let mirror = mirror::mirror(source, staging, dataset, listing, limits, &run.progress).await?;
+    tracing::info!(dataset = dataset.name, files = mirror.files.len(), "mirrored");
+    Ok(mirror)
 }
 
 /// Refuses to load where a batch has more rejects than the dataset allows.
@@ -235,9 +242,36 @@ async fn register(
     sql: Sql,
     mirror: Mirror,
 ) -> Result<Catalog, Error> {
+    for warning in missing_columns(dataset, &mirror) {
+        run.progress.note(&format!("warning: {}: {warning}", dataset.name));
+    }
     let catalog = catalog::register(&run.engine, dataset, sql, mirror).await?;
     failpoint::reach(failpoint::REGISTERED);
     Ok(catalog)
+}
+
+/// Columns that some files lack and others have, but for those that the dataset calls optional: they
+/// will be NULL, and a person should know.
+fn missing_columns(dataset: &Dataset, mirror: &Mirror) -> Vec<String> {
+    let mut having: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in mirror.files.iter().flat_map(|file| &file.note.summary.header) {
+        *having.entry(name).or_default() += 1;
+    }
+    let is_optional = |name: &str| dataset.optional_columns.iter().any(|other| other == name);
+    let lacking = having
+        .into_iter()
+        .filter(|(name, count)| *count < mirror.files.len() && !is_optional(name));
+    let warning = |(name, count): (&str, usize)| {
+        let lacks = |file: &&Mirrored| !file.note.summary.header.iter().any(|other| other == name);
+        let first = mirror.files.iter().find(lacks).map(|file| file.file.key.as_str());
+        let (files, first) = (mirror.files.len() - count, first.unwrap_or_default());
+        format!(
+            "{files} of {} files lack the column `{name}`, the first is {first}; it is NULL \
+                 there (say optional_columns, or csv.aliases where it has another name)",
+            mirror.files.len()
+        )
+    };
+    lacking.map(warning).collect()
 }
 
 /// Makes sure that the target exists and takes what `stage.sql` gives, before any row is staged.
@@ -245,24 +279,20 @@ async fn ready_target(run: &Run, catalog: &Catalog) -> Result<(Target, Arc<Encod
     let schema = stage::schema(catalog).await?;
     let table = &catalog.dataset.table;
     let connection = run.database()?.connect().await?;
-    let found = async {
+    let stage = catalog.sql.stage.path.display().to_string();
+    let ready = async {
         let client = &connection.client;
         if let Some(target) = Target::find(client, table).await? {
-            return Ok(target);
+            return Encoder::new(&schema, &target, &stage).map(|encoder| (target, encoder));
         }
-        Target::create(client, table, &catalog.sql.contract).await?;
+        let contract = &catalog.sql.contract;
+        let created = Target::create(client, table, contract, &schema, &stage).await?;
         failpoint::reach(failpoint::LOAD_TARGET_READY);
-        let missing = || load::Error::Target {
-            table: table.to_string(),
-            reason: "it is not there after it was created".to_owned(),
-        };
-        Target::find(client, table).await?.ok_or_else(missing)
+        Ok(created)
     };
-    let found = found.await;
+    let ready = ready.await;
     connection.close().await;
-    let target = found?;
-    let stage = catalog.sql.stage.path.display().to_string();
-    let encoder = Encoder::new(&schema, &target, &stage)?;
+    let (target, encoder) = ready?;
     Ok((target, Arc::new(encoder)))
 }
 
@@ -273,6 +303,7 @@ async fn check(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
         let dataset = &catalog.dataset.name;
         run.progress.note(&format!("warning: {dataset}: {}", check::summary(outcome)));
     }
+    tracing::info!(dataset = catalog.dataset.name, checks = outcomes.len(), "checked");
     check::refuse(&outcomes)?;
     Ok(outcomes)
 }
@@ -325,6 +356,7 @@ async fn stage_and_load(
                     Some(batch) => Some(load::load(job, &batch).await?),
                     None => None,
                 };
+                tracing::info!(dataset = job.dataset, batch = number, "loaded");
                 Ok::<_, Error>((manifest, loaded))
             }
         })
@@ -355,6 +387,7 @@ async fn stage_ahead(
     for (number, mirrors) in batches {
         let manifest =
             stage::stage(catalog, survivors, &mirrors, &run.staging, files_at_once).await?;
+        tracing::info!(dataset = catalog.dataset.name, batch = number, "staged");
         if staged.send((number, manifest)).await.is_err() {
             break;
         }
@@ -427,6 +460,14 @@ async fn store_accounting(
         .map_err(|source| stage::Error::Manifest { path: run.staging.display(&key), source })?;
     failpoint::reach(failpoint::VERIFY_STORED);
     Ok(())
+}
+
+/// Whether every file that is loaded was held against the whole range when it was.
+fn have_seen(range: DateRange, standings: &[Standing]) -> bool {
+    standings.iter().all(|standing| match standing {
+        Standing::Loaded(loaded) => loaded.has_seen(range),
+        _ => true,
+    })
 }
 
 /// Accounts for files that are all there already.

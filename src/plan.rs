@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use object_store::{GetOptions, GetRange};
 use serde::Serialize;
 
+use crate::dedupe::Survivors;
 use crate::file_date::{DateRange, FileDate};
+use crate::load::standing::Change;
 use crate::load::{self, Standing};
 use crate::source::{Finding, Ignored, Listing, SourceFile, Store};
 
@@ -195,6 +197,28 @@ fn totals(files: &[PlannedFile]) -> Totals {
 }
 
 impl Plan {
+    /// Looks again at files that were loaded before, now that it is known which rows survive: a file
+    /// of which other rows do is one that changed.
+    pub fn with_survivors(
+        mut self,
+        standings: &[Standing],
+        survivors: &Survivors,
+        reload: bool,
+    ) -> Self {
+        for (file, standing) in self.files.iter_mut().zip(standings) {
+            if let Standing::Loaded(loaded) = standing
+                && let Some(rows) = survivors.of(&file.file_name)
+                && loaded.is_outdated(self.range, rows)
+            {
+                let (loaded, change) = (loaded.clone(), Change::Survivors);
+                file.fate = Fate::of(&Standing::Changed { loaded, change }, reload);
+            }
+        }
+        let is_target_known = self.totals.is_target_known;
+        self.totals = Totals { is_target_known, ..totals(&self.files) };
+        self
+    }
+
     /// Refuses files that changed since they were loaded.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Plan { .. } => {
-                "`backfill query \"DESCRIBE source\"` shows the columns there are; the README \
+                "`backfill query --start … --end … \"DESCRIBE source\"` shows the columns there are; the README \
                  lists the tables and functions"
             }
             Self::MissingColumn { .. } => {

@@ -98,14 +98,12 @@ pub fn render(reports: &[Report]) -> String {
     let mut text = String::new();
     for report in reports.iter().filter(|report| !report.plan.files.is_empty()) {
         text.push_str(&report::accounting(&report.accounting));
-        let new = report.plan.totals.files_to_load;
-        let rows: u64 = report
-            .accounting
-            .files
-            .iter()
+        let files = report.accounting.files.iter();
+        let loaded: Vec<u64> = files
             .filter(|file| file.loaded_by == crate::verify::LoadedBy::ThisRun)
             .filter_map(|file| file.inserted)
-            .sum();
+            .collect();
+        let (new, rows) = (loaded.len(), loaded.iter().sum());
         let rows = report::grouped(rows);
         text.push_str(&format!("run {}: {new} file(s), {rows} rows loaded\n\n", report.run_id));
     }

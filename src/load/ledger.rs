@@ -6,6 +6,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::{Error, TableName};
+use crate::dedupe::RowSet;
 use crate::file_date::{DateRange, FileDate};
 use crate::source::Identity;
 use crate::stage::{Counts, StagedFile};
@@ -35,7 +36,7 @@ CREATE TABLE IF NOT EXISTS backfill.files (
   size_bytes bigint NOT NULL, etag text, last_modified timestamptz NOT NULL,
   sql_hash text NOT NULL, records bigint NOT NULL, accepted bigint NOT NULL,
   rejected bigint NOT NULL, superseded bigint NOT NULL, filtered bigint NOT NULL,
-  staged bigint NOT NULL, inserted bigint NOT NULL,
+  staged bigint NOT NULL, inserted bigint NOT NULL, survivors text NOT NULL,
   loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (target, file_name));
 COMMENT ON SCHEMA backfill IS 'What backfill has loaded; its rows commit with the rows of the targets.';
@@ -54,8 +55,29 @@ pub struct LoadedFile {
     pub counts: Counts,
     /// Rows that the target took.
     pub inserted: u64,
+    /// Names the set of its rows that survived.
+    pub survivors: String,
     /// The run that loaded it.
     pub run_id: String,
+    /// First and last file date of that run: the files that its rows were held against.
+    pub range: (FileDate, FileDate),
+}
+
+impl LoadedFile {
+    /// Whether its rows were held against every file date of `range`.
+    pub fn has_seen(&self, range: DateRange) -> bool {
+        self.range.0 <= range.start() && range.end() <= self.range.1
+    }
+
+    /// Whether other rows of it survive in `range` than were loaded. Where the range leaves out
+    /// dates that the run had, more rows of it survive, and that means nothing.
+    pub fn is_outdated(&self, range: DateRange, survivors: &RowSet) -> bool {
+        if range.start() <= self.range.0 && self.range.1 <= range.end() {
+            survivors.digest() != self.survivors
+        } else {
+            survivors.count() + self.counts.superseded < self.counts.accepted
+        }
+    }
 }
 
 /// A run as the ledger knows it.
@@ -196,19 +218,23 @@ pub async fn files(
     let rows = client
         .query_typed(
             "SELECT file_name, size_bytes, etag, \
-                    (extract(epoch FROM last_modified) * 1000000)::int8, sql_hash, records, \
-                    accepted, rejected, superseded, filtered, staged, inserted, run_id \
-             FROM backfill.files WHERE target = $1 AND file_name = ANY($2) ORDER BY file_name",
+                    (extract(epoch FROM last_modified) * 1000000)::int8, files.sql_hash, records, \
+                    accepted, rejected, superseded, filtered, staged, inserted, survivors, \
+                    run_id, coalesce(range_start, file_date)::text, \
+                    coalesce(range_end, file_date)::text \
+             FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target) \
+             WHERE target = $1 AND file_name = ANY($2) ORDER BY file_name",
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
         )
         .await
         .map_err(Error::statement("reading the ledger"))?;
-    Ok(rows.iter().map(loaded_file).collect())
+    Ok(rows.iter().filter_map(loaded_file).collect())
 }
 
-fn loaded_file(row: &Row) -> LoadedFile {
+fn loaded_file(row: &Row) -> Option<LoadedFile> {
     let count = |index: usize| row.get::<_, i64>(index) as u64;
-    LoadedFile {
+    let date = |index: usize| row.get::<_, String>(index).parse().ok();
+    Some(LoadedFile {
         file_name: row.get(0),
         identity: Identity {
             size: count(1),
@@ -225,8 +251,10 @@ fn loaded_file(row: &Row) -> LoadedFile {
             staged: count(10),
         },
         inserted: count(11),
-        run_id: row.get(12),
-    }
+        survivors: row.get(12),
+        run_id: row.get(13),
+        range: (date(14)?, date(15)?),
+    })
 }
 
 /// One file's row as it is handed to the server.
@@ -244,6 +272,7 @@ struct FileRow<'a> {
     filtered: u64,
     staged: u64,
     inserted: u64,
+    survivors: &'a str,
 }
 
 /// What a batch writes into the ledger, in its own transaction.
@@ -320,20 +349,20 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
 const INSERT_FILES: &str = "\
 INSERT INTO backfill.files
   (target, run_id, batch, sql_hash, file_name, file_date, size_bytes, etag, last_modified,
-   records, accepted, rejected, superseded, filtered, staged, inserted)
+   records, accepted, rejected, superseded, filtered, staged, inserted, survivors)
 SELECT $1, $2, $3::int8::int4, $4, file_name, file_date, size_bytes, etag, last_modified,
-       records, accepted, rejected, superseded, filtered, staged, inserted
+       records, accepted, rejected, superseded, filtered, staged, inserted, survivors
 FROM jsonb_to_recordset($5::text::jsonb) AS file
   (file_name text, file_date date, size_bytes bigint, etag text, last_modified timestamptz,
    records bigint, accepted bigint, rejected bigint, superseded bigint, filtered bigint,
-   staged bigint, inserted bigint)
+   staged bigint, inserted bigint, survivors text)
 ON CONFLICT (target, file_name) DO UPDATE SET
   run_id = excluded.run_id, batch = excluded.batch, sql_hash = excluded.sql_hash,
   file_date = excluded.file_date, size_bytes = excluded.size_bytes, etag = excluded.etag,
   last_modified = excluded.last_modified, records = excluded.records,
   accepted = excluded.accepted, rejected = excluded.rejected, superseded = excluded.superseded,
   filtered = excluded.filtered, staged = excluded.staged, inserted = excluded.inserted,
-  loaded_at = excluded.loaded_at";
+  survivors = excluded.survivors, loaded_at = excluded.loaded_at";
 
 fn file_rows(files: &[(&StagedFile, u64)]) -> String {
     let rows: Vec<FileRow<'_>> = files
@@ -351,6 +380,7 @@ fn file_rows(files: &[(&StagedFile, u64)]) -> String {
             filtered: file.counts.filtered,
             staged: file.counts.staged,
             inserted: *inserted,
+            survivors: &file.survivors,
         })
         .collect();
     serde_json::to_string(&rows).unwrap_or_default()

@@ -39,6 +39,8 @@ pub enum Change {
     Object,
     /// `stage.sql` or `dedupe.sql` was edited.
     Sql,
+    /// Other rows of it survive than were loaded, because of other files in the range.
+    Survivors,
     /// Rows of the file are gone from the target, or more have come.
     Rows {
         /// How many were loaded.
@@ -54,6 +56,9 @@ impl Change {
         match self {
             Self::Object => "the object was replaced".to_owned(),
             Self::Sql => "stage.sql or dedupe.sql was edited".to_owned(),
+            Self::Survivors => {
+                "with the files of this range, other rows of it survive than were loaded".to_owned()
+            }
             Self::Rows { loaded, in_target } => {
                 format!("{loaded} rows were loaded, {in_target} are in the target")
             }

@@ -1,10 +1,11 @@
 //! The **target**: the Postgres table that rows go into, as the catalog describes it.
 
+use datafusion::arrow::datatypes::Schema;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::table_name::quote_identifier;
-use super::{Error, TableName};
+use super::{Encoder, Error, TableName};
 use crate::sql::Contract;
 
 /// The target table as the catalog describes it.
@@ -102,18 +103,34 @@ impl Target {
 
     /// Creates the table from `target.sql`, with row-level security on, unless it exists by now.
     ///
+    /// A table that does not take the rows is not left behind: what is not committed when the
+    /// connection is closed has never been.
+    ///
     /// # Errors
-    /// [`Error::Statement`].
+    /// [`Error::Statement`], [`Error::Target`], and [`Error::Mismatch`].
     pub async fn create(
         client: &Client,
         table: &TableName,
         contract: &Contract,
-    ) -> Result<(), Error> {
-        let statements = create_statements(table, contract);
-        client
-            .batch_execute(&statements)
-            .await
-            .map_err(Error::statement(format!("creating {table} from {}", contract.path.display())))
+        staged: &Schema,
+        stage: &str,
+    ) -> Result<(Self, Encoder), Error> {
+        let doing = || format!("creating {table} from {}", contract.path.display());
+        client.batch_execute("BEGIN").await.map_err(Error::statement(doing()))?;
+        // Of two runs that start at the same time, one creates it.
+        client.batch_execute(LOCK).await.map_err(Error::statement(doing()))?;
+        if Self::find(client, table).await?.is_none() {
+            let statements = create_statements(table, contract);
+            client.batch_execute(&statements).await.map_err(Error::statement(doing()))?;
+        }
+        let missing = || Error::Target {
+            table: table.to_string(),
+            reason: "it is not there after it was created".to_owned(),
+        };
+        let target = Self::find(client, table).await?.ok_or_else(missing)?;
+        let encoder = Encoder::new(staged, &target, stage)?;
+        client.batch_execute("COMMIT").await.map_err(Error::statement(doing()))?;
+        Ok((target, encoder))
     }
 
     /// The column of this name.
@@ -122,16 +139,17 @@ impl Target {
     }
 }
 
-/// Creates the table in one transaction, in its own schema.
+/// Lets targets be created one after the other.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.target', 0))";
+
+/// Creates the table in its own schema.
 fn create_statements(table: &TableName, contract: &Contract) -> String {
     let create = contract.create.trim().trim_end_matches(';');
     format!(
-        "BEGIN;\n\
-         CREATE SCHEMA IF NOT EXISTS {schema};\n\
+        "CREATE SCHEMA IF NOT EXISTS {schema};\n\
          SET LOCAL search_path = {schema}, pg_catalog;\n\
          {create}\n;\n\
-         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;\n\
-         COMMIT;",
+         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;",
         schema = quote_identifier(&table.schema),
         table = table.quoted(),
     )

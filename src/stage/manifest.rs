@@ -44,6 +44,8 @@ pub struct StagedFile {
     pub size: u64,
     /// How many records the file has.
     pub counts: Counts,
+    /// Names the set of its rows that survived.
+    pub survivors: String,
 }
 
 /// The accounting of one source file up to staging: `records = accepted + rejected` and

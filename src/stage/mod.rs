@@ -44,7 +44,7 @@ use crate::parquet::{self, ParquetWriter};
 use crate::source::Store;
 
 /// Changes when the same inputs and SQL give other staged files.
-const STAGING_VERSION: u32 = 1;
+const STAGING_VERSION: u32 = 2;
 
 /// What can go wrong while rows are staged.
 #[derive(Debug, thiserror::Error)]
@@ -279,6 +279,7 @@ async fn stage_file(
         path: area.staging.key(&path),
         size,
         counts,
+        survivors: digest.clone(),
     };
     if let Some(size) = existing.get(&path)
         && let Some(note) = area.note(&path, *size).await?
@@ -297,7 +298,7 @@ async fn stage_file(
         filtered: survivors.count() - rows.count,
         staged: rows.count,
     };
-    let note = Note { survivors: digest, counts };
+    let note = Note { survivors: digest.clone(), counts };
     failpoint::reach(failpoint::STAGE_BEFORE_VISIBLE);
     let unwritable = |source| Error::Write { path: area.staging.key(&path), source };
     blocking(move || rows.writer.finish(&note)).await.map_err(unwritable)?;

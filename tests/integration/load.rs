@@ -129,6 +129,68 @@ async fn a_changed_object_is_refused_and_reloaded_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_wins_again_is_reloaded_with_the_file_that_lost_its_winner() {
+    let project = three_days().await;
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+    // The winner of key b is gone; the row of the day before wins now.
+    let before = project.rows("SELECT _file_date FROM people WHERE id = 'b'").await;
+    assert_eq!(before, ["2025-09-23"]);
+    project.put("people/report_2025-09-23.csv", export("c,Nice,5\n"));
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-24", "--reload"];
+    project.backfill(&reload).await.ended(0);
+    let after = project.rows("SELECT _file_date FROM people WHERE id = 'b'").await;
+    assert_eq!(after, ["2025-09-22"]);
+    let again = project.run("2025-09-22", "2025-09-24").await.ended(0);
+    assert!(again.stdout.contains("0 file(s), 0 rows loaded"), "{}", again.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_grows_replaces_what_it_supersedes_or_says_so() {
+    let project = three_days().await;
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project.run("2025-09-23", "2025-09-24").await.ended(0);
+    let twice = "SELECT id FROM people GROUP BY 1 HAVING count(*) > 1";
+    assert_eq!(project.rows(twice).await, ["b"]);
+    let refused = project.run("2025-09-22", "2025-09-24").await.ended(3);
+    let words = "report_2025-09-22.csv (with the files of this range, other rows of it survive";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("report_2025-09-23.csv"), "{}", refused.stderr);
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-24", "--reload"];
+    project.backfill(&reload).await.ended(0);
+    assert!(project.rows(twice).await.is_empty());
+    // A part of the range shows more survivors, and that means nothing.
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_does_not_take_the_rows_is_not_left_behind() {
+    let project = three_days().await;
+    project.edit("sql/people/target.sql", "amount numeric(12, 2),", "");
+    project.run("2025-09-22", "2025-09-24").await.ended(2);
+    assert_eq!(project.rows("SELECT to_regclass('people') IS NULL").await, ["t"]);
+    project.edit("sql/people/target.sql", "city text,", "city text, amount numeric(12, 2),");
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_only_some_files_have_is_told() {
+    let project = three_days().await;
+    project.put("people/report_2025-09-23.csv", "id;town;amount\nx;Oslo;1\n");
+    let ran = project.run("2025-09-22", "2025-09-24").await.ended(0);
+    assert!(ran.stderr.contains("1 of 3 files lack the column `city`"), "{}", ran.stderr);
+    project.edit(
+        "backfill.toml",
+        "max_rejects = 0",
+        "max_rejects = 0\ncsv.aliases.city = [\"town\"]",
+    );
+    project.database.execute("DROP TABLE people; DROP SCHEMA backfill CASCADE").await;
+    let ran = project.run("2025-09-22", "2025-09-24").await.ended(0);
+    assert!(!ran.stderr.contains("lack the column"), "{}", ran.stderr);
+    assert_eq!(project.rows("SELECT city FROM people WHERE id = 'x'").await, ["Oslo"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn edited_sql_is_refused_and_its_comments_may_change() {
     let project = three_days().await;
     project.run("2025-09-22", "2025-09-24").await.ended(0);

@@ -115,30 +115,43 @@ impl Error {
                 load::Error::NoDatabase
                 | load::Error::Setting { .. }
                 | load::Error::Certificates { .. }
-                | load::Error::Mismatch { .. },
+                | load::Error::Mismatch { .. }
+                | load::Error::Target { .. },
             )
             | Self::Stage(
-                stage::Error::NotRowWise { .. } | stage::Error::ChangedProvenance { .. },
+                stage::Error::NotRowWise { .. }
+                | stage::Error::ChangedProvenance { .. }
+                | stage::Error::UnexpectedRow { .. },
             )
             | Self::Dedupe(dedupe::Error::Twice { .. } | dedupe::Error::Unknown { .. }) => {
                 Exit::Usage
             }
-            Self::Load(error) if error.meaning() == Some(load::Meaning::Data) => Exit::Refused,
-            _ if self.is_about_sql() => Exit::Usage,
-            _ => Exit::Failed,
+            Self::Load(error) => match error.meaning() {
+                Some(load::Meaning::Data) => Exit::Refused,
+                Some(load::Meaning::Schema) => Exit::Usage,
+                _ => Exit::Failed,
+            },
+            _ => match self.of_a_query() {
+                Some(catalog::Error::Plan { .. } | catalog::Error::MissingColumn { .. }) => {
+                    Exit::Usage
+                }
+                Some(catalog::Error::Conversion | catalog::Error::Arithmetic) => Exit::Refused,
+                _ => Exit::Failed,
+            },
         }
     }
 
-    /// Whether a query is wrong, and not what it runs on.
-    fn is_about_sql(&self) -> bool {
-        let cause = match self {
-            Self::Catalog(error) => error,
-            Self::Check(check::Error::Query { source, .. }) => source,
-            Self::Dedupe(dedupe::Error::Query { source, .. }) => source,
-            Self::Stage(stage::Error::Query { source, .. }) => source,
-            _ => return false,
-        };
-        matches!(cause, catalog::Error::Plan { .. } | catalog::Error::MissingColumn { .. })
+    /// What went wrong in a query.
+    fn of_a_query(&self) -> Option<&catalog::Error> {
+        match self {
+            Self::Catalog(error) => Some(error),
+            Self::Check(check::Error::Query { source, .. } | check::Error::Read { source }) => {
+                Some(source)
+            }
+            Self::Dedupe(dedupe::Error::Query { source, .. }) => Some(source),
+            Self::Stage(stage::Error::Query { source, .. }) => Some(source),
+            _ => None,
+        }
     }
 
     /// Whether running again may help.

@@ -41,6 +41,9 @@ pub enum Error {
     /// Staging cannot be read.
     #[error("staging cannot be read")]
     Store(#[source] Box<object_store::Error>),
+    /// A Parquet file in staging is not what it was when it was written.
+    #[error("a Parquet file in staging is damaged, or cannot be read to its end")]
+    Damaged,
     /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
     /// only its kind is told.
     #[error("the SQL engine failed ({kind})")]
@@ -63,7 +66,7 @@ impl Error {
                 Some(store) => Self::Store(store),
                 None => Self::Execution { kind: "object store" },
             },
-            DataFusionError::ParquetError(_) => Self::Execution { kind: "Parquet" },
+            DataFusionError::ParquetError(_) => Self::Damaged,
             DataFusionError::IoError(_) => Self::Execution { kind: "I/O" },
             DataFusionError::NotImplemented(_) => Self::Execution { kind: "not implemented" },
             DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
@@ -78,6 +81,7 @@ impl Error {
         match error {
             ArrowError::CastError(_) | ArrowError::ParseError(_) => Self::Conversion,
             ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_) => Self::Arithmetic,
+            ArrowError::ParquetError(_) => Self::Damaged,
             _ => Self::Execution { kind: "Arrow" },
         }
     }
@@ -102,6 +106,10 @@ impl Error {
             }
             Self::Arithmetic => "guard the calculation with CASE or nullif",
             Self::Store(error) => return Some(crate::source::store_hint(error)),
+            Self::Damaged => {
+                "delete the dataset's folders under `mirror` and `staged` in the staging area and \
+                 run again: both are made anew from the source files"
+            }
             Self::Execution { .. } => {
                 "run with RUST_LOG=debug, or narrow the range to find the file that causes it"
             }

@@ -106,6 +106,13 @@ impl ScalarUDFImpl for Function {
             args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let data_type = match (self.kind, args.scalar_arguments) {
             (Kind::Decimal, [_, precision, scale]) => decimal_type(*precision, *scale)?,
+            (Kind::Date | Kind::Timestamp, [_, formats @ ..]) => {
+                formats
+                    .iter()
+                    .flatten()
+                    .try_for_each(|format| refuse_unknown(self.name(), format))?;
+                self.return_type(&types)?
+            }
             _ => self.return_type(&types)?,
         };
         Ok(Arc::new(Field::new(self.name(), data_type, true)))
@@ -173,6 +180,18 @@ fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) ->
             "the precision of try_to_decimal is a number from 1 to 38, its scale one from 0 to the precision"
         ),
     }
+}
+
+/// Refuses a format that no text could ever match.
+fn refuse_unknown(function: &str, format: &ScalarValue) -> Result<()> {
+    let Some(Some(format)) = format.try_as_str() else { return Ok(()) };
+    let is_unknown = |item| matches!(item, chrono::format::Item::Error);
+    if format.is_empty() || chrono::format::StrftimeItems::new(format).any(is_unknown) {
+        return plan_err!(
+            "'{format}' is no format that {function} knows; write one such as '%Y-%m-%d'"
+        );
+    }
+    Ok(())
 }
 
 /// The formats given, which must be the same for every row.

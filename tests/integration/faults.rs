@@ -134,7 +134,7 @@ async fn sql_that_does_not_parse_or_plan() {
     project.write("sql/people/stage.sql", format!("{stage} LIMIT 1"));
     refused(&project, run(&project).await, 2, &["is not row-wise: it contains a LIMIT"]).await;
     project.write("sql/people/stage.sql", stage.replace("_row_id,", "_row_id + 1 AS _row_id,"));
-    refused(&project, run(&project).await, 1, &["returns row 2 of"]).await;
+    refused(&project, run(&project).await, 2, &["returns row 2 of"]).await;
     project.write("sql/people/stage.sql", stage);
     project.write("sql/people/dedupe.sql", "SELECT _file_name FROM source");
     refused(&project, run(&project).await, 2, &["dedupe.sql does not return the column _row_id"])
@@ -153,7 +153,7 @@ async fn a_cast_that_fails_does_not_tell_the_value() {
     project.edit("sql/people/stage.sql", "SELECT id", "SELECT CAST(city AS int)::text AS id");
     let ran = run(&project).await;
     assert!(!ran.stderr.contains("Rome"), "{}", ran.stderr);
-    refused(&project, ran, 1, &["a value could not be converted", "try_to_date"]).await;
+    refused(&project, ran, 3, &["a value could not be converted", "try_to_date"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -379,4 +379,27 @@ async fn members_and_frames_are_all_read_over_s3_whatever_the_name() {
             "2025-09-23|b|Oslo|2.00"
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_format_that_reads_nothing_is_refused_before_any_row_is() {
+    let project = one_day().await;
+    let stage = "SELECT try_to_date(city, '%Q-%m')::text AS city, _file_name, _row_id FROM source";
+    project.write("sql/people/stage.sql", stage);
+    refused(&project, run(&project).await, 2, &["'%Q-%m' is no format that try_to_date knows"])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_mirror_is_said_to_be_one() {
+    let project = one_day().await;
+    project.backfill(&["check", "--start", "2025-09-22", "--end", "2025-09-22"]).await.ended(0);
+    let folder = project.path("staging/mirror/people/_file_date=2025-09-22");
+    let mirror = std::fs::read_dir(folder).expect("a folder").next().expect("a mirror");
+    let path = mirror.expect("an entry").path();
+    let mut bytes = std::fs::read(&path).expect("a mirror");
+    bytes[4..40].fill(0xff);
+    std::fs::write(&path, bytes).expect("written");
+    let ran = run(&project).await;
+    refused(&project, ran, 1, &["a Parquet file in staging is damaged", "made anew"]).await;
 }

@@ -38,6 +38,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod dedupe;
+pub mod drift;
 pub mod embedded;
 pub mod error;
 pub mod failpoint;

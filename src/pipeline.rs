@@ -15,6 +15,7 @@ use crate::catalog::{self, Catalog, Engine};
 use crate::check::{self, Outcome};
 use crate::config::{Config, Dataset, Environment};
 use crate::dedupe::{self, Survivors};
+use crate::drift::{self, Drift};
 use crate::error::Error;
 use crate::failpoint;
 use crate::file_date::DateRange;
@@ -24,7 +25,7 @@ use crate::mirror::{self, Mirror, Mirrored};
 use crate::plan::{self, Plan, Wish};
 use crate::progress::{Listener, Total};
 use crate::source::{self, Listing, Store};
-use crate::sql::{Severity, Sql};
+use crate::sql::{self, Severity, Sql};
 use crate::stage::{self, Manifest};
 use crate::verify::{self, Accounting, Evidence};
 
@@ -121,9 +122,8 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     refuse_rejects(dataset, &mirror, &plan)?;
     let catalog = register(run, dataset, sql, mirror).await?;
     let (target, encoder) = ready_target(run, &catalog).await?;
-    let checks = check(run, &catalog).await?;
-    let survivors = dedupe::dedupe(&catalog).await?;
-    tracing::info!(dataset = dataset.name, "deduplicated");
+    let (checks, survivors) = tokio::join!(check(run, &catalog), dedupe(&catalog));
+    let (checks, survivors) = (checks?, survivors?);
     let plan = plan.with_survivors(&standings, &survivors, wishes.reload);
     plan.refuse_changes()?;
     let loaded =
@@ -155,6 +155,36 @@ pub async fn plan(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Plan, 
     };
     let bytes_a_row = plan::bytes_a_row(&run.source, &listing).await;
     Ok(make_plan(dataset, wishes, &listing, standings.as_deref(), bytes_a_row))
+}
+
+/// Says how the files of a range differ, from their first bytes, and what the SQL and the target make
+/// of it. Nothing is written.
+///
+/// # Errors
+/// [`Error`].
+pub async fn drift(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Drift, Error> {
+    let listing = source::survey(&run.source, dataset, range).await?;
+    let glimpses = drift::look(&run.source, dataset, &listing).await?;
+    let mut drift = drift::drift(dataset, &listing, &glimpses);
+    match Sql::read(dataset) {
+        Err(sql::Error::Unreadable { .. }) => {}
+        Err(error) => return Err(error.into()),
+        Ok(_) if glimpses.read.is_empty() => {}
+        Ok(sql) => {
+            let headers = drift::headers_only(&listing, &glimpses.read);
+            let (mut fit, catalog) =
+                drift::fit(&run.engine, dataset, &sql, &headers, &drift.epochs).await?;
+            if let Some(database) = &run.database {
+                let connection = database.connect().await?;
+                let target = Target::find(&connection.client, &dataset.table).await;
+                connection.close().await;
+                fit.hold_against(&catalog, target?.as_ref()).await;
+            }
+            drift.fit = Some(fit);
+        }
+    }
+    drift.proposal = drift::propose(&drift);
+    Ok(drift)
 }
 
 /// Mirrors what is missing and registers it: what queries and checks by hand start from.
@@ -304,8 +334,14 @@ async fn check(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
         run.progress.note(&format!("warning: {dataset}: {}", check::summary(outcome)));
     }
     tracing::info!(dataset = catalog.dataset.name, checks = outcomes.len(), "checked");
-    check::refuse(&outcomes)?;
+    check::refuse(&outcomes, false)?;
     Ok(outcomes)
+}
+
+async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
+    let survivors = dedupe::dedupe(catalog).await?;
+    tracing::info!(dataset = catalog.dataset.name, "deduplicated");
+    Ok(survivors)
 }
 
 /// The mirrors to load, by batch.

@@ -17,6 +17,7 @@ mod error;
 mod functions;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -24,11 +25,12 @@ use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
     SchemaProvider, TableProvider,
 };
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::{JoinType, LogicalPlan};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 
@@ -132,6 +134,15 @@ pub struct Catalog {
     schema: Arc<MemorySchemaProvider>,
 }
 
+/// What a query reads of `source`.
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    /// How often it is scanned.
+    pub scans: usize,
+    /// Which of its columns are read.
+    pub columns: BTreeSet<String>,
+}
+
 /// Registers a mirrored dataset.
 ///
 /// # Errors
@@ -196,12 +207,57 @@ impl Catalog {
         plan_in(&self.session()?, query).await
     }
 
+    /// What a query reads of `source`.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn reads(&self, query: &Query) -> Result<Reads, Error> {
+        let plan = self.plan(query).await?.into_optimized_plan().map_err(Error::execution)?;
+        let mut reads = Reads::default();
+        let visited = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && scan.table_name.table() == "source"
+            {
+                reads.scans += 1;
+                let columns = &mut reads.columns;
+                columns.extend(scan.projected_schema.fields().iter().map(|f| f.name().clone()));
+                let filtered = scan.filters.iter().flat_map(|filter| filter.column_refs());
+                columns.extend(filtered.map(|column| column.name.clone()));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        visited.map_err(Error::execution)?;
+        Ok(reads)
+    }
+
+    /// The rows of `source` in some of its columns, in no order.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn scan(&self, columns: &[&str]) -> Result<SendableRecordBatchStream, Error> {
+        let source = self.session()?.table("source").await.map_err(Error::execution)?;
+        let source = source.select_columns(columns).map_err(Error::execution)?;
+        source.execute_stream().await.map_err(Error::execution)
+    }
+
+    /// Plans a query over a `source` of its own.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan_over(
+        &self,
+        query: &Query,
+        source: Arc<dyn TableProvider>,
+    ) -> Result<DataFrame, Error> {
+        plan_in(&self.session_with_source(source)?, query).await
+    }
+
     /// Plans `stage.sql` over a `source` of its own.
     ///
     /// # Errors
     /// [`Error::Plan`], naming the file.
     pub async fn plan_stage(&self, source: Arc<dyn TableProvider>) -> Result<DataFrame, Error> {
-        plan_in(&self.session_with_source(source)?, &self.sql.stage).await
+        self.plan_over(&self.sql.stage, source).await
     }
 
     /// The schema of `source`, `_file_date` included.

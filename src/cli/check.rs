@@ -1,22 +1,46 @@
 //! `backfill check`.
 
-use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use futures::TryStreamExt;
 
 use super::Context;
 use super::range::RangeArguments;
+use super::rows::{Format, Rows};
 use super::run::no_files;
-use crate::check::Outcome;
+use crate::check::{self, Outcome};
 use crate::error::{Error, Exit};
-use crate::{check, pipeline, report};
+use crate::pipeline::Run;
+use crate::{pipeline, report};
 
 /// Runs sql/<dataset>/checks/*.sql over a range, without loading it.
 ///
-/// Every bad row is written to a Parquet file, which is named. Exit code 3 where a check of severity
-/// error finds bad rows. No database is needed.
+/// The data is read once, however many checks there are. Every bad row is written to a Parquet file
+/// in staging, which is named, and with --csv to a CSV file as well. Exit code 3 where a check of
+/// severity error finds bad rows. No database is needed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
+    /// What ends with exit code 3
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    fail_on: FailOn,
+    /// Write the results as JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the bad rows of each check to <dataset>.<check>.csv in this folder
+    #[arg(long, value_name = "FOLDER")]
+    csv: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Checks of severity error
+    Error,
+    /// Warnings as well
+    Warn,
 }
 
 #[derive(serde::Serialize)]
@@ -32,26 +56,51 @@ struct Checked {
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
     let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let warnings_fail = arguments.fail_on == FailOn::Warn;
     let mut checked = Vec::new();
-    let mut any = false;
     for dataset in &run.config.datasets {
         let catalog = pipeline::registered(&run, dataset, range).await?;
-        any |= !catalog.mirror.files.is_empty();
         if catalog.mirror.files.is_empty() {
             continue;
         }
         let checks = pipeline::check_all(&run, &catalog).await?;
         checked.push(Checked { dataset: dataset.name.clone(), checks });
     }
-    if !any {
+    if checked.is_empty() {
         return Err(no_files(&run.config, range));
+    }
+    if let Some(folder) = &arguments.csv {
+        write_bad_rows(&run, &checked, folder).await?;
+    }
+    if let Some(path) = &arguments.junit {
+        let results: Vec<(&str, &[Outcome])> =
+            checked.iter().map(|c| (c.dataset.as_str(), c.checks.as_slice())).collect();
+        super::output::to_file(path, report::junit(&results, warnings_fail).as_bytes())?;
     }
     context.output.print(&checked, |checked| {
         let tables = checked.iter().map(|c| report::checks(&c.dataset, &c.checks));
         tables.collect::<Vec<_>>().join("\n")
     })?;
     for Checked { checks, .. } in &checked {
-        check::refuse(checks)?;
+        check::refuse(checks, warnings_fail)?;
     }
     Ok(Exit::Done)
+}
+
+/// Writes the bad rows of every check that has some.
+async fn write_bad_rows(run: &Run, checked: &[Checked], folder: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Output { what: folder.display().to_string(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for Checked { dataset, checks } in checked {
+        for outcome in checks {
+            let Some(rows) = check::bad_rows(&run.staging, outcome).await? else { continue };
+            let name = outcome.name.clone();
+            let unreadable =
+                move |source| check::Error::Unreadable { check: name.clone(), source }.into();
+            let rows = Rows::new(Arc::clone(rows.schema()), rows.map_err(unreadable));
+            let path = folder.join(format!("{dataset}.{}.csv", outcome.name));
+            rows.save(Format::Csv, &path).await?;
+        }
+    }
+    Ok(())
 }

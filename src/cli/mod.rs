@@ -5,11 +5,13 @@
 
 mod check;
 mod demo;
+mod drift;
 mod output;
 mod plan;
 mod query;
 mod range;
 mod rejects;
+mod rows;
 mod run;
 mod sample;
 mod status;
@@ -73,6 +75,7 @@ enum Command {
     Run(run::Arguments),
     Plan(plan::Arguments),
     Check(check::Arguments),
+    Drift(drift::Arguments),
     Query(query::Arguments),
     Status(status::Arguments),
     Rejects(rejects::Arguments),
@@ -163,6 +166,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Check(arguments) => check::run(arguments, context).await,
+        Command::Drift(arguments) => drift::run(arguments, context).await,
         Command::Query(arguments) => query::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Rejects(arguments) => rejects::run(arguments, context).await,

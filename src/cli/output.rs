@@ -1,8 +1,10 @@
 //! **Output**: results on standard output, as text or as JSON.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::Form;
 use crate::error::Error;
@@ -55,4 +57,25 @@ impl Output {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// [`Error::Output`].
+pub fn to_file(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::Output { what: path.display().to_string(), source };
+    let mut file = temporary_beside(path).map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// A file of a temporary name in the folder of `path`.
+///
+/// # Errors
+/// Where the folder cannot be written.
+pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    NamedTempFile::new_in(folder)
 }

@@ -136,6 +136,12 @@ impl Error {
         }
     }
 
+    /// Whether the store fails, and not the file.
+    pub fn is_about_the_store(&self) -> bool {
+        self.store_error()
+            .is_some_and(|error| !matches!(error, object_store::Error::Precondition { .. }))
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -2,11 +2,15 @@
 
 mod accounting;
 mod checks;
+mod drift;
+mod junit;
 mod plan;
 mod size;
 
 pub use accounting::accounting;
 pub use checks::checks;
+pub use drift::drift;
+pub use junit::junit;
 pub use plan::plan;
 pub use size::{bytes, grouped};
 

@@ -121,6 +121,26 @@ impl fmt::Display for Finding {
 /// [`Error::List`] where the store refuses; [`Error::ZeroBytes`] where the range holds objects of
 /// no bytes and the dataset does not say to skip them.
 pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
+    let listing = survey(store, dataset, range).await?;
+    let empty: Vec<String> = listing
+        .findings
+        .iter()
+        .filter_map(|finding| match finding {
+            Finding::ZeroBytes { key } => Some(key.clone()),
+            _ => None,
+        })
+        .collect();
+    if dataset.zero_byte_files == ZeroByteFiles::Refuse && !empty.is_empty() {
+        return Err(Error::ZeroBytes { keys: empty });
+    }
+    Ok(listing)
+}
+
+/// Lists like [`list`], and refuses nothing that it finds.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses.
+pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
     let prefix = store.path(&dataset.prefix);
     let failed = |source| Error::List {
         place: store.display(&dataset.prefix),
@@ -134,19 +154,7 @@ pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<
     }
     let objects: Vec<ObjectMeta> =
         store.objects.list(Some(&prefix)).try_collect().await.map_err(failed)?;
-    let listing = sort_out(store, dataset, range, objects);
-    let empty: Vec<String> = listing
-        .findings
-        .iter()
-        .filter_map(|finding| match finding {
-            Finding::ZeroBytes { key } => Some(key.clone()),
-            _ => None,
-        })
-        .collect();
-    if dataset.zero_byte_files == ZeroByteFiles::Refuse && !empty.is_empty() {
-        return Err(Error::ZeroBytes { keys: empty });
-    }
-    Ok(listing)
+    Ok(sort_out(store, dataset, range, objects))
 }
 
 /// Says of each object whether the run reads it.

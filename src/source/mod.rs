@@ -10,7 +10,7 @@ mod refusal;
 mod source_file;
 
 pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern};
-pub use list::{Finding, Ignored, Listing, Reason, list};
+pub use list::{Finding, Ignored, Listing, Reason, list, survey};
 pub use place::{InvalidPlace, Place, Store};
 pub use source_file::{Identity, SourceFile};
 
@@ -65,6 +65,14 @@ pub(crate) fn store_hint(error: &object_store::Error) -> String {
         E::Unauthenticated { .. } | E::PermissionDenied { .. } => {
             "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and that they \
              may list the bucket and read (for staging: write) the prefix"
+        }
+        E::InvalidPath { .. } => {
+            "a key there holds what no key may hold here, such as a line break; rename that object, \
+             or give the dataset a narrower prefix"
+        }
+        E::Generic { store: "LocalFileSystem", .. } => {
+            "check that the folder exists, may be read (for staging: written) and has room; run \
+             again: what is done is kept"
         }
         E::Precondition { .. } => "the object was replaced while it was read; run again",
         _ => "check AWS_ENDPOINT_URL, AWS_REGION and the network; run again: what is done is kept",

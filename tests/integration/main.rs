@@ -6,6 +6,7 @@ mod support;
 
 mod cli;
 mod differential;
+mod drift;
 mod edge;
 mod faults;
 mod kill;

@@ -101,6 +101,51 @@ async fn status_tells_of_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_tells_machines_and_people_of_every_bad_row() {
+    let project = two_days().await;
+    let checks = [
+        ("missing_id", "error", "SELECT _file_name, _line, city FROM source WHERE id = ''"),
+        ("unread_amount", "warn", "SELECT _file_name, _line FROM source WHERE amount = 'x'"),
+        ("first_only", "warn", "SELECT _file_name FROM source WHERE city > '' LIMIT 1"),
+        (
+            "twin",
+            "warn",
+            "SELECT a.id FROM source a JOIN source b ON a.id = b.id AND a.city < b.city",
+        ),
+        ("unloaded", "error", "SELECT _file_name FROM staged WHERE city IS NULL"),
+        ("no_files", "error", "SELECT 1 WHERE (SELECT count(*) FROM files) = 0"),
+    ];
+    for (name, severity, query) in checks {
+        let text = format!("-- What is <wrong>.\n-- severity: {severity}\n{query}");
+        project.write(&format!("sql/people/checks/{name}.sql"), text);
+    }
+    let arguments = ["check", "--csv", "bad", "--junit", "checks.xml", "--output", "json"];
+    let ran = project.backfill(&[&arguments[..], &RANGE].concat()).await.ended(3);
+    let outcomes: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let found: Vec<String> = outcomes[0]["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .map(|check| format!("{} {}", check["name"], check["bad_rows"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        found,
+        ["first_only 1", "missing_id 1", "no_files 0", "twin 0", "unloaded 0", "unread_amount 1"]
+    );
+    let xml = project.read("checks.xml");
+    assert!(xml.contains("tests=\"6\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("What is &lt;wrong&gt;."), "{xml}");
+    assert_eq!(
+        project.read("bad/people.missing_id.csv"),
+        "_file_name,_line,city\nexports/people/report_2025-09-23.csv,2,Bonn\n"
+    );
+    assert!(!project.path("bad/people.twin.csv").exists());
+    std::fs::remove_file(project.path("sql/people/checks/missing_id.sql")).expect("removed");
+    project.backfill(&[&["check"], &RANGE[..]].concat()).await.ended(0);
+    project.backfill(&[&["check", "--fail-on", "warn"], &RANGE[..]].concat()).await.ended(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_checks_find_the_quirks_of_a_sample() {
     let options = Options { days: 21, rows: 60, quirks: true, ..Options::default() };
     let project = Project::orders(&options).await;

@@ -3,6 +3,8 @@
 //! All bad rows go to a Parquet file under the run's folder in staging. What is told of them on
 //! the screen is how many there are and where the first ones stand, never what is in them.
 
+mod one_read;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +12,19 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStream;
 use datafusion::parquet::errors::ParquetError;
+use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 use serde::Serialize;
+
+use one_read::OneRead;
 
 use crate::catalog::{self, Catalog};
 use crate::config::RejectLimit;
 use crate::failpoint;
 use crate::mirror::Mirrored;
-use crate::parquet::ParquetWriter;
+use crate::parquet::{self, ParquetWriter};
 use crate::source::Store;
 use crate::sql::{Check, Severity};
 
@@ -40,6 +46,9 @@ pub struct Outcome {
     pub locations: Vec<Location>,
     /// Where all bad rows are, where there are any.
     pub rows_at: Option<String>,
+    /// The same, below the staging URL.
+    #[serde(skip)]
+    pub rows_key: Option<String>,
 }
 
 /// Where a bad row stands: whatever of file, day, line and row the check returns.
@@ -79,6 +88,11 @@ impl Outcome {
     pub fn has_passed(&self) -> bool {
         self.bad_rows == 0
     }
+
+    /// Whether it stops a load, or whatever else asks.
+    pub fn stops(&self, warnings_stop: bool) -> bool {
+        !self.has_passed() && (warnings_stop || self.severity == Severity::Error)
+    }
 }
 
 /// What can go wrong while data is checked.
@@ -93,6 +107,16 @@ pub enum Error {
         #[source]
         source: catalog::Error,
     },
+    /// The mirrors cannot be read.
+    #[error("the checks failed to run")]
+    Read {
+        /// Why.
+        #[source]
+        source: catalog::Error,
+    },
+    /// The work was given up before it was done.
+    #[error("a check was given up")]
+    GivenUp,
     /// The bad rows cannot be written.
     #[error("cannot write the bad rows of {check} to {path}")]
     Write {
@@ -100,6 +124,15 @@ pub enum Error {
         check: String,
         /// The object.
         path: String,
+        /// Why.
+        #[source]
+        source: ParquetError,
+    },
+    /// The bad rows cannot be read again.
+    #[error("cannot read the bad rows of {check}")]
+    Unreadable {
+        /// The check.
+        check: String,
         /// Why.
         #[source]
         source: ParquetError,
@@ -136,7 +169,9 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Query { source, .. } => source.hint(),
+            Self::Query { source, .. } | Self::Read { source } => source.hint(),
+            Self::GivenUp => None,
+            Self::Unreadable { .. } => Some("check that the staging area can be read".to_owned()),
             Self::Write { .. } => Some("check that the staging area has room".to_owned()),
             Self::Refused { .. } => Some(
                 "`backfill check` writes every bad row to a file and says where; set \
@@ -161,22 +196,69 @@ pub async fn check(
     staging: &Store,
     folder: &str,
 ) -> Result<Vec<Outcome>, Error> {
-    let mut outcomes = Vec::new();
+    let mut read = OneRead::default();
+    let mut running = Vec::new();
     for check in &catalog.sql.checks {
-        outcomes.push(run(catalog, check, staging, folder).await?);
+        let failed = |source| Error::Query { check: check.name.clone(), source };
+        let plan = read.plan(catalog, &check.query).await.map_err(failed)?;
+        let (check, staging, folder) = (check.clone(), staging.clone(), folder.to_owned());
+        running
+            .push(Running(tokio::spawn(async move { run(plan, &check, &staging, &folder).await })));
     }
+    let (fed, outcomes) = tokio::join!(read.feed(catalog), futures::future::join_all(running));
+    fed.map_err(|source| Error::Read { source })?;
     failpoint::reach(failpoint::CHECKED);
-    Ok(outcomes)
+    outcomes.into_iter().collect()
 }
 
-/// Refuses to load where a check of severity error found bad rows.
+/// A check under way, given up when nobody waits for it any more.
+struct Running(tokio::task::JoinHandle<Result<Outcome, Error>>);
+
+impl Future for Running {
+    type Output = Result<Outcome, Error>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        std::pin::Pin::new(&mut self.0).poll(context).map(|joined| match joined {
+            Ok(result) => result,
+            Err(_) => Err(Error::GivenUp),
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Refuses where a check of severity error found bad rows, or also where one of severity warn did.
 ///
 /// # Errors
 /// [`Error::Refused`].
-pub fn refuse(outcomes: &[Outcome]) -> Result<(), Error> {
-    let stops = |outcome: &&Outcome| outcome.severity == Severity::Error && !outcome.has_passed();
+pub fn refuse(outcomes: &[Outcome], warnings_stop: bool) -> Result<(), Error> {
+    let stops = |outcome: &&Outcome| outcome.stops(warnings_stop);
     let failed: Vec<String> = outcomes.iter().filter(stops).map(summary).collect();
     if failed.is_empty() { Ok(()) } else { Err(Error::Refused { failed }) }
+}
+
+/// The bad rows that a check wrote; nothing where there are none.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+pub async fn bad_rows(
+    staging: &Store,
+    outcome: &Outcome,
+) -> Result<Option<ParquetRecordBatchStream<parquet::ObjectReader>>, Error> {
+    use object_store::ObjectStoreExt;
+    let Some(key) = &outcome.rows_key else { return Ok(None) };
+    let unreadable = |source| Error::Unreadable { check: outcome.name.clone(), source };
+    let path = staging.path(key);
+    let head = staging.objects.head(&path).await;
+    let size = head.map_err(|error| unreadable(ParquetError::External(Box::new(error))))?.size;
+    parquet::read(&staging.objects, &path, size).await.map(Some).map_err(unreadable)
 }
 
 /// Name, number of rows and first location of a failed check, in one line.
@@ -213,13 +295,12 @@ pub fn refuse_rejects(dataset: &str, limit: RejectLimit, files: &[&Mirrored]) ->
 }
 
 async fn run(
-    catalog: &Catalog,
+    plan: DataFrame,
     check: &Check,
     staging: &Store,
     folder: &str,
 ) -> Result<Outcome, Error> {
     let failed = |source| Error::Query { check: check.name.clone(), source };
-    let plan = catalog.plan(&check.query).await.map_err(failed)?;
     let mut rows =
         plan.execute_stream().await.map_err(|error| failed(catalog::Error::execution(error)))?;
     let key = format!("{folder}/{}.parquet", check.name);
@@ -233,6 +314,7 @@ async fn run(
         bad_rows: 0,
         locations: Vec::new(),
         rows_at: None,
+        rows_key: None,
     };
     let mut first = FirstLocations::default();
     while let Some(batch) = rows.next().await {
@@ -263,6 +345,7 @@ async fn run(
             .unwrap_or_else(|join| Err(ParquetError::External(Box::new(join))))
             .map_err(unwritable)?;
         outcome.rows_at = Some(staging.display(&key));
+        outcome.rows_key = Some(key);
     }
     outcome.locations = first.locations;
     Ok(outcome)

@@ -1,0 +1,148 @@
+//! All checks in **one read**: the mirrors are scanned once, with the columns that any check names,
+//! and every batch goes to every check.
+//!
+//! A check that reads `source` more than once (a self-join, or `staged`) has to read alone: it may
+//! need the end of one reading before the start of another, and the batches would pile up meanwhile.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::DataFrame;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::catalog::{self, Catalog};
+use crate::sql::Query;
+
+/// Batches that wait for a check.
+const WAITING: usize = 4;
+
+type Sent = Result<RecordBatch, DataFusionError>;
+
+/// The batches of the one read, on their way to the checks.
+#[derive(Default)]
+pub struct OneRead {
+    readers: Vec<Reader>,
+}
+
+struct Reader {
+    schema: SchemaRef,
+    sender: mpsc::Sender<Sent>,
+}
+
+impl OneRead {
+    /// Plans a query, to be fed by [`feed`](Self::feed) where it reads `source` once.
+    ///
+    /// # Errors
+    /// [`catalog::Error::Plan`], naming the file.
+    pub async fn plan(
+        &mut self,
+        catalog: &Catalog,
+        query: &Query,
+    ) -> Result<DataFrame, catalog::Error> {
+        let reads = catalog.reads(query).await?;
+        if reads.scans != 1 || reads.columns.is_empty() {
+            return catalog.plan(query).await;
+        }
+        let is_read = |name: &str| reads.columns.contains(name);
+        let all = catalog.source_schema();
+        let fields = all.fields().iter().filter(|field| is_read(field.name())).cloned();
+        let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let fed =
+            Fed { schema: Arc::clone(&schema), receiver: std::sync::Mutex::new(Some(receiver)) };
+        let table = StreamingTable::try_new(Arc::clone(&schema), vec![Arc::new(fed)])
+            .map_err(catalog::Error::execution)?;
+        let frame = catalog.plan_over(query, Arc::new(table) as Arc<dyn TableProvider>).await?;
+        self.readers.push(Reader { schema, sender });
+        Ok(frame)
+    }
+
+    /// Reads the mirrors once and hands every batch to every query that was planned.
+    ///
+    /// # Errors
+    /// [`catalog::Error`] where the mirrors cannot be read; the queries fail then, too.
+    pub async fn feed(self, catalog: &Catalog) -> Result<(), catalog::Error> {
+        if self.readers.is_empty() {
+            return Ok(());
+        }
+        let names: BTreeSet<&str> = self
+            .readers
+            .iter()
+            .flat_map(|reader| reader.schema.fields().iter().map(|field| field.name().as_str()))
+            .collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let mut batches = catalog.scan(&names).await?;
+        while let Some(batch) = batches.next().await {
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => {
+                    let failed = || DataFusionError::External("the mirrors cannot be read".into());
+                    for reader in &self.readers {
+                        // A query that has ended needs no error.
+                        let _ = reader.sender.send(Err(failed())).await;
+                    }
+                    return Err(catalog::Error::execution(error));
+                }
+            };
+            for reader in &self.readers {
+                // A query with a LIMIT may have had enough.
+                let _ = reader.sender.send(reader.take(&batch)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// The reader's columns of a batch.
+    fn take(&self, batch: &RecordBatch) -> Sent {
+        let schema = batch.schema();
+        let indices: Result<Vec<usize>, _> =
+            self.schema.fields().iter().map(|field| schema.index_of(field.name())).collect();
+        let columns = batch.project(&indices?)?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns.columns().to_vec())?)
+    }
+}
+
+/// The rows that a query is fed with; they can be read once.
+struct Fed {
+    schema: SchemaRef,
+    receiver: std::sync::Mutex<Option<mpsc::Receiver<Sent>>>,
+}
+
+impl std::fmt::Debug for Fed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fed")
+    }
+}
+
+impl PartitionStream for Fed {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let receiver = self.receiver.lock().ok().and_then(|mut receiver| receiver.take());
+        let schema = Arc::clone(&self.schema);
+        match receiver {
+            Some(receiver) => {
+                Box::pin(RecordBatchStreamAdapter::new(schema, ReceiverStream::new(receiver)))
+            }
+            None => {
+                let error = DataFusionError::Internal("the rows were read already".to_owned());
+                let failed = futures::stream::iter([Err(error)]);
+                Box::pin(RecordBatchStreamAdapter::new(schema, failed))
+            }
+        }
+    }
+}

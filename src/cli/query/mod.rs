@@ -1,0 +1,108 @@
+//! `backfill query`.
+
+mod shell;
+
+use std::io::{self, IsTerminal, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use super::Context;
+use super::range::RangeArguments;
+use super::rows::{Format, Rows};
+use super::run::no_files;
+use crate::error::{Error, Exit};
+use crate::{catalog, pipeline};
+
+/// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
+///
+/// Tables are source, files, file_columns, rejects, contract and staged, in a schema a dataset; the
+/// first dataset's schema may be left out. Files that are not yet mirrored are mirrored first, and
+/// never read again. Nothing can be written but the file of --to. No database is needed.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The SELECT; without it or with `-`, it is read from standard input
+    sql: Option<String>,
+    /// A file that holds the SELECT
+    #[arg(long, value_name = "FILE", conflicts_with = "sql")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    range: RangeArguments,
+    /// How rows are written; JSON is one object a line
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// The file to write to; Parquet needs one
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`].
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let range = arguments.range.range()?;
+    let format = format(&arguments, context.output.is_json());
+    if format == Format::Parquet && arguments.to.is_none() {
+        return Err(Error::Usage("Parquet is written to a file: give --to FILE".to_owned()));
+    }
+    let is_shell = arguments.sql.is_none() && arguments.file.is_none() && io::stdin().is_terminal();
+    let sql = if is_shell { String::new() } else { statement(&arguments)? };
+    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let mut catalogs = Vec::new();
+    for dataset in &run.config.datasets {
+        catalogs.push(pipeline::registered(&run, dataset, range).await?);
+    }
+    catalogs.sort_by_key(|catalog| catalog.mirror.files.is_empty());
+    if catalogs.iter().all(|catalog| catalog.mirror.files.is_empty()) {
+        return Err(no_files(&run.config, range));
+    }
+    let session = run.engine.session_over(&catalogs)?;
+    if is_shell {
+        let prompt = catalogs.first().map_or("backfill", |catalog| catalog.dataset.name.as_str());
+        let home = context.environment.get("HOME").map(PathBuf::from);
+        let history = home.map(|home| home.join(".backfill_history"));
+        shell::run(&session, prompt, history).await?;
+        return Ok(Exit::Done);
+    }
+    let rows = Rows::of(plan(&session, &sql).await?).await?;
+    match &arguments.to {
+        None => rows.print(format).await?,
+        Some(path) => rows.save(format, path).await?,
+    };
+    Ok(Exit::Done)
+}
+
+/// What was asked for, or what the file's ending says, or what `--output` says.
+fn format(arguments: &Arguments, is_json: bool) -> Format {
+    let usual = if is_json { Format::Json } else { Format::Table };
+    let by_path = || arguments.to.as_deref().and_then(Format::of_path);
+    arguments.format.or_else(by_path).unwrap_or(usual)
+}
+
+/// Plans a query that may only read.
+async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
+    let planned = session.sql_with_options(sql, catalog::read_only()).await;
+    Ok(planned.map_err(|source| catalog::Error::Plan {
+        path: PathBuf::from("the query"),
+        source: Box::new(source),
+    })?)
+}
+
+fn statement(arguments: &Arguments) -> Result<String, Error> {
+    let unreadable = |what: String| move |source| Error::Output { what, source };
+    match (&arguments.file, arguments.sql.as_deref()) {
+        (Some(path), _) => std::fs::read_to_string(path).map_err(|error| {
+            Error::Usage(format!("the query in {} cannot be read: {error}", path.display()))
+        }),
+        (None, None | Some("-")) => {
+            let mut text = String::new();
+            io::stdin()
+                .read_to_string(&mut text)
+                .map_err(unreadable("the query from standard input".to_owned()))?;
+            Ok(text)
+        }
+        (None, Some(sql)) => Ok(sql.to_owned()),
+    }
+}

@@ -1,0 +1,251 @@
+//! The **shell** of `backfill query`: statements typed at a prompt, with history and completion.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::prelude::SessionContext;
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Config, Editor, Helper};
+
+use super::super::rows::{Format, Rows};
+use super::plan;
+use crate::error::Error;
+
+/// So many rows of a table are shown; a file takes all.
+const SHOWN_ROWS: usize = 500;
+
+/// What can be typed beside SQL.
+const HELP: &str = "\
+A statement ends with a semicolon. Beside SQL there are
+  \\d            the tables
+  \\d TABLE      the columns of a table
+  \\o FILE       rows go to this file (.csv, .json or .parquet); \\o alone: to the screen again
+  \\f FORMAT     rows on the screen as table, csv or json
+  \\timing       say how long each statement takes, or stop saying it
+  \\q            leave; so does Ctrl-D
+";
+
+/// Words that are completed beside the names of tables and columns.
+const WORDS: &str = "SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT JOIN LEFT USING QUALIFY OVER PARTITION \
+    DISTINCT COUNT COALESCE CASE WHEN THEN ELSE END CAST TRY_CAST EXPLAIN DESCRIBE BETWEEN LIKE IS NULL \
+    try_to_date try_to_timestamp try_to_decimal try_to_bool null_like";
+
+/// Reads statements until the end of input, and runs each. What is typed is kept in the file
+/// `history`, values in it included.
+///
+/// # Errors
+/// [`Error`] where the terminal fails; what is wrong with a statement is told, and the next is read.
+pub async fn run(
+    session: &SessionContext,
+    prompt: &str,
+    history: Option<PathBuf>,
+) -> Result<(), Error> {
+    let terminal = |error: ReadlineError| Error::Output {
+        what: "to the terminal".to_owned(),
+        source: std::io::Error::other(error),
+    };
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false);
+    let mut editor: Editor<Names, FileHistory> =
+        Editor::with_config(config.build()).map_err(terminal)?;
+    editor.set_helper(Some(Names { words: names(session).await? }));
+    if let Some(path) = &history {
+        // The first time there is none.
+        let _ = editor.load_history(path);
+    }
+    let mut shell = Shell { session, to: None, format: Format::Table, timing: false };
+    shell.say("\\? for help; statements end with a semicolon, \\q leaves\n")?;
+    let mut typed = String::new();
+    loop {
+        let sign = if typed.is_empty() { format!("{prompt}> ") } else { "-> ".to_owned() };
+        // The editor blocks; the engine's own threads go on.
+        match tokio::task::block_in_place(|| editor.readline(&sign)) {
+            Ok(line) => typed.push_str(&format!("{line}\n")),
+            Err(ReadlineError::Interrupted) => typed.clear(),
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(terminal(error)),
+        }
+        let text = typed.trim().to_owned();
+        let is_command = text.starts_with('\\');
+        if text.is_empty() {
+            typed.clear();
+        } else if is_command || text.ends_with(';') {
+            typed.clear();
+            let _ = editor.add_history_entry(&text);
+            let going_on = match is_command {
+                true => shell.command(&text).await,
+                false => shell.statement(text.trim_end_matches(';')).await.map(|()| true),
+            };
+            match going_on {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => super::super::render(&error),
+            }
+        }
+    }
+    if let Some(path) = history {
+        // A history that cannot be kept is no reason to fail.
+        let _ = editor.save_history(&path);
+    }
+    Ok(())
+}
+
+/// What a session has been told.
+struct Shell<'a> {
+    session: &'a SessionContext,
+    to: Option<(PathBuf, Format)>,
+    format: Format,
+    timing: bool,
+}
+
+impl Shell<'_> {
+    /// Runs a statement and shows its rows.
+    async fn statement(&self, sql: &str) -> Result<(), Error> {
+        let started = Instant::now();
+        let query = plan(self.session, sql).await?;
+        let told = match &self.to {
+            Some((path, format)) => {
+                let count = Rows::of(query).await?.save(*format, path).await?;
+                format!("{count} row(s) to {}", path.display())
+            }
+            None if self.format == Format::Table => {
+                let first = query.limit(0, Some(SHOWN_ROWS + 1));
+                let first = first.map_err(crate::catalog::Error::execution)?;
+                let count = Rows::of(first).await?.print(self.format).await?;
+                match count as usize > SHOWN_ROWS {
+                    true => format!("the first {count} rows; \\o FILE takes them all"),
+                    false => format!("{count} row(s)"),
+                }
+            }
+            None => {
+                Rows::of(query).await?.print(self.format).await?;
+                String::new()
+            }
+        };
+        let took = match self.timing {
+            true => format!("{:.3} s", started.elapsed().as_secs_f64()),
+            false => String::new(),
+        };
+        let told: Vec<String> = [told, took].into_iter().filter(|part| !part.is_empty()).collect();
+        if told.is_empty() { Ok(()) } else { self.say(&format!("{}\n", told.join(", "))) }
+    }
+
+    /// Does what a line with a backslash says; `false` means to leave.
+    async fn command(&mut self, line: &str) -> Result<bool, Error> {
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim().trim_end_matches(';');
+        match (word.trim_end_matches(';'), rest) {
+            ("\\q", _) => return Ok(false),
+            ("\\?" | "\\h", _) => self.say(HELP)?,
+            ("\\d", "") => self.statement(TABLES).await?,
+            ("\\d", table) => self.statement(&columns_of(table)).await?,
+            ("\\timing", _) => {
+                self.timing = !self.timing;
+                self.say(if self.timing { "timing is on\n" } else { "timing is off\n" })?;
+            }
+            ("\\o", "") => self.to = None,
+            ("\\o", path) => {
+                let path = PathBuf::from(path);
+                let format = Format::of_path(&path).ok_or_else(|| {
+                    Error::Usage("the file's name ends in .csv, .json or .parquet".to_owned())
+                })?;
+                self.to = Some((path, format));
+            }
+            ("\\f", "table") => self.format = Format::Table,
+            ("\\f", "csv") => self.format = Format::Csv,
+            ("\\f", "json") => self.format = Format::Json,
+            _ => self.say(HELP)?,
+        }
+        Ok(true)
+    }
+
+    fn say(&self, text: &str) -> Result<(), Error> {
+        super::super::output::Output::new(super::super::Form::Text).write(text.as_bytes())
+    }
+}
+
+/// What `\d` shows.
+const TABLES: &str = "\
+SELECT table_schema AS dataset, table_name AS \"table\", count(*) AS columns
+FROM information_schema.columns WHERE table_schema <> 'information_schema'
+GROUP BY ALL ORDER BY 1, 2";
+
+/// What `\d TABLE` shows.
+fn columns_of(table: &str) -> String {
+    let quoted = |name: &str| format!("'{}'", name.trim_matches('"').replace('\'', "''"));
+    let (schema, name) = match table.split_once('.') {
+        Some((schema, name)) => (format!("AND table_schema = {}", quoted(schema)), name),
+        None => (String::new(), table),
+    };
+    format!(
+        "SELECT column_name AS \"column\", data_type AS type FROM information_schema.columns \
+         WHERE table_name = {} {schema} ORDER BY table_schema, ordinal_position",
+        quoted(name)
+    )
+}
+
+/// Every name that can be completed.
+async fn names(session: &SessionContext) -> Result<Vec<String>, Error> {
+    let sql = "SELECT DISTINCT unnest([table_name, column_name]) AS name \
+               FROM information_schema.columns WHERE table_schema <> 'information_schema'";
+    let failed = |error| Error::from(crate::catalog::Error::execution(error));
+    let batches = plan(session, sql).await?.collect().await.map_err(failed)?;
+    let mut words: Vec<String> = WORDS.split_whitespace().map(str::to_owned).collect();
+    for batch in batches {
+        let texts = cast(batch.column(0), &DataType::Utf8View);
+        let texts = texts.map_err(|error| failed(error.into()))?;
+        words.extend(texts.as_string_view().iter().flatten().map(quoted_where_needed));
+    }
+    words.sort_by_key(|word| word.to_lowercase());
+    Ok(words)
+}
+
+fn quoted_where_needed(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.chars().all(is_plain) { name.to_owned() } else { crate::load::quote_identifier(name) }
+}
+
+/// Completes names.
+struct Names {
+    words: Vec<String>,
+}
+
+impl Completer for Names {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '"';
+        let before = &line[..position];
+        let start = before.char_indices().rev().take_while(|(_, c)| is_part(*c)).last();
+        let start = start.map_or(position, |(index, _)| index);
+        let typed = before[start..].to_lowercase();
+        if typed.is_empty() {
+            return Ok((position, Vec::new()));
+        }
+        let fits = |word: &&String| {
+            let word = word.to_lowercase();
+            word.starts_with(&typed) || word.trim_start_matches('"').starts_with(&typed)
+        };
+        let pair = |word: &String| Pair { display: word.clone(), replacement: word.clone() };
+        Ok((start, self.words.iter().filter(fits).map(pair).collect()))
+    }
+}
+
+impl Hinter for Names {
+    type Hint = String;
+}
+impl Highlighter for Names {}
+impl Validator for Names {}
+impl Helper for Names {}

@@ -1,0 +1,158 @@
+//! The **fit** of a dataset's SQL and its target to the files as they are: what would fail, what
+//! would be NULL, and what would be left behind.
+
+use std::collections::BTreeSet;
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use serde::Serialize;
+
+use super::epoch::Epoch;
+use crate::catalog::{self, Catalog, Engine};
+use crate::config::Dataset;
+use crate::error::Error;
+use crate::load::{self, Encoder, Target};
+use crate::mirror::Mirror;
+use crate::sql::{Query, Sql};
+use crate::stage;
+
+/// How the dataset's SQL and its target fit the files.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Fit {
+    /// What makes a run fail, whatever the epoch.
+    pub failures: Vec<Failure>,
+    /// Columns that `stage.sql` does not give and the contract has: NULL in every row.
+    pub not_given: Vec<String>,
+    /// Whether the target was looked at; without a database nothing is known of it.
+    pub target: TargetSeen,
+    /// What each epoch's columns are to the SQL, in the order of the epochs.
+    pub epochs: Vec<EpochFit>,
+}
+
+/// Something that makes a run fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The SQL file, or the target.
+    pub place: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Whether the target was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetSeen {
+    /// No database is named.
+    #[default]
+    Unverified,
+    /// There is no such table; a run makes it from `target.sql`.
+    Missing,
+    /// It is there.
+    Found,
+}
+
+/// What an epoch's columns are to the SQL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EpochFit {
+    /// Columns that the SQL reads and these files lack: NULL in their rows.
+    pub read_as_null: Vec<String>,
+    /// Columns that these files have and no `stage.sql` reads: they are not loaded.
+    pub not_loaded: Vec<String>,
+}
+
+/// Holds the SQL against the columns that the files of `mirror` have. No row is read: of the mirror,
+/// only the headers need to be there.
+///
+/// # Errors
+/// Where the engine cannot be set up.
+pub async fn fit(
+    engine: &Engine,
+    dataset: &Dataset,
+    sql: &Sql,
+    mirror: &Mirror,
+    epochs: &[Epoch],
+) -> Result<(Fit, Catalog), Error> {
+    let mut fit = Fit::default();
+    let mut dataset = dataset.clone();
+    let queries = sql.checks.iter().map(|check| &check.query);
+    let queries: Vec<&Query> = [&sql.stage, &sql.dedupe].into_iter().chain(queries).collect();
+    let mut catalog = catalog::register(engine, &dataset, sql.clone(), mirror.clone()).await?;
+    for query in &queries {
+        // A column that is not there is told and then taken as given, so that all are found.
+        while let Err(error) = catalog.plan(query).await {
+            let place = query.path.display().to_string();
+            let Some(column) = missing_column(&error) else {
+                fit.failures.push(Failure { place, reason: reason(&error) });
+                break;
+            };
+            if dataset.optional_columns.contains(&column) {
+                fit.failures.push(Failure { place, reason: reason(&error) });
+                break;
+            }
+            fit.failures
+                .push(Failure { place, reason: format!("no file has the column {column}") });
+            dataset.optional_columns.push(column);
+            catalog = catalog::register(engine, &dataset, sql.clone(), mirror.clone()).await?;
+        }
+    }
+    let staged = columns_read(&catalog, &[&sql.stage]).await;
+    let read = columns_read(&catalog, &queries).await;
+    for epoch in epochs {
+        let lacks = |column: &&String| !epoch.names.contains(column);
+        let is_left = |column: &&String| !staged.contains(*column);
+        fit.epochs.push(EpochFit {
+            read_as_null: read.iter().filter(lacks).cloned().collect(),
+            not_loaded: epoch.names.iter().filter(is_left).cloned().collect(),
+        });
+    }
+    if let Ok(schema) = stage::schema(&catalog).await {
+        let is_given = |name: &String| schema.field_with_name(name).is_ok();
+        let promised = sql.contract.columns.iter().map(|column| column.name.clone());
+        fit.not_given = promised.filter(|name| !is_given(name)).collect();
+    }
+    Ok((fit, catalog))
+}
+
+impl Fit {
+    /// Adds what the target makes of what `stage.sql` gives.
+    pub async fn hold_against(&mut self, catalog: &Catalog, target: Option<&Target>) {
+        let Some(target) = target else {
+            self.target = TargetSeen::Missing;
+            return;
+        };
+        self.target = TargetSeen::Found;
+        let Ok(schema) = stage::schema(catalog).await else { return };
+        let stage = catalog.sql.stage.path.display().to_string();
+        if let Err(load::Error::Mismatch { table, problems, .. }) =
+            Encoder::new(&schema, target, &stage)
+        {
+            let failure = |reason| Failure { place: table.clone(), reason };
+            self.failures.extend(problems.into_iter().map(failure));
+        }
+    }
+}
+
+/// The columns of `source` that the queries read.
+async fn columns_read(catalog: &Catalog, queries: &[&Query]) -> BTreeSet<String> {
+    let mut columns = BTreeSet::new();
+    for query in queries {
+        if let Ok(reads) = catalog.reads(query).await {
+            columns.extend(reads.columns);
+        }
+    }
+    columns.retain(|column| !column.starts_with('_'));
+    columns
+}
+
+fn reason(error: &catalog::Error) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// The column that a query names and no file has.
+fn missing_column(error: &catalog::Error) -> Option<String> {
+    let catalog::Error::Plan { source, .. } = error else { return None };
+    let DataFusionError::SchemaError(error, _) = source.find_root() else { return None };
+    let SchemaError::FieldNotFound { field, .. } = error.as_ref() else { return None };
+    Some(field.name.clone())
+}

@@ -1,0 +1,142 @@
+//! **Drift** is what changes in a dataset's files from day to day. It is looked for before anything
+//! is loaded, in the first bytes of each file.
+//!
+//! A **format** is a header with its dialect; an **epoch** the dates over which a format held. Between
+//! neighbouring epochs, [`Change`]s say what was added, removed, renamed (a guess), moved or written
+//! in another way; [`Fit`] says what the dataset's SQL and its target make of each epoch; the
+//! [`calendar`] says what is odd about days and sizes.
+
+pub mod calendar;
+mod change;
+mod epoch;
+mod fit;
+mod glimpse;
+mod proposal;
+mod shape;
+
+use futures::stream::{self, StreamExt};
+use object_store::path::Path;
+use serde::Serialize;
+
+pub use change::Change;
+pub use epoch::{Epoch, spans};
+pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
+pub use glimpse::{Format, Glimpse, Look, glimpse};
+pub use proposal::propose;
+
+use crate::config::Dataset;
+use crate::file_date::DateRange;
+use crate::mirror::{self, Mirror, Mirrored, Note};
+use crate::source::{Listing, Store};
+use calendar::{Oddity, Seen};
+
+/// Files whose first bytes are read at once.
+const AT_ONCE: usize = 16;
+
+/// What changed in a dataset's files over a range.
+#[derive(Clone, Debug, Serialize)]
+pub struct Drift {
+    /// The dataset.
+    pub dataset: String,
+    /// Its prefix.
+    pub prefix: String,
+    /// The range.
+    pub range: DateRange,
+    /// How many files there are.
+    pub files: usize,
+    /// The formats, each once.
+    pub formats: Vec<Format>,
+    /// The epochs, in order.
+    pub epochs: Vec<Epoch>,
+    /// What is odd about days, sizes and files.
+    pub oddities: Vec<Oddity>,
+    /// What the SQL and the target make of it; nothing where the dataset has no SQL yet.
+    pub fit: Option<Fit>,
+    /// Lines of `stage.sql` that would bring the epochs together.
+    pub proposal: Vec<String>,
+}
+
+impl Drift {
+    /// Whether anything here would stop a run.
+    pub fn stops_a_run(&self) -> bool {
+        let unreadable = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
+        self.oddities.iter().any(unreadable)
+            || self.fit.as_ref().is_some_and(|fit| !fit.failures.is_empty())
+    }
+}
+
+/// What the first bytes of a listing's files told.
+pub struct Glimpses {
+    /// The files that can be read, by file date, then key.
+    pub read: Vec<Glimpse>,
+    /// The files that cannot.
+    pub unreadable: Vec<Oddity>,
+}
+
+/// Reads the start of every file of a listing, several at once.
+///
+/// # Errors
+/// [`mirror::Error`] where the store fails; a file that cannot be used is a finding.
+pub async fn look(
+    store: &Store,
+    dataset: &Dataset,
+    listing: &Listing,
+) -> Result<Glimpses, mirror::Error> {
+    let results: Vec<_> = stream::iter(&listing.files)
+        .map(|file| async move { (file, glimpse(store, dataset, file).await) })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut glimpses = Glimpses { read: Vec::new(), unreadable: Vec::new() };
+    for (file, result) in results {
+        match result {
+            Ok(glimpse) => glimpses.read.push(glimpse),
+            Err(error) if error.is_about_the_store() => return Err(error),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let reason = cause.unwrap_or_else(|| error.to_string());
+                let unreadable = Seen::Unreadable { key: file.key.clone(), reason };
+                glimpses.unreadable.push(Oddity::Seen(unreadable));
+            }
+        }
+    }
+    Ok(glimpses)
+}
+
+/// Sorts the files of a listing into epochs and says what changed.
+pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift {
+    let (epochs, formats) = epoch::epochs(&glimpses.read);
+    let mut oddities = calendar::oddities(listing, &glimpses.read);
+    oddities.extend(glimpses.unreadable.iter().cloned());
+    Drift {
+        dataset: dataset.name.clone(),
+        prefix: dataset.prefix.clone(),
+        range: listing.range,
+        files: listing.files.len(),
+        formats,
+        epochs,
+        oddities,
+        fit: None,
+        proposal: Vec::new(),
+    }
+}
+
+/// The headers of the files as a mirror without rows: enough to plan SQL over it.
+pub fn headers_only(listing: &Listing, glimpses: &[Glimpse]) -> Mirror {
+    let mirrored = |glimpse: &Glimpse| Mirrored {
+        file: glimpse.file.clone(),
+        path: Path::from("header-only"),
+        size: 0,
+        rejects: None,
+        note: Note {
+            summary: glimpse.summary.clone(),
+            compression: glimpse.format.compression.clone(),
+        },
+    };
+    Mirror {
+        range: listing.range,
+        files: glimpses.iter().map(mirrored).collect(),
+        ignored: listing.ignored.clone(),
+        findings: listing.findings.clone(),
+    }
+}

@@ -1,0 +1,118 @@
+//! Drift as text: the epochs, what changed between them, what is odd, and what the SQL makes of it.
+
+use std::fmt::Write;
+
+use super::table;
+use crate::drift::{self, Drift, Epoch, Fit, TargetSeen};
+
+/// So many names are told of a list; JSON has them all.
+const NAMES: usize = 12;
+
+/// The drift of one dataset; with what is proposed where that is asked for.
+pub fn drift(drift: &Drift, propose: bool) -> String {
+    let mut text = format!(
+        "{} ({}), {}: {} files, {} format(s) in {} epoch(s)\n",
+        drift.dataset,
+        drift.prefix,
+        drift.range,
+        drift.files,
+        drift.formats.len(),
+        drift.epochs.len()
+    );
+    text.push_str(&epochs(drift));
+    // Writing to a text cannot fail.
+    for (place, epoch) in drift.epochs.iter().enumerate() {
+        if drift.epochs[..place].iter().any(|earlier| earlier.format == epoch.format) {
+            let _ = writeln!(text, "  {}  back to format {}", epoch.from, epoch.format);
+            continue;
+        }
+        for change in &epoch.changes {
+            let _ = writeln!(text, "  {}  {}", epoch.from, shortened(&change.to_string()));
+        }
+    }
+    if !drift.oddities.is_empty() {
+        let _ = writeln!(text, "\nodd days and files");
+    }
+    for oddity in &drift.oddities {
+        let _ = writeln!(text, "  {oddity}");
+    }
+    match &drift.fit {
+        Some(fit) => text.push_str(&self::fit(fit, &drift.epochs)),
+        None => text.push_str("\nUNVERIFIED: the dataset has no SQL yet to hold this against\n"),
+    }
+    if propose {
+        let _ = writeln!(text, "\nlines for stage.sql");
+        let none = ["  -- nothing to bring together".to_owned()];
+        let lines = drift.proposal.iter().map(|line| format!("    {line}"));
+        let lines: Vec<String> = lines.collect();
+        let lines = if lines.is_empty() { none.to_vec() } else { lines };
+        let _ = writeln!(text, "{}", lines.join("\n"));
+    }
+    text
+}
+
+fn epochs(drift: &Drift) -> String {
+    let heads =
+        ["from", "to", "files", "format", "columns", "between", "line end", "encoding", "in"];
+    let mut table = table(&heads, &[2, 3, 4]);
+    for epoch in &drift.epochs {
+        let format = &drift.formats[epoch.format - 1];
+        let mark = if format.byte_order_mark { " with mark" } else { "" };
+        table.add_row(vec![
+            epoch.from.to_string(),
+            epoch.to.to_string(),
+            epoch.keys.len().to_string(),
+            epoch.format.to_string(),
+            epoch.columns.to_string(),
+            format.delimiter.escape_default().to_string(),
+            format.line_end.clone(),
+            format!("{}{mark}", format.encoding),
+            format.compression.clone(),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+fn fit(fit: &Fit, epochs: &[Epoch]) -> String {
+    let mut text = String::from("\nSQL and target\n");
+    for failure in &fit.failures {
+        let _ = writeln!(text, "  FAILS  {}: {}", failure.place, failure.reason);
+    }
+    if !fit.not_given.is_empty() {
+        let columns = shortened(&fit.not_given.join(", "));
+        let _ = writeln!(text, "  stage.sql does not give: {columns}");
+    }
+    let mut said: Vec<(String, Vec<usize>)> = Vec::new();
+    for (place, fit) in fit.epochs.iter().enumerate() {
+        let sentences = [("NULL", &fit.read_as_null), ("not loaded", &fit.not_loaded)];
+        for (what, columns) in sentences.into_iter().filter(|(_, columns)| !columns.is_empty()) {
+            let sentence = format!("{what}: {}", shortened(&columns.join(", ")));
+            match said.iter_mut().find(|(other, _)| *other == sentence) {
+                Some((_, places)) => places.push(place),
+                None => said.push((sentence, vec![place])),
+            }
+        }
+    }
+    for (sentence, places) in said {
+        let _ = writeln!(text, "  {sentence} ({})", drift::spans(epochs, &places));
+    }
+    let target = match fit.target {
+        TargetSeen::Found if fit.failures.is_empty() => "  the target takes what stage.sql gives",
+        TargetSeen::Found => "  the target is there",
+        TargetSeen::Missing => "  the target is missing; a run makes it from target.sql",
+        TargetSeen::Unverified => "  UNVERIFIED: no database is named, so the target is not known",
+    };
+    let _ = writeln!(text, "{target}");
+    text
+}
+
+/// A sentence with the first names of its list.
+fn shortened(sentence: &str) -> String {
+    let (start, list) = sentence.split_once(": ").map_or(("", sentence), |(a, b)| (a, b));
+    let names: Vec<&str> = list.split(", ").collect();
+    if names.len() <= NAMES {
+        return sentence.to_owned();
+    }
+    let start = if start.is_empty() { String::new() } else { format!("{start}: ") };
+    format!("{start}{} and {} more", names[..NAMES].join(", "), names.len() - NAMES)
+}

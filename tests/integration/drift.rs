@@ -1,0 +1,134 @@
+//! Looking at how files differ in format, before anything is loaded.
+
+use backfill::sample::Options;
+use serde_json::{Value, json};
+
+use crate::support::Project;
+
+const RANGE: [&str; 4] = ["--start", "2025-09-22", "--end", "2025-10-19"];
+
+fn drift<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+    [&["drift"], rest].concat()
+}
+
+/// The only dataset of what `--output json` printed.
+fn only(text: &str) -> Value {
+    let datasets: Value = serde_json::from_str(text).expect("JSON");
+    datasets[0].clone()
+}
+
+/// Every change with its day, as text.
+fn changes(drift: &Value) -> Vec<String> {
+    let epochs = drift["epochs"].as_array().expect("epochs");
+    let of = |epoch: &Value| {
+        let changes = epoch["changes"].as_array().expect("changes").clone();
+        let from = epoch["from"].as_str().expect("a day").to_owned();
+        changes.into_iter().map(move |change| {
+            let rest = match change["change"].as_str().expect("a kind") {
+                "dialect" => format!("{} {} {}", change["what"], change["from"], change["to"]),
+                "renamed" => format!("{} {}", change["from"], change["to"]),
+                _ => change["columns"].as_array().expect("columns").len().to_string(),
+            };
+            format!("{from} {} {rest}", change["change"]).replace('"', "")
+        })
+    };
+    epochs.iter().flat_map(of).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_quirk_of_a_format_is_found_on_its_day_and_nothing_else() {
+    let options = Options { days: 28, rows: 120, quirks: true, ..Options::default() };
+    let project = Project::orders(&options).await;
+    let arguments = [&["--prefix", "orders-create/", "--output", "json"], &RANGE[..]].concat();
+    let found = only(&project.backfill(&drift(&arguments)).await.ended(0).stdout);
+    assert_eq!(
+        changes(&found),
+        [
+            "2025-09-23 renamed billing_email_address billing_email",
+            "2025-09-24 dialect encoding utf-8 not utf-8",
+            "2025-09-25 dialect encoding not utf-8 utf-8",
+            "2025-09-28 moved 12",
+            "2025-09-29 moved 12",
+            "2025-10-01 added 5",
+            "2025-10-16 dialect line end crlf lf",
+            "2025-10-16 dialect byte order mark no yes",
+            "2025-10-17 dialect line end lf crlf",
+            "2025-10-17 dialect byte order mark yes no",
+        ]
+    );
+    let likeness = &found["epochs"][1]["changes"][0]["likeness"];
+    assert!(likeness.as_f64().expect("a number") > 0.9, "{likeness}");
+    let oddities: Vec<&Value> = found["oddities"].as_array().expect("a list").iter().collect();
+    let kinds: Vec<&str> = oddities.iter().filter_map(|o| o["finding"].as_str()).collect();
+    assert_eq!(kinds, ["missing-days", "several-files"]);
+    assert_eq!(oddities[0]["from"], "2025-10-06");
+    assert_eq!(oddities[1]["date"], "2025-10-10");
+    assert_eq!(
+        found["proposal"],
+        json!(["coalesce(billing_email, billing_email_address) AS billing_email,"])
+    );
+    assert_eq!(found["fit"]["target"], "missing");
+    assert_eq!(found["fit"]["failures"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proposed_line_brings_the_epochs_together() {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", "id,town,amount\na,Rome,1\nb,Oslo,2\n");
+    project.put("people/report_2025-09-23.csv", "id,towns,amount\nc,Bonn,2\nd,Bern,3\n");
+    let range = ["--start", "2025-09-22", "--end", "2025-09-23", "--propose"];
+    let text = project.backfill(&drift(&range)).await.ended(3).stdout;
+    assert!(text.contains("no file has the column city"), "{text}");
+    let line = text.lines().find(|line| line.contains("coalesce")).expect("a line");
+    assert_eq!(line.trim(), "coalesce(towns, town) AS towns,");
+    assert!(text.contains("NULL AS city,  -- no file has it"), "{text}");
+    let stage = "sql/people/stage.sql";
+    project.edit(stage, "id, city,", "id, coalesce(towns, town) AS city,");
+    let text = project.backfill(&drift(&range[..4])).await.ended(0).stdout;
+    assert!(text.contains("UNVERIFIED") || text.contains("a run makes it"), "{text}");
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    let cities = project.database.rows("SELECT city FROM people ORDER BY id").await;
+    assert_eq!(cities, ["Rome", "Oslo", "Bonn", "Bern"]);
+    let text = project.backfill(&drift(&range[..4])).await.ended(0).stdout;
+    assert!(text.contains("the target takes what stage.sql gives"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_read_or_hold_other_days_are_found() {
+    let project = Project::people().await;
+    let header = "id,city,amount,day\n";
+    for day in 1..=9 {
+        let date = if day == 6 { "2024-01-01".to_owned() } else { format!("2025-09-0{day}") };
+        let rows = format!("a,Rome,1,{date}\nb,Oslo,2,{date}\n").repeat(20);
+        project.put(&format!("people/report_2025-09-0{day}.csv"), format!("{header}{rows}"));
+    }
+    let long = format!("{header}{}", "a,Rome,1,2025-09-07\n".repeat(400));
+    project.put("people/report_2025-09-07.csv", long);
+    project.put("people/report_2025-09-08.csv", "1,2,3,4\n");
+    project.put("people/report_2025-09-09.csv", "");
+    project.put("people/report_2025-09-05.csv", b"\x1f\x8b\x08truncated");
+    let range = ["--start", "2025-09-01", "--end", "2025-09-09"];
+    let text = project.backfill(&drift(&range)).await.ended(3).stdout;
+    for expected in [
+        "report_2025-09-06.csv holds dates -614 days from its own in day, other files +0",
+        "2025-09-07 has 8.0 kB, the days around it 819 B",
+        "report_2025-09-08.csv cannot be read: the first line is no header",
+        "report_2025-09-09.csv has no bytes",
+        "report_2025-09-05.csv cannot be read",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_longer_than_the_first_bytes_are_read_to_their_end() {
+    let project = Project::people().await;
+    let columns: Vec<String> = (0..9000).map(|n| format!("a_rather_long_name_{n}")).collect();
+    let text = format!("id,city,amount,{}\n", columns.join(","));
+    let rows = format!("a,Rome,1{}\n", ",".repeat(9000));
+    project.put("people/report_2025-09-22.csv", format!("{text}{}", rows.repeat(30)));
+    let range = ["--start", "2025-09-22", "--end", "2025-09-22", "--output", "json"];
+    let found = only(&project.backfill(&drift(&range)).await.ended(0).stdout);
+    assert_eq!(found["epochs"][0]["columns"], 9003);
+    assert!(!project.path("staging").exists(), "drift writes nothing");
+}

@@ -82,6 +82,9 @@ impl Bar {
 
 impl Progress for Bars {
     fn begin(&self, step: &str, total: Total) {
+        if total.files == 0 {
+            return;
+        }
         let target = ProgressDrawTarget::stderr_with_hz(8);
         let bar = ProgressBar::with_draw_target(Some(total.bytes), target);
         let template =

@@ -90,8 +90,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Plan { .. } => {
-                "`backfill query --start … --end … \"DESCRIBE source\"` shows the columns there are; the README \
-                 lists the tables and functions"
+                "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
+                 README lists the tables and functions"
             }
             Self::MissingColumn { .. } => {
                 "add it to the SELECT: it is what tells where a row came from"

@@ -1,5 +1,9 @@
 //! Looking at exports without loading them: query, check, rejects, status, sample, demo.
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::Stdio;
+
 use backfill::sample::Options;
 
 use crate::support::Project;
@@ -33,6 +37,64 @@ async fn query_writes_tables_csv_json_and_parquet() {
     project.write("q.sql", sql);
     let file = project.backfill(&query(&["--file", "q.sql", "--format", "csv"])).await.ended(0);
     assert_eq!(file.stdout, csv);
+}
+
+/// Types lines at the prompts of a terminal and returns all that was shown.
+fn typed(project: &Project, arguments: &[&str], lines: &[&str]) -> String {
+    let terminal = nix::pty::openpty(None, None).expect("a terminal");
+    let side = || Stdio::from(terminal.slave.try_clone().expect("a copy"));
+    let mut command = project.command(arguments);
+    command.stdin(side()).stdout(side()).stderr(Stdio::null()).env("TERM", "xterm");
+    let mut child = command.env("HOME", project.path("")).spawn().expect("started");
+    drop((command, terminal.slave));
+    let mut master = File::from(terminal.master);
+    let mut shown = Vec::new();
+    let mut lines = lines.iter();
+    let mut piece = [0; 4096];
+    let mut prompts = 0;
+    // A terminal whose program has ended gives an error.
+    while let Ok(count @ 1..) = master.read(&mut piece) {
+        shown.extend_from_slice(&piece[..count]);
+        // What a line editor asks a terminal for at each of its prompts: to tell pasted text.
+        let asked = String::from_utf8_lossy(&shown).matches("\u{1b}[?2004h").count();
+        for line in lines.by_ref().take(asked - prompts) {
+            master.write_all(format!("{line}\r").as_bytes()).expect("typed");
+        }
+        prompts = asked;
+    }
+    assert!(child.wait().expect("ended").success());
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_runs_what_is_typed_and_goes_on_after_mistakes() {
+    let project = two_days().await;
+    let lines = [
+        "\\d",
+        "SELECT city, nope FROM source;",
+        "SELECT city",
+        "FROM source WHERE id = 'b';",
+        "\\q",
+    ];
+    let arguments = [&["query"], &RANGE[..]].concat();
+    let shown = tokio::task::block_in_place(|| typed(&project, &arguments, &lines));
+    for expected in ["| people  | source       |", "people> ", "-> ", "| Oslo |", "1 row(s)"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let history = project.read(".backfill_history");
+    assert!(history.contains("SELECT city\\nFROM source WHERE id = 'b';"), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_come_from_standard_input_too() {
+    let project = two_days().await;
+    let mut command = project.command(&[&["query", "--format", "csv"], &RANGE[..]].concat());
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("started");
+    let mut input = child.stdin.take().expect("standard input");
+    input.write_all(b"SELECT count(*) AS n FROM source").expect("written");
+    drop(input);
+    let ended = tokio::task::block_in_place(|| child.wait_with_output()).expect("ended");
+    assert_eq!(String::from_utf8_lossy(&ended.stdout), "n\n3\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

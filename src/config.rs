@@ -86,6 +86,18 @@ pub struct Dataset {
     pub zero_byte_files: ZeroByteFiles,
     /// Columns that older files may lack; `source` has them also where no file in range does.
     pub optional_columns: Vec<String>,
+    /// Columns whose values are shown nowhere, only their shapes; `billing_*` means all that start so.
+    pub personal_columns: Vec<String>,
+}
+
+impl Dataset {
+    /// Whether a column's values are shown nowhere.
+    pub fn is_personal(&self, column: &str) -> bool {
+        self.personal_columns.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => column.starts_with(start),
+            None => column == pattern,
+        })
+    }
 }
 
 /// How rows come into the target.
@@ -270,6 +282,8 @@ struct DatasetTable {
     zero_byte_files: ZeroByteFiles,
     #[serde(default)]
     optional_columns: Vec<String>,
+    #[serde(default)]
+    personal_columns: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -359,6 +373,7 @@ impl DatasetTable {
             max_rejects: self.max_rejects,
             zero_byte_files: self.zero_byte_files,
             optional_columns: self.optional_columns,
+            personal_columns: self.personal_columns,
             name,
         })
     }

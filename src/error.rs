@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{catalog, check, config, dedupe, load, mirror, source, sql, stage, verify};
+use crate::{catalog, check, config, dedupe, load, mirror, profile, source, sql, stage, verify};
 
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub enum Error {
     /// Mirroring.
     #[error(transparent)]
     Mirror(#[from] mirror::Error),
+    /// Drawing profiles.
+    #[error(transparent)]
+    Profile(#[from] profile::Error),
     /// Registering and querying.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
@@ -159,6 +162,7 @@ impl Error {
         let store = match self {
             Self::Source(source::Error::List { source, .. }) => Some(source),
             Self::Mirror(error) => error.store_error(),
+            Self::Profile(profile::Error::Staging { source, .. }) => Some(source),
             Self::Stage(
                 stage::Error::Staging { source, .. } | stage::Error::Manifest { source, .. },
             ) => Some(source),
@@ -175,6 +179,7 @@ impl Error {
             Self::Source(error) => error.hint(),
             Self::Sql(error) => error.hint(),
             Self::Mirror(error) => error.hint(),
+            Self::Profile(error) => error.hint(),
             Self::Catalog(error) => error.hint(),
             Self::Check(error) => error.hint(),
             Self::Dedupe(error) => error.hint(),

@@ -48,6 +48,7 @@ pub mod mirror;
 pub mod parquet;
 pub mod pipeline;
 pub mod plan;
+pub mod profile;
 pub mod progress;
 pub mod report;
 pub mod sample;

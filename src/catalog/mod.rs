@@ -5,7 +5,9 @@
 //! |---|---|
 //! | `source` | accepted rows, all text; a column that a file lacks is NULL |
 //! | `files` | one a source file: key, date, size, rows, rejects, encoding … |
-//! | `file_columns` | one a file and column: position and name |
+//! | `formats` | one a format: a header with its dialect, and the days on which it is seen |
+//! | `file_columns` | one a file and column: position, name, and what its values are like |
+//! | `column_shapes` | one a file, column and shape of its values |
 //! | `rejects` | records that could not be read: where and why |
 //! | `contract` | the columns of `target.sql` |
 //! | `staged` | the survivors as `stage.sql` makes them |
@@ -14,7 +16,8 @@
 
 mod dated_files;
 mod error;
-mod functions;
+pub mod functions;
+mod profiled;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -33,18 +36,25 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::{JoinType, LogicalPlan};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use tokio::sync::OnceCell;
 
 use crate::config::{Dataset, Limits};
 use crate::mirror::Mirror;
+use crate::progress::Listener;
 use crate::source::Store;
 use crate::sql::{Query, Sql};
 
 pub use dated_files::{DatedFile, DatedFiles, FILE_DATE};
 pub use error::Error;
+use profiled::{ColumnShapes, FileColumns, Profiles};
 pub use tables::union_of_headers;
 
 /// The name of the catalog that holds a schema for each dataset.
 const CATALOG: &str = "backfill";
+
+/// The tables that describe `source`.
+const DESCRIBING: [&str; 6] =
+    ["files", "formats", "file_columns", "column_shapes", "rejects", "contract"];
 
 /// The SQL engine of a run: memory, spill space and the staging store.
 #[derive(Clone)]
@@ -52,6 +62,7 @@ pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     staging: Store,
     limits: Limits,
+    progress: Listener,
 }
 
 impl Engine {
@@ -59,7 +70,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error`] where the engine cannot be set up.
-    pub fn new(staging: &Store, limits: Limits) -> Result<Self, Error> {
+    pub fn new(staging: &Store, limits: Limits, progress: Listener) -> Result<Self, Error> {
         let pool = FairSpillPool::new(limits.sql_memory as usize);
         let consumers = std::num::NonZeroUsize::MIN;
         let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
@@ -70,7 +81,7 @@ impl Engine {
             .map_err(Error::execution)?;
         let url: &url::Url = staging.url.as_ref();
         runtime.register_object_store(url, Arc::clone(&staging.objects));
-        Ok(Self { runtime, staging: staging.clone(), limits })
+        Ok(Self { runtime, staging: staging.clone(), limits, progress })
     }
 
     /// A session in which `schemas` are known and `default` may be left out.
@@ -162,7 +173,17 @@ pub async fn register(
     add("source", Arc::new(tables::source(staging, &mirror, &dataset.optional_columns)))?;
     add("rejects", Arc::new(tables::rejects(staging, &mirror)))?;
     add("files", tables::files(&mirror)?)?;
-    add("file_columns", tables::file_columns(&mirror)?)?;
+    add("formats", tables::formats(&mirror)?)?;
+    let profiles = Arc::new(Profiles {
+        staging: staging.clone(),
+        dataset: dataset.clone(),
+        mirror: mirror.clone(),
+        limits: engine.limits,
+        progress: Arc::clone(&engine.progress),
+        drawn: OnceCell::new(),
+    });
+    add("file_columns", Arc::new(FileColumns(Arc::clone(&profiles))))?;
+    add("column_shapes", Arc::new(ColumnShapes(profiles)))?;
     add("contract", tables::contract(&sql.contract)?)?;
     let schema = Arc::new(schema);
     let dataset = dataset.clone();
@@ -188,7 +209,7 @@ impl Catalog {
     /// stream, so that its rows keep their order.
     fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
         let schema = MemorySchemaProvider::new();
-        for name in ["files", "file_columns", "rejects", "contract"] {
+        for name in DESCRIBING {
             let table = futures::executor::block_on(self.schema.table(name));
             if let Some(table) = table.map_err(Error::execution)? {
                 schema.register_table(name.to_owned(), table).map_err(Error::execution)?;

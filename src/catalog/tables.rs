@@ -12,6 +12,7 @@ use datafusion::datasource::MemTable;
 
 use super::dated_files::{DatedFile, DatedFiles, FILE_DATE};
 use super::error::Error;
+use crate::file_date::FileDate;
 use crate::mirror::{Mirror, Mirrored, reject};
 use crate::source::Store;
 use crate::sql::Contract;
@@ -108,30 +109,51 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
     ])
 }
 
-/// One row a source file and column.
-pub fn file_columns(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
-    let columns: Vec<(&Mirrored, usize, &String)> = mirror
-        .files
-        .iter()
-        .flat_map(|file| {
-            let names = file.note.summary.header.iter().enumerate();
-            names.map(move |(index, name)| (file, index + 1, name))
-        })
-        .collect();
-    let names = columns.iter().map(|(file, ..)| Some(file.file.name.as_str()));
-    let dates = columns.iter().map(|(file, ..)| file.file.date.days_since_epoch());
-    let positions = columns.iter().map(|(_, position, _)| *position as i64);
-    let written = columns.iter().map(|(file, _, name)| {
-        let renamed = file.note.summary.renamed.iter().find(|(_, ours)| ours == *name);
-        renamed.map_or(name.as_str(), |(written, _)| written.as_str())
-    });
+/// One row a format: a header with its dialect.
+pub fn formats(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
+    let mut formats: Vec<(&Mirrored, FileDate, i64)> = Vec::new();
+    for file in &mirror.files {
+        let known = formats.iter().position(|(first, ..)| is_same_format(first, file));
+        let at = known.unwrap_or_else(|| {
+            formats.push((file, file.file.date, 0));
+            formats.len() - 1
+        });
+        formats[at].1 = file.file.date;
+        formats[at].2 += 1;
+    }
+    let text = |value: fn(&Mirrored) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(formats.iter().map(|(file, ..)| value(file))))
+    };
+    let number = |values: &mut dyn Iterator<Item = i64>| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(values))
+    };
+    let days = |values: &mut dyn Iterator<Item = FileDate>| -> ArrayRef {
+        Arc::new(Date32Array::from_iter_values(values.map(FileDate::days_since_epoch)))
+    };
+    let marks = formats.iter().map(|(file, ..)| Some(file.note.summary.byte_order_mark));
+    let columns = |file: &Mirrored| file.note.summary.header.len() as i64;
     table(vec![
-        ("_file_name", Arc::new(names.collect::<StringArray>())),
-        (FILE_DATE, Arc::new(Date32Array::from_iter_values(dates))),
-        ("position", Arc::new(Int64Array::from_iter_values(positions))),
-        ("name", Arc::new(StringArray::from_iter_values(columns.iter().map(|(_, _, name)| name)))),
-        ("written_name", Arc::new(StringArray::from_iter_values(written))),
+        ("format", number(&mut (1..=formats.len() as i64))),
+        ("first_file_date", days(&mut formats.iter().map(|(file, ..)| file.file.date))),
+        ("last_file_date", days(&mut formats.iter().map(|(_, last, _)| *last))),
+        ("files", number(&mut formats.iter().map(|(.., files)| *files))),
+        ("columns", number(&mut formats.iter().map(|(file, ..)| columns(file)))),
+        ("header_hash", text(|file| header_hash(&file.note.summary.header))),
+        ("delimiter", text(|file| file.note.summary.delimiter.clone())),
+        ("line_end", text(|file| file.note.summary.line_end.clone())),
+        ("encoding", text(|file| file.note.summary.encoding.clone())),
+        ("byte_order_mark", Arc::new(marks.collect::<BooleanArray>())),
+        ("compression", text(|file| file.note.compression.clone())),
     ])
+}
+
+fn is_same_format(one: &Mirrored, other: &Mirrored) -> bool {
+    let (a, b) = (&one.note.summary, &other.note.summary);
+    let same_header = a.header == b.header && a.renamed == b.renamed;
+    let same_dialect = a.delimiter == b.delimiter && a.line_end == b.line_end;
+    let same_encoding = a.encoding == b.encoding && a.byte_order_mark == b.byte_order_mark;
+    let same_compression = one.note.compression == other.note.compression;
+    same_header && same_dialect && same_encoding && same_compression
 }
 
 /// The columns of `target.sql`.

@@ -1,5 +1,7 @@
 //! `backfill drift`.
 
+use std::str::FromStr;
+
 use clap::{Args, ValueEnum};
 
 use super::Context;
@@ -7,13 +9,14 @@ use super::range::RangeArguments;
 use super::run::no_files;
 use crate::drift::Drift;
 use crate::error::{Error, Exit};
+use crate::file_date::{DateRange, FileDate};
 use crate::{pipeline, report};
 
-/// Shows how the files of a range differ in format, from their first bytes.
+/// Shows how the files of a range differ in format, from their first bytes, and with --deep in content.
 ///
 /// Days of one format make an epoch. Said are what changed between epochs, what is odd about days and
-/// sizes, and what the dataset's SQL and its target make of each epoch. Nothing is written anywhere.
-/// Exit code 3 where a run over the range would fail, or where --fail-on says so.
+/// sizes, and what the dataset's SQL and its target make of each epoch. Without --deep, nothing is
+/// written anywhere. Exit code 3 where a run over the range would fail, or where --fail-on says so.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -21,6 +24,13 @@ pub struct Arguments {
     /// Print the lines of stage.sql that would bring the epochs together
     #[arg(long)]
     propose: bool,
+    /// Compare the values of every column in every file with those of a reference as well; mirrors and
+    /// profiles that are missing are written to staging
+    #[arg(long)]
+    deep: bool,
+    /// The days that are taken to be right; the newest epoch where none are named
+    #[arg(long, value_name = "START..END", requires = "deep")]
+    reference: Option<Days>,
     /// What ends with exit code 3
     #[arg(long, value_name = "WHAT", default_value = "failure")]
     fail_on: FailOn,
@@ -30,8 +40,22 @@ pub struct Arguments {
 enum FailOn {
     /// What would make a run fail
     Failure,
-    /// Any change of format as well
+    /// Any change of format as well, and with --deep any difference of content
     Change,
+}
+
+/// A range in one argument: `2025-12-01..2025-12-18`, or one day.
+#[derive(Clone, Copy, Debug)]
+struct Days(DateRange);
+
+impl FromStr for Days {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (start, end) = text.split_once("..").unwrap_or((text, text));
+        let day = |text: &str| text.parse::<FileDate>().map_err(|error| error.to_string());
+        DateRange::new(day(start)?, day(end)?).map(Self).map_err(|error| error.to_string())
+    }
 }
 
 /// Runs the command.
@@ -43,7 +67,13 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let run = context.open(context.configured(&arguments.range.prefixes)?)?;
     let mut drifts = Vec::new();
     for dataset in &run.config.datasets {
-        drifts.push(pipeline::drift(&run, dataset, range).await?);
+        drifts.push(match arguments.deep {
+            true => {
+                let reference = arguments.reference.map(|days| days.0);
+                pipeline::deep_drift(&run, dataset, range, reference).await?
+            }
+            false => pipeline::drift(&run, dataset, range).await?,
+        });
     }
     context.output.print(&drifts, |drifts| {
         let texts = drifts.iter().map(|drift| report::drift(drift, arguments.propose));
@@ -53,7 +83,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         return Err(no_files(&run.config, range));
     }
     let fails = |drift: &Drift| {
-        drift.stops_a_run() || arguments.fail_on == FailOn::Change && drift.epochs.len() > 1
+        drift.stops_a_run() || arguments.fail_on == FailOn::Change && drift.has_changed()
     };
     Ok(if drifts.iter().any(fails) { Exit::Refused } else { Exit::Done })
 }

@@ -8,10 +8,10 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use object_store::GetOptions;
 use serde::Serialize;
 
-use super::shape::shape;
 use crate::config::Dataset;
 use crate::file_date::FileDate;
 use crate::mirror::{self, Dialect, ReadError, Reader, Reason, Summary, decompress};
+use crate::profile::shape;
 use crate::source::{SourceFile, Store};
 
 /// How much of a file is read at first; more where its header does not fit.
@@ -169,11 +169,11 @@ fn look(rows: &RecordBatch, column: usize, date: FileDate) -> Look {
     let values: Vec<&str> = values.iter().flatten().take(ROWS).filter(is_there).collect();
     let mut shapes = BTreeMap::new();
     for value in &values {
-        *shapes.entry(shape(value)).or_insert(0.0) += 1.0 / values.len() as f64;
+        *shapes.entry(shape::of(value)).or_insert(0.0) += 1.0 / values.len() as f64;
     }
     let mut days: Vec<i64> = values
         .iter()
-        .filter_map(|value| super::shape::date(value))
+        .filter_map(|value| shape::date(value))
         .map(|day| (day - date.0).num_days())
         .collect();
     days.sort_unstable();

@@ -8,17 +8,18 @@
 
 pub mod calendar;
 mod change;
+pub mod content;
 mod epoch;
 mod fit;
 mod glimpse;
 mod proposal;
-mod shape;
 
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
 use serde::Serialize;
 
 pub use change::Change;
+pub use content::Content;
 pub use epoch::{Epoch, spans};
 pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse};
@@ -54,9 +55,17 @@ pub struct Drift {
     pub fit: Option<Fit>,
     /// Lines of `stage.sql` that would bring the epochs together.
     pub proposal: Vec<String>,
+    /// How the content of the files differs; nothing where only their first bytes were read.
+    pub content: Option<Content>,
 }
 
 impl Drift {
+    /// Whether the format or the content of files changes.
+    pub fn has_changed(&self) -> bool {
+        let content = self.content.as_ref();
+        self.epochs.len() > 1 || content.is_some_and(|content| !content.findings.is_empty())
+    }
+
     /// Whether anything here would stop a run.
     pub fn stops_a_run(&self) -> bool {
         let unreadable = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
@@ -118,6 +127,7 @@ pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift
         oddities,
         fit: None,
         proposal: Vec::new(),
+        content: None,
     }
 }
 

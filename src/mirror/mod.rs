@@ -63,6 +63,7 @@ mod header;
 mod reader;
 mod records;
 pub mod reject;
+mod rejected;
 mod start;
 mod stops;
 mod window;
@@ -75,6 +76,7 @@ pub use header::InvalidHeader;
 pub use reader::{Batch, Error as ReadError, Reader, Summary};
 pub use records::{MAX_COLUMNS, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 pub use reject::{Reason, Reject};
+pub use rejected::{Rejected, rejected};
 pub use write::{Mirror, Mirrored, Note, mirror};
 
 use datafusion::parquet::errors::ParquetError;
@@ -114,6 +116,15 @@ pub enum Error {
         /// Why.
         #[source]
         source: object_store::Error,
+    },
+    /// The rejects of a file cannot be read.
+    #[error("cannot read {path} in staging")]
+    Rejects {
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: ParquetError,
     },
     /// The work was given up before it was done.
     #[error("mirroring {file} was given up")]

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use super::table;
-use crate::drift::{self, Drift, Epoch, Fit, TargetSeen};
+use super::{grouped, table};
+use crate::drift::content::{Finding, Reference};
+use crate::drift::{self, Content, Drift, Epoch, Fit, TargetSeen};
+use crate::mirror::Rejected;
 
 /// So many names are told of a list; JSON has them all.
 const NAMES: usize = 12;
@@ -35,6 +37,9 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
     }
     for oddity in &drift.oddities {
         let _ = writeln!(text, "  {oddity}");
+    }
+    if let Some(content) = &drift.content {
+        text.push_str(&self::content(content));
     }
     match &drift.fit {
         Some(fit) => text.push_str(&self::fit(fit, &drift.epochs)),
@@ -71,6 +76,30 @@ fn epochs(drift: &Drift) -> String {
         ]);
     }
     format!("{table}\n")
+}
+
+fn content(content: &Content) -> String {
+    let Reference { from, to, files, rows } = &content.reference;
+    let rows = grouped(*rows);
+    let mut text = format!("\ncontent, against {from} to {to} ({files} files, {rows} rows)\n");
+    for reject in &content.rejects {
+        let Rejected { key, reason, records, first_line, .. } = reject;
+        let _ = writeln!(
+            text,
+            "  {}  {records} record(s) rejected: {reason} ({key}:{first_line})",
+            reject.date
+        );
+    }
+    for finding in &content.findings {
+        let Finding { column, difference, from, to, files } = finding;
+        let days = if from == to { String::new() } else { format!(" to {to}, {files} files") };
+        let _ = writeln!(text, "  {from}{days}  {column}: {}: {difference}", difference.name());
+    }
+    if content.findings.is_empty() {
+        let _ = writeln!(text, "  no column differs");
+    }
+    let _ = writeln!(text, "  ({})", content.measure);
+    text
 }
 
 fn fit(fit: &Fit, epochs: &[Epoch]) -> String {

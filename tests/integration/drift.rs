@@ -132,3 +132,108 @@ async fn headers_longer_than_the_first_bytes_are_read_to_their_end() {
     assert_eq!(found["epochs"][0]["columns"], 9003);
     assert!(!project.path("staging").exists(), "drift writes nothing");
 }
+
+/// The differences of content with their days, as text.
+fn findings(drift: &Value) -> Vec<String> {
+    let findings = drift["content"]["findings"].as_array().expect("findings").clone();
+    let text = |finding: &Value| {
+        let difference = &finding["difference"];
+        let detail = match difference["what"].as_str().expect("a kind") {
+            "shifted" => difference["of"].to_string(),
+            "new-values" | "gone-values" => difference["values"].to_string(),
+            _ => format!("{} for {}", difference["here"], difference["usual"]),
+        };
+        let days = format!("{} to {}", finding["from"], finding["to"]);
+        format!("{days} {} {} {detail}", finding["column"], difference["what"]).replace('"', "")
+    };
+    findings.iter().map(text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_content_of_a_sample_differs_in_what_was_planted_and_in_nothing_else() {
+    // Orders that are sent again are confirmed by then: a day without any would rightly be told.
+    let resend = 0.0;
+    let options = Options { days: 28, rows: 300, resend, quirks: true, ..Options::default() };
+    let project = Project::orders(&options).await;
+    let arguments =
+        [&["--prefix", "orders-create/", "--deep", "--output", "json"], &RANGE[..]].concat();
+    let found = only(&project.backfill(&drift(&arguments)).await.ended(0).stdout);
+    assert_eq!(findings(&found), Vec::<String>::new());
+    assert_eq!(found["content"]["reference"]["from"], "2025-10-17", "the newest epoch");
+    let rejects = found["content"]["rejects"].as_array().expect("rejects").clone();
+    let text = |r: &Value| format!("{} {} {}", r["date"], r["reason"], r["records"]);
+    assert_eq!(
+        rejects.iter().map(|reject| text(reject).replace('"', "")).collect::<Vec<_>>(),
+        [
+            "2025-09-24 invalid encoding 9",
+            "2025-10-02 invalid encoding 1",
+            "2025-10-02 text after a closing quote 2",
+            "2025-10-02 too few fields 1",
+            "2025-10-02 too many fields 1",
+            "2025-10-14 repeated header 1",
+        ]
+    );
+}
+
+const FIRST_PROFILES: &str = "staging/profiles/people/_file_date=2025-09-01";
+
+/// Twelve days of people, some of which differ.
+fn people_of(day: u32) -> String {
+    let mut text = "id,city,amount,day,email\n".to_owned();
+    for row in 0..200 {
+        let id = (20 + day) * 1000 + row;
+        let city = match (day, row % 10) {
+            (4, 0..3) => "Atlantis",
+            (_, 0..5) => "Rome",
+            _ => "Oslo",
+        };
+        let amount = match day {
+            6 => format!("EUR {row}"),
+            8 => String::new(),
+            10 => format!("{}.5", row * 9),
+            _ => format!("{}.5", row),
+        };
+        let date = if day <= 3 { format!("09/{day:02}/2025") } else { format!("2025-09-{day:02}") };
+        text.push_str(&format!("{id},{city},{amount},{date},p{id}@example.com\n"));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_in_the_values_is_told_with_its_days() {
+    let project = Project::people().await;
+    project.edit(
+        "backfill.toml",
+        "[datasets.people]",
+        "[datasets.people]\npersonal_columns = [\"e*\"]",
+    );
+    for day in 1..=12 {
+        project.put(&format!("people/report_2025-09-{day:02}.csv"), people_of(day));
+    }
+    let range = ["--start", "2025-09-01", "--end", "2025-09-12", "--deep"];
+    let reference = ["--reference", "2025-09-11..2025-09-12"];
+    let arguments = [&range[..], &reference, &["--output", "json"]].concat();
+    let first = project.backfill(&drift(&arguments)).await.ended(0).stdout;
+    assert_eq!(
+        findings(&only(&first)),
+        [
+            "2025-09-04 to 2025-09-04 city new-values [Atlantis]",
+            "2025-09-06 to 2025-09-06 amount retyped text for decimal",
+            "2025-09-08 to 2025-09-08 amount shifted presence",
+            "2025-09-10 to 2025-09-10 amount shifted numbers",
+            "2025-09-01 to 2025-09-03 day date-format %m/%d/%Y for %Y-%m-%d",
+        ]
+    );
+    let profile = std::fs::read_dir(project.path(FIRST_PROFILES)).expect("profiles").next();
+    let profile = profile.expect("one").expect("a file").path();
+    let drawn = || std::fs::metadata(&profile).expect("a file").modified().expect("a time");
+    let text = std::fs::read_to_string(&profile).expect("a profile");
+    assert!(text.contains("Rome") && !text.contains("p21000@"), "values of personal columns");
+    let before = drawn();
+    let text = project.backfill(&drift(&range)).await.ended(0).stdout;
+    assert!(text.contains("2025-09-01 to 2025-09-03, 3 files  day: other date format"), "{text}");
+    assert_eq!(drawn(), before, "a profile is never drawn twice");
+    let refused = [&range[..], &["--reference", "2024-01-01"]].concat();
+    let text = project.backfill(&drift(&refused)).await.ended(2).stderr;
+    assert!(text.contains("the reference 2024-01-01"), "{text}");
+}

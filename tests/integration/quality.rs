@@ -78,7 +78,7 @@ async fn a_shell_runs_what_is_typed_and_goes_on_after_mistakes() {
     ];
     let arguments = [&["query"], &RANGE[..]].concat();
     let shown = tokio::task::block_in_place(|| typed(&project, &arguments, &lines));
-    for expected in ["| people  | source       |", "people> ", "-> ", "| Oslo |", "1 row(s)"] {
+    for expected in ["| people  | source ", "people> ", "-> ", "| Oslo |", "1 row(s)"] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     let history = project.read(".backfill_history");

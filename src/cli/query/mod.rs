@@ -17,9 +17,10 @@ use crate::{catalog, pipeline};
 
 /// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
 ///
-/// Tables are source, files, file_columns, rejects, contract and staged, in a schema a dataset; the
-/// first dataset's schema may be left out. Files that are not yet mirrored are mirrored first, and
-/// never read again. Nothing can be written but the file of --to. No database is needed.
+/// Tables are source, files, formats, file_columns, column_shapes, rejects, contract and staged, in a
+/// schema a dataset; the first dataset's schema may be left out. Files that are not yet mirrored are
+/// mirrored first, and never read again. Nothing can be written but the file of --to. No database is
+/// needed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The SELECT; without it or with `-`, it is read from standard input

@@ -15,7 +15,6 @@ use crate::catalog::{self, Catalog, Engine};
 use crate::check::{self, Outcome};
 use crate::config::{Config, Dataset, Environment};
 use crate::dedupe::{self, Survivors};
-use crate::drift::{self, Drift};
 use crate::error::Error;
 use crate::failpoint;
 use crate::file_date::DateRange;
@@ -25,9 +24,13 @@ use crate::mirror::{self, Mirror, Mirrored};
 use crate::plan::{self, Plan, Wish};
 use crate::progress::{Listener, Total};
 use crate::source::{self, Listing, Store};
-use crate::sql::{self, Severity, Sql};
+use crate::sql::{Severity, Sql};
 use crate::stage::{self, Manifest};
 use crate::verify::{self, Accounting, Evidence};
+
+mod look;
+
+pub use look::{check_all, deep_drift, drift, plan, registered};
 
 /// What a run is asked to do.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +88,7 @@ impl Run {
     ) -> Result<Self, Error> {
         let source = config.source.open(environment)?;
         let staging = config.staging.open(environment)?;
-        let engine = Engine::new(&staging, config.limits)?;
+        let engine = Engine::new(&staging, config.limits, Arc::clone(&progress))?;
         let database = match Database::from_environment(environment) {
             Ok(database) => Some(database),
             Err(load::Error::NoDatabase) => None,
@@ -140,71 +143,6 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     store_accounting(run, dataset, &accounting).await?;
     accounting.refuse()?;
     Ok(Report { run_id: run.id.clone(), plan, checks, accounting })
-}
-
-/// Says what [`run()`] would do, and writes nothing.
-///
-/// # Errors
-/// [`Error`].
-pub async fn plan(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Plan, Error> {
-    let sql = Sql::read(dataset)?;
-    let listing = list(run, dataset, wishes.range).await?;
-    let standings = match run.database {
-        Some(_) => Some(ask_target(run, dataset, &sql, &listing).await?.1),
-        None => None,
-    };
-    let bytes_a_row = plan::bytes_a_row(&run.source, &listing).await;
-    Ok(make_plan(dataset, wishes, &listing, standings.as_deref(), bytes_a_row))
-}
-
-/// Says how the files of a range differ, from their first bytes, and what the SQL and the target make
-/// of it. Nothing is written.
-///
-/// # Errors
-/// [`Error`].
-pub async fn drift(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Drift, Error> {
-    let listing = source::survey(&run.source, dataset, range).await?;
-    let glimpses = drift::look(&run.source, dataset, &listing).await?;
-    let mut drift = drift::drift(dataset, &listing, &glimpses);
-    match Sql::read(dataset) {
-        Err(sql::Error::Unreadable { .. }) => {}
-        Err(error) => return Err(error.into()),
-        Ok(_) if glimpses.read.is_empty() => {}
-        Ok(sql) => {
-            let headers = drift::headers_only(&listing, &glimpses.read);
-            let (mut fit, catalog) =
-                drift::fit(&run.engine, dataset, &sql, &headers, &drift.epochs).await?;
-            if let Some(database) = &run.database {
-                let connection = database.connect().await?;
-                let target = Target::find(&connection.client, &dataset.table).await;
-                connection.close().await;
-                fit.hold_against(&catalog, target?.as_ref()).await;
-            }
-            drift.fit = Some(fit);
-        }
-    }
-    drift.proposal = drift::propose(&drift);
-    Ok(drift)
-}
-
-/// Mirrors what is missing and registers it: what queries and checks by hand start from.
-///
-/// # Errors
-/// [`Error`].
-pub async fn registered(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Catalog, Error> {
-    let sql = Sql::read(dataset)?;
-    let listing = list(run, dataset, range).await?;
-    let mirror = mirror_files(run, dataset, listing).await?;
-    register(run, dataset, sql, mirror).await
-}
-
-/// Runs every check of a registered dataset; a failed check is no error here.
-///
-/// # Errors
-/// [`Error`] where a check cannot run.
-pub async fn check_all(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
-    let folder = format!("runs/{}/{}/checks", run.id, catalog.dataset.name);
-    Ok(check::check(catalog, &run.staging, &folder).await?)
 }
 
 async fn list(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {

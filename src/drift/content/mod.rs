@@ -1,0 +1,238 @@
+//! The **content** of files compared: how the values of each column in each file differ from those of
+//! a **reference**, the days that are taken to be right.
+//!
+//! Compared are the profiles of the files. What a difference is must be more than chance makes of
+//! samples of that size, and more than the days of the reference differ among themselves.
+
+mod compare;
+mod measure;
+mod pool;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use compare::{Difference, Measured};
+use compare::{Usual, compare, counts};
+use measure::{stability_index, trend};
+use pool::Pool;
+
+use crate::file_date::{DateRange, FileDate};
+use crate::mirror::Rejected;
+use crate::profile::{FileProfile, Profile};
+use crate::source::SourceFile;
+
+/// How differences are measured, for people.
+pub const MEASURE: &str = "a distribution has shifted where the population stability index against \
+     the reference is above 0.25, above what chance makes of so many rows in all but one case in a \
+     million, and above three times what is usual between days of the reference";
+
+/// The fewest files that tell a trend.
+const TREND_FILES: usize = 5;
+/// The rank correlation with the file date from which a column counts as a sequence.
+const TREND: f64 = 0.8;
+/// With fewer files, numbers that are nearly all different count as a sequence.
+const MOSTLY_DIFFERENT: f64 = 0.5;
+
+/// How the content of files differs from that of the reference.
+#[derive(Clone, Debug, Serialize)]
+pub struct Content {
+    /// The reference.
+    pub reference: Reference,
+    /// How differences are measured.
+    pub measure: &'static str,
+    /// The columns of all files, in the newest file's order.
+    pub columns: Vec<String>,
+    /// The files that were compared, by file date, then key.
+    pub files: Vec<Compared>,
+    /// The differences, each with the days on which it is seen.
+    pub findings: Vec<Finding>,
+    /// The records that could not be read.
+    pub rejects: Vec<Rejected>,
+}
+
+/// The days that are taken to be right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reference {
+    /// The first.
+    pub from: FileDate,
+    /// The last.
+    pub to: FileDate,
+    /// Their files.
+    pub files: usize,
+    /// Their rows.
+    pub rows: u64,
+}
+
+/// A file and how its columns differ from the reference.
+#[derive(Clone, Debug, Serialize)]
+pub struct Compared {
+    /// The key.
+    pub key: String,
+    /// The file date.
+    pub date: FileDate,
+    /// The rows.
+    pub rows: u64,
+    /// The columns that differ, with how.
+    pub differences: BTreeMap<String, Vec<Difference>>,
+}
+
+/// A difference and the days on which it is seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The column.
+    pub column: String,
+    /// The difference; of a shift, the largest.
+    pub difference: Difference,
+    /// The first day.
+    pub from: FileDate,
+    /// The last day.
+    pub to: FileDate,
+    /// How many files.
+    pub files: usize,
+}
+
+/// A source file with its profile.
+pub type Profiled<'a> = (&'a SourceFile, &'a FileProfile);
+
+/// The reference by default: the files of the newest epoch, which starts on this day.
+pub fn newest_epoch(epochs: &[super::Epoch]) -> Option<DateRange> {
+    let newest = epochs.last()?;
+    DateRange::new(newest.from, newest.to).ok()
+}
+
+/// Compares files with those of a reference, which may be among them.
+pub fn compare_content(
+    files: &[Profiled<'_>],
+    reference: &[Profiled<'_>],
+    rejects: Vec<Rejected>,
+) -> Option<Content> {
+    let (first, last) = (reference.first()?, reference.last()?);
+    let columns = columns(files.iter().chain(reference));
+    let mut compared: Vec<Compared> = files.iter().map(|file| started(*file)).collect();
+    for column in &columns {
+        let of_reference: Vec<&Profile> =
+            reference.iter().filter_map(|(_, profile)| find(profile, column)).collect();
+        if of_reference.is_empty() {
+            continue;
+        }
+        let pool = Pool::of(&of_reference);
+        let usual = usual(column, files, &of_reference, &pool);
+        for ((file, profile), compared) in files.iter().zip(&mut compared) {
+            let is_in_reference = reference.iter().any(|(other, _)| other.name == file.name);
+            let differences = match find(profile, column) {
+                Some(profile) if is_in_reference => {
+                    compare(profile, &pool.without(profile), &usual)
+                }
+                Some(profile) => compare(profile, &pool, &usual),
+                None => vec![Difference::Absent],
+            };
+            if !differences.is_empty() {
+                compared.differences.insert(column.clone(), differences);
+            }
+        }
+    }
+    let reference = Reference {
+        from: first.0.date,
+        to: last.0.date,
+        files: reference.len(),
+        rows: reference.iter().map(|(_, profile)| profile.rows).sum(),
+    };
+    let findings = findings(&columns, &compared);
+    Some(Content { reference, measure: MEASURE, columns, files: compared, findings, rejects })
+}
+
+fn started((file, profile): Profiled<'_>) -> Compared {
+    let (key, date, rows) = (file.key.clone(), file.date, profile.rows);
+    Compared { key, date, rows, differences: BTreeMap::new() }
+}
+
+/// The names of all columns, in the newest file's order.
+fn columns<'a>(files: impl DoubleEndedIterator<Item = &'a Profiled<'a>>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for profile in files.rev().flat_map(|(_, profile)| &profile.columns) {
+        if seen.insert(profile.name.as_str()) {
+            names.push(profile.name.clone());
+        }
+    }
+    names
+}
+
+fn find<'a>(profile: &'a FileProfile, column: &str) -> Option<&'a Profile> {
+    profile.columns.iter().find(|profile| profile.name == column)
+}
+
+/// What is usual for a column: whether it follows the date, and how its days differ anyway.
+fn usual(column: &str, files: &[Profiled<'_>], reference: &[&Profile], pool: &Pool) -> Usual {
+    let medians: Vec<f64> = files
+        .iter()
+        .filter_map(|(_, profile)| find(profile, column)?.percentiles.get(50).copied())
+        .collect();
+    let follows_the_date = if medians.len() >= TREND_FILES {
+        trend(&medians).abs() >= TREND
+    } else {
+        pool.distinct as f64 > pool.given as f64 * MOSTLY_DIFFERENT
+    };
+    let mut index = BTreeMap::new();
+    use Measured::{Kinds, Numbers, Presence, Shapes, Values};
+    for of in [Presence, Kinds, Shapes, Values, Numbers] {
+        let mut indices: Vec<f64> = reference
+            .iter()
+            .filter_map(|profile| counts(of, profile, &pool.without(profile)))
+            .map(|counts| stability_index(&counts))
+            .collect();
+        indices.sort_unstable_by(f64::total_cmp);
+        if let Some(median) = indices.get(indices.len() / 2) {
+            index.insert(of, *median);
+        }
+    }
+    Usual { follows_the_date, has_new_values_daily: has_new_values_daily(reference), index }
+}
+
+/// Whether more than half of the files have values that no other of them has.
+fn has_new_values_daily(reference: &[&Profile]) -> bool {
+    let mut having: BTreeMap<&str, usize> = BTreeMap::new();
+    let values = |profile: &&Profile| profile.values.clone().unwrap_or_default();
+    let lists: Vec<_> = reference.iter().map(values).collect();
+    for value in lists.iter().flat_map(BTreeMap::keys) {
+        *having.entry(value).or_default() += 1;
+    }
+    let has_own = |list: &&BTreeMap<String, u64>| list.keys().any(|v| having[v.as_str()] == 1);
+    reference.len() > 1 && lists.iter().filter(has_own).count() * 2 > reference.len()
+}
+
+/// The differences of all files, each once, with its days.
+fn findings(columns: &[String], files: &[Compared]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for column in columns {
+        let start = findings.len();
+        for file in files {
+            for difference in file.differences.get(column).into_iter().flatten() {
+                // What the headers tell needs no second word.
+                if *difference == Difference::Absent {
+                    continue;
+                }
+                let known = findings[start..].iter_mut().find(|f| f.difference.is_like(difference));
+                match known {
+                    Some(finding) => {
+                        finding.to = file.date;
+                        finding.files += 1;
+                        finding.difference.merge(difference);
+                    }
+                    None => findings.push(Finding {
+                        column: column.clone(),
+                        difference: difference.clone(),
+                        from: file.date,
+                        to: file.date,
+                        files: 1,
+                    }),
+                }
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The rejects of a mirror, counted by reason.
+
+use std::collections::BTreeMap;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::parquet::errors::ParquetError;
+use futures::TryStreamExt;
+use serde::Serialize;
+
+use super::{Error, Mirror, Mirrored};
+use crate::file_date::FileDate;
+use crate::parquet;
+use crate::source::Store;
+
+/// Records of a file that could not be read for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// The key.
+    pub key: String,
+    /// The file date.
+    pub date: FileDate,
+    /// Why.
+    pub reason: String,
+    /// How many records.
+    pub records: u64,
+    /// The physical line of the first.
+    pub first_line: i64,
+}
+
+/// The rejects of every file of a mirror, by file, then reason.
+///
+/// # Errors
+/// [`Error`] where they cannot be read.
+pub async fn rejected(staging: &Store, mirror: &Mirror) -> Result<Vec<Rejected>, Error> {
+    let mut all = Vec::new();
+    for file in &mirror.files {
+        let Some((path, size)) = &file.rejects else { continue };
+        let reasons = by_reason(staging, path, *size).await;
+        let failed = |source| Error::Rejects { path: staging.key(path), source };
+        all.extend(lines(file, reasons.map_err(failed)?));
+    }
+    Ok(all)
+}
+
+fn lines(file: &Mirrored, reasons: BTreeMap<String, (u64, i64)>) -> impl Iterator<Item = Rejected> {
+    let (key, date) = (file.file.key.clone(), file.file.date);
+    reasons.into_iter().map(move |(reason, (records, first_line))| Rejected {
+        key: key.clone(),
+        date,
+        reason,
+        records,
+        first_line,
+    })
+}
+
+/// Records and first line a reason.
+async fn by_reason(
+    staging: &Store,
+    path: &object_store::path::Path,
+    size: u64,
+) -> Result<BTreeMap<String, (u64, i64)>, ParquetError> {
+    let mut reasons: BTreeMap<String, (u64, i64)> = BTreeMap::new();
+    let mut batches = parquet::read(&staging.objects, path, size).await?;
+    while let Some(batch) = batches.try_next().await? {
+        let reason =
+            batch.column_by_name("reason").and_then(|column| column.as_string_opt::<i32>());
+        let line =
+            batch.column_by_name("_line").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let (Some(reason), Some(line)) = (reason, line) else { continue };
+        for (reason, line) in reason.iter().zip(line).filter_map(|(r, l)| Some((r?, l?))) {
+            let (records, first) = reasons.entry(reason.to_owned()).or_insert((0, line));
+            *records += 1;
+            *first = line.min(*first);
+        }
+    }
+    Ok(reasons)
+}

@@ -1,0 +1,151 @@
+//! What **looks** before anything is loaded: prefixes of the chain that write to no database.
+
+use super::{Run, Wishes, ask_target, list, make_plan, mirror_files, register};
+use crate::catalog::Catalog;
+use crate::check::{self, Outcome};
+use crate::config::Dataset;
+use crate::drift::{self, Drift, Glimpses, content};
+use crate::error::Error;
+use crate::file_date::DateRange;
+use crate::load::Target;
+use crate::mirror::{self, Mirror};
+use crate::plan::{self, Plan};
+use crate::profile::{self, FileProfile};
+use crate::source::{self, Listing, SourceFile};
+use crate::sql::{self, Sql};
+
+/// Says what [`run()`](super::run()) would do, and writes nothing.
+///
+/// # Errors
+/// [`Error`].
+pub async fn plan(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Plan, Error> {
+    let sql = Sql::read(dataset)?;
+    let listing = list(run, dataset, wishes.range).await?;
+    let standings = match run.database {
+        Some(_) => Some(ask_target(run, dataset, &sql, &listing).await?.1),
+        None => None,
+    };
+    let bytes_a_row = plan::bytes_a_row(&run.source, &listing).await;
+    Ok(make_plan(dataset, wishes, &listing, standings.as_deref(), bytes_a_row))
+}
+
+/// Says how the files of a range differ, from their first bytes, and what the SQL and the target make
+/// of it. Nothing is written.
+///
+/// # Errors
+/// [`Error`].
+pub async fn drift(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Drift, Error> {
+    Ok(look(run, dataset, range).await?.0)
+}
+
+/// Says how the files of a range differ, from their first bytes and from their content, which is held
+/// against that of a reference: the newest epoch where none is named. Mirrors and profiles that are
+/// missing are written to staging.
+///
+/// # Errors
+/// [`Error`].
+pub async fn deep_drift(
+    run: &Run,
+    dataset: &Dataset,
+    range: DateRange,
+    reference: Option<DateRange>,
+) -> Result<Drift, Error> {
+    let (mut drift, listing, glimpses) = look(run, dataset, range).await?;
+    let named = reference.or_else(|| content::newest_epoch(&drift.epochs));
+    let Some(reference) = named else { return Ok(drift) };
+    let (files, mirror) = profiled(run, dataset, listing, &glimpses).await?;
+    let rejects = mirror::rejected(&run.staging, &mirror).await?;
+    let elsewhere = match within(range, reference) {
+        true => Vec::new(),
+        false => {
+            let listing = source::survey(&run.source, dataset, reference).await?;
+            let glimpses = drift::look(&run.source, dataset, &listing).await?;
+            profiled(run, dataset, listing, &glimpses).await?.0
+        }
+    };
+    let from = if elsewhere.is_empty() { &files } else { &elsewhere };
+    let in_reference: Vec<content::Profiled<'_>> = from
+        .iter()
+        .filter(|(file, _)| reference.contains(file.date))
+        .map(|(file, profile)| (file, profile))
+        .collect();
+    let files: Vec<content::Profiled<'_>> =
+        files.iter().map(|(file, profile)| (file, profile)).collect();
+    if in_reference.is_empty() {
+        return Err(Error::Usage(format!(
+            "the reference {reference} has no file that can be read under {}",
+            dataset.prefix
+        )));
+    }
+    drift.content = content::compare_content(&files, &in_reference, rejects);
+    Ok(drift)
+}
+
+fn within(range: DateRange, other: DateRange) -> bool {
+    range.contains(other.start()) && range.contains(other.end())
+}
+
+/// The formats of a range, with what they were read from.
+async fn look(
+    run: &Run,
+    dataset: &Dataset,
+    range: DateRange,
+) -> Result<(Drift, Listing, Glimpses), Error> {
+    let listing = source::survey(&run.source, dataset, range).await?;
+    let glimpses = drift::look(&run.source, dataset, &listing).await?;
+    let mut drift = drift::drift(dataset, &listing, &glimpses);
+    match Sql::read(dataset) {
+        Err(sql::Error::Unreadable { .. }) => {}
+        Err(error) => return Err(error.into()),
+        Ok(_) if glimpses.read.is_empty() => {}
+        Ok(sql) => {
+            let headers = drift::headers_only(&listing, &glimpses.read);
+            let (mut fit, catalog) =
+                drift::fit(&run.engine, dataset, &sql, &headers, &drift.epochs).await?;
+            if let Some(database) = &run.database {
+                let connection = database.connect().await?;
+                let target = Target::find(&connection.client, &dataset.table).await;
+                connection.close().await;
+                fit.hold_against(&catalog, target?.as_ref()).await;
+            }
+            drift.fit = Some(fit);
+        }
+    }
+    drift.proposal = drift::propose(&drift);
+    Ok((drift, listing, glimpses))
+}
+
+/// The files of a listing that can be read, with their profiles, and their mirror.
+async fn profiled(
+    run: &Run,
+    dataset: &Dataset,
+    mut listing: Listing,
+    glimpses: &Glimpses,
+) -> Result<(Vec<(SourceFile, FileProfile)>, Mirror), Error> {
+    listing.files = glimpses.read.iter().map(|glimpse| glimpse.file.clone()).collect();
+    let mirror = mirror_files(run, dataset, listing).await?;
+    let (staging, limits) = (&run.staging, run.config.limits);
+    let profiles = profile::profiles(staging, dataset, &mirror, limits, &run.progress).await?;
+    let files = mirror.files.iter().map(|mirrored| mirrored.file.clone());
+    Ok((files.zip(profiles).collect(), mirror))
+}
+
+/// Mirrors what is missing and registers it: what queries and checks by hand start from.
+///
+/// # Errors
+/// [`Error`].
+pub async fn registered(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Catalog, Error> {
+    let sql = Sql::read(dataset)?;
+    let listing = list(run, dataset, range).await?;
+    let mirror = mirror_files(run, dataset, listing).await?;
+    register(run, dataset, sql, mirror).await
+}
+
+/// Runs every check of a registered dataset; a failed check is no error here.
+///
+/// # Errors
+/// [`Error`] where a check cannot run.
+pub async fn check_all(run: &Run, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
+    let folder = format!("runs/{}/{}/checks", run.id, catalog.dataset.name);
+    Ok(check::check(catalog, &run.staging, &folder).await?)
+}

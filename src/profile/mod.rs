@@ -1,0 +1,101 @@
+//! A **profile** says what the values of a column are like in one source file: how many there are, how
+//! long, of which shapes and kinds. It is drawn from the mirror, kept beside it, and never drawn twice.
+//!
+//! ```text
+//! <staging>/profiles/<dataset>/_file_date=2025-09-22/<stem>-<hash>.json
+//! ```
+//! The hash covers the mirror's, the profile's version and which columns are personal. Of a personal
+//! column no value is kept, only shapes and counts; of the others, the values of a column that has few
+//! of them, and the quantiles of its numbers.
+
+mod column;
+mod keep;
+mod kind;
+pub mod shape;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use keep::{Error, profiles};
+pub use kind::Kind;
+
+/// A column with more different values than this in a file has no list of them.
+pub const FEW_VALUES: usize = 64;
+/// A list of values holds none that is longer, in characters.
+pub const SHORT_VALUE: usize = 40;
+/// So many shapes of a column are counted one by one; the rest together.
+pub const SHAPES: usize = 64;
+
+/// The profile of a source file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileProfile {
+    /// Its accepted rows.
+    pub rows: u64,
+    /// Its columns, in the order of its header.
+    pub columns: Vec<Profile>,
+}
+
+/// The profile of a column in a source file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The column.
+    pub name: String,
+    /// Rows whose field is empty.
+    pub empty: u64,
+    /// Rows that say in another way that there is no value: `NA`, `None`, zero dates.
+    pub null_like: u64,
+    /// Rows with a value: neither empty nor null-like. All below is about these.
+    pub given: u64,
+    /// About how many different values there are (HyperLogLog, a standard error of 1.6 %).
+    pub distinct: u64,
+    /// Characters of the shortest value.
+    pub shortest: u64,
+    /// Characters of the longest value.
+    pub longest: u64,
+    /// Rows a kind.
+    pub kinds: BTreeMap<Kind, u64>,
+    /// Rows a shape, for the first [`SHAPES`] shapes.
+    pub shapes: BTreeMap<String, u64>,
+    /// Rows of all other shapes.
+    pub other_shapes: u64,
+    /// The 0th, 1st … 100th percentile of the values that are numbers (t-digest); of a personal column,
+    /// none.
+    pub percentiles: Vec<f64>,
+    /// Rows a value, where there are at most [`FEW_VALUES`], all short, and the column is not personal.
+    pub values: Option<BTreeMap<String, u64>>,
+}
+
+impl Profile {
+    /// Rows of the file.
+    pub fn rows(&self) -> u64 {
+        self.empty + self.null_like + self.given
+    }
+
+    /// Rows of a kind.
+    pub fn of_kind(&self, kind: &Kind) -> u64 {
+        self.kinds.get(kind).copied().unwrap_or_default()
+    }
+
+    /// Rows whose value is a number.
+    pub fn numbers(&self) -> u64 {
+        self.of_kind(&Kind::Integer) + self.of_kind(&Kind::Decimal)
+    }
+
+    /// Rows whose value is a date, in any format.
+    pub fn dates(&self) -> u64 {
+        self.date_kinds().map(|(_, rows)| rows).sum()
+    }
+
+    /// The format in which most dates are written.
+    pub fn date_format(&self) -> Option<&str> {
+        self.date_kinds().max_by_key(|(_, rows)| *rows).map(|(format, _)| format)
+    }
+
+    fn date_kinds(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.kinds.iter().filter_map(|(kind, rows)| match kind {
+            Kind::Date(format) => Some((format.as_str(), *rows)),
+            _ => None,
+        })
+    }
+}

@@ -91,7 +91,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     tell("── query: a look at the files before they are loaded\n".to_owned())?;
     show_query(&config, range, &context, &tell).await?;
     tell("── run: into Postgres, every record accounted for\n".to_owned())?;
-    let reports = load(config, wishes, &context).await?;
+    let run = context.open(config)?;
+    let reports = load(&run, wishes).await?;
     context.output.print(&reports, |reports| render(reports))?;
     tell(farewell(folder.keep(), started))?;
     drop(postgres);

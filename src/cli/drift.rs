@@ -1,15 +1,13 @@
 //! `backfill drift`.
 
-use std::str::FromStr;
-
 use clap::{Args, ValueEnum};
 
 use super::Context;
+use super::days::Days;
 use super::range::RangeArguments;
 use super::run::no_files;
 use crate::drift::Drift;
 use crate::error::{Error, Exit};
-use crate::file_date::{DateRange, FileDate};
 use crate::{pipeline, report};
 
 /// Shows how the files of a range differ in format, from their first bytes, and with --deep in content.
@@ -44,20 +42,6 @@ enum FailOn {
     Change,
 }
 
-/// A range in one argument: `2025-12-01..2025-12-18`, or one day.
-#[derive(Clone, Copy, Debug)]
-struct Days(DateRange);
-
-impl FromStr for Days {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (start, end) = text.split_once("..").unwrap_or((text, text));
-        let day = |text: &str| text.parse::<FileDate>().map_err(|error| error.to_string());
-        DateRange::new(day(start)?, day(end)?).map(Self).map_err(|error| error.to_string())
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -69,7 +53,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     for dataset in &run.config.datasets {
         drifts.push(match arguments.deep {
             true => {
-                let reference = arguments.reference.map(|days| days.0);
+                let reference = arguments.reference.map(Days::range);
                 pipeline::deep_drift(&run, dataset, range, reference).await?
             }
             false => pipeline::drift(&run, dataset, range).await?,

@@ -4,6 +4,7 @@
 //! in the program reads the environment, prints or exits.
 
 mod check;
+mod days;
 mod demo;
 mod drift;
 mod output;
@@ -11,6 +12,7 @@ mod plan;
 mod query;
 mod range;
 mod rejects;
+mod report;
 mod rows;
 mod run;
 mod sample;
@@ -79,6 +81,7 @@ enum Command {
     Query(query::Arguments),
     Status(status::Arguments),
     Rejects(rejects::Arguments),
+    Report(report::Arguments),
     Sample(sample::Arguments),
     Demo(demo::Arguments),
 }
@@ -170,6 +173,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Query(arguments) => query::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Rejects(arguments) => rejects::run(arguments, context).await,
+        Command::Report(arguments) => report::run(arguments, context).await,
         Command::Sample(arguments) => sample::run(arguments, context),
         Command::Demo(arguments) => demo::run(arguments, context).await,
     }

@@ -1,13 +1,18 @@
 //! `backfill run`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::Context;
+use super::output::to_file;
 use super::range::RangeArguments;
+use super::report::draw_up;
+use crate::config::{self, Dataset};
 use crate::error::{Error, Exit};
 use crate::file_date::DateRange;
-use crate::pipeline::{self, Report, Wishes};
-use crate::{config, report};
+use crate::pipeline::{self, Report, Run, Wishes};
+use crate::report;
 
 /// Loads a range into the target, batch by batch, and accounts for every record.
 ///
@@ -25,6 +30,9 @@ pub struct Arguments {
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Write a report of the range to this HTML file afterwards
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    report: Option<PathBuf>,
 }
 
 /// How a range is cut, and what is done about changes.
@@ -57,7 +65,20 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     if arguments.dry_run {
         return super::plan::show(config, wishes, context).await;
     }
-    let reports = load(config, wishes, context).await?;
+    let run = context.open(config)?;
+    let loaded = load(&run, wishes).await;
+    if let Some(path) = &arguments.report {
+        // Also of a run that failed: that is when it is looked at.
+        let datasets: Vec<&Dataset> = run.config.datasets.iter().collect();
+        let drawn = draw_up(&run, &datasets, range, None, Some(run.id.clone())).await;
+        match (&loaded, drawn) {
+            (_, Ok(Some(document))) => to_file(path, report::html(&document).as_bytes())?,
+            (_, Ok(None)) => {}
+            (Ok(_), Err(error)) => return Err(error),
+            (Err(_), Err(error)) => context.progress.note(&format!("no report: {error}")),
+        }
+    }
+    let reports = loaded?;
     context.output.print(&reports, |reports| render(reports))?;
     Ok(Exit::Done)
 }
@@ -66,15 +87,10 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
-pub async fn load(
-    config: config::Config,
-    wishes: Wishes,
-    context: &Context,
-) -> Result<Vec<Report>, Error> {
-    let run = context.open(config)?;
+pub async fn load(run: &Run, wishes: Wishes) -> Result<Vec<Report>, Error> {
     let mut reports = Vec::new();
     for dataset in &run.config.datasets {
-        let report = pipeline::run(&run, dataset, wishes).await?;
+        let report = pipeline::run(run, dataset, wishes).await?;
         reports.push(report);
     }
     if reports.iter().all(|report| report.plan.files.is_empty()) {

@@ -7,12 +7,13 @@ use crate::config::Dataset;
 use crate::drift::{self, Drift, Glimpses, content};
 use crate::error::Error;
 use crate::file_date::DateRange;
-use crate::load::Target;
+use crate::load::{Standing, Target};
 use crate::mirror::{self, Mirror};
 use crate::plan::{self, Plan};
 use crate::profile::{self, FileProfile};
 use crate::source::{self, Listing, SourceFile};
 use crate::sql::{self, Sql};
+use crate::verify::{self, Accounting, Evidence};
 
 /// Says what [`run()`](super::run()) would do, and writes nothing.
 ///
@@ -81,6 +82,93 @@ pub async fn deep_drift(
     Ok(drift)
 }
 
+/// Everything that can be said of a dataset over a range without loading it.
+pub struct Overview {
+    /// What a run would do, and what is loaded.
+    pub plan: Plan,
+    /// How format and content change.
+    pub drift: Drift,
+    /// What the checks find, or why they could not run.
+    pub checks: Result<Vec<Outcome>, String>,
+    /// The accounting of the files that are loaded; nothing without a database or a target.
+    pub accounting: Option<Accounting>,
+}
+
+/// Looks at a dataset from all sides.
+///
+/// # Errors
+/// [`Error`] where a store, the database or a mirror fails; checks that cannot run are told of.
+pub async fn overview(
+    run: &Run,
+    dataset: &Dataset,
+    range: DateRange,
+    reference: Option<DateRange>,
+) -> Result<Overview, Error> {
+    let drift = deep_drift(run, dataset, range, reference).await?;
+    let listing = source::survey(&run.source, dataset, range).await?;
+    let wishes = Wishes { range, batch_days: 1, connections: 1, reload: false };
+    let mut accounting = None;
+    let mut plan = make_plan(dataset, wishes, &listing, None, plan::USUAL_ROW_BYTES);
+    if run.database.is_some()
+        && let Some(sql) = readable(dataset)?
+    {
+        let (target, standings) = ask_target(run, dataset, &sql, &listing).await?;
+        plan = make_plan(dataset, wishes, &listing, Some(&standings), plan::USUAL_ROW_BYTES);
+        if let Some(target) = target {
+            accounting = Some(account_for_loaded(run, &plan, standings, &target).await?);
+        }
+    }
+    let checks = match readable(dataset)? {
+        None => Err("the dataset has no SQL yet".to_owned()),
+        Some(_) if drift.stops_a_run() => {
+            Err("a run over these days would fail, for the reasons given here".to_owned())
+        }
+        Some(sql) if drift.files > 0 => {
+            let mirror = mirror_files(run, dataset, listing).await?;
+            let catalog = register(run, dataset, sql, mirror).await?;
+            Ok(check_all(run, &catalog).await?)
+        }
+        Some(_) => Ok(Vec::new()),
+    };
+    Ok(Overview { plan, drift, checks, accounting })
+}
+
+/// The dataset's SQL; nothing where it has none yet.
+fn readable(dataset: &Dataset) -> Result<Option<Sql>, Error> {
+    match Sql::read(dataset) {
+        Ok(sql) => Ok(Some(sql)),
+        Err(sql::Error::Unreadable { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The accounting of the files that are in the target.
+async fn account_for_loaded(
+    run: &Run,
+    plan: &Plan,
+    standings: Vec<Standing>,
+    target: &Target,
+) -> Result<Accounting, Error> {
+    let mut loaded = plan.clone();
+    let is_there = |standing: &Standing| !matches!(standing, Standing::New);
+    loaded.files = plan
+        .files
+        .iter()
+        .zip(&standings)
+        .filter(|(_, standing)| is_there(standing))
+        .map(|(file, _)| file.clone())
+        .collect();
+    let standings: Vec<Standing> = standings.into_iter().filter(is_there).collect();
+    let evidence = Evidence {
+        plan: &loaded,
+        standings: &standings,
+        mirror: None,
+        manifest: None,
+        loaded: &[],
+    };
+    Ok(verify::verify(&evidence, run.database()?, target).await?)
+}
+
 fn within(range: DateRange, other: DateRange) -> bool {
     range.contains(other.start()) && range.contains(other.end())
 }
@@ -94,22 +182,17 @@ async fn look(
     let listing = source::survey(&run.source, dataset, range).await?;
     let glimpses = drift::look(&run.source, dataset, &listing).await?;
     let mut drift = drift::drift(dataset, &listing, &glimpses);
-    match Sql::read(dataset) {
-        Err(sql::Error::Unreadable { .. }) => {}
-        Err(error) => return Err(error.into()),
-        Ok(_) if glimpses.read.is_empty() => {}
-        Ok(sql) => {
-            let headers = drift::headers_only(&listing, &glimpses.read);
-            let (mut fit, catalog) =
-                drift::fit(&run.engine, dataset, &sql, &headers, &drift.epochs).await?;
-            if let Some(database) = &run.database {
-                let connection = database.connect().await?;
-                let target = Target::find(&connection.client, &dataset.table).await;
-                connection.close().await;
-                fit.hold_against(&catalog, target?.as_ref()).await;
-            }
-            drift.fit = Some(fit);
+    if let Some(sql) = readable(dataset)?.filter(|_| !glimpses.read.is_empty()) {
+        let headers = drift::headers_only(&listing, &glimpses.read);
+        let (mut fit, catalog) =
+            drift::fit(&run.engine, dataset, &sql, &headers, &drift.epochs).await?;
+        if let Some(database) = &run.database {
+            let connection = database.connect().await?;
+            let target = Target::find(&connection.client, &dataset.table).await;
+            connection.close().await;
+            fit.hold_against(&catalog, target?.as_ref()).await;
         }
+        drift.fit = Some(fit);
     }
     drift.proposal = drift::propose(&drift);
     Ok((drift, listing, glimpses))

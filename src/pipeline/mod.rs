@@ -30,7 +30,7 @@ use crate::verify::{self, Accounting, Evidence};
 
 mod look;
 
-pub use look::{check_all, deep_drift, drift, plan, registered};
+pub use look::{Overview, check_all, deep_drift, drift, overview, plan, registered};
 
 /// What a run is asked to do.
 #[derive(Clone, Copy, Debug)]

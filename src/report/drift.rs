@@ -98,7 +98,7 @@ fn content(content: &Content) -> String {
     if content.findings.is_empty() {
         let _ = writeln!(text, "  no column differs");
     }
-    let _ = writeln!(text, "  ({})", content.measure);
+    let _ = writeln!(text, "  {}", content.measure);
     text
 }
 

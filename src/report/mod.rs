@@ -1,8 +1,9 @@
-//! **Reports**: what commands have to say, as tables for people.
+//! **Reports**: what commands have to say, as tables for people, and as a page.
 
 mod accounting;
 mod checks;
 mod drift;
+mod html;
 mod junit;
 mod plan;
 mod size;
@@ -10,6 +11,7 @@ mod size;
 pub use accounting::accounting;
 pub use checks::checks;
 pub use drift::drift;
+pub use html::{Document, document, html};
 pub use junit::junit;
 pub use plan::plan;
 pub use size::{bytes, grouped};

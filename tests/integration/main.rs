@@ -13,5 +13,6 @@ mod kill;
 mod load;
 mod quality;
 mod reader;
+mod report;
 mod requests;
 mod sql;

@@ -23,9 +23,9 @@ use crate::profile::{FileProfile, Profile};
 use crate::source::SourceFile;
 
 /// How differences are measured, for people.
-pub const MEASURE: &str = "a distribution has shifted where the population stability index against \
+pub const MEASURE: &str = "A distribution counts as shifted where the population stability index against \
      the reference is above 0.25, above what chance makes of so many rows in all but one case in a \
-     million, and above three times what is usual between days of the reference";
+     million, and above three times what is usual between days of the reference.";
 
 /// The fewest files that tell a trend.
 const TREND_FILES: usize = 5;

@@ -1,0 +1,74 @@
+//! `backfill report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Context;
+use super::days::Days;
+use super::output::to_file;
+use super::range::RangeArguments;
+use super::run::no_files;
+use crate::config::Dataset;
+use crate::error::{Error, Exit};
+use crate::file_date::DateRange;
+use crate::pipeline::{self, Run};
+use crate::report;
+
+/// Writes all that is known of a range into one HTML file that needs no network.
+///
+/// It shows which days are there, loaded, missing or refused, how the format and the content of the
+/// files change, what the checks find, which records are rejected, and the accounting of what is
+/// loaded. Of the columns that the configuration calls personal, no value is shown. With --output
+/// json the same is printed as JSON. Mirrors and profiles that are missing are written to staging; the
+/// database is only read, if one is named.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    range: RangeArguments,
+    /// The days that are taken to be right; the newest epoch where none are named
+    #[arg(long, value_name = "START..END")]
+    reference: Option<Days>,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    to: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`].
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let range = arguments.range.range()?;
+    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let reference = arguments.reference.map(Days::range);
+    let datasets: Vec<&Dataset> = run.config.datasets.iter().collect();
+    let document = draw_up(&run, &datasets, range, reference, None).await?;
+    let Some(document) = document else { return Err(no_files(&run.config, range)) };
+    to_file(&arguments.to, report::html(&document).as_bytes())?;
+    let written = format!("wrote {}\n", arguments.to.display());
+    context.output.print(&document, |_| written)?;
+    Ok(Exit::Done)
+}
+
+/// The document of a range over some datasets; nothing where none has a file in it.
+///
+/// # Errors
+/// [`Error`].
+pub async fn draw_up(
+    run: &Run,
+    datasets: &[&Dataset],
+    range: DateRange,
+    reference: Option<DateRange>,
+    run_id: Option<String>,
+) -> Result<Option<report::Document>, Error> {
+    let mut overviews = Vec::new();
+    for dataset in datasets {
+        let overview = pipeline::overview(run, dataset, range, reference).await?;
+        if overview.drift.files > 0 {
+            overviews.push(overview);
+        }
+    }
+    let is_empty = overviews.is_empty();
+    Ok((!is_empty).then(|| report::document(range, run_id, &overviews)))
+}

@@ -91,6 +91,24 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// A dataset of which nothing is known but its name, its prefix, its table and the folder of its SQL;
+    /// it has no key pattern yet.
+    pub fn started(name: &str, prefix: &str, table: TableName, sql: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            prefix: with_slash(prefix),
+            key: Vec::new(),
+            table,
+            mode: LoadMode::default(),
+            sql,
+            dialect: Dialect::default(),
+            max_rejects: RejectLimit::default(),
+            zero_byte_files: ZeroByteFiles::default(),
+            optional_columns: Vec::new(),
+            personal_columns: Vec::new(),
+        }
+    }
+
     /// Whether a column's values are shown nowhere.
     pub fn is_personal(&self, column: &str) -> bool {
         self.personal_columns.iter().any(|pattern| match pattern.strip_suffix('*') {
@@ -191,9 +209,15 @@ impl Config {
     /// # Errors
     /// [`Error`], where the file is missing, is not understood, or holds an impossible value.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        Self::parse(&read(path)?, path)
+    }
+
+    /// Reads the configuration file at `path`, which may have no dataset yet.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_started(path: &Path) -> Result<Self, Error> {
+        Self::parse_started(&read(path)?, path)
     }
 
     /// Reads `text` as the content of the configuration file at `path`.
@@ -201,6 +225,22 @@ impl Config {
     /// # Errors
     /// [`Error::Syntax`] or [`Error::Value`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let config = Self::parse_started(text, path)?;
+        if config.datasets.is_empty() {
+            return Err(Error::Value {
+                path: path.to_owned(),
+                at: "datasets".to_owned(),
+                reason: "at least one [datasets.NAME] is needed".to_owned(),
+            });
+        }
+        Ok(config)
+    }
+
+    /// Reads `text` as the content of a configuration file that may have no dataset yet.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_started(text: &str, path: &Path) -> Result<Self, Error> {
         let file: File = toml::from_str(text)
             .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let folder = match path.parent() {
@@ -231,6 +271,11 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path)
+        .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }
 
 /// The file as it is written.
@@ -303,10 +348,6 @@ impl File {
         };
         let source = place("source.url", &self.source.url, self.source.name)?;
         let staging = place("staging.url", &self.staging.url, None)?;
-        if self.datasets.is_empty() {
-            let reason = "at least one [datasets.NAME] is needed".to_owned();
-            return Err(("datasets".to_owned(), reason));
-        }
         let datasets: Vec<Dataset> = self
             .datasets
             .into_iter()

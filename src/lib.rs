@@ -43,6 +43,7 @@ pub mod embedded;
 pub mod error;
 pub mod failpoint;
 pub mod file_date;
+pub mod init;
 pub mod load;
 pub mod mirror;
 pub mod parquet;

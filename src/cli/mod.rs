@@ -7,6 +7,7 @@ mod check;
 mod days;
 mod demo;
 mod drift;
+mod init;
 mod output;
 mod plan;
 mod query;
@@ -75,6 +76,7 @@ pub enum Form {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Init(init::Arguments),
     Plan(plan::Arguments),
     Check(check::Arguments),
     Drift(drift::Arguments),
@@ -98,6 +100,11 @@ impl Context {
     /// The configuration with the datasets of these prefixes; all where none is given.
     fn configured(&self, prefixes: &[String]) -> Result<Config, Error> {
         Ok(Config::read(&self.config)?.select(prefixes)?)
+    }
+
+    /// The configuration file.
+    fn config_path(&self) -> &std::path::Path {
+        &self.config
     }
 
     /// Opens the stores and the engine of a configuration.
@@ -167,6 +174,7 @@ fn listener(quiet: bool) -> Listener {
 async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
     match command {
         Command::Run(arguments) => run::run(arguments, context).await,
+        Command::Init(arguments) => init::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Check(arguments) => check::run(arguments, context).await,
         Command::Drift(arguments) => drift::run(arguments, context).await,

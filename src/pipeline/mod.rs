@@ -28,8 +28,10 @@ use crate::sql::{Severity, Sql};
 use crate::stage::{self, Manifest};
 use crate::verify::{self, Accounting, Evidence};
 
+mod init;
 mod look;
 
+pub use init::init;
 pub use look::{Overview, check_all, deep_drift, drift, overview, plan, registered};
 
 /// What a run is asked to do.

@@ -157,6 +157,25 @@ pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Resul
     Ok(sort_out(store, dataset, range, objects))
 }
 
+/// Every key under a prefix, without the prefix.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses.
+pub async fn keys(store: &Store, prefix: &str) -> Result<Vec<String>, Error> {
+    let below = store.path(prefix);
+    let failed = |source| Error::List {
+        place: store.display(prefix),
+        source: store.explain(source, prefix),
+    };
+    let objects: Vec<ObjectMeta> =
+        store.objects.list(Some(&below)).try_collect().await.map_err(failed)?;
+    let key = |object: &ObjectMeta| {
+        let key = store.key(&object.location);
+        key.strip_prefix(prefix).map(str::to_owned)
+    };
+    Ok(objects.iter().filter_map(key).collect())
+}
+
 /// Says of each object whether the run reads it.
 fn sort_out(
     store: &Store,

@@ -10,7 +10,7 @@ mod refusal;
 mod source_file;
 
 pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern};
-pub use list::{Finding, Ignored, Listing, Reason, list, survey};
+pub use list::{Finding, Ignored, Listing, Reason, keys, list, survey};
 pub use place::{InvalidPlace, Place, Store};
 pub use source_file::{Identity, SourceFile};
 

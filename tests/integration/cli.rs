@@ -19,8 +19,10 @@ fn shown(arguments: &[&str]) -> String {
 #[test]
 fn help_of_every_command() {
     insta::assert_snapshot!("help", shown(&["--help"]));
-    for command in ["run", "plan", "check", "drift", "query", "status", "rejects", "sample", "demo"]
-    {
+    for command in [
+        "init", "run", "plan", "check", "drift", "query", "report", "status", "rejects", "sample",
+        "demo",
+    ] {
         insta::assert_snapshot!(format!("help_{command}"), shown(&[command, "--help"]));
     }
 }

@@ -9,6 +9,7 @@ mod differential;
 mod drift;
 mod edge;
 mod faults;
+mod init;
 mod kill;
 mod load;
 mod quality;

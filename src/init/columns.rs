@@ -1,0 +1,302 @@
+//! The columns of a new dataset: what the target calls them, which type they have, and how `stage.sql`
+//! makes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::naming::column_names;
+use crate::load::{Target, quote_identifier};
+use crate::profile::{FileProfile, Kind, Profile};
+
+/// Digits of a number that a bigint surely holds.
+const WHOLE_DIGITS: u64 = 18;
+/// Digits and most decimals of a number with decimals.
+const DIGITS: u64 = 18;
+const MOST_DECIMALS: usize = 8;
+const USUAL_DECIMALS: usize = 4;
+/// Parts of the names of columns whose digits are no number.
+const CODES: [&str; 10] =
+    ["phone", "fax", "zip", "postcode", "postal", "code", "sku", "ean", "isbn", "masked"];
+/// Parts of the names of columns that speak of persons.
+const PERSONAL: [&str; 22] = [
+    "email",
+    "phone",
+    "mobile",
+    "fname",
+    "lname",
+    "firstname",
+    "lastname",
+    "surname",
+    "address",
+    "street",
+    "suburb",
+    "postcode",
+    "zip",
+    "ip",
+    "cc",
+    "card",
+    "iban",
+    "birth",
+    "birthday",
+    "dob",
+    "ssn",
+    "passport",
+];
+
+/// A column of the new dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The header's name; of a renamed one, the newest first.
+    pub headers: Vec<String>,
+    /// The target's name.
+    pub name: String,
+    /// The type in `target.sql`.
+    pub data_type: String,
+    /// How a value is read, with `{}` for the column; a text as it stands has none.
+    pub reading: Option<String>,
+    /// Whether some files lack it.
+    pub is_optional: bool,
+    /// Whether its name speaks of persons.
+    pub is_personal: bool,
+}
+
+impl Column {
+    /// The column as `source` has it.
+    pub fn source(&self) -> String {
+        let names: Vec<String> = self.headers.iter().map(|name| identifier(name)).collect();
+        match names.as_slice() {
+            [name] => name.clone(),
+            names => format!("coalesce({})", names.join(", ")),
+        }
+    }
+
+    /// The column's value as the target takes it.
+    pub fn value(&self) -> String {
+        let source = self.source();
+        self.reading.as_ref().map_or(source.clone(), |reading| reading.replace("{}", &source))
+    }
+
+    /// The line of `stage.sql`.
+    pub fn line(&self) -> String {
+        let (value, name) = (self.value(), identifier(&self.name));
+        if value == name { name } else { format!("{value} AS {name}") }
+    }
+}
+
+/// A name as SQL writes it: quoted where it has to be.
+pub fn identifier(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    match starts_well && name.bytes().all(is_plain) && !RESERVED.contains(&name) {
+        true => name.to_owned(),
+        false => quote_identifier(name),
+    }
+}
+
+/// Names that a SQL statement would misread.
+const RESERVED: [&str; 24] = [
+    "all", "and", "as", "asc", "by", "case", "cast", "check", "column", "default", "desc", "end",
+    "from", "group", "in", "limit", "not", "null", "order", "primary", "select", "table", "user",
+    "where",
+];
+
+/// The columns of a dataset whose files have these headers, in the newest file's order.
+///
+/// `renamed` maps the name to keep to the others; `types` says whether types are guessed from profiles
+/// or all is text; a target that is there decides.
+pub fn columns(
+    headers: &[String],
+    renamed: &BTreeMap<String, Vec<String>>,
+    lacking: &BTreeSet<String>,
+    profiles: &[FileProfile],
+    types: Types<'_>,
+) -> Vec<Column> {
+    let others: BTreeSet<&String> = renamed.values().flatten().collect();
+    let kept: Vec<&String> = headers.iter().filter(|name| !others.contains(name)).collect();
+    let names = column_names(kept.iter().map(|name| name.as_str()));
+    let column = |(header, name): (&String, String)| {
+        let mut all = vec![header.clone()];
+        all.extend(renamed.get(header).into_iter().flatten().cloned());
+        let found: Vec<&Profile> = profiles
+            .iter()
+            .flat_map(|file| &file.columns)
+            .filter(|profile| all.contains(&profile.name))
+            .collect();
+        let (data_type, reading) = match types {
+            Types::Text => ("varchar".to_owned(), None),
+            Types::Guessed => guessed(&name, &found),
+            Types::Of(target) => of_target(target, &name, &found),
+        };
+        let is_personal = has_part(&name, &PERSONAL) && !name.starts_with("is_");
+        let is_optional = lacking.contains(header);
+        Column { headers: all, name, data_type, reading, is_optional, is_personal }
+    };
+    let columns = kept.into_iter().zip(names).map(column);
+    let is_known = |column: &Column| match types {
+        Types::Of(target) => target.column(&column.name).is_some_and(|c| !c.is_generated),
+        _ => true,
+    };
+    columns.filter(is_known).collect()
+}
+
+/// Where the types of columns come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Types<'a> {
+    /// All are text.
+    Text,
+    /// What all values in the files could be read as.
+    Guessed,
+    /// What the target has.
+    Of(&'a Target),
+}
+
+/// The type that all values can be read as, and how.
+fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
+    let text = || ("text".to_owned(), None);
+    let kinds: BTreeSet<&Kind> = found.iter().flat_map(|profile| profile.kinds.keys()).collect();
+    if kinds.is_empty() || has_part(name, &CODES) || has_part(name, &PERSONAL) {
+        return text();
+    }
+    let longest = found.iter().map(|profile| profile.longest).max().unwrap_or_default();
+    let all = |test: fn(&Kind) -> bool| kinds.iter().all(|kind| test(kind));
+    if all(|kind| *kind == Kind::Boolean) {
+        return ("boolean".to_owned(), Some("try_to_bool({})".to_owned()));
+    }
+    if all(|kind| *kind == Kind::Integer) && longest <= WHOLE_DIGITS {
+        return ("bigint".to_owned(), Some(whole_number()));
+    }
+    if all(|kind| matches!(kind, Kind::Integer | Kind::Decimal)) && longest < DIGITS {
+        let decimals = decimals(found);
+        let data_type = format!("numeric({DIGITS}, {decimals})");
+        return (data_type, Some(decimal(DIGITS, decimals)));
+    }
+    match date_formats(found) {
+        Some((formats, false)) => ("date".to_owned(), Some(parsed("try_to_date", &formats))),
+        Some((formats, true)) => {
+            ("timestamp".to_owned(), Some(parsed("try_to_timestamp", &formats)))
+        }
+        None => text(),
+    }
+}
+
+/// The target's type of a column, and how text becomes it.
+fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option<String>) {
+    let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
+    let (formats, has_time) = date_formats(found).unwrap_or_default();
+    let moment = |data_type: &str| match has_time {
+        false => format!("CAST({} AS {data_type})", parsed("try_to_date", &formats)),
+        true => format!("CAST({} AS {data_type})", parsed("try_to_timestamp", &formats)),
+    };
+    let reading = match column.type_name.as_str() {
+        "int2" | "int4" | "int8" => Some(whole_number()),
+        "numeric" => {
+            let modifier = column.modifier - 4;
+            let (digits, decimals) = match column.modifier {
+                -1 => (38, decimals(found)),
+                _ => ((modifier >> 16) as u64, (modifier & 0x7ff) as usize),
+            };
+            Some(decimal(digits.min(38), decimals.min(digits.min(38) as usize)))
+        }
+        "float4" | "float8" => Some("CAST(null_like({}) AS double)".to_owned()),
+        "bool" => Some("try_to_bool({})".to_owned()),
+        "date" => Some(parsed("try_to_date", &formats)),
+        data_type @ ("timestamp" | "timestamptz") => Some(moment(data_type)),
+        _ => None,
+    };
+    (column.type_text.clone(), reading)
+}
+
+fn whole_number() -> String {
+    format!("CAST(try_to_decimal(null_like({{}}), {WHOLE_DIGITS}, 0) AS bigint)")
+}
+
+fn decimal(digits: u64, decimals: usize) -> String {
+    format!("try_to_decimal(null_like({{}}), {digits}, {decimals})")
+}
+
+fn parsed(function: &str, formats: &[String]) -> String {
+    let formats: String = formats.iter().map(|format| format!(", '{format}'")).collect();
+    format!("{function}(null_like({{}}){formats})")
+}
+
+/// The formats of a column of dates, most rows first, and whether they have a time; `None` where other
+/// values are among them, or formats that do not go together.
+fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, bool)> {
+    let mut formats: BTreeMap<&str, u64> = BTreeMap::new();
+    for (kind, rows) in found.iter().flat_map(|profile| &profile.kinds) {
+        let Kind::Date(format) = kind else { return None };
+        *formats.entry(format).or_default() += rows;
+    }
+    let with_time = formats.keys().filter(|format| format.contains(':')).count();
+    let has_zone = |format: &&str| format.ends_with('Z') || format.ends_with("%:z");
+    let mixed = with_time != 0 && with_time != formats.len();
+    if formats.is_empty() || mixed || formats.keys().any(has_zone) {
+        return None;
+    }
+    let mut sorted: Vec<(&str, u64)> = formats.into_iter().collect();
+    sorted.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    Some((sorted.into_iter().map(|(format, _)| format.to_owned()).collect(), with_time > 0))
+}
+
+/// The most decimals that a value has.
+fn decimals(found: &[&Profile]) -> usize {
+    if found.iter().any(|profile| profile.other_shapes > 0) {
+        return USUAL_DECIMALS;
+    }
+    let shapes = found.iter().flat_map(|profile| profile.shapes.keys());
+    let counts = shapes.filter_map(|shape| shape.split_once('.'));
+    let most = counts.map(|(_, decimals)| decimals.matches('9').count()).max().unwrap_or(0);
+    most.clamp(2, MOST_DECIMALS)
+}
+
+fn has_part(name: &str, parts: &[&str]) -> bool {
+    name.split('_').any(|part| parts.contains(&part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(kinds: &[(&str, u64)], shapes: &[&str]) -> Profile {
+        Profile {
+            kinds: kinds.iter().map(|(kind, n)| (Kind::from((*kind).to_owned()), *n)).collect(),
+            shapes: shapes.iter().map(|shape| ((*shape).to_owned(), 1)).collect(),
+            ..Profile::default()
+        }
+    }
+
+    fn made(name: &str, kinds: &[(&str, u64)], shapes: &[&str]) -> (String, String) {
+        let profile = profile(kinds, shapes);
+        let (data_type, reading) = guessed(name, &[&profile]);
+        (data_type, reading.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_type_is_one_that_every_value_has() {
+        let whole = made("orders_id", &[("integer", 9)], &["99"]);
+        assert_eq!(whole.0, "bigint");
+        let money = made("total", &[("integer", 9), ("decimal", 1)], &["9", "9.999"]);
+        assert_eq!(money.0, "numeric(18, 3)");
+        let dates = [("date %m/%d/%Y", 1), ("date %Y-%m-%d", 9)];
+        let (data_type, reading) = made("order_date", &dates, &[]);
+        assert_eq!(data_type, "date");
+        assert_eq!(reading, "try_to_date(null_like({}), '%Y-%m-%d', '%m/%d/%Y')");
+        assert_eq!(made("paid", &[("boolean", 9)], &[]).0, "boolean");
+        for (name, kinds) in [
+            ("billing_phone", &[("integer", 9)][..]),
+            ("total", &[("integer", 9), ("text", 1)]),
+            ("seen", &[("date %Y-%m-%dT%H:%M:%SZ", 9)]),
+            ("seen", &[("date %Y-%m-%d", 9), ("date %Y-%m-%d %H:%M", 1)]),
+            ("empty", &[]),
+        ] {
+            assert_eq!(made(name, kinds, &[]).0, "text", "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_sql_would_misread_are_quoted() {
+        assert_eq!(identifier("orders_id"), "orders_id");
+        assert_eq!(identifier("Click ID"), "\"Click ID\"");
+        assert_eq!(identifier("order"), "\"order\"");
+        assert_eq!(identifier("1st"), "\"1st\"");
+    }
+}

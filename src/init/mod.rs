@@ -1,0 +1,177 @@
+//! To **init** a dataset is to write its section of the configuration and its SQL, from what its files
+//! are like and, where it exists, from the target table. What is a guess is told as one.
+
+mod columns;
+mod files;
+mod key;
+mod naming;
+mod pattern;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use columns::Types;
+pub use key::likely;
+pub use naming::column_name;
+pub use pattern::guess;
+
+use crate::config::Dataset;
+use crate::drift::{Change, Drift};
+use crate::load::Target;
+use crate::mirror::Mirrored;
+use crate::profile::FileProfile;
+use columns::Column;
+
+/// A new dataset: what is written, and what a person should look at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scaffold {
+    /// Its name.
+    pub dataset: String,
+    /// Its section of the configuration.
+    pub section: String,
+    /// Its SQL files, by their path below the dataset's folder.
+    pub files: Vec<(PathBuf, String)>,
+    /// The columns that are guessed to be its key; none where there is no such guess.
+    pub key: Vec<String>,
+    /// What a person should look at.
+    pub remarks: Vec<String>,
+}
+
+/// What a new dataset is made from.
+pub struct Findings<'a> {
+    /// The dataset as far as it is known: name, prefix, key pattern, table.
+    pub dataset: &'a Dataset,
+    /// Its formats.
+    pub drift: &'a Drift,
+    /// Some files of each epoch, with their profiles.
+    pub profiled: &'a [(&'a Mirrored, &'a FileProfile)],
+    /// Its likely key, as headers.
+    pub key: Vec<String>,
+    /// The target, where it is there.
+    pub target: Option<&'a Target>,
+    /// Whether all columns are text.
+    pub types: Types<'a>,
+}
+
+/// Writes the files of a new dataset; nothing is on disk yet.
+pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
+    let Findings { dataset, drift, profiled, target, types, .. } = findings;
+    let renamed = renamed(drift);
+    let headers = headers(drift);
+    let profiles: Vec<FileProfile> =
+        profiled.iter().map(|(_, profile)| (*profile).clone()).collect();
+    let columns = columns::columns(&headers, &renamed, &lacking(drift), &profiles, *types);
+    let of_key = |column: &&Column| column.headers.iter().any(|name| findings.key.contains(name));
+    let key: Vec<&Column> = columns.iter().filter(of_key).collect();
+    let file = |name: &str, text: String| (Path::new(name).to_owned(), text);
+    let mut files = vec![
+        file("target.sql", files::target(dataset, &columns, *target)),
+        file("stage.sql", files::stage(&columns, *target)),
+        file("dedupe.sql", files::dedupe(&key)),
+    ];
+    let checks = files::checks(&columns, &key).into_iter();
+    files.extend(checks.map(|(name, text)| file(&format!("checks/{name}.sql"), text)));
+    Scaffold {
+        dataset: dataset.name.clone(),
+        section: files::section(dataset, &columns),
+        files,
+        key: key.iter().map(|column| column.name.clone()).collect(),
+        remarks: remarks(findings, &columns, &renamed, &headers),
+    }
+}
+
+/// All names of columns, in the newest epoch's order, then those that only older ones have.
+fn headers(drift: &Drift) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let names = drift.epochs.iter().rev().flat_map(|epoch| &epoch.names);
+    names.filter(|name| seen.insert(name.as_str())).cloned().collect()
+}
+
+/// The names that some epochs lack.
+fn lacking(drift: &Drift) -> BTreeSet<String> {
+    let lacks = |name: &String| drift.epochs.iter().any(|epoch| !epoch.names.contains(name));
+    headers(drift).into_iter().filter(lacks).collect()
+}
+
+/// The newest name of each renamed column, with its older ones.
+fn renamed(drift: &Drift) -> BTreeMap<String, Vec<String>> {
+    let mut renamed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for change in drift.epochs.iter().flat_map(|epoch| &epoch.changes) {
+        let Change::Renamed { from, to, .. } = change else { continue };
+        let mut older = renamed.remove(from).unwrap_or_default();
+        older.push(from.clone());
+        let known = renamed.entry(to.clone()).or_default();
+        for name in older {
+            if name != *to && !known.contains(&name) {
+                known.push(name);
+            }
+        }
+    }
+    renamed
+}
+
+fn remarks(
+    findings: &Findings<'_>,
+    columns: &[Column],
+    renamed: &BTreeMap<String, Vec<String>>,
+    headers: &[String],
+) -> Vec<String> {
+    let mut remarks = Vec::new();
+    match findings.key.as_slice() {
+        [] => remarks.push(
+            "no column or pair of columns is unique in every file that was looked at: dedupe.sql \
+             keeps every row"
+                .to_owned(),
+        ),
+        key => remarks.push(format!(
+            "dedupe.sql takes {} as the key, which is a guess: unique in the {} file(s) that were \
+             looked at",
+            key.join(", "),
+            findings.profiled.len()
+        )),
+    }
+    for (name, others) in renamed {
+        remarks.push(format!("{} and {name} are taken as one column: a guess", others.join(", ")));
+    }
+    let personal: Vec<&str> =
+        columns.iter().filter(|column| column.is_personal).map(|c| c.name.as_str()).collect();
+    if !personal.is_empty() {
+        let names = personal.join(", ");
+        remarks.push(format!("personal_columns, from their names: {names}; complete the list"));
+    }
+    if let Some(target) = findings.target {
+        let kept: Vec<&String> = columns.iter().flat_map(|column| &column.headers).collect();
+        let left: Vec<&str> =
+            headers.iter().filter(|name| !kept.contains(name)).map(String::as_str).collect();
+        if !left.is_empty() {
+            let table = &target.table;
+            remarks.push(format!("{table} has no column for {}: not loaded", left.join(", ")));
+        }
+        let is_given = |name: &str| {
+            columns.iter().any(|column| column.name == name)
+                || ["_file_name", "_row_id", "_file_date", "_loaded_at"].contains(&name)
+        };
+        let is_zoned = |column: &&Column| {
+            column.reading.as_ref().is_some_and(|reading| reading.ends_with("AS timestamptz)"))
+        };
+        let zoned: Vec<&str> =
+            columns.iter().filter(is_zoned).map(|column| column.name.as_str()).collect();
+        if !zoned.is_empty() {
+            remarks
+                .push(format!("taken as UTC, because no file says a zone: {}", zoned.join(", ")));
+        }
+        let needed = target
+            .columns
+            .iter()
+            .filter(|column| column.not_null && !column.has_default && !is_given(&column.name));
+        for column in needed {
+            remarks.push(format!(
+                "{} of {} may not be NULL and no file has it: a run will refuse",
+                column.name, target.table
+            ));
+        }
+    }
+    remarks
+}

@@ -1,0 +1,101 @@
+//! A new dataset, from its files: list → look → mirror and profile some → write down.
+
+use super::{Run, mirror_files};
+use crate::config::Dataset;
+use crate::drift;
+use crate::error::Error;
+use crate::file_date::{DateRange, FileDate};
+use crate::init::{self, Findings, Scaffold, Types};
+use crate::load::Target;
+use crate::mirror::{self, Mirrored};
+use crate::profile::{self, FileProfile};
+use crate::source::{self, KeyMatch, SourceFile};
+
+/// The newest files of the range are looked at whole, so many of them.
+const NEWEST: usize = 3;
+/// And one of each epoch, of so many.
+const EPOCHS: usize = 6;
+
+/// Draws up the files of a new dataset, whose name, prefix and table are given; its key pattern is
+/// guessed where it has none.
+///
+/// # Errors
+/// [`Error`]; [`Error::NoFiles`] where the prefix holds none with a date.
+pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold, Error> {
+    let keys = source::keys(&run.source, &dataset.prefix).await?;
+    let prefix = dataset.prefix.clone();
+    let (dataset, range) = dated(dataset, &keys).ok_or_else(|| nothing(run, &prefix))?;
+    let dataset = &dataset;
+    let mut listing = source::survey(&run.source, dataset, range).await?;
+    let glimpses = drift::look(&run.source, dataset, &listing).await?;
+    let drift = drift::drift(dataset, &listing, &glimpses);
+    listing.files = chosen(&drift, glimpses.read.iter().map(|glimpse| &glimpse.file));
+    if listing.files.is_empty() {
+        return Err(nothing(run, &dataset.prefix));
+    }
+    let mirror = mirror_files(run, dataset, listing).await?;
+    let (staging, limits) = (&run.staging, run.config.limits);
+    let profiles = profile::profiles(staging, dataset, &mirror, limits, &run.progress).await?;
+    let profiled: Vec<(&Mirrored, &FileProfile)> = mirror.files.iter().zip(&profiles).collect();
+    let key = init::likely(staging, &dataset.name, &profiled).await.map_err(|source| {
+        let path = staging.display(&dataset.name);
+        Error::Mirror(mirror::Error::Rejects { path, source })
+    })?;
+    let target = match &run.database {
+        Some(database) => {
+            let connection = database.connect().await?;
+            let found = Target::find(&connection.client, &dataset.table).await;
+            connection.close().await;
+            found?
+        }
+        None => None,
+    };
+    let types = match &target {
+        Some(target) => Types::Of(target),
+        None if is_text => Types::Text,
+        None => Types::Guessed,
+    };
+    Ok(init::scaffold(&Findings {
+        dataset,
+        drift: &drift,
+        profiled: &profiled,
+        key: key.unwrap_or_default(),
+        target: target.as_ref(),
+        types,
+    }))
+}
+
+fn nothing(run: &Run, prefix: &str) -> Error {
+    let prefixes = format!("{}/{prefix}", run.config.source);
+    Error::NoFiles { range: "any day".to_owned(), prefixes }
+}
+
+/// The dataset with a key pattern, and the first and last day that it finds.
+fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, DateRange)> {
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    if dataset.key.is_empty() {
+        dataset.key = vec![init::guess(&keys)?];
+    }
+    let dates = keys.iter().filter_map(|key| {
+        dataset.key.iter().find_map(|pattern| match pattern.read(key) {
+            KeyMatch::Date(date) => Some(date),
+            _ => None,
+        })
+    });
+    let dates: Vec<FileDate> = dates.collect();
+    let range = DateRange::new(*dates.iter().min()?, *dates.iter().max()?).ok()?;
+    Some((dataset, range))
+}
+
+/// The newest files, and one of each of the newest epochs, in their order.
+fn chosen<'a>(
+    drift: &drift::Drift,
+    files: impl DoubleEndedIterator<Item = &'a SourceFile> + ExactSizeIterator + Clone,
+) -> Vec<SourceFile> {
+    let newest = files.len().saturating_sub(NEWEST);
+    let firsts: Vec<&String> =
+        drift.epochs.iter().rev().take(EPOCHS).filter_map(|epoch| epoch.keys.first()).collect();
+    let is_chosen =
+        |(place, file): &(usize, &SourceFile)| *place >= newest || firsts.contains(&&file.key);
+    files.enumerate().filter(is_chosen).map(|(_, file)| file.clone()).collect()
+}

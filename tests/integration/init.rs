@@ -1,0 +1,96 @@
+//! A dataset made from its files.
+
+use backfill::sample::Options;
+
+use crate::support::Project;
+
+const RANGE: [&str; 4] = ["--start", "2025-09-22", "--end", "2025-10-12"];
+
+fn init<'a>(prefix: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    [&["init", "--prefix", prefix], rest].concat()
+}
+
+/// A project with a sample in its bucket, and no configuration.
+async fn bare() -> Project {
+    let project = Project::empty().await;
+    let options = Options { days: 21, rows: 60, resend: 0.2, quirks: true, ..Options::default() };
+    backfill::sample::write(&project.bucket(), &options, &mut |_| {}).expect("a sample");
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dataset_that_was_made_from_its_files_loads() {
+    let project = bare().await;
+    let told = project.backfill(&init("orders-create/", &["--source", "s3://exports"])).await;
+    let told = told.ended(0).stdout;
+    assert!(told.contains("takes orders_id, products_id as the key, which is a guess"), "{told}");
+    assert!(told.contains("billing_email_address and billing_email are taken as one"), "{told}");
+    project.backfill(&init("orders-update", &["--text"])).await.ended(0);
+    let config = project.read("backfill.toml");
+    assert!(config.contains("key = \"report_{date:%Y-%m-%d}T*.csv\""), "{config}");
+    project.edit("backfill.toml", "prefix =", "max_rejects = \"20%\"\nprefix =");
+    project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);
+    let types = "SELECT column_name || ' ' || data_type FROM information_schema.columns
+        WHERE table_name = 'orders_create' AND column_name IN
+            ('orders_id', 'total_amount', 'order_date', 'billing_phone', 'click_id', '_file_date')
+        ORDER BY 1";
+    assert_eq!(
+        project.database.rows(types).await,
+        [
+            "_file_date date",
+            "billing_phone text",
+            "click_id text",
+            "order_date date",
+            "orders_id bigint",
+            "total_amount numeric",
+        ]
+    );
+    let counts = "SELECT (count(*) - count(orders_id) + count(*) - count(order_date)
+        + count(*) - count(billing_email))::text FROM orders_create";
+    assert_eq!(project.database.rows(counts).await, ["0"], "no value is lost");
+    let doubles =
+        "SELECT orders_id, products_id FROM orders_create GROUP BY 1, 2 HAVING count(*) > 1";
+    let doubles = format!("SELECT count(*)::text FROM ({doubles}) AS d");
+    assert_eq!(project.database.rows(&doubles).await, ["0"]);
+    let amounts = project.database.rows("SELECT total_amount FROM orders_update LIMIT 1").await;
+    assert!(amounts[0].parse::<f64>().is_ok(), "text: {}", amounts[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_there_decides() {
+    let project = bare().await;
+    let table = "CREATE TABLE orders_create (
+        orders_id varchar, total_amount numeric(12, 4), order_date timestamptz, click_id varchar,
+        customers_id integer, _file_name varchar NOT NULL, _row_id bigint NOT NULL,
+        _file_date varchar, _dlt_id varchar NOT NULL DEFAULT gen_random_uuid()::text)";
+    project.database.execute(table).await;
+    let told = project.backfill(&init("orders-create/", &["--source", "s3://exports"])).await;
+    let told = told.ended(0).stdout;
+    assert!(told.contains("has no column for created_by"), "{told}");
+    project.edit("backfill.toml", "prefix =", "max_rejects = \"20%\"\nprefix =");
+    project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);
+    let wrong = "SELECT count(*)::text FROM orders_create
+        WHERE total_amount IS NULL OR order_date IS NULL OR customers_id IS NULL";
+    assert_eq!(project.database.rows(wrong).await, ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_there_is_overwritten() {
+    let project = bare().await;
+    let text = project.backfill(&init("orders-create", &[])).await.ended(2).stderr;
+    assert!(text.contains("there is no backfill.toml yet; --source"), "{text}");
+    let source = ["--source", "s3://exports"];
+    let dry = [&source[..], &["--dry-run"]].concat();
+    let shown = project.backfill(&init("orders-create", &dry)).await.ended(0).stdout;
+    assert!(shown.contains("[datasets.orders_create]") && shown.contains("-- sql/orders_create"));
+    assert!(!project.path("backfill.toml").exists() && !project.path("sql").exists());
+    let text = project.backfill(&init("nothing-here", &source)).await.ended(4).stderr;
+    assert!(text.contains("no files from any day under s3://exports/nothing-here/"), "{text}");
+    project.backfill(&init("orders-create", &source)).await.ended(0);
+    let config = project.read("backfill.toml");
+    let text = project.backfill(&init("orders-create", &[])).await.ended(2).stderr;
+    assert!(text.contains("has the dataset orders_create of orders-create/ already"), "{text}");
+    let text = project.backfill(&init("orders-update", &["--name", "a-b"])).await.ended(2).stderr;
+    assert!(text.contains("is no name for a dataset"), "{text}");
+    assert_eq!(project.read("backfill.toml"), config);
+}

@@ -44,6 +44,9 @@ pub enum Error {
     /// A Parquet file in staging is not what it was when it was written.
     #[error("a Parquet file in staging is damaged, or cannot be read to its end")]
     Damaged,
+    /// A table of the target database, or a profile, cannot be read.
+    #[error("a table that the query names cannot be read")]
+    Table(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
     /// only its kind is told.
     #[error("the SQL engine failed ({kind})")]
@@ -61,6 +64,14 @@ impl Error {
             DataFusionError::ArrowError(arrow, _) => Self::arrow(arrow),
             DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
                 Self::DiskFull
+            }
+            DataFusionError::External(own)
+                if own.is::<crate::load::Error>() || own.is::<crate::profile::Error>() =>
+            {
+                match own_error(error) {
+                    Some(own) => Self::Table(own),
+                    None => Self::Execution { kind: "external" },
+                }
             }
             DataFusionError::ObjectStore(_) => match store_error(error) {
                 Some(store) => Self::Store(store),
@@ -105,6 +116,10 @@ impl Error {
                  give NULL for what they cannot read, and a check that finds such rows"
             }
             Self::Arithmetic => "guard the calculation with CASE or nullif",
+            Self::Table(error) => {
+                let of_load = error.downcast_ref::<crate::load::Error>();
+                return of_load.and_then(crate::load::Error::hint);
+            }
             Self::Store(error) => return Some(crate::source::store_hint(error)),
             Self::Damaged => {
                 "delete the dataset's folders under `mirror` and `staged` in the staging area and \
@@ -115,6 +130,17 @@ impl Error {
             }
         };
         Some(hint.to_owned())
+    }
+}
+
+/// An error of this program's own inside the engine's.
+fn own_error(error: DataFusionError) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+    match error {
+        DataFusionError::External(own) => Some(own),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            own_error(*inner)
+        }
+        _ => None,
     }
 }
 

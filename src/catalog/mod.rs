@@ -52,6 +52,9 @@ pub use tables::union_of_headers;
 /// The name of the catalog that holds a schema for each dataset.
 const CATALOG: &str = "backfill";
 
+/// The name of the catalog that holds the tables of the target database.
+const DATABASE: &str = "target";
+
 /// The tables that describe `source`.
 const DESCRIBING: [&str; 6] =
     ["files", "formats", "file_columns", "column_shapes", "rejects", "contract"];
@@ -118,17 +121,25 @@ impl Engine {
     }
 
     /// One session over several registered datasets, for queries by hand; the schema may be left
-    /// out where there is only one.
+    /// out where there is only one. The tables of the target database are `target.<schema>.<table>`.
     ///
     /// # Errors
     /// [`Error`] where a dataset's SQL does not plan.
-    pub fn session_over(&self, catalogs: &[Catalog]) -> Result<SessionContext, Error> {
+    pub fn session_over(
+        &self,
+        catalogs: &[Catalog],
+        database: Option<Arc<dyn CatalogProvider>>,
+    ) -> Result<SessionContext, Error> {
         let schemas = catalogs
             .iter()
             .map(|catalog| (catalog.dataset.name.clone(), Arc::clone(&catalog.schema)))
             .collect();
         let default = catalogs.first().map_or("public", |catalog| catalog.dataset.name.as_str());
-        self.session(schemas, default, self.limits.files_at_once)
+        let session = self.session(schemas, default, self.limits.files_at_once)?;
+        if let Some(database) = database {
+            session.register_catalog(DATABASE, database);
+        }
+        Ok(session)
     }
 }
 

@@ -83,6 +83,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         environment,
         output: Output::new(if quiet { Form::Json } else { Form::Text }),
         progress: Arc::clone(&context.progress),
+        is_shell: Arc::clone(&context.is_shell),
     };
     let wishes = Wishes { range, batch_days: 7, connections: 1, reload: false };
     let config = Config::read(&context.config)?;

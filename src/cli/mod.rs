@@ -23,6 +23,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -94,6 +95,8 @@ pub struct Context {
     environment: Environment,
     output: Output,
     progress: Listener,
+    /// Set while a shell handles Ctrl-C itself: it ends a statement, and not the program.
+    is_shell: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         environment,
         output: Output::new(arguments.output),
         progress: listener(arguments.quiet),
+        is_shell: Arc::default(),
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -139,7 +143,10 @@ pub fn main() -> ExitCode {
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(until_interrupted(dispatch(arguments.command, &context)));
+            let ended = runtime.block_on(until_interrupted(
+                dispatch(arguments.command, &context),
+                &context.is_shell,
+            ));
             runtime.shutdown_timeout(Duration::from_secs(2));
             ended
         }
@@ -191,6 +198,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
 /// connections, so that the server rolls open transactions back.
 async fn until_interrupted(
     command: impl Future<Output = Result<Exit, Error>>,
+    is_shell: &AtomicBool,
 ) -> Result<Exit, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let terminated = async {
@@ -200,9 +208,12 @@ async fn until_interrupted(
         }
     };
     let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if !is_shell.load(Ordering::Relaxed) {
+                return;
+            }
         }
+        std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
         ended = command => return ended,

@@ -58,6 +58,16 @@ pub enum Error {
         /// Table, column and constraint, as far as the server names them.
         place: String,
     },
+    /// A value of a table that a query reads cannot be held. The value itself is not told.
+    #[error("column {column} of {table} holds a value that is no {data_type}")]
+    NoArrowValue {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The type that the engine has for it.
+        data_type: String,
+    },
     /// The target's columns do not take what `stage.sql` gives.
     #[error("{table} does not fit {stage}: {}", problems.join("; "))]
     Mismatch {
@@ -179,6 +189,9 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::NoArrowValue { .. } => {
+                "leave the column out of the query, or query a view that casts it to text"
+            }
             Self::NoDatabase | Self::Setting { .. } => {
                 "set DATABASE_URL=postgres://user:password@host:5432/database, or PGHOST, PGUSER, \
                  PGPASSWORD and PGDATABASE; for verify-full give the CA file as PGSSLROOTCERT"

@@ -6,6 +6,7 @@
 
 mod batch;
 mod connect;
+mod database_tables;
 mod encode;
 mod error;
 pub mod ledger;
@@ -23,6 +24,7 @@ use crate::source::Store;
 
 pub use batch::{Batch, Loaded, load};
 pub use connect::{Connection, Database};
+pub use database_tables::DatabaseTables;
 pub use encode::Encoder;
 pub use error::Error;
 pub use sqlstate::Meaning;

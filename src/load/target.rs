@@ -84,21 +84,8 @@ impl Target {
         if !row.get::<_, bool>(3) {
             return refuse("this user may not both read it and insert into it");
         }
-        let rows = client
-            .query_typed(COLUMNS, &[(&oid, Type::INT8)])
-            .await
-            .map_err(Error::statement(doing))?;
-        let columns = rows.iter().map(|row| Column {
-            name: row.get(0),
-            type_text: row.get(1),
-            type_name: row.get(2),
-            category: row.get::<_, String>(3).chars().next().unwrap_or('X'),
-            modifier: row.get(4),
-            not_null: row.get(5),
-            has_default: row.get(6),
-            is_generated: row.get(7),
-        });
-        Ok(Some(Self { table: table.clone(), columns: columns.collect() }))
+        let columns = columns_of(client, oid).await.map_err(Error::statement(doing))?;
+        Ok(Some(Self { table: table.clone(), columns }))
     }
 
     /// Creates the table from `target.sql`, with row-level security on, unless it exists by now.
@@ -137,6 +124,25 @@ impl Target {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// The columns of a table, in the catalog's order.
+pub(super) async fn columns_of(
+    client: &Client,
+    oid: i64,
+) -> Result<Vec<Column>, tokio_postgres::Error> {
+    let rows = client.query_typed(COLUMNS, &[(&oid, Type::INT8)]).await?;
+    let columns = rows.iter().map(|row| Column {
+        name: row.get(0),
+        type_text: row.get(1),
+        type_name: row.get(2),
+        category: row.get::<_, String>(3).chars().next().unwrap_or('X'),
+        modifier: row.get(4),
+        not_null: row.get(5),
+        has_default: row.get(6),
+        is_generated: row.get(7),
+    });
+    Ok(columns.collect())
 }
 
 /// Lets targets be created one after the other.

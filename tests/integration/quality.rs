@@ -98,6 +98,45 @@ async fn statements_come_from_standard_input_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_target_can_be_joined_and_only_read() {
+    let project = two_days().await;
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    let other = "CREATE SCHEMA extra;
+        CREATE TABLE extra.kinds (id text, n int, r real, d date, t timestamptz, ok bool,
+            price numeric(8, 3), free numeric, j jsonb);
+        INSERT INTO extra.kinds VALUES
+            ('a', 7, 0.1, '2025-09-22', '2025-09-22 10:00+02', true, 12.345, 1e30, '{\"x\": 1}'),
+            ('it''s', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+        CREATE TABLE extra.odd (d date); INSERT INTO extra.odd VALUES ('infinity');";
+    project.database.execute(other).await;
+    let csv = async |sql: &str| {
+        let arguments = [&["query", "--format", "csv", sql], &RANGE[..]].concat();
+        project.backfill(&arguments).await.ended(0).stdout
+    };
+    let join = "SELECT count(*) AS n, sum(t.amount) = sum(try_to_decimal(s.amount, 12, 2)) AS same
+        FROM source AS s JOIN target.public.people AS t USING (_file_name, _row_id)";
+    assert_eq!(csv(join).await, "n,same\n3,true\n");
+    let kinds = "SELECT n + 1 AS n, d, t, ok, price * 2 AS price, free, j FROM target.extra.kinds
+        WHERE id = 'a' AND n >= 7 AND d = DATE '2025-09-22'";
+    assert_eq!(
+        csv(kinds).await,
+        "n,d,t,ok,price,free,j\n8,2025-09-22,2025-09-22T08:00:00Z,true,24.690,\
+         1000000000000000000000000000000,\"{\"\"x\"\": 1}\"\n"
+    );
+    assert_eq!(csv("SELECT count(*) AS n FROM target.extra.kinds").await, "n\n2\n");
+    assert_eq!(csv("SELECT id FROM target.extra.kinds WHERE id = 'it''s'").await, "id\nit's\n");
+    for (sql, code, told) in [
+        ("SELECT * FROM target.extra.nothing", 2, "target.extra.nothing"),
+        ("INSERT INTO target.extra.kinds (id) VALUES ('b')", 2, "DML"),
+        ("SELECT * FROM target.extra.odd", 1, "column d of extra.odd holds a value"),
+    ] {
+        let refused = project.backfill(&[&["query", sql], &RANGE[..]].concat()).await.ended(code);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("infinity"), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn query_only_reads() {
     let project = two_days().await;
     for sql in [

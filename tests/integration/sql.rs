@@ -102,7 +102,7 @@ async fn the_shipped_sql_and_the_functions_give_what_the_scripts_say() {
     for script in scripts {
         let mut runner = Runner::new(|| async {
             let catalogs = std::slice::from_ref(&catalog);
-            Ok(Engine { session: run.engine.session_over(catalogs).expect("a session") })
+            Ok(Engine { session: run.engine.session_over(catalogs, None).expect("a session") })
         });
         runner.run_file_async(&script).await.expect("the script holds");
     }

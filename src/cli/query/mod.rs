@@ -4,6 +4,8 @@ mod shell;
 
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -13,14 +15,15 @@ use super::range::RangeArguments;
 use super::rows::{Format, Rows};
 use super::run::no_files;
 use crate::error::{Error, Exit};
+use crate::load::DatabaseTables;
 use crate::{catalog, pipeline};
 
 /// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
 ///
 /// Tables are source, files, formats, file_columns, column_shapes, rejects, contract and staged, in a
 /// schema a dataset; the first dataset's schema may be left out. Files that are not yet mirrored are
-/// mirrored first, and never read again. Nothing can be written but the file of --to. No database is
-/// needed.
+/// mirrored first, and never read again. Where a database is named, its tables are
+/// target.<schema>.<table>. Nothing can be written but the file of --to.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The SELECT; without it or with `-`, it is read from standard input
@@ -59,11 +62,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     if catalogs.iter().all(|catalog| catalog.mirror.files.is_empty()) {
         return Err(no_files(&run.config, range));
     }
-    let session = run.engine.session_over(&catalogs)?;
+    let database = run.database.clone();
+    let database = database.map(|database| Arc::new(DatabaseTables::new(database)) as _);
+    let session = run.engine.session_over(&catalogs, database)?;
     if is_shell {
         let prompt = catalogs.first().map_or("backfill", |catalog| catalog.dataset.name.as_str());
         let home = context.environment.get("HOME").map(PathBuf::from);
         let history = home.map(|home| home.join(".backfill_history"));
+        context.is_shell.store(true, Ordering::Relaxed);
         shell::run(&session, prompt, history).await?;
         return Ok(Exit::Done);
     }

@@ -30,7 +30,7 @@ A statement ends with a semicolon. Beside SQL there are
   \\o FILE       rows go to this file (.csv, .json or .parquet); \\o alone: to the screen again
   \\f FORMAT     rows on the screen as table, csv or json
   \\timing       say how long each statement takes, or stop saying it
-  \\q            leave; so does Ctrl-D
+  \\q            leave; so does Ctrl-D; Ctrl-C ends a statement
 ";
 
 /// Words that are completed beside the names of tables and columns.
@@ -79,9 +79,15 @@ pub async fn run(
         } else if is_command || text.ends_with(';') {
             typed.clear();
             let _ = editor.add_history_entry(&text);
-            let going_on = match is_command {
-                true => shell.command(&text).await,
-                false => shell.statement(text.trim_end_matches(';')).await.map(|()| true),
+            let going_on = async {
+                match is_command {
+                    true => shell.command(&text).await,
+                    false => shell.statement(text.trim_end_matches(';')).await.map(|()| true),
+                }
+            };
+            let going_on = tokio::select! {
+                going_on = going_on => going_on,
+                _ = tokio::signal::ctrl_c() => Ok(true),
             };
             match going_on {
                 Ok(true) => {}

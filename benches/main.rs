@@ -1,7 +1,10 @@
 //! Benchmarks of the steps that touch every byte, and the one peer that is a library.
 //!
 //! `cargo bench` measures; `benches/peers/compare` sets whole commands side by side with other
-//! programs, and calls this one as `datafusion <folder of CSVs> <folder for Parquet>`.
+//! programs, and calls this one as `datafusion <folder of CSVs> <folder for Parquet>`. `look` measures
+//! the commands that look at 182 exports on S3.
+
+mod look;
 
 use std::hint::black_box;
 use std::io::Cursor;
@@ -23,6 +26,10 @@ fn main() -> Result<()> {
     {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         return runtime.block_on(csv_to_parquet(from, to));
+    }
+    if arguments.iter().any(|argument| argument == "look") {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        return runtime.block_on(look::look());
     }
     let mut criterion = Criterion::default()
         .sample_size(20)

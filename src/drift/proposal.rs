@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use super::change::Change;
 use super::{Drift, Epoch};
-use crate::load::quote_identifier;
+use crate::load::identifier;
 
 /// The lines of `stage.sql` that differ from a plain column.
 pub fn propose(drift: &Drift) -> Vec<String> {
     let renamed = renamed(&drift.epochs, |column| is_read(drift, column));
     let mut lines = Vec::new();
     for (column, others) in &renamed {
-        let names = std::iter::once(column).chain(others).map(|name| quoted(name));
+        let names = std::iter::once(column).chain(others).map(|name| identifier(name));
         let names = names.collect::<Vec<_>>().join(", ");
-        lines.push(format!("coalesce({names}) AS {},", quoted(column)));
+        lines.push(format!("coalesce({names}) AS {},", identifier(column)));
     }
     let Some(fit) = &drift.fit else { return lines };
     let others: Vec<&String> = renamed.values().flatten().chain(renamed.keys()).collect();
@@ -24,7 +24,9 @@ pub fn propose(drift: &Drift) -> Vec<String> {
         !others.contains(column) && fit.epochs.iter().all(|fit| fit.read_as_null.contains(column))
     };
     let nowhere = first.read_as_null.iter().filter(is_nowhere);
-    lines.extend(nowhere.map(|column| format!("NULL AS {},  -- no file has it", quoted(column))));
+    lines.extend(
+        nowhere.map(|column| format!("NULL AS {},  -- no file has it", identifier(column))),
+    );
     lines
 }
 
@@ -64,13 +66,4 @@ fn is_read(drift: &Drift, column: &str) -> bool {
         fit.read_as_null.contains(&column)
             || epoch.names.contains(&column) && !fit.not_loaded.contains(&column)
     })
-}
-
-fn quoted(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    match starts_well && name.bytes().all(is_plain) {
-        true => name.to_owned(),
-        false => quote_identifier(name),
-    }
 }

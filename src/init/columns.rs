@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming::column_names;
-use crate::load::{Target, quote_identifier};
+use crate::load::{Target, identifier};
 use crate::profile::{FileProfile, Kind, Profile};
 
 /// Digits of a number that a bigint surely holds.
@@ -81,23 +81,6 @@ impl Column {
         if value == name { name } else { format!("{value} AS {name}") }
     }
 }
-
-/// A name as SQL writes it: quoted where it has to be.
-pub fn identifier(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    match starts_well && name.bytes().all(is_plain) && !RESERVED.contains(&name) {
-        true => name.to_owned(),
-        false => quote_identifier(name),
-    }
-}
-
-/// Names that a SQL statement would misread.
-const RESERVED: [&str; 24] = [
-    "all", "and", "as", "asc", "by", "case", "cast", "check", "column", "default", "desc", "end",
-    "from", "group", "in", "limit", "not", "null", "order", "primary", "select", "table", "user",
-    "where",
-];
 
 /// The columns of a dataset whose files have these headers, in the newest file's order.
 ///
@@ -290,13 +273,5 @@ mod tests {
         ] {
             assert_eq!(made(name, kinds, &[]).0, "text", "{name}");
         }
-    }
-
-    #[test]
-    fn names_that_sql_would_misread_are_quoted() {
-        assert_eq!(identifier("orders_id"), "orders_id");
-        assert_eq!(identifier("Click ID"), "\"Click ID\"");
-        assert_eq!(identifier("order"), "\"order\"");
-        assert_eq!(identifier("1st"), "\"1st\"");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::columns::{Column, identifier};
+use super::columns::Column;
 use crate::config::Dataset;
-use crate::load::Target;
+use crate::load::{Target, identifier};
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
 const NAMES_A_LINE: usize = 4;

@@ -82,7 +82,7 @@ fn candidates(files: &[(&Mirrored, &FileProfile)]) -> Vec<String> {
     let useful = full.filter(|profile| profile.distinct > 1 || newest.rows <= 1);
     let useful = useful.filter(|profile| profile.of_kind(&Kind::Decimal) == 0);
     let mut useful: Vec<_> = useful.collect();
-    useful.sort_by_key(|profile| (!is_named_like_a_key(&profile.name), 0));
+    useful.sort_by_key(|profile| !is_named_like_a_key(&profile.name));
     let keys = useful.iter().filter(|profile| is_named_like_a_key(&profile.name)).count();
     useful[keys..].sort_by_key(|profile| std::cmp::Reverse(profile.distinct));
     useful.into_iter().map(|profile| profile.name.clone()).collect()

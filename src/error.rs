@@ -135,9 +135,11 @@ impl Error {
                 _ => Exit::Failed,
             },
             _ => match self.of_a_query() {
-                Some(catalog::Error::Plan { .. } | catalog::Error::MissingColumn { .. }) => {
-                    Exit::Usage
-                }
+                Some(
+                    catalog::Error::Plan { .. }
+                    | catalog::Error::UnknownColumn { .. }
+                    | catalog::Error::MissingColumn { .. },
+                ) => Exit::Usage,
                 Some(catalog::Error::Conversion | catalog::Error::Arithmetic) => Exit::Refused,
                 _ => Exit::Failed,
             },

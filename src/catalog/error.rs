@@ -4,7 +4,15 @@
 use std::path::PathBuf;
 
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+
+use crate::load::identifier;
+
+/// From this similarity of Jaro and Winkler on, a name may have been meant.
+const NEAR: f64 = 0.85;
+/// So many names are offered.
+const NEAR_NAMES: usize = 3;
 
 /// What can go wrong in SQL.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +25,16 @@ pub enum Error {
         /// Why. Holds names and types of the query, no values of rows.
         #[source]
         source: Box<DataFusionError>,
+    },
+    /// A query names a column that the tables it reads do not have.
+    #[error("{} names the column {column}, which the tables it reads do not have", path.display())]
+    UnknownColumn {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// The name, as the engine understood it.
+        column: String,
+        /// The columns whose names are like it, the likest first, as SQL writes them.
+        near: Vec<String>,
     },
     /// A query lacks a column that the next step needs.
     #[error("{} does not return the column {column}", path.display())]
@@ -57,6 +75,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// What an error of planning `path` may tell.
+    pub fn plan(path: PathBuf, error: DataFusionError) -> Self {
+        if let DataFusionError::SchemaError(schema, _) = error.find_root()
+            && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
+        {
+            let near = near(&field.name, valid_fields.iter().map(|valid| valid.name.as_str()));
+            return Self::UnknownColumn { path, column: field.name.clone(), near };
+        }
+        Self::Plan { path, source: Box::new(error) }
+    }
+
     /// What an error of execution may tell.
     pub fn execution(error: DataFusionError) -> Self {
         match error.find_root() {
@@ -100,7 +129,11 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Plan { .. } => {
+            Self::UnknownColumn { near, .. } if !near.is_empty() => {
+                let or = near.join(" or ");
+                return Some(format!("is {or} meant? `DESCRIBE source` shows all columns"));
+            }
+            Self::Plan { .. } | Self::UnknownColumn { .. } => {
                 "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
                  README lists the tables and functions"
             }
@@ -133,6 +166,16 @@ impl Error {
     }
 }
 
+/// The names that are like one that there is not, at most [`NEAR_NAMES`].
+fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    let mut near: Vec<_> = names.map(|other| (likeness(other), other)).collect();
+    near.retain(|(likeness, _)| *likeness >= NEAR);
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    near.dedup();
+    near.into_iter().take(NEAR_NAMES).map(|(_, name)| identifier(name)).collect()
+}
+
 /// An error of this program's own inside the engine's.
 fn own_error(error: DataFusionError) -> Option<Box<dyn std::error::Error + Send + Sync>> {
     match error {
@@ -152,5 +195,18 @@ fn store_error(error: DataFusionError) -> Option<Box<object_store::Error>> {
             store_error(*inner)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_may_have_been_meant_are_written_as_sql() {
+        let names = ["Click ID", "email_address", "mail_date", "orders_id", "email_address"];
+        assert_eq!(near("click id", names.into_iter()), ["\"Click ID\""]);
+        assert_eq!(near("email_adress", names.into_iter()), ["email_address"]);
+        assert!(near("zzz", names.into_iter()).is_empty());
     }
 }

@@ -324,9 +324,7 @@ async fn plan_in(session: &SessionContext, query: &Query) -> Result<DataFrame, E
         read_only().verify_plan(&plan)?;
         session.execute_logical_plan(plan).await
     };
-    planned
-        .await
-        .map_err(|source| Error::Plan { path: query.path.clone(), source: Box::new(source) })
+    planned.await.map_err(|error| Error::plan(query.path.clone(), error))
 }
 
 /// Statements that change nothing: no table is made, no row and no file written, no setting changed.

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::common::SchemaError;
-use datafusion::error::DataFusionError;
 use serde::Serialize;
 
 use super::epoch::Epoch;
@@ -81,14 +79,17 @@ pub async fn fit(
         // A column that is not there is told and then taken as given, so that all are found.
         while let Err(error) = catalog.plan(query).await {
             let place = query.path.display().to_string();
-            let Some(column) = missing_column(&error) else {
-                fit.failures.push(Failure { place, reason: reason(&error) });
-                break;
+            let column = match error {
+                catalog::Error::UnknownColumn { column, .. }
+                    if !dataset.optional_columns.contains(&column) =>
+                {
+                    column
+                }
+                error => {
+                    fit.failures.push(Failure { place, reason: reason(&error) });
+                    break;
+                }
             };
-            if dataset.optional_columns.contains(&column) {
-                fit.failures.push(Failure { place, reason: reason(&error) });
-                break;
-            }
             fit.failures
                 .push(Failure { place, reason: format!("no file has the column {column}") });
             dataset.optional_columns.push(column);
@@ -147,12 +148,4 @@ async fn columns_read(catalog: &Catalog, queries: &[&Query]) -> BTreeSet<String>
 fn reason(error: &catalog::Error) -> String {
     let cause = std::error::Error::source(error);
     cause.map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// The column that a query names and no file has.
-fn missing_column(error: &catalog::Error) -> Option<String> {
-    let catalog::Error::Plan { source, .. } = error else { return None };
-    let DataFusionError::SchemaError(error, _) = source.find_root() else { return None };
-    let SchemaError::FieldNotFound { field, .. } = error.as_ref() else { return None };
-    Some(field.name.clone())
 }

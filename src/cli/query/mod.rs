@@ -91,10 +91,7 @@ fn format(arguments: &Arguments, is_json: bool) -> Format {
 /// Plans a query that may only read.
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
     let planned = session.sql_with_options(sql, catalog::read_only()).await;
-    Ok(planned.map_err(|source| catalog::Error::Plan {
-        path: PathBuf::from("the query"),
-        source: Box::new(source),
-    })?)
+    Ok(planned.map_err(|error| catalog::Error::plan(PathBuf::from("the query"), error))?)
 }
 
 fn statement(arguments: &Arguments) -> Result<String, Error> {

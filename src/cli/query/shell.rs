@@ -18,6 +18,7 @@ use rustyline::{CompletionType, Config, Editor, Helper};
 use super::super::rows::{Format, Rows};
 use super::plan;
 use crate::error::Error;
+use crate::load::identifier;
 
 /// So many rows of a table are shown; a file takes all.
 const SHOWN_ROWS: usize = 500;
@@ -87,7 +88,7 @@ pub async fn run(
             };
             let going_on = tokio::select! {
                 going_on = going_on => going_on,
-                _ = tokio::signal::ctrl_c() => Ok(true),
+                _ = tokio::signal::ctrl_c() => shell.say("given up\n").map(|()| true),
             };
             match going_on {
                 Ok(true) => {}
@@ -207,15 +208,10 @@ async fn names(session: &SessionContext) -> Result<Vec<String>, Error> {
     for batch in batches {
         let texts = cast(batch.column(0), &DataType::Utf8View);
         let texts = texts.map_err(|error| failed(error.into()))?;
-        words.extend(texts.as_string_view().iter().flatten().map(quoted_where_needed));
+        words.extend(texts.as_string_view().iter().flatten().map(identifier));
     }
     words.sort_by_key(|word| word.to_lowercase());
     Ok(words)
-}
-
-fn quoted_where_needed(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if name.chars().all(is_plain) { name.to_owned() } else { crate::load::quote_identifier(name) }
 }
 
 /// Completes names.

@@ -294,10 +294,8 @@ impl Catalog {
 
     /// The schema of `source`, `_file_date` included.
     pub fn source_schema(&self) -> SchemaRef {
-        {
-            let optional = &self.dataset.optional_columns;
-            tables::source(&self.engine.staging, &self.mirror, optional).schema()
-        }
+        let optional = &self.dataset.optional_columns;
+        tables::source(&self.engine.staging, &self.mirror, optional).schema()
     }
 
     /// `stage.sql` over the rows that `dedupe.sql` keeps.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::config::Dataset;
 use crate::file_date::FileDate;
 use crate::mirror::{self, Dialect, ReadError, Reader, Reason, Summary, decompress};
-use crate::profile::shape;
+use crate::profile::{day, shape};
 use crate::source::{SourceFile, Store};
 
 /// How much of a file is read at first; more where its header does not fit.
@@ -173,7 +173,7 @@ fn look(rows: &RecordBatch, column: usize, date: FileDate) -> Look {
     }
     let mut days: Vec<i64> = values
         .iter()
-        .filter_map(|value| shape::date(value))
+        .filter_map(|value| day::nearest(value, date.0))
         .map(|day| (day - date.0).num_days())
         .collect();
     days.sort_unstable();

@@ -14,33 +14,14 @@ const DIGITS: u64 = 18;
 const MOST_DECIMALS: usize = 8;
 const USUAL_DECIMALS: usize = 4;
 /// Parts of the names of columns whose digits are no number.
-const CODES: [&str; 10] =
-    ["phone", "fax", "zip", "postcode", "postal", "code", "sku", "ean", "isbn", "masked"];
+const CODES: &str = "phone telephone tel fax zip postcode postal plz code sku ean isbn masked";
 /// Parts of the names of columns that speak of persons.
-const PERSONAL: [&str; 22] = [
-    "email",
-    "phone",
-    "mobile",
-    "fname",
-    "lname",
-    "firstname",
-    "lastname",
-    "surname",
-    "address",
-    "street",
-    "suburb",
-    "postcode",
-    "zip",
-    "ip",
-    "cc",
-    "card",
-    "iban",
-    "birth",
-    "birthday",
-    "dob",
-    "ssn",
-    "passport",
-];
+const PERSONAL: &str = "email mail phone telephone tel mobile fax fname lname firstname lastname \
+    surname forename fullname username address street suburb postcode postal zip plz ip cc card iban \
+    birth birthday birthdate dob ssn passport";
+/// Parts that make the name of a person of what ends in `name`.
+const PERSONS: &str = "first last full middle maiden given family customer client user contact billing \
+    shipping delivery holder cardholder recipient patient employee member owner person student";
 
 /// A column of the new dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +38,8 @@ pub struct Column {
     pub is_optional: bool,
     /// Whether its name speaks of persons.
     pub is_personal: bool,
+    /// Whether its days could have the month first or the day, and are read with the month first.
+    pub is_unclear: bool,
 }
 
 impl Column {
@@ -109,9 +92,15 @@ pub fn columns(
             Types::Guessed => guessed(&name, &found),
             Types::Of(target) => of_target(target, &name, &found),
         };
-        let is_personal = has_part(&name, &PERSONAL) && !name.starts_with("is_");
-        let is_optional = lacking.contains(header);
-        Column { headers: all, name, data_type, reading, is_optional, is_personal }
+        Column {
+            is_personal: is_personal(&name),
+            is_unclear: reading.is_some() && found.iter().any(|profile| is_unclear(profile)),
+            is_optional: lacking.contains(header),
+            headers: all,
+            name,
+            data_type,
+            reading,
+        }
     };
     let columns = kept.into_iter().zip(names).map(column);
     let is_known = |column: &Column| match types {
@@ -136,11 +125,12 @@ pub enum Types<'a> {
 fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
     let text = || ("text".to_owned(), None);
     let kinds: BTreeSet<&Kind> = found.iter().flat_map(|profile| profile.kinds.keys()).collect();
-    if kinds.is_empty() || has_part(name, &CODES) || has_part(name, &PERSONAL) {
+    let all = |test: fn(&Kind) -> bool| kinds.iter().all(|kind| test(kind));
+    let is_code = has_part(name, CODES) || is_personal(name);
+    if kinds.is_empty() || is_code && !all(Kind::is_date) {
         return text();
     }
     let longest = found.iter().map(|profile| profile.longest).max().unwrap_or_default();
-    let all = |test: fn(&Kind) -> bool| kinds.iter().all(|kind| test(kind));
     if all(|kind| *kind == Kind::Boolean) {
         return ("boolean".to_owned(), Some("try_to_bool({})".to_owned()));
     }
@@ -206,7 +196,7 @@ fn parsed(function: &str, formats: &[String]) -> String {
 fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, bool)> {
     let mut formats: BTreeMap<&str, u64> = BTreeMap::new();
     for (kind, rows) in found.iter().flat_map(|profile| &profile.kinds) {
-        let Kind::Date(format) = kind else { return None };
+        let (Kind::Date(format) | Kind::Unclear(format, _)) = kind else { return None };
         *formats.entry(format).or_default() += rows;
     }
     let with_time = formats.keys().filter(|format| format.contains(':')).count();
@@ -231,8 +221,18 @@ fn decimals(found: &[&Profile]) -> usize {
     most.clamp(2, MOST_DECIMALS)
 }
 
-fn has_part(name: &str, parts: &[&str]) -> bool {
-    name.split('_').any(|part| parts.contains(&part))
+/// Whether no value tells if the month or the day stands first.
+fn is_unclear(profile: &Profile) -> bool {
+    profile.kinds.keys().any(|kind| matches!(kind, Kind::Unclear(..)))
+}
+
+fn is_personal(name: &str) -> bool {
+    let is_of_person = name == "name" || name.ends_with("_name") && has_part(name, PERSONS);
+    (has_part(name, PERSONAL) || is_of_person) && !name.starts_with("is_")
+}
+
+fn has_part(name: &str, parts: &str) -> bool {
+    name.split('_').any(|part| parts.split_whitespace().any(|other| other == part))
 }
 
 #[cfg(test)]
@@ -254,6 +254,17 @@ mod tests {
     }
 
     #[test]
+    fn names_that_speak_of_persons_are_known() {
+        for name in ["email_address", "billing_fname", "customer_name", "name", "dob", "user_ip"] {
+            assert!(is_personal(name), "{name}");
+        }
+        for name in ["product_name", "is_email", "descriptor", "account", "campaign_name"] {
+            assert!(!is_personal(name), "{name}");
+        }
+        assert_eq!(made("dob", &[("date %Y-%m-%d", 9)], &[]).0, "date");
+    }
+
+    #[test]
     fn a_type_is_one_that_every_value_has() {
         let whole = made("orders_id", &[("integer", 9)], &["99"]);
         assert_eq!(whole.0, "bigint");
@@ -270,6 +281,7 @@ mod tests {
             ("seen", &[("date %Y-%m-%dT%H:%M:%SZ", 9)]),
             ("seen", &[("date %Y-%m-%d", 9), ("date %Y-%m-%d %H:%M", 1)]),
             ("empty", &[]),
+            ("dob", &[("date %Y-%m-%d", 9), ("integer", 1)]),
         ] {
             assert_eq!(made(name, kinds, &[]).0, "text", "{name}");
         }

@@ -135,12 +135,22 @@ fn remarks(
     for (name, others) in renamed {
         remarks.push(format!("{} and {name} are taken as one column: a guess", others.join(", ")));
     }
-    let personal: Vec<&str> =
-        columns.iter().filter(|column| column.is_personal).map(|c| c.name.as_str()).collect();
-    if !personal.is_empty() {
-        let names = personal.join(", ");
-        remarks.push(format!("personal_columns, from their names: {names}; complete the list"));
+    let named = |test: fn(&Column) -> bool| {
+        let named: Vec<&str> =
+            columns.iter().filter(|c| test(c)).map(|c| c.name.as_str()).collect();
+        (!named.is_empty()).then(|| named.join(", "))
+    };
+    if let Some(names) = named(|column| column.is_unclear) {
+        remarks.push(format!(
+            "read with the month first, as 12/31, which is a guess: no value tells it from the day \
+             in {names}"
+        ));
     }
+    remarks.push(match named(|column| column.is_personal) {
+        Some(names) => format!("personal_columns, from their names: {names}; complete the list"),
+        None => "personal_columns: no name speaks of persons; list those that hold their data"
+            .to_owned(),
+    });
     if let Some(target) = findings.target {
         let kept: Vec<&String> = columns.iter().flat_map(|column| &column.headers).collect();
         let left: Vec<&str> =
@@ -153,14 +163,11 @@ fn remarks(
             columns.iter().any(|column| column.name == name)
                 || ["_file_name", "_row_id", "_file_date", "_loaded_at"].contains(&name)
         };
-        let is_zoned = |column: &&Column| {
+        let is_zoned = |column: &Column| {
             column.reading.as_ref().is_some_and(|reading| reading.ends_with("AS timestamptz)"))
         };
-        let zoned: Vec<&str> =
-            columns.iter().filter(is_zoned).map(|column| column.name.as_str()).collect();
-        if !zoned.is_empty() {
-            remarks
-                .push(format!("taken as UTC, because no file says a zone: {}", zoned.join(", ")));
+        if let Some(names) = named(is_zoned) {
+            remarks.push(format!("taken as UTC, because no file says a zone: {names}"));
         }
         let needed = target
             .columns

@@ -54,9 +54,9 @@ pub async fn deep_drift(
     let (mut drift, listing, glimpses) = look(run, dataset, range).await?;
     let named = reference.or_else(|| content::newest_epoch(&drift.epochs));
     let Some(reference) = named else { return Ok(drift) };
-    let (files, mirror) = profiled(run, dataset, listing, &glimpses).await?;
+    let (mut files, mirror) = profiled(run, dataset, listing, &glimpses).await?;
     let rejects = mirror::rejected(&run.staging, &mirror).await?;
-    let elsewhere = match within(range, reference) {
+    let mut elsewhere = match within(range, reference) {
         true => Vec::new(),
         false => {
             let listing = source::survey(&run.source, dataset, reference).await?;
@@ -64,6 +64,8 @@ pub async fn deep_drift(
             profiled(run, dataset, listing, &glimpses).await?.0
         }
     };
+    let all = files.iter_mut().chain(&mut elsewhere).map(|(_, profile)| profile);
+    profile::settle(&mut all.collect::<Vec<_>>());
     let from = if elsewhere.is_empty() { &files } else { &elsewhere };
     let in_reference: Vec<content::Profiled<'_>> = from
         .iter()

@@ -6,8 +6,10 @@ use datasketches::hll::{HllSketch, HllType};
 use datasketches::tdigest::TDigestMut;
 use hashbrown::HashMap;
 
+use super::unclear::Nearness;
 use super::{FEW_VALUES, Kind, Profile, SHAPES, SHORT_VALUE, shape};
 use crate::catalog::functions::is_null_like;
+use crate::file_date::FileDate;
 
 /// Different values that are held before they are looked at; each of them is then looked at once.
 const HELD: usize = 4096;
@@ -26,11 +28,16 @@ pub struct Column {
     different: HllSketch,
     numbers: TDigestMut,
     values: Option<BTreeMap<String, u64>>,
+    nearness: Nearness,
 }
 
 impl Column {
-    /// Of the column `name`; of a personal one no value is kept.
-    pub fn new(name: &str, is_personal: bool) -> Result<Self, datasketches::error::Error> {
+    /// Of the column `name` in the file of a day; of a personal column no value is kept.
+    pub fn new(
+        name: &str,
+        is_personal: bool,
+        date: FileDate,
+    ) -> Result<Self, datasketches::error::Error> {
         Ok(Self {
             profile: Profile { name: name.to_owned(), ..Profile::default() },
             keeps_values: !is_personal,
@@ -39,6 +46,7 @@ impl Column {
             different: HllSketch::new(REGISTERS, HllType::Hll8)?,
             numbers: TDigestMut::new(COMPRESSION)?,
             values: (!is_personal).then(BTreeMap::new),
+            nearness: Nearness::to(date),
         })
     }
 
@@ -66,6 +74,7 @@ impl Column {
     pub fn finish(mut self) -> Result<Profile, datasketches::error::Error> {
         self.look_at_held();
         let mut profile = self.profile;
+        self.nearness.settle(&mut profile.kinds);
         profile.distinct = self.different.estimate().round() as u64;
         if self.keeps_values && !self.numbers.is_empty() {
             let ranks: Vec<f64> = (0..=100).map(|percent| f64::from(percent) / 100.0).collect();
@@ -100,6 +109,7 @@ impl Column {
         profile.given += rows;
         self.different.update(value);
         let (kind, number) = Kind::of(value);
+        self.nearness.add(&kind, value, rows);
         *profile.kinds.entry(kind).or_default() += rows;
         let shape = shape::of(value);
         if profile.shapes.len() < SHAPES || profile.shapes.contains_key(&shape) {
@@ -125,8 +135,12 @@ impl Column {
 mod tests {
     use super::*;
 
+    fn day() -> FileDate {
+        FileDate(chrono::NaiveDate::from_ymd_opt(2025, 10, 5).expect("a day"))
+    }
+
     fn profile(values: &[&str], is_personal: bool) -> Profile {
-        let mut column = Column::new("c", is_personal).expect("a column");
+        let mut column = Column::new("c", is_personal, day()).expect("a column");
         column.add(values.iter().copied());
         column.finish().expect("a profile")
     }
@@ -143,6 +157,19 @@ mod tests {
     }
 
     #[test]
+    fn days_of_two_readings_are_settled_by_the_others_and_by_the_file_date() {
+        let kinds = |values: &[&str]| {
+            let kinds = profile(values, false).kinds.into_keys();
+            kinds.map(|kind| kind.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&["01/02/1980", "31/01/1980"]), ["date %d/%m/%Y"]);
+        assert_eq!(kinds(&["01/02/1980", "01/31/1980"]), ["date %m/%d/%Y"]);
+        assert_eq!(kinds(&["05/10/2025", "04/10/2025", "03/01/2025"]), ["date %d/%m/%Y"]);
+        assert_eq!(kinds(&["10/05/2025", "10/04/2025"]), ["date %m/%d/%Y"]);
+        assert_eq!(kinds(&["01/02/1980", "03/04/1981"]), ["date %m/%d/%Y or %d/%m/%Y"]);
+    }
+
+    #[test]
     fn of_a_personal_column_no_value_is_kept() {
         let found = profile(&["4111", "ann@example.com"], true);
         assert_eq!((found.given, found.distinct), (2, 2));
@@ -154,7 +181,7 @@ mod tests {
     #[test]
     fn many_values_are_sketched() {
         let values: Vec<String> = (0..20_000).map(|n| format!("1{n:05}")).collect();
-        let mut column = Column::new("id", false).expect("a column");
+        let mut column = Column::new("id", false, day()).expect("a column");
         for part in values.chunks(1000) {
             column.add(part.iter().map(String::as_str));
         }

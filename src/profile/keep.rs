@@ -12,16 +12,17 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
 
-use super::FileProfile;
 use super::column::Column;
+use super::{FileProfile, settle};
 use crate::config::{Dataset, Limits};
+use crate::file_date::FileDate;
 use crate::mirror::{Mirror, Mirrored};
 use crate::parquet;
 use crate::progress::{Listener, Total};
 use crate::source::Store;
 
 /// Changes when a profile says other things of the same values, so that old ones are not used.
-const PROFILE_VERSION: u32 = 1;
+const PROFILE_VERSION: u32 = 2;
 /// Kept profiles that are fetched at once.
 const FETCHED_AT_ONCE: usize = 16;
 
@@ -76,7 +77,8 @@ impl Error {
     }
 }
 
-/// The profile of every file of a mirror, in its order; drawn where there is none yet.
+/// The profile of every file of a mirror, in its order; drawn where there is none yet. Days that are
+/// unclear in one file are settled by the others.
 ///
 /// # Errors
 /// The first [`Error`]; profiles that are drawn by then are kept.
@@ -108,7 +110,9 @@ pub async fn profiles(
     for (index, profile) in drawn? {
         kept[index] = Some(profile);
     }
-    Ok(kept.into_iter().flatten().collect())
+    let mut profiles: Vec<FileProfile> = kept.into_iter().flatten().collect();
+    settle(&mut profiles.iter_mut().collect::<Vec<_>>());
+    Ok(profiles)
 }
 
 /// The profiles that are there already; nothing for the others.
@@ -153,8 +157,10 @@ async fn draw_and_keep(
         .map(|name| (name.clone(), dataset.is_personal(name)))
         .collect();
     let (task_staging, mirror, size) = (staging.clone(), file.path.clone(), file.size);
+    let date = file.file.date;
     // A task of its own, so that files are looked at on all processors.
-    let drawn = tokio::spawn(async move { draw(&task_staging, &mirror, size, &columns).await });
+    let drawn =
+        tokio::spawn(async move { draw(&task_staging, &mirror, size, &columns, date).await });
     let given_up = |_| Error::GivenUp { path: staging.key(&file.path) };
     let profile = drawn.await.map_err(given_up)??;
     let path = path(staging, dataset, file);
@@ -169,12 +175,13 @@ async fn draw(
     mirror: &Path,
     size: u64,
     names: &[(String, bool)],
+    date: FileDate,
 ) -> Result<FileProfile, Error> {
     let unreadable = |source| Error::Mirror { path: staging.key(mirror), source };
     let sketch = |source| Error::Sketch { path: staging.key(mirror), source };
     let mut columns: Vec<Column> = names
         .iter()
-        .map(|(name, is_personal)| Column::new(name, *is_personal))
+        .map(|(name, is_personal)| Column::new(name, *is_personal, date))
         .collect::<Result<_, _>>()
         .map_err(sketch)?;
     let objects = Arc::clone(&staging.objects);

@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::shape;
+use super::day;
 use crate::catalog::functions::{decimal, truth};
 
-/// What type a value could be read as. Written as text, a date with its format: `date %m/%d/%Y`.
+/// What type a value could be read as. Written as text, a date with its format: `date %m/%d/%Y`, or with
+/// two: `date %m/%d/%Y or %d/%m/%Y`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub enum Kind {
@@ -19,6 +20,8 @@ pub enum Kind {
     Boolean,
     /// A day, perhaps with a time, in this format.
     Date(String),
+    /// A day, perhaps with a time, in the one format or the other: `01/02/2025`.
+    Unclear(String, String),
     /// Anything else.
     Text,
 }
@@ -33,9 +36,9 @@ impl Kind {
         let value = value.trim();
         let Some(first) = value.bytes().next() else { return (Self::Text, None) };
         if first.is_ascii_digit()
-            && let Some(format) = shape::date_format(value)
+            && let Some(written) = day::written(value)
         {
-            return (Self::Date(format), None);
+            return (Self::from(written), None);
         }
         if first.is_ascii_digit() || b"+-$(.".contains(&first) {
             return match decimal(value, DIGITS, DECIMALS) {
@@ -49,6 +52,32 @@ impl Kind {
             };
         }
         (if truth(value).is_some() { Self::Boolean } else { Self::Text }, None)
+    }
+
+    /// Whether it is a day.
+    pub fn is_date(&self) -> bool {
+        matches!(self, Self::Date(_) | Self::Unclear(..))
+    }
+
+    /// How its days are written; with both formats where it is one or the other.
+    pub fn date_format(&self) -> Option<String> {
+        match self {
+            Self::Date(format) => Some(format.clone()),
+            Self::Unclear(one, other) => Some(format!("{one}{OR}{other}")),
+            _ => None,
+        }
+    }
+}
+
+/// Stands between the two formats of a day that is unclear.
+const OR: &str = " or ";
+
+impl From<day::Written> for Kind {
+    fn from(written: day::Written) -> Self {
+        match written.other {
+            Some((_, other)) => Self::Unclear(written.format, other),
+            None => Self::Date(written.format),
+        }
     }
 }
 
@@ -65,6 +94,7 @@ impl fmt::Display for Kind {
             Self::Decimal => f.write_str("decimal"),
             Self::Boolean => f.write_str("boolean"),
             Self::Date(format) => write!(f, "date {format}"),
+            Self::Unclear(format, other) => write!(f, "date {format}{OR}{other}"),
             Self::Text => f.write_str("text"),
         }
     }
@@ -82,8 +112,9 @@ impl From<String> for Kind {
             "integer" => Self::Integer,
             "decimal" => Self::Decimal,
             "boolean" => Self::Boolean,
-            text => match text.strip_prefix("date ") {
-                Some(format) => Self::Date(format.to_owned()),
+            text => match text.strip_prefix("date ").map(|date| (date, date.split_once(OR))) {
+                Some((_, Some((one, other)))) => Self::Unclear(one.to_owned(), other.to_owned()),
+                Some((format, None)) => Self::Date(format.to_owned()),
                 None => Self::Text,
             },
         }
@@ -106,6 +137,7 @@ mod tests {
             ("0.5", "decimal"),
             ("No", "boolean"),
             ("12/18/2025", "date %m/%d/%Y"),
+            ("12/11/2025", "date %m/%d/%Y or %d/%m/%Y"),
             ("2025-12-18 12:43 AM", "date %Y-%m-%d %I:%M %p"),
             ("20251218", "date %Y%m%d"),
             ("12.34.56", "text"),

@@ -9,9 +9,11 @@
 //! of them, and the quantiles of its numbers.
 
 mod column;
+pub mod day;
 mod keep;
 mod kind;
 pub mod shape;
+mod unclear;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use keep::{Error, profiles};
 pub use kind::Kind;
+pub use unclear::settle;
 
 /// A column with more different values than this in a file has no list of them.
 pub const FEW_VALUES: usize = 64;
@@ -87,15 +90,12 @@ impl Profile {
         self.date_kinds().map(|(_, rows)| rows).sum()
     }
 
-    /// The format in which most dates are written.
-    pub fn date_format(&self) -> Option<&str> {
-        self.date_kinds().max_by_key(|(_, rows)| *rows).map(|(format, _)| format)
+    /// The format in which most dates are written; both, where it is one or the other.
+    pub fn date_format(&self) -> Option<String> {
+        self.date_kinds().max_by_key(|(_, rows)| *rows)?.0.date_format()
     }
 
-    fn date_kinds(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.kinds.iter().filter_map(|(kind, rows)| match kind {
-            Kind::Date(format) => Some((format.as_str(), *rows)),
-            _ => None,
-        })
+    fn date_kinds(&self) -> impl Iterator<Item = (&Kind, u64)> {
+        self.kinds.iter().filter(|(kind, _)| kind.is_date()).map(|(kind, rows)| (kind, *rows))
     }
 }

@@ -195,7 +195,7 @@ pub fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference>
     shift(Measured::Kinds, &mut differences);
     match &pool.dominant {
         _ if differences.len() > before => {}
-        Some(Kind::Date(_)) => {}
+        Some(kind) if kind.is_date() => {}
         Some(Kind::Integer | Kind::Decimal) if usual.follows_the_date => {}
         Some(Kind::Integer | Kind::Decimal) if profile.values.is_none() => {
             shift(Measured::Numbers, &mut differences);
@@ -288,7 +288,7 @@ fn retyped(profile: &Profile, pool: &Pool) -> Option<Difference> {
 /// Values that only the file has, and values that only the reference has, where that is no chance.
 fn categories(profile: &Profile, pool: &Pool) -> Vec<Difference> {
     let (Some(values), Some(known)) = (&profile.values, &pool.values) else { return Vec::new() };
-    if matches!(pool.dominant, Some(Kind::Date(_))) || pool.given == 0 || profile.given == 0 {
+    if pool.dominant.as_ref().is_some_and(Kind::is_date) || pool.given == 0 || profile.given == 0 {
         return Vec::new();
     }
     let only =

@@ -1,0 +1,168 @@
+//! How exports write a **day**. Some can be read in two ways: `01/02/2025` is a day of January where
+//! the month stands first, and of February where the day does.
+
+use chrono::{Datelike, NaiveDate, NaiveTime};
+
+/// Years that a day of an export can be in.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
+
+/// A day as a value writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The day; where it can be read in two ways, with the month first.
+    pub day: NaiveDate,
+    /// Its format, and that of the time after it if there is one.
+    pub format: String,
+    /// The other reading and its format, with the day first.
+    pub other: Option<(NaiveDate, String)>,
+}
+
+/// The day that a value is, with or without a time; `None` where it is neither.
+pub fn written(value: &str) -> Option<Written> {
+    let (day, separator, time) = parts(value.trim());
+    let readings = readings(day)?;
+    let time = match time {
+        "" => String::new(),
+        time => format!("{separator}{}", time_format(time)?),
+    };
+    let with_time = |format: &str| format!("{format}{time}");
+    let (day, format) = readings.first;
+    let other = readings.other.map(|(day, format)| (day, with_time(format)));
+    Some(Written { day, format: with_time(format), other })
+}
+
+/// The day that a value starts with; of two readings, the one nearer to `date`.
+pub fn nearest(value: &str, date: NaiveDate) -> Option<NaiveDate> {
+    let (day, _, time) = parts(value.trim());
+    let is_time = |byte: u8| byte.is_ascii_digit() || b":.+-Z APMapm".contains(&byte);
+    if !time.bytes().all(is_time) {
+        return None;
+    }
+    let readings = readings(day)?;
+    let days = std::iter::once(readings.first).chain(readings.other).map(|(day, _)| day);
+    days.min_by_key(|day| (*day - date).num_days().abs())
+}
+
+/// A day with its format.
+type Reading = (NaiveDate, &'static str);
+
+struct Readings {
+    first: Reading,
+    other: Option<Reading>,
+}
+
+/// What stands before, at and behind the first space or `T`.
+fn parts(value: &str) -> (&str, &str, &str) {
+    match value.find([' ', 'T']) {
+        Some(at) => (&value[..at], &value[at..=at], &value[at + 1..]),
+        None => (value, "", ""),
+    }
+}
+
+fn readings(text: &str) -> Option<Readings> {
+    if !(8..=10).contains(&text.len()) || !text.is_ascii() {
+        return None;
+    }
+    let one = |first| Some(Readings { first, other: None });
+    let Some(separator) = text.chars().find(|c| !c.is_ascii_digit()) else {
+        let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..8)?);
+        return if text.len() == 8 { one((date(year, month, day)?, "%Y%m%d")) } else { None };
+    };
+    let mut fields = text.split(separator);
+    let (a, b, c) = (fields.next()?, fields.next()?, fields.next()?);
+    if fields.next().is_some() {
+        return None;
+    }
+    let [year_first, month_first, day_first] = match separator {
+        '-' => ["%Y-%m-%d", "%m-%d-%Y", "%d-%m-%Y"],
+        '/' => ["%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y"],
+        // Who writes dots writes the day first.
+        '.' => ["%Y.%m.%d", "", "%d.%m.%Y"],
+        _ => return None,
+    };
+    if a.len() == 4 {
+        return one((date(a, b, c)?, year_first));
+    }
+    let month_first =
+        date(c, a, b).filter(|_| !month_first.is_empty()).map(|day| (day, month_first));
+    let day_first = date(c, b, a).map(|day| (day, day_first));
+    match month_first {
+        Some(first) => Some(Readings { first, other: day_first }),
+        None => one(day_first?),
+    }
+}
+
+fn date(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
+    let number = |text: &str, digits: std::ops::RangeInclusive<usize>| {
+        let is_number = digits.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<u32>().ok().filter(|_| is_number)
+    };
+    let year = i32::try_from(number(year, 4..=4)?).ok()?;
+    let found = NaiveDate::from_ymd_opt(year, number(month, 1..=2)?, number(day, 1..=2)?)?;
+    YEARS.contains(&found.year()).then_some(found)
+}
+
+/// The format in which a value is a time of day.
+fn time_format(time: &str) -> Option<String> {
+    let (time, zone) = match time.find(['Z', '+']).or_else(|| time.rfind('-')) {
+        Some(at) if time[at..] == *"Z" => (&time[..at], "Z"),
+        Some(at) => (&time[..at], "%:z"),
+        None => (time, ""),
+    };
+    let forms = ["%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S%.f"];
+    let reads = |form: &&str| NaiveTime::parse_from_str(time, form).is_ok();
+    let form = forms.into_iter().find(reads)?;
+    Some(format!("{form}{zone}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_in_the_usual_formats() {
+        for (value, format) in [
+            ("2025-12-18", "%Y-%m-%d"),
+            ("2025/12/18", "%Y/%m/%d"),
+            ("20251218", "%Y%m%d"),
+            ("12/18/2025", "%m/%d/%Y"),
+            ("18/12/2025", "%d/%m/%Y"),
+            ("12-18-2025", "%m-%d-%Y"),
+            ("18-12-2025", "%d-%m-%Y"),
+            ("18.12.2025", "%d.%m.%Y"),
+            ("12/18/2025 12:43 AM", "%m/%d/%Y %I:%M %p"),
+            ("2025-12-18T10:00:00Z", "%Y-%m-%dT%H:%M:%SZ"),
+            ("2025-12-18 10:00:00.5+01:00", "%Y-%m-%d %H:%M:%S%.f%:z"),
+        ] {
+            let found = written(value).expect(value);
+            assert_eq!((found.format.as_str(), found.other), (format, None), "{value}");
+            assert_eq!(Some(found.day), NaiveDate::from_ymd_opt(2025, 12, 18), "{value}");
+        }
+        assert_eq!(written("1.2.2025").expect("a day").format, "%d.%m.%Y");
+        for value in [
+            "",
+            "12345678",
+            "2025-13-01",
+            "order 2025-12-18",
+            "0000-00-00",
+            "12/18/25",
+            "1/2-2025",
+            "+1/+2/2025",
+            "2025-12-18 soon",
+            "1/2/2025/",
+        ] {
+            assert_eq!(written(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_day_of_two_readings_is_told_with_both() {
+        let found = written("10/05/2025 10:00").expect("a day");
+        let day = |month, day| NaiveDate::from_ymd_opt(2025, month, day).expect("a day");
+        assert_eq!((found.day, found.format.as_str()), (day(10, 5), "%m/%d/%Y %H:%M"));
+        assert_eq!(found.other, Some((day(5, 10), "%d/%m/%Y %H:%M".to_owned())));
+        assert_eq!(nearest("10/05/2025", day(10, 1)), Some(day(10, 5)));
+        assert_eq!(nearest("10/05/2025 1:2", day(5, 1)), Some(day(5, 10)));
+        assert_eq!(nearest("10/05/2025 soon", day(5, 1)), None);
+    }
+}

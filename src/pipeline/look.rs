@@ -52,8 +52,9 @@ pub async fn deep_drift(
     reference: Option<DateRange>,
 ) -> Result<Drift, Error> {
     let (mut drift, listing, glimpses) = look(run, dataset, range).await?;
-    let named = reference.or_else(|| content::newest_epoch(&drift.epochs));
-    let Some(reference) = named else { return Ok(drift) };
+    let is_named = reference.is_some();
+    let reference = reference.or_else(|| content::newest_epoch(&drift.epochs));
+    let Some(reference) = reference else { return Ok(drift) };
     let (mut files, mirror) = profiled(run, dataset, listing, &glimpses).await?;
     let rejects = mirror::rejected(&run.staging, &mirror).await?;
     let mut elsewhere = match within(range, reference) {
@@ -80,7 +81,7 @@ pub async fn deep_drift(
             dataset.prefix
         )));
     }
-    drift.content = content::compare_content(&files, &in_reference, rejects);
+    drift.content = content::compare_content(&files, &in_reference, is_named, rejects);
     Ok(drift)
 }
 

@@ -128,7 +128,11 @@ async fn sql_that_does_not_parse_or_plan() {
     project.write("sql/people/stage.sql", "SELEC id FROM source");
     refused(&project, run(&project).await, 2, &["stage.sql does not parse", "SELEC"]).await;
     project.write("sql/people/stage.sql", stage.replace("id, city", "id, town"));
-    refused(&project, run(&project).await, 2, &["stage.sql cannot be planned", "town"]).await;
+    refused(&project, run(&project).await, 2, &["stage.sql names the column town"]).await;
+    project.write("sql/people/stage.sql", stage.replace("id, city", "id, cite"));
+    refused(&project, run(&project).await, 2, &["names the column cite", "city"]).await;
+    project.write("sql/people/stage.sql", stage.replace("id, city", "id, soundex(city) AS city"));
+    refused(&project, run(&project).await, 2, &["stage.sql cannot be planned", "soundex"]).await;
     project.write("sql/people/stage.sql", stage.replace("_row_id, ", ""));
     refused(&project, run(&project).await, 2, &["does not return the column _row_id"]).await;
     project.write("sql/people/stage.sql", format!("{stage} LIMIT 1"));

@@ -151,15 +151,42 @@ fn some(values: &[String]) -> String {
     }
 }
 
-/// What is usual for a column among the files of the reference themselves.
-#[derive(Clone, Debug, Default)]
-pub struct Usual {
+/// What a column does anyway, whatever its files are compared with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Habits {
     /// Whether its numbers rise or fall with the file date, as those of a sequence do.
     pub follows_the_date: bool,
     /// Whether most files have values that no other has.
     pub has_new_values_daily: bool,
-    /// The median index between a file and all of them, by what is measured.
+}
+
+/// What is usual for a column among the files that others are compared with.
+#[derive(Clone, Debug, Default)]
+pub struct Usual {
+    /// What it does anyway.
+    pub habits: Habits,
+    /// The median index between a file and all others, by what is measured.
     pub index: BTreeMap<Measured, f64>,
+}
+
+impl Usual {
+    /// Among these files, whose pool is given.
+    pub fn of(habits: Habits, files: &[&Profile], pool: &Pool) -> Self {
+        let mut index = BTreeMap::new();
+        use Measured::{Kinds, Numbers, Presence, Shapes, Values};
+        for of in [Presence, Kinds, Shapes, Values, Numbers] {
+            let mut indices: Vec<f64> = files
+                .iter()
+                .filter_map(|profile| counts(of, profile, &pool.without(profile)))
+                .map(|counts| stability_index(&counts))
+                .collect();
+            indices.sort_unstable_by(f64::total_cmp);
+            if let Some(median) = indices.get(indices.len() / 2) {
+                index.insert(of, *median);
+            }
+        }
+        Self { habits, index }
+    }
 }
 
 /// A distribution counts as another one where its index is so many times the usual one.
@@ -186,7 +213,7 @@ pub fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference>
         return differences;
     }
     let before = differences.len();
-    if !usual.has_new_values_daily {
+    if !usual.habits.has_new_values_daily {
         differences.extend(categories(profile, pool));
     }
     if differences.len() > before {
@@ -196,11 +223,13 @@ pub fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference>
     match &pool.dominant {
         _ if differences.len() > before => {}
         Some(kind) if kind.is_date() => {}
-        Some(Kind::Integer | Kind::Decimal) if usual.follows_the_date => {}
+        Some(Kind::Integer | Kind::Decimal) if usual.habits.follows_the_date => {}
         Some(Kind::Integer | Kind::Decimal) if profile.values.is_none() => {
             shift(Measured::Numbers, &mut differences);
         }
-        _ if profile.values.is_some() && pool.values.is_some() && usual.has_new_values_daily => {}
+        _ if profile.values.is_some()
+            && pool.values.is_some()
+            && usual.habits.has_new_values_daily => {}
         _ if profile.values.is_some() && pool.values.is_some() => {
             shift(Measured::Values, &mut differences);
         }

@@ -7,15 +7,17 @@
 mod compare;
 mod measure;
 mod pool;
+mod steady;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
 pub use compare::{Difference, Measured};
-use compare::{Usual, compare, counts};
-use measure::{stability_index, trend};
+use compare::{Habits, Usual, compare};
+use measure::trend;
 use pool::Pool;
+use steady::steady;
 
 use crate::file_date::{DateRange, FileDate};
 use crate::mirror::Rejected;
@@ -25,7 +27,8 @@ use crate::source::SourceFile;
 /// How differences are measured, for people.
 pub const MEASURE: &str = "A distribution counts as shifted where the population stability index against \
      the reference is above 0.25, above what chance makes of so many rows in all but one case in a \
-     million, and above three times what is usual between days of the reference.";
+     million, and above three times what is usual between days of the reference. Where none was named, a \
+     column that changes for good within the reference is held against what it is since.";
 
 /// The fewest files that tell a trend.
 const TREND_FILES: usize = 5;
@@ -101,25 +104,33 @@ pub fn newest_epoch(epochs: &[super::Epoch]) -> Option<DateRange> {
     DateRange::new(newest.from, newest.to).ok()
 }
 
-/// Compares files with those of a reference, which may be among them.
+/// Compares files with those of a reference, which may be among them. Of a reference that nobody
+/// named, a column that changed within it is held against its newest part.
 pub fn compare_content(
     files: &[Profiled<'_>],
     reference: &[Profiled<'_>],
+    is_named: bool,
     rejects: Vec<Rejected>,
 ) -> Option<Content> {
     let (first, last) = (reference.first()?, reference.last()?);
     let columns = columns(files.iter().chain(reference));
     let mut compared: Vec<Compared> = files.iter().map(|file| started(*file)).collect();
     for column in &columns {
-        let of_reference: Vec<&Profile> =
-            reference.iter().filter_map(|(_, profile)| find(profile, column)).collect();
+        let (names, mut of_reference): (Vec<&str>, Vec<&Profile>) = reference
+            .iter()
+            .filter_map(|(file, profile)| Some((file.name.as_str(), find(profile, column)?)))
+            .unzip();
         if of_reference.is_empty() {
             continue;
         }
+        let habits = habits(column, files, &of_reference);
+        let since = if is_named { 0 } else { steady(&of_reference, habits) };
+        of_reference.drain(..since);
         let pool = Pool::of(&of_reference);
-        let usual = usual(column, files, &of_reference, &pool);
+        let usual = Usual::of(habits, &of_reference, &pool);
+        let names: HashSet<&str> = names.into_iter().skip(since).collect();
         for ((file, profile), compared) in files.iter().zip(&mut compared) {
-            let is_in_reference = reference.iter().any(|(other, _)| other.name == file.name);
+            let is_in_reference = names.contains(file.name.as_str());
             let differences = match find(profile, column) {
                 Some(profile) if is_in_reference => {
                     compare(profile, &pool.without(profile), &usual)
@@ -150,7 +161,7 @@ fn started((file, profile): Profiled<'_>) -> Compared {
 /// The names of all columns, in the newest file's order.
 fn columns<'a>(files: impl DoubleEndedIterator<Item = &'a Profiled<'a>>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for profile in files.rev().flat_map(|(_, profile)| &profile.columns) {
         if seen.insert(profile.name.as_str()) {
             names.push(profile.name.clone());
@@ -163,8 +174,8 @@ fn find<'a>(profile: &'a FileProfile, column: &str) -> Option<&'a Profile> {
     profile.columns.iter().find(|profile| profile.name == column)
 }
 
-/// What is usual for a column: whether it follows the date, and how its days differ anyway.
-fn usual(column: &str, files: &[Profiled<'_>], reference: &[&Profile], pool: &Pool) -> Usual {
+/// Whether a column follows the date, and whether its values are new every day.
+fn habits(column: &str, files: &[Profiled<'_>], reference: &[&Profile]) -> Habits {
     let medians: Vec<f64> = files
         .iter()
         .filter_map(|(_, profile)| find(profile, column)?.percentiles.get(50).copied())
@@ -172,22 +183,10 @@ fn usual(column: &str, files: &[Profiled<'_>], reference: &[&Profile], pool: &Po
     let follows_the_date = if medians.len() >= TREND_FILES {
         trend(&medians).abs() >= TREND
     } else {
-        pool.distinct as f64 > pool.given as f64 * MOSTLY_DIFFERENT
+        let sum = |count: fn(&Profile) -> u64| -> u64 { reference.iter().map(|p| count(p)).sum() };
+        sum(|p| p.distinct) as f64 > sum(|p| p.given) as f64 * MOSTLY_DIFFERENT
     };
-    let mut index = BTreeMap::new();
-    use Measured::{Kinds, Numbers, Presence, Shapes, Values};
-    for of in [Presence, Kinds, Shapes, Values, Numbers] {
-        let mut indices: Vec<f64> = reference
-            .iter()
-            .filter_map(|profile| counts(of, profile, &pool.without(profile)))
-            .map(|counts| stability_index(&counts))
-            .collect();
-        indices.sort_unstable_by(f64::total_cmp);
-        if let Some(median) = indices.get(indices.len() / 2) {
-            index.insert(of, *median);
-        }
-    }
-    Usual { follows_the_date, has_new_values_daily: has_new_values_daily(reference), index }
+    Habits { follows_the_date, has_new_values_daily: has_new_values_daily(reference) }
 }
 
 /// Whether more than half of the files have values that no other of them has.

@@ -19,8 +19,6 @@ pub struct Pool {
     pub empty: u64,
     pub null_like: u64,
     pub given: u64,
-    /// Different values of all files, counted a file.
-    pub distinct: u64,
     pub kinds: BTreeMap<Kind, u64>,
     pub shapes: BTreeMap<String, u64>,
     pub other_shapes: u64,
@@ -45,7 +43,6 @@ impl Pool {
             pool.empty += profile.empty;
             pool.null_like += profile.null_like;
             pool.given += profile.given;
-            pool.distinct += profile.distinct;
             pool.other_shapes += profile.other_shapes;
             add(&mut pool.kinds, &profile.kinds);
             add(&mut pool.shapes, &profile.shapes);
@@ -77,7 +74,6 @@ impl Pool {
         rest.empty -= profile.empty;
         rest.null_like -= profile.null_like;
         rest.given -= profile.given;
-        rest.distinct -= profile.distinct;
         rest.other_shapes -= profile.other_shapes;
         subtract(&mut rest.kinds, &profile.kinds);
         subtract(&mut rest.shapes, &profile.shapes);

@@ -1,13 +1,11 @@
 //! A real PostgreSQL for the tests: one server in a temporary folder, a database a test.
 //!
-//! The server is started by a thread that lives as long as the process, and is told by the kernel to
-//! stop when that thread is gone, however the process ends.
+//! The server and its folder are gone when the process is, however it ends.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -16,8 +14,15 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 static SERVER: OnceLock<Server> = OnceLock::new();
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
+/// Runs a server until the end of its own input, which comes when this process ends, however it ends;
+/// then stops it and removes its folder, the first argument.
+const GUARD: &str = r#"trap '' HUP INT QUIT TERM; folder=$1; shift
+    "$@" </dev/null & cat >/dev/null; kill -QUIT $!; wait; rm -rf "$folder""#;
+
 struct Server {
     port: u16,
+    /// Holds the other end of the guard's input.
+    _guard: Child,
 }
 
 /// An empty database of the server.
@@ -94,25 +99,20 @@ impl Server {
         let made = initdb.stdout(Stdio::null()).output().expect("initdb");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
-        let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut server = as_postgres(&programs.join("postgres"));
-            server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
-            server.arg("-k").arg(&folder).args(["-c", "fsync=off", "-c", "max_connections=200"]);
-            server.args(["-c", "shared_buffers=128MB", "-c", "log_min_messages=panic"]);
-            let mut server =
-                server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres");
-            sender.send(()).expect("a waiting test");
-            let _ = server.wait();
-        });
-        receiver.recv().expect("a started server");
+        let mut server = as_postgres(Path::new("sh"));
+        server.args(["-c", GUARD, "sh"]).arg(&folder).arg(programs.join("postgres"));
+        server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
+        server.arg("-k").arg(&folder).args(["-c", "fsync=off", "-c", "max_connections=200"]);
+        server.args(["-c", "shared_buffers=128MB", "-c", "log_min_messages=panic"]);
+        server.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let guard = server.spawn().expect("postgres");
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(std::time::Instant::now() < deadline, "postgres does not start");
             std::thread::sleep(Duration::from_millis(50));
         }
         wait_until_ready(port);
-        Self { port }
+        Self { port, _guard: guard }
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::measure::{SHIFTED, by_chance, is_absent_for_a_reason, stability_index};
+use super::measure::{
+    SHIFTED, by_chance, is_absent_for_a_reason, rare_as_one, stability_index, sums,
+};
 use super::pool::{Pool, dominant, numbers_of, rank};
 use crate::profile::{Kind, Profile};
 
@@ -199,8 +201,8 @@ pub fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference>
         let Some(counts) = counts(of, profile, pool) else { return };
         let index = stability_index(&counts);
         let usual = usual.index.get(&of).copied().unwrap_or_default();
-        let rows = |side: fn(&(f64, f64)) -> f64| counts.iter().map(side).sum::<f64>();
-        if rows(|count| count.0).min(rows(|count| count.1)) < FEWEST_ROWS {
+        let (file, reference) = sums(&counts);
+        if file.min(reference) < FEWEST_ROWS {
             return;
         }
         if index > SHIFTED.max(by_chance(&counts)).max(TIMES_USUAL * usual) {
@@ -250,12 +252,12 @@ pub fn counts(of: Measured, profile: &Profile, pool: &Pool) -> Option<Vec<(f64, 
         Measured::Kinds => by_key(&profile.kinds, &pool.kinds),
         // Where shapes are too many to be counted one by one, they say nothing.
         Measured::Shapes if profile.other_shapes + pool.other_shapes > 0 => return None,
-        Measured::Shapes => largest(by_key(&profile.shapes, &pool.shapes)),
+        Measured::Shapes => by_key(&profile.shapes, &pool.shapes),
         Measured::Values => by_key(profile.values.as_ref()?, pool.values.as_ref()?),
         Measured::Numbers => numbers(profile, pool)?,
     };
-    let (file, reference) =
-        counts.iter().fold((0.0, 0.0), |(file, reference), (a, b)| (file + a, reference + b));
+    let counts = rare_as_one(counts);
+    let (file, reference) = sums(&counts);
     (counts.len() > 1 && file > 0.0 && reference > 0.0).then_some(counts)
 }
 
@@ -263,15 +265,6 @@ fn by_key<K: Ord>(file: &BTreeMap<K, u64>, reference: &BTreeMap<K, u64>) -> Vec<
     let keys: BTreeSet<&K> = file.keys().chain(reference.keys()).collect();
     let count = |rows: Option<&u64>| rows.copied().unwrap_or_default() as f64;
     keys.into_iter().map(|key| (count(file.get(key)), count(reference.get(key)))).collect()
-}
-
-/// The classes with a share of at least a hundredth in the reference; the rest as one.
-fn largest(counts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-    let all: f64 = counts.iter().map(|(_, reference)| reference).sum();
-    let (mut kept, rest): (Vec<_>, Vec<_>) =
-        counts.into_iter().partition(|(_, reference)| *reference * 100.0 >= all);
-    kept.push(rest.iter().fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d)));
-    kept
 }
 
 /// Numbers in the deciles of the reference.
@@ -300,9 +293,9 @@ fn retyped(profile: &Profile, pool: &Pool) -> Option<Difference> {
     };
     let here = dominant(&profile.kinds, profile.given, RETYPED)?;
     if let (Kind::Integer, Kind::Decimal) = (&usual, &here) {
-        let decimals = share(profile.of_kind(&Kind::Decimal));
+        let decimals = profile.of_kind(&Kind::Decimal);
         let has_none = !pool.kinds.contains_key(&Kind::Decimal);
-        let is_new = has_none && is_absent_for_a_reason(decimals, pool.given as f64);
+        let is_new = has_none && is_absent_for_a_reason(decimals, profile.given, pool.given);
         return is_new.then_some(Difference::Retyped { usual, here });
     }
     if share(same) >= RETYPED || profile.given - same < FEW {
@@ -323,11 +316,9 @@ fn categories(profile: &Profile, pool: &Pool) -> Vec<Difference> {
     let only =
         |these: &BTreeMap<String, u64>, those: &BTreeMap<String, u64>, all: u64, rows: u64| {
             let is_only = |(value, count): &(&String, &u64)| {
-                let share = **count as f64 / all as f64;
-                // How often it is there is itself a guess where it is there only a few times.
                 **count >= FEW
                     && !those.contains_key(*value)
-                    && is_absent_for_a_reason(share, rows as f64)
+                    && is_absent_for_a_reason(**count, all, rows)
             };
             these.iter().filter(is_only).map(|(value, _)| value.clone()).collect::<Vec<_>>()
         };

@@ -27,8 +27,8 @@ use crate::source::SourceFile;
 /// How differences are measured, for people.
 pub const MEASURE: &str = "A distribution counts as shifted where the population stability index against \
      the reference is above 0.25, above what chance makes of so many rows in all but one case in a \
-     million, and above three times what is usual between days of the reference. Where none was named, a \
-     column that changes for good within the reference is held against what it is since.";
+     thousand million, and above three times what is usual between days of the reference. Where none was \
+     named, a column that changes for good within the reference is held against what it is since.";
 
 /// The fewest files that tell a trend.
 const TREND_FILES: usize = 5;

@@ -104,24 +104,19 @@ impl Error {
         if self.is_transient() {
             return Exit::Transient;
         }
+        if let Some(error) = self.of_the_database() {
+            return exit_of_load(error);
+        }
         match self {
             Self::Config(_) | Self::Usage(_) | Self::Sql(_) => Exit::Usage,
             Self::NoFiles { .. } => Exit::NoFiles,
             Self::Interrupted => Exit::Interrupted,
             Self::Source(source::Error::ZeroBytes { .. })
             | Self::Check(check::Error::Refused { .. } | check::Error::TooManyRejects { .. })
-            | Self::Load(load::Error::Value { .. } | load::Error::Changed { .. })
             | Self::Mirror(mirror::Error::Read { source: mirror::ReadError::Header(_), .. }) => {
                 Exit::Refused
             }
-            Self::Load(
-                load::Error::NoDatabase
-                | load::Error::Setting { .. }
-                | load::Error::Certificates { .. }
-                | load::Error::Mismatch { .. }
-                | load::Error::Target { .. },
-            )
-            | Self::Stage(
+            Self::Stage(
                 stage::Error::NotRowWise { .. }
                 | stage::Error::ChangedProvenance { .. }
                 | stage::Error::UnexpectedRow { .. },
@@ -129,14 +124,10 @@ impl Error {
             | Self::Dedupe(dedupe::Error::Twice { .. } | dedupe::Error::Unknown { .. }) => {
                 Exit::Usage
             }
-            Self::Load(error) => match error.meaning() {
-                Some(load::Meaning::Data) => Exit::Refused,
-                Some(load::Meaning::Schema) => Exit::Usage,
-                _ => Exit::Failed,
-            },
             _ => match self.of_a_query() {
                 Some(
                     catalog::Error::Plan { .. }
+                    | catalog::Error::Writes { .. }
                     | catalog::Error::UnknownColumn { .. }
                     | catalog::Error::MissingColumn { .. },
                 ) => Exit::Usage,
@@ -159,8 +150,22 @@ impl Error {
         }
     }
 
+    /// What went wrong with the database.
+    fn of_the_database(&self) -> Option<&load::Error> {
+        match self {
+            Self::Load(error) => Some(error),
+            _ => match self.of_a_query()? {
+                catalog::Error::Table(error) => error.downcast_ref(),
+                _ => None,
+            },
+        }
+    }
+
     /// Whether running again may help.
     pub fn is_transient(&self) -> bool {
+        if let Some(error) = self.of_the_database() {
+            return error.meaning() == Some(load::Meaning::Transient);
+        }
         let store = match self {
             Self::Source(source::Error::List { source, .. }) => Some(source),
             Self::Mirror(error) => error.store_error(),
@@ -168,8 +173,10 @@ impl Error {
             Self::Stage(
                 stage::Error::Staging { source, .. } | stage::Error::Manifest { source, .. },
             ) => Some(source),
-            Self::Load(error) => return error.meaning() == Some(load::Meaning::Transient),
-            _ => None,
+            _ => match self.of_a_query() {
+                Some(catalog::Error::Store(error)) => Some(&**error),
+                _ => None,
+            },
         };
         store.is_some_and(source::is_transient)
     }
@@ -197,5 +204,22 @@ impl Error {
             Self::Usage(_) => Some("see --help".to_owned()),
             Self::Sample(_) | Self::Output { .. } | Self::Interrupted => None,
         }
+    }
+}
+
+/// How the program ends because of the database.
+fn exit_of_load(error: &load::Error) -> Exit {
+    match error {
+        load::Error::Value { .. } | load::Error::Changed { .. } => Exit::Refused,
+        load::Error::NoDatabase
+        | load::Error::Setting { .. }
+        | load::Error::Certificates { .. }
+        | load::Error::Mismatch { .. }
+        | load::Error::Target { .. } => Exit::Usage,
+        error => match error.meaning() {
+            Some(load::Meaning::Data) => Exit::Refused,
+            Some(load::Meaning::Schema) => Exit::Usage,
+            _ => Exit::Failed,
+        },
     }
 }

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -123,7 +124,7 @@ impl Error {
                      copy the shipped sql/orders_create to start from"
                 }
                 Self::Syntax { .. } | Self::Statement { .. } => {
-                    "one statement a file; try it with `backfill query --file FILE`"
+                    "one statement at a time; `backfill query --file FILE` tries a file alone"
                 }
                 Self::Severity { .. } => "write `-- severity: error` or `-- severity: warn`",
                 Self::OtherTable { .. } => {
@@ -174,17 +175,32 @@ impl Query {
     /// # Errors
     /// [`Error::Syntax`] and [`Error::Statement`].
     pub fn parse(path: &Path, text: String) -> Result<Self, Error> {
-        let dialect = GenericDialect {};
-        let mut statements = DFParser::parse_sql_with_dialect(&text, &dialect)
-            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
-        let single = (statements.len() == 1).then(|| statements.pop_front()).flatten();
-        match single {
-            Some(statement) if is_query(&statement) => {
-                Ok(Self { path: path.to_owned(), statement, text })
-            }
-            _ => Err(Error::Statement { path: path.to_owned(), expected: "SELECT" }),
+        let statement = single_statement(path, &text, "SELECT")?;
+        if is_query(&statement) {
+            Ok(Self { path: path.to_owned(), statement, text })
+        } else {
+            Err(Error::Statement { path: path.to_owned(), expected: "SELECT" })
         }
     }
+}
+
+/// The one statement of a text; `expected` says which, in the error where there is none or several.
+///
+/// # Errors
+/// [`Error::Syntax`] and [`Error::Statement`].
+pub fn single_statement(
+    path: &Path,
+    text: &str,
+    expected: &'static str,
+) -> Result<Statement, Error> {
+    let mut statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {}).map_err(
+        |error| match error {
+            DataFusionError::SQL(error, _) => syntax(path, *error),
+            error => Error::Syntax { path: path.to_owned(), source: Box::new(error) },
+        },
+    )?;
+    let single = (statements.len() == 1).then(|| statements.pop_front()).flatten();
+    single.ok_or(Error::Statement { path: path.to_owned(), expected })
 }
 
 fn is_query(statement: &Statement) -> bool {

@@ -26,6 +26,12 @@ pub enum Error {
         #[source]
         source: Box<DataFusionError>,
     },
+    /// A statement does more than read.
+    #[error("{} may only read: SELECT, EXPLAIN, DESCRIBE or SHOW", path.display())]
+    Writes {
+        /// The file, or `the query`.
+        path: PathBuf,
+    },
     /// A query names a column that the tables it reads do not have.
     #[error("{} names the column {column}, which the tables it reads do not have", path.display())]
     UnknownColumn {
@@ -83,7 +89,10 @@ impl Error {
             let near = near(&field.name, valid_fields.iter().map(|valid| valid.name.as_str()));
             return Self::UnknownColumn { path, column: field.name.clone(), near };
         }
-        Self::Plan { path, source: Box::new(error) }
+        match own_error(error) {
+            Ok(own) => Self::Table(own),
+            Err(error) => Self::Plan { path, source: Box::new(error) },
+        }
     }
 
     /// What an error of execution may tell.
@@ -94,14 +103,10 @@ impl Error {
             DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
                 Self::DiskFull
             }
-            DataFusionError::External(own)
-                if own.is::<crate::load::Error>() || own.is::<crate::profile::Error>() =>
-            {
-                match own_error(error) {
-                    Some(own) => Self::Table(own),
-                    None => Self::Execution { kind: "external" },
-                }
-            }
+            DataFusionError::External(_) => match own_error(error) {
+                Ok(own) => Self::Table(own),
+                Err(_) => Self::Execution { kind: "external" },
+            },
             DataFusionError::ObjectStore(_) => match store_error(error) {
                 Some(store) => Self::Store(store),
                 None => Self::Execution { kind: "object store" },
@@ -136,6 +141,9 @@ impl Error {
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
                 "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
                  README lists the tables and functions"
+            }
+            Self::Writes { .. } => {
+                "the rows of a SELECT go to a file with `backfill query --to FILE`"
             }
             Self::MissingColumn { .. } => {
                 "add it to the SELECT: it is what tells where a row came from"
@@ -176,14 +184,20 @@ fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     near.into_iter().take(NEAR_NAMES).map(|(_, name)| identifier(name)).collect()
 }
 
-/// An error of this program's own inside the engine's.
-fn own_error(error: DataFusionError) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+/// An error of this program's own inside the engine's, or the engine's own.
+fn own_error(
+    error: DataFusionError,
+) -> Result<Box<dyn std::error::Error + Send + Sync>, DataFusionError> {
     match error {
-        DataFusionError::External(own) => Some(own),
+        DataFusionError::External(own)
+            if own.is::<crate::load::Error>() || own.is::<crate::profile::Error>() =>
+        {
+            Ok(own)
+        }
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
             own_error(*inner)
         }
-        _ => None,
+        error => Err(error),
     }
 }
 

@@ -21,6 +21,7 @@ mod profiled;
 mod tables;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -36,6 +37,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::{JoinType, LogicalPlan};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
 use tokio::sync::OnceCell;
 
 use crate::config::{Dataset, Limits};
@@ -128,7 +130,7 @@ impl Engine {
     pub fn session_over(
         &self,
         catalogs: &[Catalog],
-        database: Option<Arc<dyn CatalogProvider>>,
+        database: Arc<dyn CatalogProvider>,
     ) -> Result<SessionContext, Error> {
         let schemas = catalogs
             .iter()
@@ -136,9 +138,7 @@ impl Engine {
             .collect();
         let default = catalogs.first().map_or("public", |catalog| catalog.dataset.name.as_str());
         let session = self.session(schemas, default, self.limits.files_at_once)?;
-        if let Some(database) = database {
-            session.register_catalog(DATABASE, database);
-        }
+        session.register_catalog(DATABASE, database);
         Ok(session)
     }
 }
@@ -315,17 +315,26 @@ impl Catalog {
     }
 }
 
-/// Plans a query in a session that may only read.
+/// Plans the statement of a file in a session.
 async fn plan_in(session: &SessionContext, query: &Query) -> Result<DataFrame, Error> {
-    let planned = async {
-        let plan = session.state().statement_to_plan(query.statement.clone()).await?;
-        read_only().verify_plan(&plan)?;
-        session.execute_logical_plan(plan).await
-    };
-    planned.await.map_err(|error| Error::plan(query.path.clone(), error))
+    plan(session, &query.path, query.statement.clone()).await
 }
 
-/// Statements that change nothing: no table is made, no row and no file written, no setting changed.
-pub fn read_only() -> SQLOptions {
-    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+/// Plans a statement that changes nothing: it makes no table, writes no row and no file, and changes
+/// no setting. Errors name it by `path`.
+///
+/// # Errors
+/// [`Error::Plan`], [`Error::UnknownColumn`], [`Error::Writes`], and [`Error::Table`] where a table of
+/// the target database cannot be looked up.
+pub async fn plan(
+    session: &SessionContext,
+    path: &Path,
+    statement: Statement,
+) -> Result<DataFrame, Error> {
+    let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
+    let plan = session.state().statement_to_plan(statement).await.map_err(cannot_be_planned)?;
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan).map_err(|_| Error::Writes { path: path.to_owned() })?;
+    session.execute_logical_plan(plan).await.map_err(cannot_be_planned)
 }

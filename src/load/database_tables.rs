@@ -34,12 +34,13 @@ const DIGITS: i32 = 38;
 /// The schemas of the target database.
 #[derive(Debug)]
 pub struct DatabaseTables {
-    database: Database,
+    database: Option<Database>,
 }
 
 impl DatabaseTables {
-    /// Of this database; nothing is asked of it yet.
-    pub fn new(database: Database) -> Self {
+    /// Of this database; nothing is asked of it yet. Where none is named, to look for a table is an
+    /// error that says so.
+    pub fn new(database: Option<Database>) -> Self {
         Self { database }
     }
 }
@@ -58,7 +59,7 @@ impl CatalogProvider for DatabaseTables {
 /// The tables of one schema.
 #[derive(Debug)]
 struct Tables {
-    database: Database,
+    database: Option<Database>,
     schema: String,
 }
 
@@ -70,9 +71,10 @@ impl SchemaProvider for Tables {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let table = TableName { schema: self.schema.clone(), name: name.to_owned() };
-        let columns = describe(&self.database, &table).await.map_err(external)?;
+        let database = self.database.as_ref().ok_or(Error::NoDatabase).map_err(external)?;
+        let columns = describe(database, &table).await.map_err(external)?;
         Ok(columns.map(|columns| {
-            let table = Table::new(self.database.clone(), table, columns);
+            let table = Table::new(database.clone(), table, columns);
             Arc::new(table) as Arc<dyn TableProvider>
         }))
     }

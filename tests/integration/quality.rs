@@ -127,7 +127,7 @@ async fn the_target_can_be_joined_and_only_read() {
     assert_eq!(csv("SELECT id FROM target.extra.kinds WHERE id = 'it''s'").await, "id\nit's\n");
     for (sql, code, told) in [
         ("SELECT * FROM target.extra.nothing", 2, "target.extra.nothing"),
-        ("INSERT INTO target.extra.kinds (id) VALUES ('b')", 2, "DML"),
+        ("INSERT INTO target.extra.kinds (id) VALUES ('b')", 2, "may only read"),
         ("SELECT * FROM target.extra.odd", 1, "column d of extra.odd holds a value"),
     ] {
         let refused = project.backfill(&[&["query", sql], &RANGE[..]].concat()).await.ended(code);
@@ -146,9 +146,17 @@ async fn query_only_reads() {
         "DROP TABLE source",
         "SET datafusion.execution.batch_size = 1",
         "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
-        "SELECT * FROM '/etc/passwd'",
     ] {
-        project.backfill(&query(&[sql])).await.ended(2);
+        let refused = project.backfill(&query(&[sql])).await.ended(2);
+        assert!(refused.stderr.contains("the query may only read"), "{sql}: {}", refused.stderr);
+    }
+    for (sql, told) in [
+        ("SELECT * FROM '/etc/passwd'", "not found"),
+        ("SELECT 1; DROP TABLE source", "exactly one statement"),
+        ("SELECT count(*) FROM target.public.people", "people"),
+    ] {
+        let refused = project.backfill(&query(&[sql])).await.ended(2);
+        assert!(refused.stderr.contains(told), "{sql}: {}", refused.stderr);
     }
     assert!(!project.path("stolen.csv").exists());
 }

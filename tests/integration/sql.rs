@@ -3,14 +3,17 @@
 //! In a script, `{{dedupe.sql}}` stands for the file of that name of the dataset `orders_create`,
 //! `{{checks/missing_orders_id.sql}}` for a check; they run over `data/exports`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backfill::catalog::{Catalog, read_only};
+use backfill::catalog::{self, Catalog};
 use backfill::config::{Config, Environment};
 use backfill::file_date::DateRange;
+use backfill::load::DatabaseTables;
 use backfill::pipeline::{self, Run};
 use backfill::progress::Silent;
+use backfill::sql::single_statement;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
@@ -25,6 +28,12 @@ struct Engine {
 #[error("{0}")]
 struct Failed(String);
 
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 #[async_trait]
 impl AsyncDB for Engine {
     type Error = Failed;
@@ -33,7 +42,10 @@ impl AsyncDB for Engine {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
         let failed = |error: datafusion::error::DataFusionError| Failed(error.to_string());
         let sql = expand(sql);
-        let rows = self.session.sql_with_options(&sql, read_only()).await.map_err(failed)?;
+        let path = Path::new("the script");
+        let statement = single_statement(path, &sql, "statement").map_err(|e| Failed(chain(&e)))?;
+        let rows = catalog::plan(&self.session, path, statement).await;
+        let rows = rows.map_err(|error| Failed(chain(&error)))?;
         let batches = rows.collect().await.map_err(failed)?;
         let options = FormatOptions::default().with_null("NULL");
         let mut output = Vec::new();
@@ -73,7 +85,7 @@ fn expand(sql: &str) -> String {
     text + rest
 }
 
-async fn catalog(staging: &std::path::Path) -> (Run, Catalog) {
+async fn catalog(staging: &Path) -> (Run, Catalog) {
     let text = std::fs::read_to_string(shipped("backfill.toml")).expect("the configuration");
     let exports = shipped("data/exports");
     let text = text
@@ -102,7 +114,9 @@ async fn the_shipped_sql_and_the_functions_give_what_the_scripts_say() {
     for script in scripts {
         let mut runner = Runner::new(|| async {
             let catalogs = std::slice::from_ref(&catalog);
-            Ok(Engine { session: run.engine.session_over(catalogs, None).expect("a session") })
+            let database = Arc::new(DatabaseTables::new(None));
+            let session = run.engine.session_over(catalogs, database).expect("a session");
+            Ok(Engine { session })
         });
         runner.run_file_async(&script).await.expect("the script holds");
     }

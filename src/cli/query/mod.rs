@@ -3,7 +3,7 @@
 mod shell;
 
 use std::io::{self, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -62,8 +62,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     if catalogs.iter().all(|catalog| catalog.mirror.files.is_empty()) {
         return Err(no_files(&run.config, range));
     }
-    let database = run.database.clone();
-    let database = database.map(|database| Arc::new(DatabaseTables::new(database)) as _);
+    let database = Arc::new(DatabaseTables::new(run.database.clone()));
     let session = run.engine.session_over(&catalogs, database)?;
     if is_shell {
         let prompt = catalogs.first().map_or("backfill", |catalog| catalog.dataset.name.as_str());
@@ -90,8 +89,9 @@ fn format(arguments: &Arguments, is_json: bool) -> Format {
 
 /// Plans a query that may only read.
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
-    let planned = session.sql_with_options(sql, catalog::read_only()).await;
-    Ok(planned.map_err(|error| catalog::Error::plan(PathBuf::from("the query"), error))?)
+    let path = Path::new("the query");
+    let statement = crate::sql::single_statement(path, sql, "statement")?;
+    Ok(catalog::plan(session, path, statement).await?)
 }
 
 fn statement(arguments: &Arguments) -> Result<String, Error> {

@@ -1,7 +1,10 @@
 //! **Output**: results on standard output, as text or as JSON.
 
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -65,17 +68,119 @@ impl Output {
 /// [`Error::Output`].
 pub fn to_file(path: &Path, content: &[u8]) -> Result<(), Error> {
     let failed = |source| Error::Output { what: path.display().to_string(), source };
-    let mut file = temporary_beside(path).map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let mut file = OutputFile::create(path).map_err(failed)?;
+    file.write_all(content).and_then(|()| file.finish()).map_err(failed)
 }
 
-/// A file of a temporary name in the folder of `path`.
-///
-/// # Errors
-/// Where the folder cannot be written.
-pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    NamedTempFile::new_in(folder)
+/// A file that is there when it is whole: until then it has a temporary name beside it. What is no
+/// file, such as a pipe or a device, is written to as it is.
+#[derive(Debug)]
+pub enum OutputFile {
+    /// On its way.
+    Temporary {
+        /// What is written to.
+        file: NamedTempFile,
+        /// Its name in the end.
+        path: PathBuf,
+    },
+    /// A pipe or a device.
+    Direct(File),
+}
+
+impl OutputFile {
+    /// Begins to write `path`; where that is a link, what it points to. The permissions are those of
+    /// the file that it replaces, or what the user's mask leaves.
+    ///
+    /// # Errors
+    /// Where it, or the folder it is in, cannot be written.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if path == Path::new("/dev/stdout") {
+            // Opened by its name, a file behind it would be written from its beginning.
+            return Ok(Self::Direct(io::stdout().as_fd().try_clone_to_owned()?.into()));
+        }
+        let (path, permissions) = match std::fs::metadata(path) {
+            Err(_) => (path.to_owned(), Permissions::from_mode(0o666)),
+            // Behind a name such as /dev/fd/3 may be a file that others write to as well.
+            Ok(there) if there.is_file() && !path.starts_with("/dev") => {
+                (path.canonicalize()?, there.permissions())
+            }
+            Ok(_) => return Ok(Self::Direct(OpenOptions::new().append(true).open(path)?)),
+        };
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let mut builder = tempfile::Builder::new();
+        builder.permissions(permissions);
+        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        Ok(Self::Temporary { file, path })
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Temporary { file, path } => {
+                file.persist(path).map(drop).map_err(|error| error.error)
+            }
+            Self::Direct(mut file) => file.flush(),
+        }
+    }
+
+    fn inner(&mut self) -> &mut File {
+        match self {
+            Self::Temporary { file, .. } => file.as_file_mut(),
+            Self::Direct(file) => file,
+        }
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_there_when_it_is_whole_and_keeps_its_permissions() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        let mut begun = OutputFile::create(&path).expect("begun");
+        begun.write_all(b"half").expect("written");
+        assert!(!path.exists());
+        drop(begun);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+        to_file(&path, b"whole").expect("written");
+        assert_eq!(mode(&path) & 0o600, 0o600);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("set");
+        to_file(&path, b"again").expect("written");
+        assert_eq!((mode(&path), std::fs::read(&path).expect("read")), (0o640, b"again".to_vec()));
+    }
+
+    #[test]
+    fn a_link_stays_one_and_a_device_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("a"), folder.path().join("link"));
+        to_file(&path, b"old").expect("written");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        to_file(&link, b"new").expect("written");
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&path).expect("read"), b"new");
+        let device = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).expect("a link");
+        to_file(&device, b"gone").expect("written");
+        assert!(!std::fs::metadata(&device).expect("a device").is_file());
+        assert!(to_file(folder.path(), b"x").is_err(), "a folder is no file");
+    }
 }

@@ -15,6 +15,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::DataFrame;
 use futures::{Stream, StreamExt, TryStreamExt};
 
+use super::output::OutputFile;
 use crate::catalog;
 use crate::error::Error;
 
@@ -91,12 +92,12 @@ impl Rows {
     /// [`Error`] of the rows, or where they cannot be written.
     pub async fn save(self, format: Format, path: &Path) -> Result<u64, Error> {
         let failed = |source| Error::Output { what: path.display().to_string(), source };
-        let mut file = super::output::temporary_beside(path).map_err(failed)?;
-        let count = self.write(format, file.as_file_mut()).await.map_err(|error| match error {
+        let mut file = OutputFile::create(path).map_err(failed)?;
+        let count = self.write(format, &mut file).await.map_err(|error| match error {
             Failed::Write(source) => failed(source),
             Failed::Rows(error) => error,
         })?;
-        file.persist(path).map_err(|error| failed(error.error))?;
+        file.finish().map_err(failed)?;
         Ok(count)
     }
 

@@ -51,7 +51,7 @@ pub struct Drift {
     pub epochs: Vec<Epoch>,
     /// What is odd about days, sizes and files.
     pub oddities: Vec<Oddity>,
-    /// What the SQL and the target make of it; nothing where the dataset has no SQL yet.
+    /// What the SQL and the target make of it; nothing where the dataset has no SQL yet, or no file.
     pub fit: Option<Fit>,
     /// Lines of `stage.sql` that would bring the epochs together.
     pub proposal: Vec<String>,

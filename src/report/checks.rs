@@ -6,6 +6,9 @@ use crate::sql::Severity;
 
 /// One line a check.
 pub fn checks(dataset: &str, outcomes: &[Outcome]) -> String {
+    if outcomes.is_empty() {
+        return format!("{dataset} has no checks\n");
+    }
     let mut table = table(&["check", "result", "bad rows", "first at", "all of them in"], &[2]);
     for outcome in outcomes {
         let result = match (outcome.has_passed(), outcome.severity) {

@@ -43,6 +43,7 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
     }
     match &drift.fit {
         Some(fit) => text.push_str(&self::fit(fit, &drift.epochs)),
+        None if drift.epochs.is_empty() => {}
         None => text.push_str("\nUNVERIFIED: the dataset has no SQL yet to hold this against\n"),
     }
     if propose {
@@ -57,6 +58,9 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
 }
 
 fn epochs(drift: &Drift) -> String {
+    if drift.epochs.is_empty() {
+        return String::new();
+    }
     let heads =
         ["from", "to", "files", "format", "columns", "between", "line end", "encoding", "in"];
     let mut table = table(&heads, &[2, 3, 4]);

@@ -7,9 +7,8 @@ use clap::{Args, ValueEnum};
 use futures::TryStreamExt;
 
 use super::Context;
-use super::range::RangeArguments;
+use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
-use super::run::no_files;
 use crate::check::{self, Outcome};
 use crate::error::{Error, Exit};
 use crate::pipeline::Run;

@@ -4,8 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Context;
 use super::days::Days;
-use super::range::RangeArguments;
-use super::run::no_files;
+use super::range::{RangeArguments, no_files};
 use crate::drift::Drift;
 use crate::error::{Error, Exit};
 use crate::{pipeline, report};

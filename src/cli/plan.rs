@@ -3,8 +3,7 @@
 use clap::Args;
 
 use super::Context;
-use super::range::RangeArguments;
-use super::run::{BatchArguments, no_files};
+use super::range::{BatchArguments, RangeArguments, no_files};
 use crate::config::Config;
 use crate::error::{Error, Exit};
 use crate::pipeline::{self, Wishes};

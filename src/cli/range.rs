@@ -1,9 +1,11 @@
-//! The arguments that name a range and its datasets.
+//! The arguments that name a range and its datasets, and cut it into batches.
 
 use clap::Args;
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::file_date::{DateRange, FileDate};
+use crate::pipeline::Wishes;
 
 /// Which file dates, of which prefixes.
 #[derive(Debug, Args)]
@@ -27,4 +29,33 @@ impl RangeArguments {
     pub fn range(&self) -> Result<DateRange, Error> {
         DateRange::new(self.start, self.end).map_err(|error| Error::Usage(error.to_string()))
     }
+}
+
+/// How a range is cut, and what is done about changes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct BatchArguments {
+    /// Days a batch; a batch is one transaction
+    #[arg(long, value_name = "DAYS", default_value_t = 7,
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    batch_size: u32,
+    /// Load files again that changed, or whose SQL changed, since they were loaded
+    #[arg(long)]
+    reload: bool,
+}
+
+impl BatchArguments {
+    /// What a run is asked to do.
+    pub fn wishes(self, range: DateRange, connections: usize) -> Wishes {
+        Wishes { range, batch_days: self.batch_size, connections, reload: self.reload }
+    }
+}
+
+/// No dataset has a file in the range.
+pub fn no_files(config: &Config, range: DateRange) -> Error {
+    let prefixes: Vec<String> = config
+        .datasets
+        .iter()
+        .map(|dataset| format!("{}/{}", config.source, dataset.prefix))
+        .collect();
+    Error::NoFiles { range: range.to_string(), prefixes: prefixes.join(", ") }
 }

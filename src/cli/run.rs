@@ -6,11 +6,10 @@ use clap::Args;
 
 use super::Context;
 use super::output::to_file;
-use super::range::RangeArguments;
+use super::range::{BatchArguments, RangeArguments, no_files};
 use super::report::draw_up;
-use crate::config::{self, Dataset};
+use crate::config::Dataset;
 use crate::error::{Error, Exit};
-use crate::file_date::DateRange;
 use crate::pipeline::{self, Report, Run, Wishes};
 use crate::report;
 
@@ -33,25 +32,6 @@ pub struct Arguments {
     /// Write a report of the range to this HTML file afterwards
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     report: Option<PathBuf>,
-}
-
-/// How a range is cut, and what is done about changes.
-#[derive(Clone, Copy, Debug, Args)]
-pub struct BatchArguments {
-    /// Days a batch; a batch is one transaction
-    #[arg(long, value_name = "DAYS", default_value_t = 7,
-          value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    batch_size: u32,
-    /// Load files again that changed, or whose SQL changed, since they were loaded
-    #[arg(long)]
-    reload: bool,
-}
-
-impl BatchArguments {
-    /// What a run is asked to do.
-    pub fn wishes(self, range: DateRange, connections: usize) -> Wishes {
-        Wishes { range, batch_days: self.batch_size, connections, reload: self.reload }
-    }
 }
 
 /// Runs the command.
@@ -97,16 +77,6 @@ pub async fn load(run: &Run, wishes: Wishes) -> Result<Vec<Report>, Error> {
         return Err(no_files(&run.config, wishes.range));
     }
     Ok(reports)
-}
-
-/// No dataset has a file in the range.
-pub fn no_files(config: &config::Config, range: DateRange) -> Error {
-    let prefixes: Vec<String> = config
-        .datasets
-        .iter()
-        .map(|dataset| format!("{}/{}", config.source, dataset.prefix))
-        .collect();
-    Error::NoFiles { range: range.to_string(), prefixes: prefixes.join(", ") }
 }
 
 /// The reports as text: one accounting a dataset.

@@ -11,9 +11,8 @@ use clap::Args;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::Context;
-use super::range::RangeArguments;
+use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
-use super::run::no_files;
 use crate::error::{Error, Exit};
 use crate::load::DatabaseTables;
 use crate::{catalog, pipeline};

@@ -171,26 +171,6 @@ pub struct Usual {
     pub index: BTreeMap<Measured, f64>,
 }
 
-impl Usual {
-    /// Among these files, whose pool is given.
-    pub fn of(habits: Habits, files: &[&Profile], pool: &Pool) -> Self {
-        let mut index = BTreeMap::new();
-        use Measured::{Kinds, Numbers, Presence, Shapes, Values};
-        for of in [Presence, Kinds, Shapes, Values, Numbers] {
-            let mut indices: Vec<f64> = files
-                .iter()
-                .filter_map(|profile| counts(of, profile, &pool.without(profile)))
-                .map(|counts| stability_index(&counts))
-                .collect();
-            indices.sort_unstable_by(f64::total_cmp);
-            if let Some(median) = indices.get(indices.len() / 2) {
-                index.insert(of, *median);
-            }
-        }
-        Self { habits, index }
-    }
-}
-
 /// A distribution counts as another one where its index is so many times the usual one.
 const TIMES_USUAL: f64 = 3.0;
 

@@ -4,19 +4,20 @@
 //! Compared are the profiles of the files. What a difference is must be more than chance makes of
 //! samples of that size, and more than the days of the reference differ among themselves.
 
+mod baseline;
 mod compare;
 mod measure;
 mod pool;
 mod steady;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use baseline::Baseline;
+use compare::Habits;
 pub use compare::{Difference, Measured};
-use compare::{Habits, Usual, compare};
 use measure::trend;
-use pool::Pool;
 use steady::steady;
 
 use crate::file_date::{DateRange, FileDate};
@@ -126,17 +127,13 @@ pub fn compare_content(
         let habits = habits(column, files, &of_reference);
         let since = if is_named { 0 } else { steady(&of_reference, habits) };
         of_reference.drain(..since);
-        let pool = Pool::of(&of_reference);
-        let usual = Usual::of(habits, &of_reference, &pool);
-        let names: HashSet<&str> = names.into_iter().skip(since).collect();
+        let baseline = Baseline::of(&of_reference, habits);
+        let places: HashMap<&str, usize> = names.into_iter().skip(since).zip(0..).collect();
         for ((file, profile), compared) in files.iter().zip(&mut compared) {
-            let is_in_reference = names.contains(file.name.as_str());
-            let differences = match find(profile, column) {
-                Some(profile) if is_in_reference => {
-                    compare(profile, &pool.without(profile), &usual)
-                }
-                Some(profile) => compare(profile, &pool, &usual),
-                None => vec![Difference::Absent],
+            let differences = match (find(profile, column), places.get(file.name.as_str())) {
+                (Some(profile), Some(place)) => baseline.differences_at(*place, profile),
+                (Some(profile), None) => baseline.differences(profile),
+                (None, _) => vec![Difference::Absent],
             };
             if !differences.is_empty() {
                 compared.differences.insert(column.clone(), differences);

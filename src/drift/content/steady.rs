@@ -1,8 +1,8 @@
 //! A column is **steady** since the day from which all its files are alike. A reference that nobody
 //! named may hold a change for good, and days before and after it pooled are like neither.
 
-use super::compare::{Habits, Usual, compare};
-use super::pool::Pool;
+use super::baseline::Baseline;
+use super::compare::Habits;
 use crate::profile::Profile;
 
 /// The newest files, so many, are what all are held against: a whole week.
@@ -14,14 +14,15 @@ const SHARE: f64 = 0.8;
 /// as it is in the newest; 0 where it never changed, or not for good.
 pub fn steady(files: &[&Profile], habits: Habits) -> usize {
     let Some(older) = files.len().checked_sub(NEWEST).filter(|older| *older > 0) else { return 0 };
-    let newest = Pool::of(&files[older..]);
-    let usual = Usual::of(habits, &files[older..], &newest);
-    let differs = |file: &Profile, pool: &Pool| !compare(file, pool, &usual).is_empty();
-    let odd = files[older..].iter().filter(|file| differs(file, &newest.without(file))).count();
+    let newest = Baseline::of(&files[older..], habits);
+    let is_odd =
+        |(place, file): &(usize, &&Profile)| !newest.differences_at(*place, file).is_empty();
+    let odd = files[older..].iter().enumerate().filter(is_odd).count();
     if odd as f64 > (1.0 - SHARE) * NEWEST as f64 {
         return 0;
     }
-    let differ: Vec<bool> = files[..older].iter().map(|file| differs(file, &newest)).collect();
+    let differs = |file: &&Profile| !newest.differences(file).is_empty();
+    let differ: Vec<bool> = files[..older].iter().map(differs).collect();
     let all = differ.iter().filter(|differs| **differs).count();
     let mut before = 0;
     let mut best = (0, 0.0);

@@ -15,8 +15,7 @@ fn profile(values: &BTreeMap<&str, u64>) -> Profile {
 
 fn found(file: &[(&str, u64)], reference: &[(&str, u64)]) -> Vec<Difference> {
     let profiles = [reference, file].map(|values| profile(&values.iter().copied().collect()));
-    let pool = Pool::of(&[&profiles[0]]);
-    compare::compare(&profiles[1], &pool, &Usual::default())
+    Baseline::of(&[&profiles[0]], Habits::default()).differences(&profiles[1])
 }
 
 fn texts(values: &[&str]) -> Vec<String> {
@@ -70,8 +69,7 @@ fn empty_fields_where_there_were_values_are_a_shift() {
     let reference = profile(&[("a", 1000)].into_iter().collect());
     let mut file = profile(&[("a", 100)].into_iter().collect());
     file.empty = 100;
-    let pool = Pool::of(&[&reference]);
-    let found = compare::compare(&file, &pool, &Usual::default());
+    let found = Baseline::of(&[&reference], Habits::default()).differences(&file);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].name(), "empty values shifted");
 }
@@ -81,9 +79,9 @@ fn a_file_of_the_reference_is_held_against_the_others() {
     let usual = [("NEW", 100), ("DECLINED", 20)];
     let odd = [("NEW", 90), ("ATLANTIS", 30)];
     let profiles = [usual, usual, odd].map(|values| profile(&values.into_iter().collect()));
-    let pool = Pool::of(&profiles.each_ref());
-    let found = compare::compare(&profiles[2], &pool.without(&profiles[2]), &Usual::default());
+    let baseline = Baseline::of(&profiles.each_ref(), Habits::default());
+    let found = baseline.differences_at(2, &profiles[2]);
     assert_eq!(found[0], Difference::NewValues { values: texts(&["ATLANTIS"]) });
-    let found = compare::compare(&profiles[0], &pool.without(&profiles[0]), &Usual::default());
+    let found = baseline.differences_at(0, &profiles[0]);
     assert!(found.iter().all(|difference| difference.level() == 1), "{found:?}");
 }

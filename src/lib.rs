@@ -49,6 +49,7 @@ pub mod mirror;
 pub mod parquet;
 pub mod pipeline;
 pub mod plan;
+pub mod printable;
 pub mod profile;
 pub mod progress;
 pub mod report;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::printable::printable_message;
+
 /// What a step has to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Total {
@@ -58,7 +60,7 @@ impl Progress for Notes {
 
 fn write_note(text: &str) {
     // A closed standard error is no reason to stop a load.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable_message(text));
 }
 
 /// Draws one bar a step on standard error.

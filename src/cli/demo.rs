@@ -67,7 +67,7 @@ table = "public.orders_update"
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let started = Instant::now();
     let folder = Folder::new(arguments.keep)?;
-    let say = |text: &str| context.output.write(text.as_bytes());
+    let say = |text: &str| context.output.say(text);
     let quiet = context.output.is_json();
     let tell = |text: String| if quiet { Ok(()) } else { say(&text) };
     write_project(folder.path())?;

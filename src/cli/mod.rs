@@ -31,6 +31,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{self, Config, Environment};
 use crate::error::{Error, Exit};
 use crate::pipeline::Run;
+use crate::printable::printable_message;
 use crate::progress::{Bars, Listener, Notes, Silent};
 use crate::{failpoint, telemetry};
 
@@ -228,7 +229,9 @@ async fn until_interrupted(
 /// A cause without the XML that a store's answer is written in: of that, only the code is kept. It
 /// may quote what was signed.
 fn scrub(text: &str) -> String {
-    let Some((before, xml)) = text.split_once("<") else { return text.to_owned() };
+    let starts = ["<?", "<!", "<Error", "<html"].into_iter().filter_map(|start| text.find(start));
+    let Some(start) = starts.min() else { return text.to_owned() };
+    let (before, xml) = text.split_at(start);
     let code = xml.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     let code = code.map(|(code, _)| code).unwrap_or_default();
     format!("{}{code}", before.trim_end_matches(|c: char| c != ' '))
@@ -252,7 +255,7 @@ fn render(error: &Error) {
         text.push_str(&format!("hint: {hint}\n"));
     }
     // Where standard error is closed there is nobody to tell.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().write_all(printable_message(&text).as_bytes());
 }
 
 #[cfg(test)]
@@ -264,6 +267,7 @@ mod tests {
         let text = "status code: 403 Forbidden: <?xml version=\"1.0\"?><Error><Code>Denied</Code>\
                     <StringToSign>secret</StringToSign></Error>";
         assert_eq!(scrub(text), "status code: 403 Forbidden: Denied");
-        assert_eq!(scrub("no such file"), "no such file");
+        assert_eq!(scrub("refused: <Error><Code>Denied</Code></Error>"), "refused: Denied");
+        assert_eq!(scrub("no column a<b in <stdin>"), "no column a<b in <stdin>");
     }
 }

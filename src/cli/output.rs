@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::Form;
 use crate::error::Error;
+use crate::printable::printable;
 
 /// Where results go, and in which form.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ impl Output {
         text: impl FnOnce(&T) -> String,
     ) -> Result<(), Error> {
         match self.form {
-            Form::Text => self.write(text(result).as_bytes()),
+            Form::Text => self.say(&text(result)),
             Form::Json => {
                 let mut document = serde_json::to_vec_pretty(result).unwrap_or_default();
                 document.push(b'\n');
@@ -48,11 +49,15 @@ impl Output {
         }
     }
 
-    /// Writes bytes as they are.
+    /// Writes text for people.
     ///
     /// # Errors
     /// [`Error::Output`]; a reader that has had enough is no error.
-    pub fn write(self, bytes: &[u8]) -> Result<(), Error> {
+    pub fn say(self, text: &str) -> Result<(), Error> {
+        self.write(printable(text).as_bytes())
+    }
+
+    fn write(self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -18,6 +18,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use super::output::OutputFile;
 use crate::catalog;
 use crate::error::Error;
+use crate::printable::printable;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -113,7 +114,7 @@ impl Rows {
                 batches.push(batch.map_err(Failed::Rows)?);
             }
             let table = pretty_format_batches(&batches).map_err(io_error)?;
-            writeln!(into, "{table}")?;
+            writeln!(into, "{}", printable(&table.to_string()))?;
             return Ok(batches.iter().map(|batch| batch.num_rows() as u64).sum());
         }
         let mut sink = Sink::new(format, self.schema, into)?;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::columns::Column;
+use super::naming::ADDED;
 use crate::config::Dataset;
 use crate::load::{Target, identifier};
 
@@ -56,13 +57,9 @@ pub fn target(dataset: &Dataset, columns: &[Column], target: Option<&Target>) ->
             .collect(),
     };
     if target.is_none() {
-        let ours = [
-            ("_file_name", "text NOT NULL"),
-            ("_row_id", "bigint NOT NULL"),
-            ("_file_date", "date NOT NULL"),
-            ("_loaded_at", "timestamptz"),
-        ];
-        lines.extend(ours.map(|(name, data_type)| (name.to_owned(), data_type.to_owned())));
+        let types = ["text NOT NULL", "bigint NOT NULL", "date NOT NULL", "timestamptz"];
+        let added = ADDED.iter().zip(types);
+        lines.extend(added.map(|(name, data_type)| ((*name).to_owned(), data_type.to_owned())));
     }
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines: Vec<String> =

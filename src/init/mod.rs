@@ -160,8 +160,7 @@ fn remarks(
             remarks.push(format!("{table} has no column for {}: not loaded", left.join(", ")));
         }
         let is_given = |name: &str| {
-            columns.iter().any(|column| column.name == name)
-                || ["_file_name", "_row_id", "_file_date", "_loaded_at"].contains(&name)
+            columns.iter().any(|column| column.name == name) || naming::ADDED.contains(&name)
         };
         let is_zoned = |column: &Column| {
             column.reading.as_ref().is_some_and(|reading| reading.ends_with("AS timestamptz)"))

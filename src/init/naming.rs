@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 /// The longest name that Postgres keeps, in bytes.
 const LONGEST: usize = 63;
 
+/// The columns that `stage.sql` adds to those of the files: where a row comes from, and when it came.
+pub const ADDED: [&str; 4] = ["_file_name", "_row_id", "_file_date", "_loaded_at"];
+
 // Patterns of this program's own are known to be right.
 #[allow(clippy::unwrap_used)]
 static WORDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
@@ -66,19 +69,26 @@ fn shortened(name: String) -> String {
     format!("{}_{tag}", &name[..LONGEST - tag.len() - 1])
 }
 
-/// The names of several columns, told apart by a number where two are the same.
+/// The names of several columns, told apart by a number where two are the same, or one is [`ADDED`].
 pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut taken = HashSet::new();
+    let mut taken: HashSet<String> = ADDED.map(str::to_owned).into();
     let mut names = Vec::new();
     for header in headers {
         let name = column_name(header);
-        let numbered = (2..).map(|number| format!("{name}_{number}"));
-        let free = std::iter::once(name.clone()).chain(numbered).find(|n| !taken.contains(n));
+        let numbers = (2..).map(|number| numbered(&name, number));
+        let free = std::iter::once(name.clone()).chain(numbers).find(|n| !taken.contains(n));
         let free = free.unwrap_or(name);
         taken.insert(free.clone());
         names.push(free);
     }
     names
+}
+
+/// A name with a number, which is no longer than a name may be.
+fn numbered(name: &str, number: u32) -> String {
+    let number = format!("_{number}");
+    let kept = name.len().min(LONGEST - number.len());
+    format!("{}{number}", &name[..kept])
 }
 
 #[cfg(test)]
@@ -119,5 +129,9 @@ mod tests {
         assert_eq!(names[..2], ["id", "id_2"]);
         assert!(names.iter().all(|name| name.len() <= LONGEST));
         assert_ne!(names[2], names[3]);
+        let names = column_names([long, &long.to_uppercase(), "_File-Name"].into_iter());
+        assert!(names.iter().all(|name| name.len() <= LONGEST), "{names:?}");
+        assert_ne!(names[0], names[1]);
+        assert_eq!(names[2], "_file_name_2");
     }
 }

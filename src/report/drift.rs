@@ -6,9 +6,12 @@ use super::{grouped, table};
 use crate::drift::content::{Finding, Reference};
 use crate::drift::{self, Content, Drift, Epoch, Fit, TargetSeen};
 use crate::mirror::Rejected;
+use crate::printable::cut;
 
 /// So many names are told of a list; JSON has them all.
 const NAMES: usize = 12;
+/// So many characters are told of a name.
+const NAME: usize = 100;
 
 /// The drift of one dataset; with what is proposed where that is asked for.
 pub fn drift(drift: &Drift, propose: bool) -> String {
@@ -142,10 +145,11 @@ fn fit(fit: &Fit, epochs: &[Epoch]) -> String {
 /// A sentence with the first names of its list.
 fn shortened(sentence: &str) -> String {
     let (start, list) = sentence.split_once(": ").map_or(("", sentence), |(a, b)| (a, b));
-    let names: Vec<&str> = list.split(", ").collect();
-    if names.len() <= NAMES {
-        return sentence.to_owned();
-    }
+    let names: Vec<_> = list.split(", ").map(|name| cut(name, NAME)).collect();
     let start = if start.is_empty() { String::new() } else { format!("{start}: ") };
-    format!("{start}{} and {} more", names[..NAMES].join(", "), names.len() - NAMES)
+    let told = names[..names.len().min(NAMES)].join(", ");
+    match names.len().checked_sub(NAMES) {
+        Some(more @ 1..) => format!("{start}{told} and {more} more"),
+        _ => format!("{start}{told}"),
+    }
 }

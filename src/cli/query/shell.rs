@@ -174,7 +174,7 @@ impl Shell<'_> {
     }
 
     fn say(&self, text: &str) -> Result<(), Error> {
-        super::super::output::Output::new(super::super::Form::Text).write(text.as_bytes())
+        super::super::output::Output::new(super::super::Form::Text).say(text)
     }
 }
 

@@ -10,6 +10,10 @@ use super::glimpse::{Format, Glimpse, Look};
 const RENAMED: f64 = 0.7;
 /// Values that are less alike are of two columns, whatever their names.
 const SAME_VALUES: f64 = 0.3;
+/// More pairs than this are two headers of their own, and no renaming.
+const PAIRS: usize = 250_000;
+/// So many letters of a name are compared.
+const NAME: usize = 100;
 
 /// What differs between a format and the one before it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -71,7 +75,11 @@ pub fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
     let mut added: Vec<usize> = absent(now, before);
     let mut changes = Vec::new();
     let mut names: Vec<(String, String)> = Vec::new();
-    while let Some((from, to, likeness)) = likeliest(old, new, &removed, &added) {
+    for (from, to, likeness) in likely_pairs(old, new, &removed, &added) {
+        // Each column belongs to one pair: the likeliest.
+        if !removed.contains(&from) || !added.contains(&to) {
+            continue;
+        }
         removed.retain(|index| *index != from);
         added.retain(|index| *index != to);
         names.push((before[from].clone(), now[to].clone()));
@@ -101,43 +109,64 @@ fn absent(header: &[String], other: &[String]) -> Vec<usize> {
     header.iter().enumerate().filter(is_absent).map(|(index, _)| index).collect()
 }
 
-/// The removed and the added column that are most likely one, where that is likely enough.
-fn likeliest(
+/// The removed and added columns that are likely enough one, the likeliest first.
+fn likely_pairs(
     old: &Glimpse,
     new: &Glimpse,
     removed: &[usize],
     added: &[usize],
-) -> Option<(usize, usize, f64)> {
-    let pairs = removed.iter().flat_map(|from| added.iter().map(move |to| (*from, *to)));
-    let scored = pairs.filter_map(|(from, to)| {
-        let likeness = likeness(old, from, new, to)?;
-        Some((from, to, likeness))
-    });
-    let best = scored.max_by(|a, b| a.2.total_cmp(&b.2))?;
-    (best.2 >= RENAMED).then_some(best)
+) -> Vec<(usize, usize, f64)> {
+    if removed.len() * added.len() > PAIRS {
+        return Vec::new();
+    }
+    let sides = |glimpse: &Glimpse, indices: &[usize]| -> Vec<(usize, Side)> {
+        indices.iter().map(|index| (*index, Side::of(glimpse, *index))).collect()
+    };
+    let (removed, added) = (sides(old, removed), sides(new, added));
+    let mut pairs = Vec::new();
+    for (from, left) in &removed {
+        for (to, right) in &added {
+            if let Some(likeness) = left.likeness(right).filter(|likeness| *likeness >= RENAMED) {
+                pairs.push((*from, *to, likeness));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
+    pairs
 }
 
-/// How likely it is that two columns are one: two fifths by their names, two fifths by the shapes of
-/// their values, one fifth by the columns beside them.
-fn likeness(old: &Glimpse, from: usize, new: &Glimpse, to: usize) -> Option<f64> {
-    let (before, now) = (&old.format.header, &new.format.header);
-    let folded = |name: &str| {
-        let letters = name.chars().filter(|c| c.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect::<String>()
-    };
-    let names = strsim::jaro_winkler(&folded(&before[from]), &folded(&now[to]));
-    let nothing = Look::default();
-    let look = |glimpse: &Glimpse, index: usize| {
-        glimpse.looks.get(index).cloned().unwrap_or_else(|| nothing.clone())
-    };
-    let values = look(old, from).likeness(&look(new, to));
-    let beside = |header: &[String], index: usize| {
+/// What is known of one column of a pair.
+struct Side {
+    /// Its name as far as it is compared: letters and digits, in lower case.
+    name: String,
+    look: Look,
+    /// The columns to its left and right.
+    beside: [Option<String>; 2],
+}
+
+impl Side {
+    fn of(glimpse: &Glimpse, index: usize) -> Self {
+        let header = &glimpse.format.header;
+        let letters = header[index].chars().filter(|c| c.is_alphanumeric());
         let left = index.checked_sub(1).and_then(|left| header.get(left).cloned());
-        (left, header.get(index + 1).cloned())
-    };
-    let (a, b) = (beside(before, from), beside(now, to));
-    let place = f64::from(u8::from(a.0 == b.0) + u8::from(a.1 == b.1)) / 2.0;
-    (values >= SAME_VALUES).then_some(0.4 * names + 0.4 * values + 0.2 * place)
+        Self {
+            name: letters.flat_map(char::to_lowercase).take(NAME).collect(),
+            look: glimpse.looks.get(index).cloned().unwrap_or_default(),
+            beside: [left, header.get(index + 1).cloned()],
+        }
+    }
+
+    /// How likely it is that two columns are one: two fifths by their names, two fifths by the shapes
+    /// of their values, one fifth by the columns beside them.
+    fn likeness(&self, other: &Self) -> Option<f64> {
+        let values = self.look.likeness(&other.look);
+        if values < SAME_VALUES {
+            return None;
+        }
+        let beside = self.beside.iter().zip(&other.beside).filter(|(a, b)| a == b).count();
+        let names = strsim::jaro_winkler(&self.name, &other.name);
+        Some(0.4 * names + 0.4 * values + 0.1 * beside as f64)
+    }
 }
 
 /// The columns that are in both headers, but not in the longest part of `now` that keeps the order of

@@ -1,5 +1,7 @@
 //! A new dataset, from its files: list → look → mirror and profile some → write down.
 
+use std::collections::HashSet;
+
 use super::{Run, mirror_files};
 use crate::config::Dataset;
 use crate::drift;
@@ -15,6 +17,9 @@ use crate::source::{self, KeyMatch, SourceFile};
 const NEWEST: usize = 3;
 /// And one of each epoch, of so many.
 const EPOCHS: usize = 6;
+
+/// A table of Postgres has at most 1,600 columns; four are added to those of the files.
+const MOST_COLUMNS: usize = 1596;
 
 /// Draws up the files of a new dataset, whose name, prefix and table are given; its key pattern is
 /// guessed where it has none.
@@ -50,6 +55,9 @@ pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold
         }
         None => None,
     };
+    if target.is_none() {
+        fits_a_table(&profiled)?;
+    }
     let types = match &target {
         Some(target) => Types::Of(target),
         None if is_text => Types::Text,
@@ -63,6 +71,25 @@ pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold
         target: target.as_ref(),
         types,
     }))
+}
+
+/// Whether a table can have all the columns of the files.
+fn fits_a_table(files: &[(&Mirrored, &FileProfile)]) -> Result<(), Error> {
+    let names = files.iter().flat_map(|(_, profile)| &profile.columns).map(|column| &column.name);
+    let different = names.collect::<HashSet<_>>().len();
+    let Some((widest, profile)) = files.iter().max_by_key(|(_, profile)| profile.columns.len())
+    else {
+        return Ok(());
+    };
+    if different <= MOST_COLUMNS {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "the files have {different} different columns, {} of them {}, and a table of Postgres holds \
+         {MOST_COLUMNS} beside those that are added: give a --key that leaves out files of another kind",
+        profile.columns.len(),
+        widest.file.key,
+    )))
 }
 
 fn nothing(run: &Run, prefix: &str) -> Error {

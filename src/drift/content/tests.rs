@@ -1,3 +1,5 @@
+//! What differs from a reference is told, and what chance does is not.
+
 use super::*;
 use crate::profile::Kind;
 

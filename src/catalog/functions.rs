@@ -4,7 +4,7 @@
 //! | function | gives |
 //! |---|---|
 //! | `try_to_date(text, format…)` | the day, by the first format that reads the whole text |
-//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone |
+//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; NULL where a microsecond would not hold it |
 //! | `try_to_decimal(text, precision, scale)` | the number; `$`, thousands separators and parentheses for negative are understood; NULL where a digit would be lost |
 //! | `try_to_bool(text)` | `true` for true, t, yes, y, 1, on; `false` for false, f, no, n, 0, off |
 //! | `null_like(text)` | NULL for '', NA, N/A, None, NULL, \N and zero dates, else the text |
@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, StringViewBuilder,
     TimestampMicrosecondBuilder,
@@ -230,7 +230,15 @@ fn timestamp(text: &str, formats: &[String]) -> Option<i64> {
         let time = NaiveDateTime::parse_from_str(text, format).ok();
         time.or_else(|| NaiveDate::parse_from_str(text, format).ok()?.and_hms_opt(0, 0, 0))
     });
-    parsed.filter(|time| plausible(&time.date())).map(|time| time.and_utc().timestamp_micros())
+    let parsed = parsed.filter(|time| plausible(&time.date()) && is_whole_micros(time.time()));
+    parsed.map(|time| time.and_utc().timestamp_micros())
+}
+
+/// Whether nothing is lost in microseconds: no finer decimals, and no leap second, which would become
+/// the minute after.
+fn is_whole_micros(time: NaiveTime) -> bool {
+    use chrono::Timelike;
+    time.nanosecond() < 1_000_000_000 && time.nanosecond().is_multiple_of(1000)
 }
 
 /// A year of four digits: `%Y` also reads `25` as the year 25.

@@ -17,6 +17,7 @@
 mod dated_files;
 mod error;
 pub mod functions;
+mod overflow;
 mod profiled;
 mod tables;
 
@@ -116,6 +117,7 @@ impl Engine {
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::new(catalogs))
             .with_default_features()
+            .with_analyzer_rule(Arc::new(overflow::RefuseOverflow))
             .build();
         let session = SessionContext::new_with_state(state);
         functions::all().into_iter().for_each(|function| session.register_udf(function));

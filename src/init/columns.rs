@@ -162,12 +162,13 @@ fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option
     let reading = match column.type_name.as_str() {
         "int2" | "int4" | "int8" => Some(whole_number()),
         "numeric" => {
-            let modifier = column.modifier - 4;
-            let (digits, decimals) = match column.modifier {
-                -1 => (38, decimals(found)),
-                _ => ((modifier >> 16) as u64, (modifier & 0x7ff) as usize),
+            let (digits, decimals) = match column.precision_and_scale() {
+                None => (38, decimals(found)),
+                // A negative scale keeps no digit after the point, and more before it.
+                Some((digits, scale)) => ((digits - scale.min(0)) as u64, scale.max(0) as usize),
             };
-            Some(decimal(digits.min(38), decimals.min(digits.min(38) as usize)))
+            let digits = digits.max(decimals as u64).min(38);
+            Some(decimal(digits, decimals.min(digits as usize)))
         }
         "float4" | "float8" => Some("CAST(null_like({}) AS double)".to_owned()),
         "bool" => Some("try_to_bool({})".to_owned()),

@@ -169,7 +169,6 @@ struct Comparison {
 
 /// The Arrow type that holds a column's values exactly.
 fn type_of(column: &Column) -> DataType {
-    let modifier = column.modifier - 4;
     match column.type_name.as_str() {
         "int2" | "int4" | "int8" => DataType::Int64,
         "float4" | "float8" => DataType::Float64,
@@ -177,9 +176,12 @@ fn type_of(column: &Column) -> DataType {
         "date" => DataType::Date32,
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
         "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
-        "numeric" if column.modifier >= 4 && modifier >> 16 <= DIGITS => {
-            DataType::Decimal128((modifier >> 16) as u8, (modifier & 0x7ff) as i8)
-        }
+        "numeric" => match column.precision_and_scale() {
+            Some((precision @ 1..=DIGITS, scale)) if (0..=precision).contains(&scale) => {
+                DataType::Decimal128(precision as u8, scale as i8)
+            }
+            _ => DataType::Utf8,
+        },
         _ => DataType::Utf8,
     }
 }

@@ -8,6 +8,7 @@
 mod field;
 mod line;
 mod numeric;
+mod value;
 
 use std::ops::Range;
 

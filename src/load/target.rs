@@ -38,6 +38,15 @@ pub struct Column {
     pub is_generated: bool,
 }
 
+impl Column {
+    /// Precision and scale of a `numeric`; nothing where it has no bounds. As PostgreSQL packs them
+    /// into the modifier: the scale has eleven bits and a sign.
+    pub fn precision_and_scale(&self) -> Option<(i32, i32)> {
+        let packed = self.modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
+        Some((packed >> 16 & 0xffff, ((packed & 0x7ff) ^ 0x400) - 0x400))
+    }
+}
+
 /// What is asked of the catalog about a table; `$1` schema, `$2` name.
 const DESCRIBE: &str = "\
 SELECT c.oid::int8, c.relkind::text, c.relrowsecurity AND row_security_active(c.oid),

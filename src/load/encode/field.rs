@@ -1,6 +1,6 @@
 //! How one column of the staged rows becomes a column of the target.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::DateTime;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
     Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray,
@@ -10,10 +10,9 @@ use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
 };
-use serde::de::IgnoredAny;
 
 use super::line;
-use super::numeric::Digits;
+use super::value::{Form, unreadable};
 use crate::load::target::Column;
 
 /// How one column is encoded: what it is read as, and what it is written as.
@@ -21,22 +20,6 @@ use crate::load::target::Column;
 pub struct Field {
     carrier: DataType,
     form: Form,
-}
-
-/// What a value is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Text { max_characters: Option<usize> },
-    Integer { bytes: usize },
-    Float { is_single: bool },
-    Numeric { limit: Option<(usize, usize)> },
-    Boolean,
-    Date,
-    Timestamp { with_zone: bool },
-    Time,
-    Uuid,
-    Json,
-    Bytes,
 }
 
 /// The values of one column, ready to be put.
@@ -113,10 +96,6 @@ impl Field {
     }
 }
 
-fn unreadable() -> String {
-    "it cannot be converted without loss".to_owned()
-}
-
 /// An Arrow type as SQL calls it.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
@@ -132,6 +111,15 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
+fn cannot_be_copied(column: &Column) -> String {
+    format!("rows cannot be copied into type {}", column.type_text)
+}
+
+/// How many decimals of a second a type keeps: its modifier, or six where it has none.
+fn decimals(modifier: i32) -> u32 {
+    u32::try_from(modifier).unwrap_or(6)
+}
+
 impl Form {
     fn of(column: &Column) -> Result<Self, String> {
         let modifier = column.modifier;
@@ -141,24 +129,22 @@ impl Form {
             ("int8", _) => Self::Integer { bytes: 8 },
             ("float4", _) => Self::Float { is_single: true },
             ("float8", _) => Self::Float { is_single: false },
-            ("numeric", _) if modifier >= 4 => {
-                let (precision, scale) = ((modifier - 4) >> 16 & 0xffff, (modifier - 4) & 0x7ff);
-                Self::Numeric { limit: Some((precision as usize, scale as usize)) }
-            }
-            ("numeric", _) => Self::Numeric { limit: None },
+            ("numeric", _) => Self::Numeric { limit: column.precision_and_scale() },
             ("bool", _) => Self::Boolean,
             ("date", _) => Self::Date,
-            ("timestamp", _) => Self::Timestamp { with_zone: false },
-            ("timestamptz", _) => Self::Timestamp { with_zone: true },
-            ("time", _) => Self::Time,
+            ("timestamp", _) => Self::Timestamp { with_zone: false, decimals: decimals(modifier) },
+            ("timestamptz", _) => Self::Timestamp { with_zone: true, decimals: decimals(modifier) },
+            ("time", _) => Self::Time { decimals: decimals(modifier) },
             ("uuid", _) => Self::Uuid,
             ("json" | "jsonb", _) => Self::Json,
             ("bytea", _) => Self::Bytes,
             ("varchar" | "bpchar", _) if modifier >= 4 => {
                 Self::Text { max_characters: Some((modifier - 4) as usize) }
             }
+            // A `name` is cut at 63 bytes, a "char" at one.
+            ("name" | "char", _) => return Err(cannot_be_copied(column)),
             (_, 'S' | 'E') => Self::Text { max_characters: None },
-            _ => return Err(format!("rows cannot be copied into type {}", column.type_text)),
+            _ => return Err(cannot_be_copied(column)),
         })
     }
 
@@ -187,10 +173,10 @@ impl Form {
             (Self::Numeric { .. }, from) if from.is_integer() => Some(T::Decimal128(20, 0)),
             (Self::Boolean, T::Boolean) => Some(T::Boolean),
             (Self::Date, T::Date32) => Some(T::Date32),
-            (Self::Timestamp { with_zone: false }, T::Date32 | T::Timestamp(_, None)) => {
+            (Self::Timestamp { with_zone: false, .. }, T::Date32 | T::Timestamp(_, None)) => {
                 Some(micros)
             }
-            (Self::Timestamp { with_zone: true }, T::Timestamp(_, Some(_))) => {
+            (Self::Timestamp { with_zone: true, .. }, T::Timestamp(_, Some(_))) => {
                 Some(T::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
             }
             _ => None,
@@ -235,10 +221,10 @@ impl Values<'_> {
     /// Why the target's type cannot hold it.
     pub fn put(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
-            Carried::Text(array) => put_text(self.form, array.value(row), into),
-            Carried::Integer(array) => put_integer(self.form, array.value(row), into),
-            Carried::Float(array) => put_float(self.form, array.value(row), into),
-            Carried::Decimal(array) => put_numeric(self.form, &array.value_as_string(row), into),
+            Carried::Text(array) => self.form.put_text(array.value(row), into),
+            Carried::Integer(array) => self.form.put_integer(array.value(row), into),
+            Carried::Float(array) => self.form.put_float(array.value(row), into),
+            Carried::Decimal(array) => self.form.put_numeric(&array.value_as_string(row), into),
             Carried::Boolean(array) => {
                 line::put_boolean(array.value(row), into);
                 Ok(())
@@ -250,7 +236,7 @@ impl Values<'_> {
             }
             Carried::Timestamp(array) => {
                 let time = DateTime::from_timestamp_micros(array.value(row));
-                put_timestamp(self.form, time.ok_or_else(unreadable)?.naive_utc(), into)
+                self.form.put_timestamp(time.ok_or_else(unreadable)?.naive_utc(), into)
             }
             Carried::Bytes(array) => {
                 line::put_bytes(array.value(row), into);
@@ -258,135 +244,4 @@ impl Values<'_> {
             }
         }
     }
-}
-
-fn put_text(form: Form, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
-    match form {
-        Form::Text { max_characters } => {
-            if memchr::memchr(0, text.as_bytes()).is_some() {
-                return Err("it holds a NUL character, which Postgres cannot store".to_owned());
-            }
-            if let Some(max) = max_characters
-                && text.len() > max
-                && text.chars().count() > max
-            {
-                return Err(format!("it is longer than {max} characters"));
-            }
-            line::put_escaped(text, into);
-            Ok(())
-        }
-        Form::Integer { .. } => {
-            let number = text.parse().map_err(|_| "it is no whole number".to_owned())?;
-            put_integer(form, number, into)
-        }
-        Form::Float { .. } => {
-            let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
-            put_float(form, number, into)
-        }
-        Form::Numeric { .. } => put_numeric(form, text, into),
-        Form::Boolean => {
-            let value = match text {
-                "t" | "true" | "TRUE" => true,
-                "f" | "false" | "FALSE" => false,
-                _ => return Err("it is neither true nor false; use try_to_bool".to_owned()),
-            };
-            line::put_boolean(value, into);
-            Ok(())
-        }
-        Form::Date => {
-            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
-            line::put_date(day.map_err(|_| "it is no date written YYYY-MM-DD".to_owned())?, into);
-            Ok(())
-        }
-        Form::Timestamp { with_zone } => {
-            let time = match with_zone {
-                true => DateTime::parse_from_rfc3339(text).ok().map(|time| time.naive_utc()),
-                false => naive_time(text),
-            };
-            put_timestamp(form, time.ok_or_else(|| "it is no ISO 8601 time".to_owned())?, into)
-        }
-        Form::Time => {
-            let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f");
-            line::put_time(time.map_err(|_| "it is no time written HH:MM:SS".to_owned())?, into);
-            Ok(())
-        }
-        Form::Uuid => put_uuid(text, into),
-        Form::Json => {
-            serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is no JSON".to_owned())?;
-            line::put_escaped(text, into);
-            Ok(())
-        }
-        Form::Bytes => Err(unreadable()),
-    }
-}
-
-fn naive_time(text: &str) -> Option<NaiveDateTime> {
-    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
-        .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-}
-
-fn put_timestamp(form: Form, time: NaiveDateTime, into: &mut Vec<u8>) -> Result<(), String> {
-    let zone: &[u8] = match form {
-        Form::Timestamp { with_zone: true } => b"+00",
-        Form::Timestamp { with_zone: false } => b"",
-        _ => return Err(unreadable()),
-    };
-    line::put_timestamp(time, zone, into);
-    Ok(())
-}
-
-fn put_integer(form: Form, number: i64, into: &mut Vec<u8>) -> Result<(), String> {
-    let bytes = match form {
-        Form::Integer { bytes } => bytes,
-        _ => return Err(unreadable()),
-    };
-    let fits = match bytes {
-        2 => i16::try_from(number).is_ok(),
-        4 => i32::try_from(number).is_ok(),
-        _ => true,
-    };
-    if !fits {
-        return Err(format!("it does not fit into {bytes} bytes"));
-    }
-    line::put_integer(number, into);
-    Ok(())
-}
-
-fn put_float(form: Form, number: f64, into: &mut Vec<u8>) -> Result<(), String> {
-    match form {
-        Form::Float { is_single: true } if number.is_finite() && (number as f32).is_infinite() => {
-            Err("it is too large for a real".to_owned())
-        }
-        Form::Float { is_single: true } => {
-            line::put_float(number as f32, into);
-            Ok(())
-        }
-        Form::Float { is_single: false } => {
-            line::put_float(number, into);
-            Ok(())
-        }
-        _ => Err(unreadable()),
-    }
-}
-
-fn put_numeric(form: Form, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
-    let digits = Digits::parse(text).ok_or_else(|| "it is no number".to_owned())?;
-    if let Form::Numeric { limit: Some((precision, scale)) } = form
-        && !digits.fits(precision, scale)
-    {
-        return Err(format!("numeric({precision},{scale}) would round it or is too small"));
-    }
-    into.extend_from_slice(text.as_bytes());
-    Ok(())
-}
-
-fn put_uuid(text: &str, into: &mut Vec<u8>) -> Result<(), String> {
-    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
-    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-    if digits.len() != 32 || !digits.iter().all(is_digit) {
-        return Err("it is no UUID".to_owned());
-    }
-    into.extend_from_slice(&digits);
-    Ok(())
 }

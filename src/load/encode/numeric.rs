@@ -25,10 +25,58 @@ impl<'a> Digits<'a> {
             .then(|| Self { whole: &whole[leading..], decimals })
     }
 
-    /// Whether a `numeric(precision, scale)` holds the number exactly.
-    pub fn fits(&self, precision: usize, scale: usize) -> bool {
-        let lost = self.decimals.get(scale..).unwrap_or_default();
-        lost.iter().all(|digit| *digit == b'0') && self.whole.len() + scale <= precision
+    /// Whether a `numeric(precision, scale)` holds the number exactly. A negative scale rounds before
+    /// the point; one above the precision leaves zeros after it.
+    pub fn fits(&self, precision: i32, scale: i32) -> bool {
+        let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
+        if is_zero(self.whole) && is_zero(self.decimals) {
+            return true;
+        }
+        let kept = |digits: &[u8], more: i32| {
+            (digits.len() as i64 + i64::from(more)).clamp(0, digits.len() as i64) as usize
+        };
+        let is_rounded = match scale {
+            0.. => !is_zero(&self.decimals[self.decimals.len().min(scale as usize)..]),
+            _ => !is_zero(self.decimals) || !is_zero(&self.whole[kept(self.whole, scale)..]),
+        };
+        let leading = self.decimals.iter().take_while(|digit| **digit == b'0').count();
+        let magnitude = match self.whole.len() {
+            0 => -(leading as i64),
+            whole => whole as i64,
+        };
+        !is_rounded && magnitude <= i64::from(precision) - i64::from(scale)
+    }
+}
+
+/// A number as its digits that count and where its point stands, so that `0.10`, `1e-1` and `.1` are
+/// one and the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Significant {
+    is_negative: bool,
+    /// Neither the first nor the last is `0`.
+    digits: Vec<u8>,
+    /// How many of the digits stand before the point; below zero, how many zeros follow it.
+    magnitude: i64,
+}
+
+impl Significant {
+    /// Reads `-12.50e3`; `None` where the text is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, exponent) = match text.split_once(['e', 'E']) {
+            Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let read = Digits::parse(number)?;
+        let mut digits = [read.whole, read.decimals].concat();
+        let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+        digits.drain(..leading);
+        digits.truncate(digits.iter().rposition(|digit| *digit != b'0').map_or(0, |at| at + 1));
+        let magnitude = match digits.is_empty() {
+            true => 0,
+            false => read.whole.len() as i64 - leading as i64 + i64::from(exponent),
+        };
+        let is_negative = number.starts_with('-') && !digits.is_empty();
+        Some(Self { is_negative, digits, magnitude })
     }
 }
 
@@ -49,5 +97,18 @@ mod tests {
             |text, precision, scale| Digits::parse(text).expect("a number").fits(precision, scale);
         assert!(fits("999.99", 5, 2) && fits("1.500", 5, 2) && fits("0001", 3, 2));
         assert!(!fits("1000", 5, 2) && !fits("1.239", 5, 2));
+        assert!(fits("1200", 4, -2) && fits("999900", 4, -2) && fits("0", 4, -2));
+        assert!(!fits("1250", 4, -2) && !fits("1000000", 4, -2) && !fits("99", 4, -2));
+        assert!(fits("0.0012", 2, 4) && fits("0.00", 2, 4) && fits(".0099", 2, 4));
+        assert!(!fits("0.012", 2, 4) && !fits("0.00123", 2, 4) && !fits("1", 2, 4));
+    }
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_written() {
+        let is_same = |a, b| Significant::parse(a) == Significant::parse(b);
+        assert!(is_same("0.10", "1e-1") && is_same("1200", "1.2E+3") && is_same("-0", "0.0"));
+        assert!(is_same("000123.4500", "1.2345e2"));
+        assert!(!is_same("1", "-1") && !is_same("16777217", "16777216") && !is_same("1", "10"));
+        assert!(Significant::parse("inf").is_none() && Significant::parse("1e").is_none());
     }
 }

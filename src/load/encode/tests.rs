@@ -67,6 +67,12 @@ fn values_are_written_as_the_targets_type_reads_them() {
         ),
         ("TRUE", column("x", "bool", 'B', -1), "t"),
         (r#"{"a":"\n"}"#, column("x", "jsonb", 'U', -1), r#"{"a":"\\n"}"#),
+        ("2000-01-02 03:04:05.120", column("x", "timestamp", 'D', 2), "2000-01-02 03:04:05.120000"),
+        ("03:04:05.000", column("x", "time", 'D', 0), "03:04:05"),
+        ("0.1", column("x", "float4", 'N', -1), "1e-1"),
+        ("16777216", column("x", "float4", 'N', -1), "1.6777216e7"),
+        ("0.30000000000000004", column("x", "float8", 'N', -1), "3.0000000000000004e-1"),
+        ("1200", column("x", "numeric", 'N', 4 + (4 << 16) + 0x7fe), "1200"),
     ] {
         assert_eq!(encode(value, into).expect("fits"), expected, "{value}");
     }
@@ -81,6 +87,18 @@ fn what_the_type_cannot_hold_is_told_by_place_and_not_by_value() {
         ("secret", column("x", "varchar", 'S', 4 + 5)),
         ("12/18/2025", column("x", "date", 'D', -1)),
         ("secret", column("x", "jsonb", 'U', -1)),
+        ("2000-01-02 03:04:05.12", column("x", "timestamp", 'D', 1)),
+        ("2000-01-02 03:04:05.1234567", column("x", "timestamp", 'D', -1)),
+        ("2000-01-02T03:04:05.1234567Z", column("x", "timestamptz", 'D', -1)),
+        ("2000-12-31 23:59:60", column("x", "timestamp", 'D', -1)),
+        ("03:04:05.1", column("x", "time", 'D', 0)),
+        ("23:59:60", column("x", "time", 'D', -1)),
+        ("16777217", column("x", "float4", 'N', -1)),
+        ("1e-50", column("x", "float4", 'N', -1)),
+        ("1e50", column("x", "float4", 'N', -1)),
+        ("0.12345678901234567891", column("x", "float8", 'N', -1)),
+        ("1e-400", column("x", "float8", 'N', -1)),
+        ("1250", column("x", "numeric", 'N', 4 + (4 << 16) + 0x7fe)),
     ] {
         let error = encode(value, into).expect_err(value).to_string();
         assert!(error.contains("b/f.csv, row 7"), "{error}");

@@ -160,13 +160,18 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file is not TOML, or has a key that is not known.
-    #[error("the configuration {} is not understood", path.display())]
+    #[error("line {line}, column {column} of the configuration {} is not understood: {reason}",
+            path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        #[source]
-        source: Box<toml::de::Error>,
+        /// Counted from 1.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+        /// What is wrong. Names keys, but no value and no line of the file: a secret may have been
+        /// written where none belongs.
+        reason: String,
     },
     /// A value is of the right type and yet impossible.
     #[error("{} in the configuration {}: {reason}", at, path.display())]
@@ -241,8 +246,7 @@ impl Config {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_started(text: &str, path: &Path) -> Result<Self, Error> {
-        let file: File = toml::from_str(text)
-            .map_err(|source| Error::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        let file: File = toml::from_str(text).map_err(|error| syntax(text, path, &error))?;
         let folder = match path.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::new(),
@@ -276,6 +280,24 @@ impl Config {
 fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path)
         .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+/// What the parser says, without the line of the file that it would show.
+fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Error::Syntax { path: path.to_owned(), line, column, reason: without_texts(error.message()) }
+}
+
+/// A message with `"…"` for what stands between its first and its last quotation mark.
+fn without_texts(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}\"…\"{}", &message[..first], &message[last + 1..])
+        }
+        _ => message.to_owned(),
+    }
 }
 
 /// The file as it is written.
@@ -381,6 +403,17 @@ impl DatasetTable {
             let reason =
                 "a dataset's name is a SQL name: a-z, 0-9 and _, not starting with a digit";
             return Err((format!("datasets.{name}"), reason.to_owned()));
+        }
+        // The engine keeps its own tables under this name.
+        if name == "information_schema" {
+            return Err((format!("datasets.{name}"), "the name is taken".to_owned()));
+        }
+        let is_pattern = |entry: &str| {
+            !entry.is_empty() && !entry.strip_suffix('*').unwrap_or(entry).contains('*')
+        };
+        if let Some(entry) = self.personal_columns.iter().find(|entry| !is_pattern(entry)) {
+            let reason = format!("`{entry}` is no column: a * stands at the end, as in billing_*");
+            return Err((at("personal_columns"), reason));
         }
         if self.prefix.starts_with('/') || self.prefix.contains("//") {
             let reason = "a prefix is written without a leading or a double slash";

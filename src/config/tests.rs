@@ -44,12 +44,38 @@ fn unknown_keys_and_impossible_values_are_refused() {
         ("table = ", "mode = \"replace\"\ntable = "),
         ("table = ", "max_rejects = \"many\"\ntable = "),
         ("table = ", "csv = { delimiter = \";;\" }\ntable = "),
+        ("table = ", "personal_columns = [\"a*b\"]\ntable = "),
+        ("table = ", "personal_columns = [\"\"]\ntable = "),
+        ("datasets.orders_create", "datasets.information_schema"),
         ("[staging]", "[limits]\nsql_memory = \"1 MiB\"\n[staging]"),
         ("[staging]", "[limits]\nfiles_at_once = 0\n[staging]"),
     ] {
         assert!(MINIMAL.contains(from), "{from}");
         assert!(parse(&MINIMAL.replace(from, to)).is_err(), "{to}");
     }
+}
+
+#[test]
+fn no_value_is_told_that_may_be_a_secret() {
+    for (from, to) in [
+        ("[staging]", "database_url = \"postgres://me:secret@db/x\"\n[staging]"),
+        ("[staging]", "[limits]\nfiles_at_once = \"postgres://me:se\\\"cret@db/x\"\n[staging]"),
+        ("[staging]", "password = secret\n[staging]"),
+        ("[staging]", "password = \"secret\n[staging]"),
+        ("s3://exports", "s3://me:secret@exports"),
+        ("[datasets.orders_create]", "[datasets]\norders_create = \"secret\"\n[more]"),
+        ("table = ", "csv = \"secret\"\ntable = "),
+        ("table = ", "max_rejects = \"secret\"\ntable = "),
+    ] {
+        assert!(MINIMAL.contains(from), "{from}");
+        let error = parse(&MINIMAL.replace(from, to)).expect_err(to);
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+        let told: Vec<String> = causes.map(ToString::to_string).collect();
+        assert!(!told.concat().contains("cret"), "{told:?}");
+    }
+    let error = parse(&MINIMAL.replace("table = ", "tabel = ")).expect_err("an unknown key");
+    let told = error.to_string();
+    assert!(told.contains("line 9, column 1") && told.contains("unknown field `tabel`"), "{told}");
 }
 
 #[test]

@@ -98,6 +98,17 @@ pub async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
     Ok(survivors)
 }
 
+/// Whether `dedupe.sql` holds rows against each other, so that which of a file survive depends on what
+/// other files there are.
+///
+/// # Errors
+/// [`Error::Query`].
+pub async fn compares_rows(catalog: &Catalog) -> Result<bool, Error> {
+    let failed = |source| Error::Query { dataset: catalog.dataset.name.clone(), source };
+    let plan = catalog.plan(&catalog.sql.dedupe).await.map_err(failed)?;
+    Ok(catalog::row_dependence(plan.logical_plan()).is_some())
+}
+
 impl Survivors {
     fn none(catalog: &Catalog) -> Self {
         let files = catalog.mirror.files.iter().map(|mirrored| {

@@ -210,7 +210,10 @@ impl Error {
 /// How the program ends because of the database.
 fn exit_of_load(error: &load::Error) -> Exit {
     match error {
-        load::Error::Value { .. } | load::Error::Changed { .. } => Exit::Refused,
+        load::Error::Value { .. }
+        | load::Error::Changed { .. }
+        | load::Error::Gone { .. }
+        | load::Error::NarrowReload { .. } => Exit::Refused,
         load::Error::NoDatabase
         | load::Error::Setting { .. }
         | load::Error::Certificates { .. }

@@ -75,6 +75,16 @@ impl DateRange {
         if end < start { Err(BackwardRange { start, end }) } else { Ok(Self { start, end }) }
     }
 
+    /// Whether every date of `other` is in it.
+    pub fn covers(&self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// The smallest range that covers both.
+    pub fn hull(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
     /// The first file date.
     pub fn start(&self) -> FileDate {
         self.start

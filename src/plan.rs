@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::dedupe::Survivors;
 use crate::file_date::{DateRange, FileDate};
-use crate::load::standing::Change;
-use crate::load::{self, Standing};
+use crate::load::standing::{Change, Gone};
+use crate::load::{self, Standing, Standings};
 use crate::source::{Finding, Ignored, Listing, SourceFile, Store};
 
 /// What a run would do.
@@ -27,6 +27,9 @@ pub struct Plan {
     pub batch_days: u32,
     /// The files in range, by file date, then key.
     pub files: Vec<PlannedFile>,
+    /// Files in range that were loaded and are gone from the source, while the target has rows of
+    /// them; by file date, then key.
+    pub gone: Vec<PlannedFile>,
     /// Every other key, with the reason.
     pub ignored: Vec<Ignored>,
     /// What a person should know before loading.
@@ -52,6 +55,13 @@ pub struct PlannedFile {
     pub batch: usize,
     /// What happens to it.
     pub fate: Fate,
+}
+
+impl PlannedFile {
+    /// A file that is gone, with the rows that are left of it.
+    pub fn describe_gone(&self) -> String {
+        format!("{} ({})", self.key, self.fate.describe())
+    }
 }
 
 /// What happens to a file.
@@ -82,6 +92,20 @@ pub enum Fate {
         /// What changed.
         because: String,
     },
+    /// It is gone from the source, and its rows stay.
+    KeepGone {
+        /// The run that loaded it.
+        run_id: String,
+        /// Its rows in the target.
+        rows: u64,
+    },
+    /// It is gone from the source, and its rows are taken out of the target.
+    Remove {
+        /// The run that loaded it.
+        run_id: String,
+        /// Its rows in the target.
+        rows: u64,
+    },
 }
 
 impl Fate {
@@ -95,12 +119,27 @@ impl Fate {
                 format!("skip: another loader has put {rows} rows of it there")
             }
             Self::Refuse { because } => format!("refuse: {because}"),
+            Self::KeepGone { run_id, rows } => {
+                format!("gone: {rows} rows of it are in the target, loaded by run {run_id}")
+            }
+            Self::Remove { run_id, rows } => {
+                format!("remove: gone; {rows} rows of it are in the target, loaded by run {run_id}")
+            }
         }
     }
 
     /// Whether rows of the file are loaded.
     pub fn is_load(&self) -> bool {
         matches!(self, Self::Load | Self::Reload { .. })
+    }
+
+    /// Whether the file is gone from the source.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::KeepGone { .. } | Self::Remove { .. })
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Refuse { .. })
     }
 
     fn of(standing: &Standing, reload: bool) -> Self {
@@ -129,7 +168,9 @@ pub struct Totals {
     pub bytes_to_load: u64,
     /// About how many rows these have.
     pub estimated_rows_to_load: u64,
-    /// The batches they fall into.
+    /// Files whose rows are taken out, because they are gone from the source.
+    pub files_to_remove: usize,
+    /// The batches that all these fall into.
     pub batches: usize,
     /// Whether a database was asked what is loaded already.
     pub is_target_known: bool,
@@ -144,68 +185,94 @@ pub struct Wish<'a> {
     pub batch_days: u32,
     /// Whether changed files are loaded again.
     pub reload: bool,
+    /// Whether rows of files that are gone are taken out.
+    pub remove_gone: bool,
     /// How many bytes a row has, about.
     pub bytes_a_row: f64,
 }
 
 /// Says what a run would do with the files of a listing; `standings` is what the target has of
-/// each, or nothing where it was not asked.
-pub fn plan(wish: Wish<'_>, listing: &Listing, standings: Option<&[Standing]>) -> Plan {
+/// them, or nothing where it was not asked.
+pub fn plan(wish: Wish<'_>, listing: &Listing, standings: Option<&Standings>) -> Plan {
     let range = listing.range;
+    let batch_of = |date| range.batch_of(date, wish.batch_days) + 1;
     let planned = |(index, file): (usize, &SourceFile)| PlannedFile {
         key: file.key.clone(),
         file_name: file.name.clone(),
         date: file.date,
         size: file.object.size,
         estimated_rows: (file.object.size as f64 / wish.bytes_a_row).round() as u64,
-        batch: range.batch_of(file.date, wish.batch_days) + 1,
-        fate: match standings.and_then(|standings| standings.get(index)) {
+        batch: batch_of(file.date),
+        fate: match standings.and_then(|standings| standings.files.get(index)) {
             Some(standing) => Fate::of(standing, wish.reload),
             None => Fate::Load,
         },
     };
-    let files: Vec<PlannedFile> = listing.files.iter().enumerate().map(planned).collect();
-    let mut totals = totals(&files);
-    totals.is_target_known = standings.is_some();
-    Plan {
+    let planned_gone = |Gone { loaded, in_target }: &Gone| {
+        let (run_id, rows) = (loaded.run_id.clone(), *in_target);
+        let name = &loaded.file_name;
+        PlannedFile {
+            // A name is the bucket and the key.
+            key: name.split_once('/').map_or(name.as_str(), |(_, key)| key).to_owned(),
+            file_name: name.clone(),
+            date: loaded.date,
+            size: loaded.identity.size,
+            estimated_rows: rows,
+            batch: batch_of(loaded.date),
+            fate: match wish.remove_gone {
+                true => Fate::Remove { run_id, rows },
+                false => Fate::KeepGone { run_id, rows },
+            },
+        }
+    };
+    let gone = standings.map(|standings| standings.gone.as_slice()).unwrap_or_default();
+    let mut plan = Plan {
         dataset: wish.dataset.name.clone(),
         prefix: wish.dataset.prefix.clone(),
         target: wish.dataset.table.to_string(),
         range,
         batch_days: wish.batch_days,
-        files,
+        files: listing.files.iter().enumerate().map(planned).collect(),
+        gone: gone.iter().map(planned_gone).collect(),
         ignored: listing.ignored.clone(),
         findings: listing.findings.clone(),
-        totals,
-    }
-}
-
-fn totals(files: &[PlannedFile]) -> Totals {
-    let mut totals = Totals { files: files.len(), ..Totals::default() };
-    let mut batches = std::collections::BTreeSet::new();
-    for file in files {
-        totals.bytes += file.size;
-        if file.fate.is_load() {
-            totals.files_to_load += 1;
-            totals.bytes_to_load += file.size;
-            totals.estimated_rows_to_load += file.estimated_rows;
-            batches.insert(file.batch);
-        }
-    }
-    totals.batches = batches.len();
-    totals
+        totals: Totals { is_target_known: standings.is_some(), ..Totals::default() },
+    };
+    plan.add_up();
+    plan
 }
 
 impl Plan {
+    fn add_up(&mut self) {
+        let is_target_known = self.totals.is_target_known;
+        let mut totals = Totals { files: self.files.len(), is_target_known, ..Totals::default() };
+        let mut batches = std::collections::BTreeSet::new();
+        for file in &self.files {
+            totals.bytes += file.size;
+            if file.fate.is_load() {
+                totals.files_to_load += 1;
+                totals.bytes_to_load += file.size;
+                totals.estimated_rows_to_load += file.estimated_rows;
+                batches.insert(file.batch);
+            }
+        }
+        for file in self.to_remove() {
+            totals.files_to_remove += 1;
+            batches.insert(file.batch);
+        }
+        totals.batches = batches.len();
+        self.totals = totals;
+    }
+
     /// Looks again at files that were loaded before, now that it is known which rows survive: a file
     /// of which other rows do is one that changed.
     pub fn with_survivors(
         mut self,
-        standings: &[Standing],
+        standings: &Standings,
         survivors: &Survivors,
         reload: bool,
     ) -> Self {
-        for (file, standing) in self.files.iter_mut().zip(standings) {
+        for (file, standing) in self.files.iter_mut().zip(&standings.files) {
             if let Standing::Loaded(loaded) = standing
                 && let Some(rows) = survivors.of(&file.file_name)
                 && loaded.is_outdated(self.range, rows)
@@ -214,16 +281,27 @@ impl Plan {
                 file.fate = Fate::of(&Standing::Changed { loaded, change }, reload);
             }
         }
-        let is_target_known = self.totals.is_target_known;
-        self.totals = Totals { is_target_known, ..totals(&self.files) };
+        self.add_up();
         self
     }
 
-    /// Refuses files that changed since they were loaded.
+    /// Whether nothing is left to do.
+    pub fn is_done(&self) -> bool {
+        self.totals.files_to_load == 0 && self.totals.files_to_remove == 0
+    }
+
+    /// Refuses files that changed since they were loaded, and, as soon as anything would be loaded
+    /// beside their rows, files that are gone: their rows may be those that come again, by another
+    /// name or from a file that they superseded.
     ///
     /// # Errors
-    /// [`load::Error::Changed`], with the list.
+    /// [`load::Error::Gone`] and [`load::Error::Changed`], with the list.
     pub fn refuse_changes(&self) -> Result<(), load::Error> {
+        let touches = |file: &PlannedFile| file.fate.is_load() || file.fate.is_refused();
+        let gone: Vec<String> = self.kept_gone().map(PlannedFile::describe_gone).collect();
+        if !gone.is_empty() && self.files.iter().any(touches) {
+            return Err(load::Error::Gone { table: self.target.clone(), files: gone });
+        }
         let changes: Vec<String> = self
             .files
             .iter()
@@ -241,6 +319,21 @@ impl Plan {
     /// The names of the files to load.
     pub fn to_load(&self) -> impl Iterator<Item = &str> {
         self.files.iter().filter(|file| file.fate.is_load()).map(|file| file.file_name.as_str())
+    }
+
+    /// The files, and those that are gone.
+    pub fn everything(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.files.iter().chain(&self.gone)
+    }
+
+    /// The files that are gone, whose rows stay.
+    pub fn kept_gone(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.gone.iter().filter(|file| matches!(file.fate, Fate::KeepGone { .. }))
+    }
+
+    /// The files that are gone, whose rows are taken out.
+    pub fn to_remove(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.gone.iter().filter(|file| matches!(file.fate, Fate::Remove { .. }))
     }
 
     /// The files whose rows are replaced, with the run that loaded them.

@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::failpoint;
 use crate::file_date::FileDate;
-use crate::load::{self, Database, Loaded, Standing, Target};
+use crate::load::ledger::LoadedFile;
+use crate::load::{self, Database, Loaded, Standing, Standings, Target};
 use crate::mirror::Mirror;
-use crate::plan::Plan;
+use crate::plan::{Fate, Plan, PlannedFile};
 use crate::stage::{Counts, Manifest};
 
 /// The accounting of one dataset and range.
@@ -69,6 +70,8 @@ pub enum Verdict {
     Unverified(String),
     /// Something does not add up.
     Wrong(String),
+    /// The file is gone from the source, and its rows were taken out.
+    Removed,
 }
 
 impl fmt::Display for Verdict {
@@ -77,6 +80,7 @@ impl fmt::Display for Verdict {
             Self::Ok => f.write_str("OK"),
             Self::Unverified(why) => write!(f, "UNVERIFIED: {why}"),
             Self::Wrong(why) => write!(f, "WRONG: {why}"),
+            Self::Removed => f.write_str("REMOVED"),
         }
     }
 }
@@ -124,7 +128,7 @@ pub struct Evidence<'a> {
     /// What the run set out to do.
     pub plan: &'a Plan,
     /// What the target had before.
-    pub standings: &'a [Standing],
+    pub standings: &'a Standings,
     /// What was read; nothing where nothing was left to load.
     pub mirror: Option<&'a Mirror>,
     /// What was staged.
@@ -144,7 +148,7 @@ pub async fn verify(
     target: &Target,
 ) -> Result<Accounting, load::Error> {
     let names: Vec<String> =
-        evidence.plan.files.iter().map(|file| file.file_name.clone()).collect();
+        evidence.plan.everything().map(|file| file.file_name.clone()).collect();
     let connection = database.connect().await?;
     let counts = load::standing::count_rows(&connection.client, target, &names).await;
     connection.close().await;
@@ -174,7 +178,7 @@ fn draw_up(evidence: &Evidence<'_>, in_target: &HashMap<String, u64>) -> Account
     let mut files = Vec::new();
     for (index, file) in evidence.plan.files.iter().enumerate() {
         let name = file.file_name.as_str();
-        let standing = evidence.standings.get(index);
+        let standing = evidence.standings.files.get(index);
         let (counts, inserted, loaded_by) = match (inserted.get(name), standing) {
             (Some(rows), _) => (staged.get(name).copied(), Some(*rows), LoadedBy::ThisRun),
             (None, Some(Standing::Loaded(loaded) | Standing::Changed { loaded, .. })) => {
@@ -198,9 +202,37 @@ fn draw_up(evidence: &Evidence<'_>, in_target: &HashMap<String, u64>) -> Account
         account.verdict = verdict(&account);
         files.push(account);
     }
-    let totals = sum(&files);
     let plan = evidence.plan;
+    for (file, gone) in plan.gone.iter().zip(&evidence.standings.gone) {
+        let in_target = in_target.get(&file.file_name).copied().unwrap_or(0);
+        files.push(account_for_gone(file, &gone.loaded, in_target));
+    }
+    files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
+    let totals = sum(&files);
     Accounting { dataset: plan.dataset.clone(), target: plan.target.clone(), files, totals }
+}
+
+/// The line of a file that is gone from the source.
+fn account_for_gone(file: &PlannedFile, loaded: &LoadedFile, in_target: u64) -> Account {
+    let is_removed = matches!(file.fate, Fate::Remove { .. });
+    let verdict = match (is_removed, in_target) {
+        (true, 0) => Verdict::Removed,
+        (true, rows) => Verdict::Wrong(format!(
+            "it is gone from the source, and {rows} rows of it are still in the target"
+        )),
+        (false, rows) => Verdict::Unverified(format!(
+            "it is gone from the source, {rows} rows of it are in the target"
+        )),
+    };
+    Account {
+        key: file.key.clone(),
+        date: file.date,
+        counts: (!is_removed).then_some(loaded.counts),
+        inserted: (!is_removed).then_some(loaded.inserted),
+        in_target,
+        loaded_by: LoadedBy::AnotherRun,
+        verdict,
+    }
 }
 
 /// What was read of a file that was not staged.

@@ -19,6 +19,7 @@ mod error;
 pub mod functions;
 mod overflow;
 mod profiled;
+mod row_wise;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -50,6 +51,7 @@ use crate::sql::{Query, Sql};
 pub use dated_files::{DatedFile, DatedFiles, FILE_DATE};
 pub use error::Error;
 use profiled::{ColumnShapes, FileColumns, Profiles};
+pub use row_wise::row_dependence;
 pub use tables::union_of_headers;
 
 /// The name of the catalog that holds a schema for each dataset.

@@ -85,7 +85,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         progress: Arc::clone(&context.progress),
         is_shell: Arc::clone(&context.is_shell),
     };
-    let wishes = Wishes { range, batch_days: 7, connections: 1, reload: false };
+    let (reload, remove_gone) = (false, false);
+    let wishes = Wishes { range, batch_days: 7, connections: 1, reload, remove_gone };
     let config = Config::read(&context.config)?;
     tell(format!("── plan: what a run from {range} would do\n"))?;
     show_plan(&config, wishes, &context, &tell).await?;

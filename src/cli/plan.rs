@@ -44,7 +44,7 @@ pub async fn show(config: Config, wishes: Wishes, context: &Context) -> Result<E
     context
         .output
         .print(&plans, |plans| plans.iter().map(report::plan).collect::<Vec<_>>().join("\n"))?;
-    if plans.iter().all(|plan| plan.files.is_empty()) {
+    if plans.iter().all(|plan| plan.files.is_empty() && plan.is_done()) {
         return Err(no_files(&run.config, wishes.range));
     }
     Ok(Exit::Done)

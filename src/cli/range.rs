@@ -41,12 +41,16 @@ pub struct BatchArguments {
     /// Load files again that changed, or whose SQL changed, since they were loaded
     #[arg(long)]
     reload: bool,
+    /// Take the rows of files out that were loaded and are gone from the source since
+    #[arg(long)]
+    remove_gone: bool,
 }
 
 impl BatchArguments {
     /// What a run is asked to do.
     pub fn wishes(self, range: DateRange, connections: usize) -> Wishes {
-        Wishes { range, batch_days: self.batch_size, connections, reload: self.reload }
+        let Self { batch_size: batch_days, reload, remove_gone } = self;
+        Wishes { range, batch_days, connections, reload, remove_gone }
     }
 }
 

@@ -73,7 +73,7 @@ pub async fn load(run: &Run, wishes: Wishes) -> Result<Vec<Report>, Error> {
         let report = pipeline::run(run, dataset, wishes).await?;
         reports.push(report);
     }
-    if reports.iter().all(|report| report.plan.files.is_empty()) {
+    if reports.iter().all(|report| report.plan.files.is_empty() && report.plan.is_done()) {
         return Err(no_files(&run.config, wishes.range));
     }
     Ok(reports)
@@ -82,7 +82,7 @@ pub async fn load(run: &Run, wishes: Wishes) -> Result<Vec<Report>, Error> {
 /// The reports as text: one accounting a dataset.
 pub fn render(reports: &[Report]) -> String {
     let mut text = String::new();
-    for report in reports.iter().filter(|report| !report.plan.files.is_empty()) {
+    for report in reports.iter().filter(|report| !report.accounting.files.is_empty()) {
         text.push_str(&report::accounting(&report.accounting));
         let files = report.accounting.files.iter();
         let loaded: Vec<u64> = files
@@ -91,7 +91,12 @@ pub fn render(reports: &[Report]) -> String {
             .collect();
         let (new, rows) = (loaded.len(), loaded.iter().sum());
         let rows = report::grouped(rows);
-        text.push_str(&format!("run {}: {new} file(s), {rows} rows loaded\n\n", report.run_id));
+        text.push_str(&format!("run {}: {new} file(s), {rows} rows loaded", report.run_id));
+        match report.plan.totals.files_to_remove {
+            0 => {}
+            gone => text.push_str(&format!("; the rows of {gone} file(s) taken out")),
+        }
+        text.push_str("\n\n");
     }
     text
 }

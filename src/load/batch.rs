@@ -16,7 +16,8 @@ use super::{Connection, Error, Job, TableName};
 use crate::failpoint;
 use crate::file_date::FileDate;
 use crate::parquet;
-use crate::stage::{Manifest, StagedFile};
+use crate::plan::PlannedFile;
+use crate::stage::StagedFile;
 
 /// Some days of a range with the files to load.
 #[derive(Clone, Debug)]
@@ -27,12 +28,17 @@ pub struct Batch {
     pub days: (FileDate, FileDate),
     /// The files to load.
     pub files: Vec<StagedFile>,
+    /// The names of files that are gone, whose rows are taken out.
+    pub gone: Vec<String>,
 }
 
 impl Batch {
-    /// The batch that a manifest holds; nothing where it holds no file.
-    pub fn of(number: usize, manifest: &Manifest) -> Option<Self> {
-        Some(Self { number, days: manifest.days()?, files: manifest.files.clone() })
+    /// The batch of files to load and of files that are gone; nothing where there is neither.
+    pub fn of(number: usize, files: Vec<StagedFile>, gone: &[&PlannedFile]) -> Option<Self> {
+        let dates = files.iter().map(|file| file.date).chain(gone.iter().map(|file| file.date));
+        let days = (dates.clone().min()?, dates.max()?);
+        let gone = gone.iter().map(|file| file.file_name.clone()).collect();
+        Some(Self { number, days, files, gone })
     }
 }
 
@@ -115,7 +121,7 @@ async fn transaction(
     failpoint::reach(failpoint::LOAD_BEGUN);
     let files = claim(job, batch, client).await?;
     failpoint::reach(failpoint::LOAD_LOCKED);
-    let deleted = delete_reloaded(job, &files, client).await?;
+    let deleted = delete_outdated(job, &files, &batch.gone, client).await?;
     let mut taken = Vec::with_capacity(files.len());
     for file in &files {
         taken.push((*file, copy(job, number, file, client).await?));
@@ -164,7 +170,8 @@ async fn claim<'a>(
 ) -> Result<Vec<&'a StagedFile>, Error> {
     let locking = || Error::statement(format!("locking the files of batch {}", batch.number));
     let table = job.target.table.to_string();
-    let names: Vec<String> = batch.files.iter().map(|file| file.file_name.clone()).collect();
+    let names = batch.files.iter().map(|file| &file.file_name).chain(&batch.gone);
+    let names: Vec<String> = names.cloned().collect();
     client
         .query_typed(
             lock_statement(names.len()),
@@ -198,25 +205,31 @@ fn lock_statement(files: usize) -> &'static str {
     }
 }
 
-/// Deletes the rows of files that are reloaded.
-async fn delete_reloaded(
+/// Deletes the rows of files that are reloaded, and of those that are gone, which the ledger forgets.
+async fn delete_outdated(
     job: &Job<'_>,
     files: &[&StagedFile],
+    gone: &[String],
     client: &Client,
 ) -> Result<u64, Error> {
-    let names: Vec<&str> = files
+    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    let reloaded = files
         .iter()
         .map(|file| file.file_name.as_str())
-        .filter(|name| job.reload.contains_key(*name))
-        .collect();
+        .filter(|name| job.reload.contains_key(*name));
+    let names: Vec<&str> = reloaded.chain(gone.iter().copied()).collect();
     if names.is_empty() {
         return Ok(0);
     }
     let table = &job.target.table;
-    client
+    let deleted = client
         .execute_typed(&delete_statement(table), &[(&names, Type::TEXT_ARRAY)])
         .await
-        .map_err(|error| Error::rows(format!("deleting rows of {table} to reload them"), &error))
+        .map_err(|error| Error::rows(format!("deleting outdated rows of {table}"), &error))?;
+    if !gone.is_empty() {
+        ledger::forget(client, table, &gone).await?;
+    }
+    Ok(deleted)
 }
 
 fn delete_statement(table: &TableName) -> String {

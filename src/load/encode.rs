@@ -65,6 +65,11 @@ impl Encoder {
         Err(Error::Mismatch { table, stage: stage.to_owned(), problems })
     }
 
+    /// An encoder for where there is nothing to encode.
+    pub fn of_nothing() -> Self {
+        Self { fields: Vec::new() }
+    }
+
     /// The columns to name in COPY, in the order of the fields.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(column, _)| column.name.as_str())

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use datafusion::parquet::errors::ParquetError;
 
 use super::sqlstate::Meaning;
+use crate::file_date::DateRange;
 
 /// What can go wrong while rows are loaded.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +138,31 @@ pub enum Error {
         /// Each file and what changed.
         changes: Vec<String>,
     },
+    /// Files that were loaded are gone from the source, and others would be loaded beside their rows.
+    #[error(
+        "{} file(s) that were loaded into {table} are gone from the source: {}",
+        files.len(), files.join("; ")
+    )]
+    Gone {
+        /// The target.
+        table: String,
+        /// Each file and what is left of it.
+        files: Vec<String>,
+    },
+    /// Files would be reloaded without those that their rows were held against.
+    #[error(
+        "{} file(s) cannot be reloaded from {range} alone: they were loaded beside files from \
+         {loaded_with}, which may supersede their rows: {}",
+        files.len(), files.join("; ")
+    )]
+    NarrowReload {
+        /// The keys.
+        files: Vec<String>,
+        /// The range that was asked for.
+        range: DateRange,
+        /// The range that has all files.
+        loaded_with: DateRange,
+    },
 }
 
 fn describe(state: &str, place: &str) -> String {
@@ -215,6 +241,19 @@ impl Error {
             Self::Count { .. } | Self::NotCommitted { .. } => {
                 "nothing of the batch is in the target; look for triggers or rules on it, and run \
                  again"
+            }
+            Self::Gone { .. } => {
+                "nothing was loaded; put the files back, or leave their days out of the range, or \
+                 let --remove-gone take their rows out of the target, in the transactions that \
+                 bring the others"
+            }
+            Self::NarrowReload { loaded_with: range, .. } => {
+                return Some(format!(
+                    "nothing was loaded; say --start {} --end {} with --reload: files that did \
+                     not change are skipped",
+                    range.start(),
+                    range.end()
+                ));
             }
             Self::Changed { .. } => {
                 "nothing was loaded; --reload replaces the rows of these files, batch by batch, in \

@@ -47,6 +47,8 @@ COMMIT;";
 pub struct LoadedFile {
     /// The name by which rows refer to the file.
     pub file_name: String,
+    /// Its file date when it was loaded.
+    pub date: FileDate,
     /// Which version of the object was loaded.
     pub identity: Identity,
     /// The SQL that staged it.
@@ -59,20 +61,20 @@ pub struct LoadedFile {
     pub survivors: String,
     /// The run that loaded it.
     pub run_id: String,
-    /// First and last file date of that run: the files that its rows were held against.
-    pub range: (FileDate, FileDate),
+    /// The range of that run: the files that its rows were held against.
+    pub range: DateRange,
 }
 
 impl LoadedFile {
     /// Whether its rows were held against every file date of `range`.
     pub fn has_seen(&self, range: DateRange) -> bool {
-        self.range.0 <= range.start() && range.end() <= self.range.1
+        self.range.covers(range)
     }
 
     /// Whether other rows of it survive in `range` than were loaded. Where the range leaves out
     /// dates that the run had, more rows of it survive, and that means nothing.
     pub fn is_outdated(&self, range: DateRange, survivors: &RowSet) -> bool {
-        if range.start() <= self.range.0 && self.range.1 <= range.end() {
+        if range.covers(self.range) {
             survivors.digest() != self.survivors
         } else {
             survivors.count() + self.counts.superseded < self.counts.accepted
@@ -205,6 +207,14 @@ pub async fn end_run(
         .map_err(Error::statement("recording the end of the run"))
 }
 
+/// What is asked of the ledger about files.
+const SELECT_FILES: &str = "\
+SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000)::int8,
+       files.sql_hash, records, accepted, rejected, superseded, filtered, staged, inserted,
+       survivors, run_id, coalesce(range_start, file_date)::text,
+       coalesce(range_end, file_date)::text, file_date::text
+FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target)";
+
 /// What the ledger knows of the files of one target.
 ///
 /// # Errors
@@ -214,21 +224,105 @@ pub async fn files(
     target: &TableName,
     names: &[String],
 ) -> Result<Vec<LoadedFile>, Error> {
+    let statement =
+        format!("{SELECT_FILES} WHERE target = $1 AND file_name = ANY($2) ORDER BY file_name");
     let target = target.to_string();
     let rows = client
+        .query_typed(&statement, &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)])
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    Ok(rows.iter().filter_map(loaded_file).collect())
+}
+
+/// Which files of a dataset are looked for in the ledger.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The target.
+    pub target: &'a TableName,
+    /// The dataset.
+    pub dataset: &'a str,
+    /// What the names of its files start with.
+    pub prefix: &'a str,
+    /// The file dates.
+    pub range: DateRange,
+}
+
+/// What the ledger knows of files of a dataset that are not among `names`.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn others(
+    client: &Client,
+    scope: Scope<'_>,
+    names: &[String],
+) -> Result<Vec<LoadedFile>, Error> {
+    // A run over several datasets may have loaded two of them into one target. Then the name tells
+    // whose file it is; else it need not, because a bucket may have moved.
+    let statement = format!(
+        "{SELECT_FILES} WHERE target = $1 AND runs.dataset = $2 AND file_name <> ALL($3) \
+           AND file_date BETWEEN $4::text::date AND $5::text::date \
+           AND (starts_with(file_name, $6) OR NOT EXISTS (SELECT FROM backfill.runs other \
+                WHERE other.run_id = files.run_id AND other.target = files.target \
+                  AND other.dataset <> $2)) \
+         ORDER BY file_date, file_name"
+    );
+    let target = scope.target.to_string();
+    let (start, end) = (scope.range.start().to_string(), scope.range.end().to_string());
+    let rows = client
         .query_typed(
-            "SELECT file_name, size_bytes, etag, \
-                    (extract(epoch FROM last_modified) * 1000000)::int8, files.sql_hash, records, \
-                    accepted, rejected, superseded, filtered, staged, inserted, survivors, \
-                    run_id, coalesce(range_start, file_date)::text, \
-                    coalesce(range_end, file_date)::text \
-             FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target) \
-             WHERE target = $1 AND file_name = ANY($2) ORDER BY file_name",
-            &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
+            &statement,
+            &[
+                (&target, Type::TEXT),
+                (&scope.dataset, Type::TEXT),
+                (&names, Type::TEXT_ARRAY),
+                (&start, Type::TEXT),
+                (&end, Type::TEXT),
+                (&scope.prefix, Type::TEXT),
+            ],
         )
         .await
         .map_err(Error::statement("reading the ledger"))?;
     Ok(rows.iter().filter_map(loaded_file).collect())
+}
+
+/// The range from the first to the last file of a target that the ledger knows within a range;
+/// nothing where it knows none.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn first_and_last(
+    client: &Client,
+    target: &TableName,
+    range: DateRange,
+) -> Result<Option<DateRange>, Error> {
+    let target = target.to_string();
+    let (start, end) = (range.start().to_string(), range.end().to_string());
+    let row = client
+        .query_typed_one(
+            "SELECT min(file_date)::text, max(file_date)::text FROM backfill.files \
+             WHERE target = $1 AND file_date BETWEEN $2::text::date AND $3::text::date",
+            &[(&target, Type::TEXT), (&start, Type::TEXT), (&end, Type::TEXT)],
+        )
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    let date = |index| row.get::<_, Option<String>>(index)?.parse().ok();
+    Ok(date(0).zip(date(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
+}
+
+/// Takes files out of the ledger whose rows are taken out of the target.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn forget(client: &Client, target: &TableName, names: &[&str]) -> Result<(), Error> {
+    let target = target.to_string();
+    client
+        .execute_typed(
+            "DELETE FROM backfill.files WHERE target = $1 AND file_name = ANY($2)",
+            &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map(|_| ())
+        .map_err(Error::statement("taking files out of the ledger"))
 }
 
 fn loaded_file(row: &Row) -> Option<LoadedFile> {
@@ -236,6 +330,7 @@ fn loaded_file(row: &Row) -> Option<LoadedFile> {
     let date = |index: usize| row.get::<_, String>(index).parse().ok();
     Some(LoadedFile {
         file_name: row.get(0),
+        date: date(16)?,
         identity: Identity {
             size: count(1),
             etag: row.get(2),
@@ -253,7 +348,7 @@ fn loaded_file(row: &Row) -> Option<LoadedFile> {
         inserted: count(11),
         survivors: row.get(12),
         run_id: row.get(13),
-        range: (date(14)?, date(15)?),
+        range: DateRange::new(date(14)?, date(15)?).ok()?,
     })
 }
 

@@ -28,7 +28,7 @@ pub use database_tables::DatabaseTables;
 pub use encode::Encoder;
 pub use error::Error;
 pub use sqlstate::Meaning;
-pub use standing::{Change, Standing};
+pub use standing::{Change, Standing, Standings};
 pub use table_name::{InvalidTableName, TableName, identifier, quote_identifier};
 pub use target::{Column, Target};
 

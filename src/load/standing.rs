@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::ledger::{self, LoadedFile};
+use super::Error;
+use super::ledger::{self, LoadedFile, Scope};
 use super::target::Target;
-use super::{Error, TableName};
 use crate::source::SourceFile;
 
 /// Whether the target has a source file.
@@ -30,6 +30,16 @@ pub enum Standing {
         /// Its rows in the target.
         rows: u64,
     },
+}
+
+impl Standing {
+    /// What was loaded of the file, where we loaded it.
+    pub fn loaded(&self) -> Option<&LoadedFile> {
+        match self {
+            Self::Loaded(loaded) | Self::Changed { loaded, .. } => Some(loaded),
+            Self::New | Self::LoadedElsewhere { .. } => None,
+        }
+    }
 }
 
 /// What changed since a file was loaded.
@@ -66,30 +76,51 @@ impl Change {
     }
 }
 
-/// The standing of each file, in the order of the files.
+/// What the target has of a dataset's files in a range.
+#[derive(Clone, Debug, Default)]
+pub struct Standings {
+    /// The standing of each file, in the order of the files.
+    pub files: Vec<Standing>,
+    /// Files of which the target has rows, and which the source does not have any more.
+    pub gone: Vec<Gone>,
+}
+
+/// A file that was loaded and is gone from the source.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    /// What was loaded.
+    pub loaded: LoadedFile,
+    /// Its rows in the target.
+    pub in_target: u64,
+}
+
+/// What the target has of `files`, which are all that the source has in `scope`.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn of(
     client: &Client,
     target: Option<&Target>,
-    table: &TableName,
+    scope: Scope<'_>,
     files: &[SourceFile],
     sql_hash: &str,
-) -> Result<Vec<Standing>, Error> {
+) -> Result<Standings, Error> {
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
-    let mut loaded = HashMap::new();
+    let (mut loaded, mut others) = (HashMap::new(), Vec::new());
     if ledger::exists(client).await? {
-        for file in ledger::files(client, table, &names).await? {
+        for file in ledger::files(client, scope.target, &names).await? {
             loaded.insert(file.file_name.clone(), file);
         }
+        others = ledger::others(client, scope, &names).await?;
     }
+    let counted = others.iter().map(|other| other.file_name.clone()).chain(names);
     let counts = match target {
-        Some(target) => count_rows(client, target, &names).await?,
+        Some(target) => count_rows(client, target, &counted.collect::<Vec<_>>()).await?,
         None => HashMap::new(),
     };
-    let standing = |file: &SourceFile| {
-        let in_target = counts.get(&file.name).copied().unwrap_or(0);
+    let in_target = |name: &str| counts.get(name).copied().unwrap_or(0);
+    let mut standing = |file: &SourceFile| {
+        let in_target = in_target(&file.name);
         let Some(loaded) = loaded.remove(&file.name) else {
             return match in_target {
                 0 => Standing::New,
@@ -107,7 +138,14 @@ pub async fn of(
         };
         Standing::Changed { loaded, change }
     };
-    Ok(files.iter().map(standing).collect())
+    let gone = |loaded: LoadedFile| {
+        let in_target = in_target(&loaded.file_name);
+        (in_target > 0).then_some(Gone { loaded, in_target })
+    };
+    Ok(Standings {
+        files: files.iter().map(&mut standing).collect(),
+        gone: others.into_iter().filter_map(gone).collect(),
+    })
 }
 
 /// How many rows of each file the target has.

@@ -7,7 +7,7 @@ use crate::config::Dataset;
 use crate::drift::{self, Drift, Glimpses, content};
 use crate::error::Error;
 use crate::file_date::DateRange;
-use crate::load::{Standing, Target};
+use crate::load::{Standing, Standings, Target};
 use crate::mirror::{self, Mirror};
 use crate::plan::{self, Plan};
 use crate::profile::{self, FileProfile};
@@ -27,7 +27,7 @@ pub async fn plan(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Plan, 
         None => None,
     };
     let bytes_a_row = plan::bytes_a_row(&run.source, &listing).await;
-    Ok(make_plan(dataset, wishes, &listing, standings.as_deref(), bytes_a_row))
+    Ok(make_plan(dataset, wishes, &listing, standings.as_ref(), bytes_a_row))
 }
 
 /// Says how the files of a range differ, from their first bytes, and what the SQL and the target make
@@ -57,7 +57,7 @@ pub async fn deep_drift(
     let Some(reference) = reference else { return Ok(drift) };
     let (mut files, mirror) = profiled(run, dataset, listing, &glimpses).await?;
     let rejects = mirror::rejected(&run.staging, &mirror).await?;
-    let mut elsewhere = match within(range, reference) {
+    let mut elsewhere = match range.covers(reference) {
         true => Vec::new(),
         false => {
             let listing = source::survey(&run.source, dataset, reference).await?;
@@ -109,7 +109,7 @@ pub async fn overview(
 ) -> Result<Overview, Error> {
     let drift = deep_drift(run, dataset, range, reference).await?;
     let listing = source::survey(&run.source, dataset, range).await?;
-    let wishes = Wishes { range, batch_days: 1, connections: 1, reload: false };
+    let wishes = Wishes { range, batch_days: 1, connections: 1, reload: false, remove_gone: false };
     let mut accounting = None;
     let mut plan = make_plan(dataset, wishes, &listing, None, plan::USUAL_ROW_BYTES);
     if run.database.is_some()
@@ -149,7 +149,7 @@ fn readable(dataset: &Dataset) -> Result<Option<Sql>, Error> {
 async fn account_for_loaded(
     run: &Run,
     plan: &Plan,
-    standings: Vec<Standing>,
+    standings: Standings,
     target: &Target,
 ) -> Result<Accounting, Error> {
     let mut loaded = plan.clone();
@@ -157,11 +157,14 @@ async fn account_for_loaded(
     loaded.files = plan
         .files
         .iter()
-        .zip(&standings)
+        .zip(&standings.files)
         .filter(|(_, standing)| is_there(standing))
         .map(|(file, _)| file.clone())
         .collect();
-    let standings: Vec<Standing> = standings.into_iter().filter(is_there).collect();
+    let standings = Standings {
+        files: standings.files.into_iter().filter(is_there).collect(),
+        gone: standings.gone,
+    };
     let evidence = Evidence {
         plan: &loaded,
         standings: &standings,
@@ -170,10 +173,6 @@ async fn account_for_loaded(
         loaded: &[],
     };
     Ok(verify::verify(&evidence, run.database()?, target).await?)
-}
-
-fn within(range: DateRange, other: DateRange) -> bool {
-    range.contains(other.start()) && range.contains(other.end())
 }
 
 /// The formats of a range, with what they were read from.

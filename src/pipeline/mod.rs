@@ -5,9 +5,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::SinkExt;
-use futures::channel::mpsc;
-use futures::stream::{StreamExt, TryStreamExt};
 use object_store::PutPayload;
 use serde::Serialize;
 
@@ -18,16 +15,17 @@ use crate::dedupe::{self, Survivors};
 use crate::error::Error;
 use crate::failpoint;
 use crate::file_date::DateRange;
-use crate::load::ledger::{self, RunRecord};
-use crate::load::{self, Batch, Database, Encoder, Job, Loaded, Standing, Target};
+use crate::load::ledger::{self, LoadedFile, Scope};
+use crate::load::{self, Database, Encoder, Standing, Standings, Target};
 use crate::mirror::{self, Mirror, Mirrored};
-use crate::plan::{self, Plan, Wish};
-use crate::progress::{Listener, Total};
+use crate::plan::{self, Fate, Plan, Wish};
+use crate::progress::Listener;
 use crate::source::{self, Listing, Store};
 use crate::sql::{Severity, Sql};
-use crate::stage::{self, Manifest};
+use crate::stage;
 use crate::verify::{self, Accounting, Evidence};
 
+mod batches;
 mod init;
 mod look;
 
@@ -45,6 +43,8 @@ pub struct Wishes {
     pub connections: usize,
     /// Whether changed files are loaded again.
     pub reload: bool,
+    /// Whether rows of files that are gone from the source are taken out.
+    pub remove_gone: bool,
 }
 
 /// Everything that the datasets of a run have in common.
@@ -120,8 +120,14 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (target, standings) = ask_target(run, dataset, &sql, &listing).await?;
     let plan = make_plan(dataset, wishes, &listing, Some(&standings), plan::USUAL_ROW_BYTES);
     plan.refuse_changes()?;
-    if plan.totals.files_to_load == 0 && have_seen(wishes.range, &standings) {
+    for file in plan.kept_gone() {
+        run.progress.note(&format!("warning: {}: {}", plan.dataset, file.describe_gone()));
+    }
+    if plan.is_done() && have_seen(wishes.range, &standings.files) {
         return nothing_to_load(run, plan, &standings, target).await;
+    }
+    if let (true, Some(target)) = (plan.files.is_empty(), &target) {
+        return only_remove(run, dataset, wishes, plan, &standings, (target, &sql)).await;
     }
     let mirror = mirror_files(run, dataset, listing).await?;
     refuse_rejects(dataset, &mirror, &plan)?;
@@ -131,8 +137,10 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (checks, survivors) = (checks?, survivors?);
     let plan = plan.with_survivors(&standings, &survivors, wishes.reload);
     plan.refuse_changes()?;
+    refuse_narrow_reload(run, &catalog, &plan, &standings.files).await?;
     let loaded =
-        stage_and_load(run, &catalog, wishes, &plan, &survivors, (&target, encoder)).await?;
+        batches::stage_and_load(run, &catalog, wishes, &plan, &survivors, (&target, encoder))
+            .await?;
     let (manifest, loaded) = loaded;
     let evidence = Evidence {
         plan: &plan,
@@ -162,11 +170,11 @@ fn make_plan(
     dataset: &Dataset,
     wishes: Wishes,
     listing: &Listing,
-    standings: Option<&[Standing]>,
+    standings: Option<&Standings>,
     bytes_a_row: f64,
 ) -> Plan {
-    let (batch_days, reload) = (wishes.batch_days, wishes.reload);
-    plan::plan(Wish { dataset, batch_days, reload, bytes_a_row }, listing, standings)
+    let Wishes { batch_days, reload, remove_gone, .. } = wishes;
+    plan::plan(Wish { dataset, batch_days, reload, remove_gone, bytes_a_row }, listing, standings)
 }
 
 /// Asks the database for the target and for what it has of each file.
@@ -175,14 +183,20 @@ async fn ask_target(
     dataset: &Dataset,
     sql: &Sql,
     listing: &Listing,
-) -> Result<(Option<Target>, Vec<Standing>), Error> {
+) -> Result<(Option<Target>, Standings), Error> {
+    let prefix = run.source.file_name(&dataset.prefix);
+    let scope = Scope {
+        target: &dataset.table,
+        dataset: &dataset.name,
+        prefix: &prefix,
+        range: listing.range,
+    };
     let connection = run.database()?.connect().await?;
     let asked = async {
         let target = Target::find(&connection.client, &dataset.table).await?;
         let (client, hash) = (&connection.client, sql.hash());
         let standings =
-            load::standing::of(client, target.as_ref(), &dataset.table, &listing.files, &hash)
-                .await?;
+            load::standing::of(client, target.as_ref(), scope, &listing.files, &hash).await?;
         Ok::<_, Error>((target, standings))
     };
     let asked = asked.await;
@@ -200,7 +214,7 @@ async fn mirror_files(run: &Run, dataset: &Dataset, listing: Listing) -> Result<
 
 /// Refuses to load where a batch has more rejects than the dataset allows.
 fn refuse_rejects(dataset: &Dataset, mirror: &Mirror, plan: &Plan) -> Result<(), Error> {
-    for files in batches(mirror, plan).values() {
+    for files in batches::of(mirror, plan).values() {
         check::refuse_rejects(&dataset.name, dataset.max_rejects, files)?;
     }
     Ok(())
@@ -284,132 +298,6 @@ async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
     Ok(survivors)
 }
 
-/// The mirrors to load, by batch.
-fn batches<'a>(mirror: &'a Mirror, plan: &Plan) -> BTreeMap<usize, Vec<&'a Mirrored>> {
-    let mut batches: BTreeMap<usize, Vec<&Mirrored>> = BTreeMap::new();
-    for (mirrored, planned) in mirror.files.iter().zip(&plan.files) {
-        if planned.fate.is_load() {
-            batches.entry(planned.batch).or_default().push(mirrored);
-        }
-    }
-    batches
-}
-
-/// Stages and loads batch by batch, several at once: while the server writes some, the next is
-/// staged, so that no connection waits for it.
-async fn stage_and_load(
-    run: &Run,
-    catalog: &Catalog,
-    wishes: Wishes,
-    plan: &Plan,
-    survivors: &Survivors,
-    (target, encoder): (&Target, Arc<Encoder>),
-) -> Result<(Manifest, Vec<Loaded>), Error> {
-    let dataset = &catalog.dataset;
-    let sql_hash = catalog.sql.hash();
-    record_run(run, dataset, wishes, &sql_hash).await?;
-    let reload = plan.to_reload();
-    let job = Job {
-        database: run.database()?,
-        target,
-        encoder,
-        staging: &run.staging,
-        run_id: &run.id,
-        dataset: &dataset.name,
-        sql_hash: &sql_hash,
-        reload: &reload,
-        progress: &run.progress,
-    };
-    let (files, bytes) = (plan.totals.files_to_load as u64, plan.totals.bytes_to_load);
-    run.progress.begin("load", Total { files, bytes });
-    let (sender, staged) = mpsc::channel(0);
-    let stage = stage_ahead(run, catalog, survivors, batches(&catalog.mirror, plan), sender);
-    let load = staged
-        .map(|(number, manifest)| {
-            let job = &job;
-            async move {
-                let loaded = match Batch::of(number, &manifest) {
-                    Some(batch) => Some(load::load(job, &batch).await?),
-                    None => None,
-                };
-                tracing::info!(dataset = job.dataset, batch = number, "loaded");
-                Ok::<_, Error>((manifest, loaded))
-            }
-        })
-        .buffer_unordered(wishes.connections)
-        .try_collect::<Vec<_>>();
-    let results = tokio::try_join!(stage, load).map(|((), results)| results);
-    run.progress.end();
-    if let Err(error) = &results {
-        record_failure(run, dataset, error).await;
-    }
-    let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
-    let loaded: Vec<Loaded> = loaded.into_iter().flatten().collect();
-    for name in loaded.iter().flat_map(|batch| &batch.skipped) {
-        run.progress.note(&format!("note: {name} was loaded by another run meanwhile; skipped"));
-    }
-    Ok((stage::conclude(catalog, manifests, &run.staging).await?, loaded))
-}
-
-/// Stages batch after batch, and waits with each until it is taken.
-async fn stage_ahead(
-    run: &Run,
-    catalog: &Catalog,
-    survivors: &Survivors,
-    batches: BTreeMap<usize, Vec<&Mirrored>>,
-    mut staged: mpsc::Sender<(usize, Manifest)>,
-) -> Result<(), Error> {
-    let files_at_once = run.config.limits.files_at_once;
-    for (number, mirrors) in batches {
-        let manifest =
-            stage::stage(catalog, survivors, &mirrors, &run.staging, files_at_once).await?;
-        tracing::info!(dataset = catalog.dataset.name, batch = number, "staged");
-        if staged.send((number, manifest)).await.is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Makes the ledger where it is missing, and writes down that the run starts to load.
-async fn record_run(
-    run: &Run,
-    dataset: &Dataset,
-    wishes: Wishes,
-    sql_hash: &str,
-) -> Result<(), Error> {
-    let connection = run.database()?.connect().await?;
-    let record = RunRecord {
-        run_id: &run.id,
-        dataset: &dataset.name,
-        target: &dataset.table,
-        range: wishes.range,
-        batch_days: wishes.batch_days,
-        sql_hash,
-    };
-    let recorded = async {
-        ledger::create(&connection.client).await?;
-        failpoint::reach(failpoint::LOAD_LEDGER_READY);
-        ledger::begin_run(&connection.client, &record).await
-    };
-    let recorded = recorded.await;
-    connection.close().await;
-    failpoint::reach(failpoint::LOAD_RUN_RECORDED);
-    Ok(recorded?)
-}
-
-/// Writes down that the run failed, as far as the database lets us.
-async fn record_failure(run: &Run, dataset: &Dataset, error: &Error) {
-    let Ok(database) = run.database() else { return };
-    let Ok(connection) = database.connect().await else { return };
-    let text = serde_json::json!({ "error": error.to_string() }).to_string();
-    let ended = ledger::end_run(&connection.client, &run.id, &dataset.name, "failed", &text).await;
-    if ended.is_err() {
-        tracing::debug!("the failure could not be recorded in the ledger");
-    }
-    connection.close().await;
-}
-
 async fn account(run: &Run, evidence: &Evidence<'_>, target: &Target) -> Result<Accounting, Error> {
     Ok(verify::verify(evidence, run.database()?, target).await?)
 }
@@ -450,7 +338,7 @@ fn have_seen(range: DateRange, standings: &[Standing]) -> bool {
 async fn nothing_to_load(
     run: &Run,
     plan: Plan,
-    standings: &[Standing],
+    standings: &Standings,
     target: Option<Target>,
 ) -> Result<Report, Error> {
     let evidence = Evidence { plan: &plan, standings, mirror: None, manifest: None, loaded: &[] };
@@ -460,4 +348,56 @@ async fn nothing_to_load(
     };
     accounting.refuse()?;
     Ok(Report { run_id: run.id.clone(), plan, checks: Vec::new(), accounting })
+}
+
+/// Takes out the rows of files that are gone, where the range has no other file.
+async fn only_remove(
+    run: &Run,
+    dataset: &Dataset,
+    wishes: Wishes,
+    plan: Plan,
+    standings: &Standings,
+    (target, sql): (&Target, &Sql),
+) -> Result<Report, Error> {
+    batches::remove(run, dataset, wishes, &plan, (target, &sql.hash())).await?;
+    let evidence = Evidence { plan: &plan, standings, mirror: None, manifest: None, loaded: &[] };
+    let accounting = account(run, &evidence, target).await?;
+    store_accounting(run, dataset, &accounting).await?;
+    accounting.refuse()?;
+    Ok(Report { run_id: run.id.clone(), plan, checks: Vec::new(), accounting })
+}
+
+/// Refuses to reload files without those that they were loaded beside: a row that one of these
+/// supersedes would come in a second time.
+async fn refuse_narrow_reload(
+    run: &Run,
+    catalog: &Catalog,
+    plan: &Plan,
+    standings: &[Standing],
+) -> Result<(), Error> {
+    let reloaded: Vec<&LoadedFile> = plan
+        .files
+        .iter()
+        .zip(standings)
+        .filter(|(file, _)| matches!(file.fate, Fate::Reload { .. }))
+        .filter_map(|(_, standing)| standing.loaded())
+        .filter(|loaded| !plan.range.covers(loaded.range))
+        .collect();
+    let Some(outer) = reloaded.iter().map(|loaded| loaded.range).reduce(DateRange::hull) else {
+        return Ok(());
+    };
+    if !dedupe::compares_rows(catalog).await? {
+        return Ok(());
+    }
+    let connection = run.database()?.connect().await?;
+    let (table, outer) = (&catalog.dataset.table, outer.hull(plan.range));
+    let held = ledger::first_and_last(&connection.client, table, outer).await;
+    connection.close().await;
+    let Some(held) = held?.map(|held| held.hull(plan.range)) else { return Ok(()) };
+    if plan.range.covers(held) {
+        return Ok(());
+    }
+    let files = reloaded.iter().map(|loaded| loaded.file_name.clone()).collect();
+    let refused = load::Error::NarrowReload { files, range: plan.range, loaded_with: held };
+    Err(refused.into())
 }

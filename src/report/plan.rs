@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{bytes, grouped, table};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedFile};
 use crate::source::Reason;
 
 /// One line a file, then what is ignored, found, and the sums.
@@ -11,7 +11,9 @@ pub fn plan(plan: &Plan) -> String {
     let mut text =
         format!("{} ({}) → {}, {}\n", plan.dataset, plan.prefix, plan.target, plan.range);
     let mut table = table(&["date", "key", "size", "~rows", "batch", ""], &[2, 3, 4]);
-    for file in &plan.files {
+    let mut files: Vec<&PlannedFile> = plan.everything().collect();
+    files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
+    for file in files {
         table.add_row(vec![
             file.date.to_string(),
             file.key.clone(),
@@ -50,6 +52,9 @@ pub fn plan(plan: &Plan) -> String {
         totals.batches,
         plan.batch_days
     );
+    if totals.files_to_remove > 0 {
+        let _ = writeln!(text, "to remove: the rows of {} file(s)", totals.files_to_remove);
+    }
     if !totals.is_target_known {
         let _ = writeln!(text, "UNVERIFIED: no database is named, so what is loaded is not known");
     }

@@ -22,11 +22,9 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use datafusion::common::tree_node::TreeNode;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan};
+use datafusion::logical_expr::{JoinType, LogicalPlan};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -156,7 +154,8 @@ pub async fn schema(catalog: &Catalog) -> Result<SchemaRef, Error> {
     Ok(Arc::new(plan.schema().as_arrow().clone()))
 }
 
-/// Stages the `wanted` files of a batch, several at once, and writes the batch's manifest.
+/// Stages the `wanted` files of a batch, several at once, and writes the batch's manifest, unless it
+/// holds none.
 ///
 /// # Errors
 /// The first [`Error`]; staged files that are whole by then are kept and used by the next run.
@@ -185,8 +184,8 @@ pub async fn stage(
         .await?;
     let manifest = area.manifest(catalog, files);
     failpoint::reach(failpoint::STAGE_BEFORE_MANIFEST);
-    let days = manifest.days().map(|(first, last)| format!("{first}_{last}")).unwrap_or_default();
-    manifest.write(staging, &area.path(&format!("manifest_{days}.json"))).await?;
+    let Some((first, last)) = manifest.days() else { return Ok(manifest) };
+    manifest.write(staging, &area.path(&format!("manifest_{first}_{last}.json"))).await?;
     failpoint::reach(failpoint::STAGE_MANIFEST_WRITTEN);
     Ok(manifest)
 }
@@ -455,43 +454,10 @@ async fn plan(
             return Err(failed(catalog, missing));
         }
     }
-    match row_dependence(plan.logical_plan()) {
+    match catalog::row_dependence(plan.logical_plan()) {
         None => Ok(plan),
         Some(what) => Err(Error::NotRowWise { path: path.display().to_string(), what }),
     }
-}
-
-/// The first part of a plan in which rows depend on each other, above the table `source`.
-fn row_dependence(plan: &LogicalPlan) -> Option<String> {
-    match plan {
-        LogicalPlan::TableScan(_) => None,
-        // `source` itself: what makes it is not part of stage.sql.
-        LogicalPlan::SubqueryAlias(alias) if alias.alias.table() == "source" => None,
-        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
-            let subquery = plan.expressions().iter().find_map(subquery_in);
-            subquery.or_else(|| plan.inputs().into_iter().find_map(row_dependence))
-        }
-        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => Some("an aggregation".to_owned()),
-        LogicalPlan::Window(_) => Some("a window function".to_owned()),
-        LogicalPlan::Join(_) => Some("a join".to_owned()),
-        LogicalPlan::Union(_) => Some("a union".to_owned()),
-        LogicalPlan::Limit(_) => Some("a LIMIT".to_owned()),
-        LogicalPlan::Sort(_) => Some("an ORDER BY".to_owned()),
-        LogicalPlan::Unnest(_) => Some("an unnest".to_owned()),
-        _ => Some("a part that is more than SELECT and WHERE".to_owned()),
-    }
-}
-
-fn subquery_in(expression: &Expr) -> Option<String> {
-    let mut found = None;
-    let visited = expression.apply(|part| {
-        if matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)) {
-            found = Some("a subquery".to_owned());
-            return Ok(TreeNodeRecursion::Stop);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    visited.map_or(None, |_| found)
 }
 
 fn failed(catalog: &Catalog, source: catalog::Error) -> Error {

@@ -14,6 +14,7 @@ mod kill;
 mod load;
 mod quality;
 mod reader;
+mod reload;
 mod report;
 mod requests;
 mod sql;

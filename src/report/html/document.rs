@@ -230,7 +230,7 @@ fn dataset(overview: &Overview) -> Dataset {
 fn days(overview: &Overview) -> Vec<Day> {
     let refused = refused(&overview.drift);
     let mut by_day: BTreeMap<FileDate, Vec<&PlannedFile>> = BTreeMap::new();
-    for file in &overview.plan.files {
+    for file in overview.plan.everything() {
         by_day.entry(file.date).or_default().push(file);
     }
     let content = overview.drift.content.as_ref();
@@ -240,6 +240,7 @@ fn days(overview: &Overview) -> Vec<Day> {
         let states = files.iter().map(|file| state(file, &refused, is_known));
         let worst = states.max_by_key(|(state, _)| *state);
         let (state, why) = worst.unwrap_or((State::Missing, None));
+        let files: Vec<_> = files.iter().filter(|file| !file.fate.is_gone()).collect();
         let rows = |content: &Content| {
             content.files.iter().filter(|file| file.date == date).map(|file| file.rows).sum()
         };
@@ -293,6 +294,9 @@ fn state(
         }
         Fate::Reload { because, .. } | Fate::Refuse { because } => {
             (State::Changed, Some(because.clone()))
+        }
+        fate @ (Fate::KeepGone { .. } | Fate::Remove { .. }) => {
+            (State::Changed, Some(fate.describe()))
         }
     }
 }
@@ -414,6 +418,7 @@ fn accounting(accounting: &Accounting) -> AccountingPart {
             Verdict::Ok => ("OK", None),
             Verdict::Unverified(why) => ("UNVERIFIED", Some(why.clone())),
             Verdict::Wrong(why) => ("WRONG", Some(why.clone())),
+            Verdict::Removed => ("REMOVED", None),
         };
         AccountPart {
             date: account.date,

@@ -131,7 +131,7 @@ impl Error {
                     | catalog::Error::UnknownColumn { .. }
                     | catalog::Error::MissingColumn { .. },
                 ) => Exit::Usage,
-                Some(catalog::Error::Conversion | catalog::Error::Arithmetic) => Exit::Refused,
+                Some(error) if error.is_about_a_value() => Exit::Refused,
                 _ => Exit::Failed,
             },
         }
@@ -145,7 +145,9 @@ impl Error {
                 Some(source)
             }
             Self::Dedupe(dedupe::Error::Query { source, .. }) => Some(source),
-            Self::Stage(stage::Error::Query { source, .. }) => Some(source),
+            Self::Stage(stage::Error::Query { source, .. } | stage::Error::Row { source, .. }) => {
+                Some(source)
+            }
             _ => None,
         }
     }
@@ -165,6 +167,11 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         if let Some(error) = self.of_the_database() {
             return error.meaning() == Some(load::Meaning::Transient);
+        }
+        if let Self::Mirror(error) = self
+            && error.is_gone()
+        {
+            return true;
         }
         let store = match self {
             Self::Source(source::Error::List { source, .. }) => Some(source),

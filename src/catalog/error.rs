@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 
 use crate::load::identifier;
 
@@ -62,6 +63,9 @@ pub enum Error {
     /// A calculation went beyond its type, or divided by zero.
     #[error("a calculation in the SQL overflowed or divided by zero")]
     Arithmetic,
+    /// A function or a condition cannot work on a value, or on an argument that the SQL gives it.
+    #[error("an expression of the SQL failed on a value, or on an argument that it is given")]
+    Expression,
     /// Staging cannot be read.
     #[error("staging cannot be read")]
     Store(#[source] Box<object_store::Error>),
@@ -105,20 +109,33 @@ impl Error {
             }
             DataFusionError::External(_) => match own_error(error) {
                 Ok(own) => Self::Table(own),
-                Err(_) => Self::Execution { kind: "external" },
+                Err(_) => Self::Expression,
             },
             DataFusionError::ObjectStore(_) => match store_error(error) {
                 Some(store) => Self::Store(store),
                 None => Self::Execution { kind: "object store" },
             },
-            DataFusionError::ParquetError(_) => Self::Damaged,
+            DataFusionError::ParquetError(error) => Self::parquet(error),
             DataFusionError::IoError(_) => Self::Execution { kind: "I/O" },
             DataFusionError::NotImplemented(_) => Self::Execution { kind: "not implemented" },
             DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
                 Self::Execution { kind: "plan" }
             }
             DataFusionError::Internal(_) => Self::Execution { kind: "internal" },
+            DataFusionError::Execution(_) => Self::Expression,
             _ => Self::Execution { kind: "execution" },
+        }
+    }
+
+    /// A condition that is decided while a file is read fails as a part of reading it.
+    fn parquet(error: &ParquetError) -> Self {
+        match error {
+            ParquetError::External(inner)
+                if matches!(inner.downcast_ref(), Some(ArrowError::ComputeError(_))) =>
+            {
+                Self::Expression
+            }
+            _ => Self::Damaged,
         }
     }
 
@@ -127,8 +144,16 @@ impl Error {
             ArrowError::CastError(_) | ArrowError::ParseError(_) => Self::Conversion,
             ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_) => Self::Arithmetic,
             ArrowError::ParquetError(_) => Self::Damaged,
+            ArrowError::InvalidArgumentError(_)
+            | ArrowError::ComputeError(_)
+            | ArrowError::ExternalError(_) => Self::Expression,
             _ => Self::Execution { kind: "Arrow" },
         }
+    }
+
+    /// Whether the SQL fails on the data, rather than by itself.
+    pub fn is_about_a_value(&self) -> bool {
+        matches!(self, Self::Conversion | Self::Arithmetic | Self::Expression)
     }
 
     /// What to do next.
@@ -166,8 +191,12 @@ impl Error {
                 "delete the dataset's folders under `mirror` and `staged` in the staging area and \
                  run again: both are made anew from the source files"
             }
+            Self::Expression => {
+                "leave out such values with CASE or WHERE, or use a function that gives NULL for \
+                 them; where the argument is at fault, it fails on every row"
+            }
             Self::Execution { .. } => {
-                "run with RUST_LOG=debug, or narrow the range to find the file that causes it"
+                "narrow the range to the file that causes it, and the SQL to the expression"
             }
         };
         Some(hint.to_owned())

@@ -36,7 +36,8 @@ impl Meaning {
         match code.get(..2).unwrap_or_default() {
             "08" | "40" | "53" | "57" | "58" => Self::Transient,
             "28" => Self::Access,
-            "22" | "23" => Self::Data,
+            // P0: what a function or trigger of the target raises.
+            "22" | "23" | "P0" => Self::Data,
             "42" | "0A" | "3F" => Self::Schema,
             _ => Self::Other,
         }
@@ -81,6 +82,7 @@ mod tests {
             ("53300", Meaning::Transient),
             ("22P02", Meaning::Data),
             ("23505", Meaning::Data),
+            ("P0001", Meaning::Data),
             ("42P01", Meaning::Schema),
             ("0A000", Meaning::Schema),
             ("XX000", Meaning::Other),

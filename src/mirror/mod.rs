@@ -147,6 +147,12 @@ impl Error {
         }
     }
 
+    /// Whether a source file is gone that was there when the files were listed.
+    pub fn is_gone(&self) -> bool {
+        let is_gone = |error| matches!(error, &object_store::Error::NotFound { .. });
+        matches!(self, Self::Read { .. }) && self.store_error().is_some_and(is_gone)
+    }
+
     /// Whether the store fails, and not the file.
     pub fn is_about_the_store(&self) -> bool {
         self.store_error()
@@ -159,6 +165,11 @@ impl Error {
             Self::Read { source: ReadError::Header(_), .. } => Some(
                 "a file without usable column names cannot be loaded by name: have it exported \
                  again, or narrow the key pattern so that it is left out"
+                    .to_owned(),
+            ),
+            Self::Read { .. } if self.is_gone() => Some(
+                "it was there when the files were listed, and is gone; run again to see what is \
+                 there now"
                     .to_owned(),
             ),
             Self::Archived { .. } => Some(

@@ -14,6 +14,7 @@
 //! `stage.sql` is row-wise: names, casts, clean-up, and which rows to leave out. It is run for one
 //! source file at a time, and a plan in which rows depend on each other is refused.
 
+mod locate;
 mod manifest;
 
 use std::collections::HashMap;
@@ -52,6 +53,21 @@ pub enum Error {
     Query {
         /// The dataset or the source file.
         what: String,
+        /// Why.
+        #[source]
+        source: catalog::Error,
+    },
+    /// `stage.sql` fails on a row.
+    #[error("{path} fails on row {row_id} of {file}{}", in_column(column.as_deref()))]
+    Row {
+        /// The SQL file.
+        path: String,
+        /// The source file.
+        file: String,
+        /// The row.
+        row_id: u64,
+        /// The column that it gives; nothing where it fails in its WHERE.
+        column: Option<String>,
         /// Why.
         #[source]
         source: catalog::Error,
@@ -111,11 +127,18 @@ pub enum Error {
     },
 }
 
+fn in_column(column: Option<&str>) -> String {
+    match column {
+        Some(column) => format!(", in the column {column}"),
+        None => ", in its WHERE".to_owned(),
+    }
+}
+
 impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Query { source, .. } => source.hint(),
+            Self::Query { source, .. } | Self::Row { source, .. } => source.hint(),
             Self::NotRowWise { .. } => Some(
                 "stage.sql is a SELECT of expressions FROM source with an optional WHERE; what \
                  compares rows belongs into dedupe.sql or a check"
@@ -287,7 +310,12 @@ async fn stage_file(
         return Ok(staged(note.counts, *size));
     }
     failpoint::reach(failpoint::STAGE_BEGUN);
-    let rows = run(catalog, mirrored, survivors, area, &path).await?;
+    let rows = match run(catalog, mirrored, survivors, area, &path).await {
+        Err(Error::Query { source, .. }) if source.is_about_a_value() => {
+            return Err(failed_on_a_row(catalog, mirrored, survivors, area, source).await);
+        }
+        rows => rows?,
+    };
     let summary = &mirrored.note.summary;
     let counts = Counts {
         records: summary.records,
@@ -305,6 +333,24 @@ async fn stage_file(
     let size = area.staging.objects.head(&path).await.map(|object| object.size);
     let size = size.map_err(|source| Error::Staging { path: area.staging.key(&path), source })?;
     Ok(staged(counts, size))
+}
+
+/// Says on which row `stage.sql` fails, where that can be found out.
+async fn failed_on_a_row(
+    catalog: &Catalog,
+    mirrored: &Mirrored,
+    survivors: &RowSet,
+    area: &Area<'_>,
+    source: catalog::Error,
+) -> Error {
+    let file = mirrored.file.name.clone();
+    match locate::locate(catalog, mirrored, survivors, area.staging).await {
+        Some(locate::Place { row_id, column }) => {
+            let path = catalog.sql.stage.path.display().to_string();
+            Error::Row { path, file, row_id, column, source }
+        }
+        None => Error::Query { what: file, source },
+    }
 }
 
 /// The rows of a staged file, written and not yet visible.

@@ -157,7 +157,41 @@ async fn a_cast_that_fails_does_not_tell_the_value() {
     project.edit("sql/people/stage.sql", "SELECT id", "SELECT CAST(city AS int)::text AS id");
     let ran = run(&project).await;
     assert!(!ran.stderr.contains("Rome"), "{}", ran.stderr);
-    refused(&project, ran, 3, &["a value could not be converted", "try_to_date"]).await;
+    let words =
+        ["stage.sql fails on row 0 of exports/people/report_2025-09-22.csv, in the column id"];
+    refused(&project, ran, 3, &[words[0], "a value could not be converted", "try_to_date"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_on_which_the_sql_fails_is_named_without_its_values() {
+    let project = Project::people().await;
+    let mut rows = String::from("id,city,amount\n");
+    (0..1000).for_each(|row| rows.push_str(&format!("{row},2025,1\n")));
+    project.put("people/report_2025-09-22.csv", rows.replace("\n777,2025", "\n777,SECRET"));
+    let stage = project.read("sql/people/stage.sql");
+    for (expression, column, why) in [
+        (
+            "to_date(city || '-01-01', '%Y-%m-%d')::text AS city",
+            "column city",
+            "an expression of the SQL failed",
+        ),
+        ("CAST(city AS int)::text AS city", "column city", "could not be converted"),
+        ("CAST(id AS int) / (CAST(id AS int) - 777) || city AS city", "column city", "overflowed"),
+        (
+            "(2147482870::int + CAST(CAST(id AS bigint) AS int))::text AS city",
+            "column city",
+            "overflowed",
+        ),
+    ] {
+        project.write("sql/people/stage.sql", stage.replace(" city,", &format!(" {expression},")));
+        let ran = run(&project).await;
+        assert!(!ran.stderr.contains("SECRET"), "{}", ran.stderr);
+        let place = "stage.sql fails on row 77";
+        refused(&project, ran, 3, &[place, "report_2025-09-22.csv, in the", column, why]).await;
+    }
+    let filtered = format!("{stage} WHERE to_date(city || '-01-01', '%Y-%m-%d') IS NOT NULL");
+    project.write("sql/people/stage.sql", filtered);
+    refused(&project, run(&project).await, 3, &["fails on row 777", "in its WHERE"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,106 @@
+//! To **locate** a failure is to find the row and the column that make `stage.sql` fail: the engine's
+//! own error says neither, and its text may quote the value. Halves of the file are staged again, then
+//! the columns of one row; it is done only when a run is about to end anyway.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::DataFrame;
+use futures::{TryStreamExt, stream};
+
+use super::{plan, survivors_of};
+use crate::catalog::Catalog;
+use crate::dedupe::RowSet;
+use crate::mirror::Mirrored;
+use crate::source::Store;
+
+/// Where `stage.sql` fails.
+pub struct Place {
+    /// The row of the source file.
+    pub row_id: u64,
+    /// The column that it gives; nothing where it fails in its WHERE.
+    pub column: Option<String>,
+}
+
+/// Finds the first of a file's survivors on which `stage.sql` fails; nothing where none fails by
+/// itself.
+pub async fn locate(
+    catalog: &Catalog,
+    mirrored: &Mirrored,
+    survivors: &RowSet,
+    staging: &Store,
+) -> Option<Place> {
+    let rows: Vec<u64> = survivors.iter().collect();
+    let over = async |rows: &[u64]| {
+        let mut set = RowSet::none(mirrored.note.summary.records);
+        for row in rows {
+            set.insert(*row);
+        }
+        let source = survivors_of(catalog, mirrored, &set, staging).await.ok()?;
+        let source = catalog.session().ok()?.read_table(source).ok()?;
+        plan(catalog, alone(source).ok()?).await.ok()
+    };
+    let (mut from, mut to) = (0, rows.len());
+    while to - from > 1 {
+        let middle = from + (to - from) / 2;
+        match fails(over(&rows[from..middle]).await?).await {
+            true => to = middle,
+            false => from = middle,
+        }
+    }
+    let all = over(&rows[from..to]).await?;
+    if !fails(all.clone()).await {
+        return None;
+    }
+    // Where a row came from is given as it is, so that this can only fail because of a WHERE.
+    if fails(all.clone().select_columns(&["_file_name"]).ok()?).await {
+        return Some(Place { row_id: rows[from], column: None });
+    }
+    let names: Vec<String> =
+        all.schema().fields().iter().map(|field| field.name().clone()).collect();
+    for name in names {
+        if fails(all.clone().select_columns(&[&name]).ok()?).await {
+            return Some(Place { row_id: rows[from], column: Some(name) });
+        }
+    }
+    None
+}
+
+async fn fails(rows: DataFrame) -> bool {
+    match rows.execute_stream().await {
+        Ok(batches) => batches.try_for_each(|_| async { Ok(()) }).await.is_err(),
+        Err(_) => true,
+    }
+}
+
+/// Rows as a table into which no condition is pushed down: it would be decided on the file's other
+/// rows too.
+fn alone(rows: DataFrame) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let schema = Arc::new(rows.schema().as_arrow().clone());
+    let rows = Arc::new(Alone { schema: Arc::clone(&schema), rows });
+    Ok(Arc::new(StreamingTable::try_new(schema, vec![rows])?))
+}
+
+#[derive(Debug)]
+struct Alone {
+    schema: SchemaRef,
+    rows: DataFrame,
+}
+
+impl PartitionStream for Alone {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = self.rows.clone();
+        let batches = stream::once(async { rows.execute_stream().await }).try_flatten();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+    }
+}

@@ -226,6 +226,7 @@ fn exit_of_load(error: &load::Error) -> Exit {
         | load::Error::Certificates { .. }
         | load::Error::Mismatch { .. }
         | load::Error::Target { .. } => Exit::Usage,
+        load::Error::Connect { .. } if error.meaning().is_none() => Exit::Usage,
         error => match error.meaning() {
             Some(load::Meaning::Data) => Exit::Refused,
             Some(load::Meaning::Schema) => Exit::Usage,

@@ -3,19 +3,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::{SinkExt, StreamExt};
-use tokio::sync::mpsc;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, CopyInSink};
 
-use super::encode::copy_statement;
+use super::copy::copy;
 use super::ledger::{self, BatchRecord};
 use super::sqlstate::Meaning;
 use super::{Connection, Error, Job, TableName};
 use crate::failpoint;
 use crate::file_date::FileDate;
-use crate::parquet;
 use crate::plan::PlannedFile;
 use crate::stage::StagedFile;
 
@@ -234,77 +230,6 @@ async fn delete_outdated(
 
 fn delete_statement(table: &TableName) -> String {
     format!("DELETE FROM {} WHERE _file_name = ANY($1)", table.quoted())
-}
-
-/// Copies one staged file into the target; returns the rows that it took.
-async fn copy(
-    job: &Job<'_>,
-    batch: usize,
-    file: &StagedFile,
-    client: &Client,
-) -> Result<u64, Error> {
-    let table = &job.target.table;
-    let doing = format!("copying {} into {table}", file.file_name);
-    let statement = copy_statement(table, job.encoder.columns());
-    let sink: CopyInSink<Bytes> =
-        client.copy_in(&statement).await.map_err(|error| Error::rows(&doing, &error))?;
-    let mut sink = Box::pin(sink);
-    let mut chunks = encode_ahead(job, file);
-    let mut sent = 0;
-    while let Some(chunk) = chunks.recv().await {
-        let (bytes, rows) = chunk?;
-        sent += rows;
-        sink.send(bytes).await.map_err(|error| Error::rows(&doing, &error))?;
-        job.progress.advance(0, file.identity.size * rows / file.counts.staged.max(1), rows);
-        failpoint::reach(failpoint::LOAD_COPYING);
-    }
-    let taken = sink.as_mut().finish().await.map_err(|error| Error::rows(&doing, &error))?;
-    job.progress.advance(1, 0, 0);
-    if taken != sent || sent != file.counts.staged {
-        let table = table.to_string();
-        return Err(Error::Count { table, batch, sent: file.counts.staged, taken });
-    }
-    Ok(taken)
-}
-
-/// The rows of a piece: few enough that it stays in the processor's cache on its way out.
-const PIECE_ROWS: usize = 128;
-
-/// A piece of COPY data with the number of rows in it.
-type Chunk = Result<(Bytes, u64), Error>;
-
-/// Reads and encodes a staged file in a task of its own, a few pieces ahead.
-fn encode_ahead(job: &Job<'_>, file: &StagedFile) -> mpsc::Receiver<Chunk> {
-    let (sender, receiver) = mpsc::channel(16);
-    let encoder = std::sync::Arc::clone(&job.encoder);
-    let (staging, file) = (job.staging.clone(), file.clone());
-    tokio::spawn(async move {
-        let unreadable = |source| Error::Staged { path: staging.display(&file.path), source };
-        let path = staging.path(&file.path);
-        let mut rows = match parquet::read(&staging.objects, &path, file.size).await {
-            Ok(rows) => rows,
-            Err(error) => return drop(sender.send(Err(unreadable(error))).await),
-        };
-        let mut capacity = 0;
-        while let Some(batch) = rows.next().await {
-            let batch = match batch.map_err(unreadable) {
-                Ok(batch) => batch,
-                Err(error) => return drop(sender.send(Err(error)).await),
-            };
-            for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
-                let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
-                let mut bytes = Vec::with_capacity(capacity);
-                let encoded = encoder.encode(&piece, &mut bytes);
-                capacity = capacity.max(bytes.len() + bytes.len() / 8);
-                let failed = encoded.is_err();
-                let chunk = encoded.map(|()| (Bytes::from(bytes), piece.num_rows() as u64));
-                if sender.send(chunk).await.is_err() || failed {
-                    return;
-                }
-            }
-        }
-    });
-    receiver
 }
 
 /// Commits, and asks the server whether it did: its answer to COMMIT is the same for a transaction

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Config, NoTls};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::Error;
 use super::tls::{self, SslMode};
@@ -53,18 +53,21 @@ impl Database {
             return Err(wrong("it does not start with postgres://"));
         }
         let mut database = Self::empty();
+        // What is handed on stays as it is written: a URL of Postgres writes a space as %20, and
+        // nothing else.
         let mut others = Vec::new();
-        for (name, value) in parsed.query_pairs() {
+        let query = parsed.query().unwrap_or_default().to_owned();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let literal = pair.replace('+', "%2B");
+            let (name, value) =
+                form_urlencoded::parse(literal.as_bytes()).next().unwrap_or_default();
             match &*name {
                 "sslmode" => database.ssl_mode = SslMode::parse("DATABASE_URL", &value)?,
                 "sslrootcert" => database.ssl_root_cert = Some(PathBuf::from(&*value)),
-                _ => others.push((name.into_owned(), value.into_owned())),
+                _ => others.push(pair),
             }
         }
-        parsed.set_query(None);
-        for (name, value) in others {
-            parsed.query_pairs_mut().append_pair(&name, &value);
-        }
+        parsed.set_query((!others.is_empty()).then(|| others.join("&")).as_deref());
         // The parser's own text may quote the URL, so that it is not told.
         database.config =
             parsed.as_str().parse().map_err(|_| wrong("one of its parameters is not known"))?;
@@ -190,6 +193,9 @@ mod tests {
             shown(&[("PGHOST", "db"), ("PGUSER", "me"), ("PGDATABASE", "shop"), ("PGPORT", "1")]),
             "db:1/shop as me"
         );
+        let options = "postgres://db/x?options=-c%20search_path%3Da+b&sslmode=disable";
+        let config = database(&[("DATABASE_URL", options)]).expect("an address").config;
+        assert_eq!(config.get_options(), Some("-c search_path=a+b"));
         let url = ("DATABASE_URL", "postgres://me@db/shop");
         let with_password = database(&[url, ("PGPASSWORD", "secret")]).expect("an address");
         assert_eq!(with_password.config.get_password(), Some(b"secret".as_slice()));

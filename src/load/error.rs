@@ -165,6 +165,15 @@ pub enum Error {
     },
 }
 
+/// Whether a session failed because of what both sides want, and not on its way: no answer of the
+/// server's, and no failure of the network beneath. A certificate that is not trusted is invalid data.
+fn is_a_matter_of_settings(error: &tokio_postgres::Error) -> bool {
+    use std::error::Error as _;
+    let Some(source) = error.source().filter(|_| error.code().is_none()) else { return false };
+    let io = source.downcast_ref::<std::io::Error>();
+    io.is_none_or(|io| io.kind() == std::io::ErrorKind::InvalidData)
+}
+
 fn describe(state: &str, place: &str) -> String {
     match (state, place) {
         ("", _) => "the connection was lost".to_owned(),
@@ -201,6 +210,7 @@ impl Error {
     /// What the server's code means, where it gave one.
     pub fn meaning(&self) -> Option<Meaning> {
         match self {
+            Self::Connect { source, .. } if is_a_matter_of_settings(source) => None,
             Self::Connect { source, .. } | Self::Statement { source, .. } => {
                 Some(source.code().map_or(Meaning::Transient, Meaning::of))
             }
@@ -223,6 +233,10 @@ impl Error {
                  PGPASSWORD and PGDATABASE; for verify-full give the CA file as PGSSLROOTCERT"
             }
             Self::Certificates { .. } => "give a PEM file as sslrootcert or PGSSLROOTCERT",
+            Self::Connect { source, .. } if is_a_matter_of_settings(source) => {
+                "the server asks for a password that is not given, offers no TLS, or a certificate \
+                 that is not trusted: check PGPASSWORD, sslmode and sslrootcert"
+            }
             Self::Connect { source, .. } if source.code().is_none() => {
                 "check that the database runs and can be reached from here, and sslmode"
             }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod connect;
+mod copy;
 mod database_tables;
 mod encode;
 mod error;

@@ -68,6 +68,9 @@ async fn a_database_that_is_down_or_refuses() {
     let ran = project.backfill_with(&[("DATABASE_URL", &wrong)], &arguments).await;
     assert!(!ran.stderr.contains("not-the-password"), "{}", ran.stderr);
     refused(&project, ran, 1, &["cannot connect to", "password authentication failed"]).await;
+    let tls = project.database.url().replace("sslmode=disable", "sslmode=require");
+    let ran = project.backfill_with(&[("DATABASE_URL", &tls)], &arguments).await;
+    refused(&project, ran, 2, &["cannot connect to", "sslmode"]).await;
     let ran = project.backfill_with(&[("DATABASE_URL", "")], &arguments).await;
     refused(&project, ran, 2, &["no database is named", "DATABASE_URL"]).await;
 }
@@ -118,7 +121,22 @@ async fn a_row_that_breaks_a_constraint() {
     let project = one_day().await;
     project.edit("sql/people/target.sql", "id text", "id text CHECK (id <> 'b')");
     let ran = run(&project).await;
-    refused(&project, ran, 3, &["SQLSTATE 23514", "constraint people_id_check"]).await;
+    let place = "copying row 1 of exports/people/report_2025-09-22.csv into";
+    refused(&project, ran, 3, &[place, "SQLSTATE 23514", "constraint people_id_check"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_only_the_server_can_refuse_is_named_by_row_and_column() {
+    let project = Project::people().await;
+    project.database.execute("CREATE TYPE place AS ENUM ('Rome', 'Oslo')").await;
+    let mut rows = String::from("id,city,amount\n");
+    (0..3000).for_each(|row| rows.push_str(&format!("{row},Rome,1\n")));
+    project.put("people/report_2025-09-22.csv", rows.replace("\n2345,Rome", "\n2345,SECRET"));
+    project.edit("sql/people/target.sql", "city text", "city place");
+    let ran = run(&project).await;
+    assert!(!ran.stderr.contains("SECRET"), "{}", ran.stderr);
+    let place = "copying row 2345 of exports/people/report_2025-09-22.csv, column city, into";
+    refused(&project, ran, 3, &[place, "SQLSTATE 22P02"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,6 +152,12 @@ impl Sql {
         })
     }
 
+    /// Every query over `source`.
+    pub fn queries(&self) -> impl Iterator<Item = &Query> {
+        let checks = self.checks.iter().map(|check| &check.query);
+        [&self.stage, &self.dedupe].into_iter().chain(checks)
+    }
+
     /// What identifies the SQL that decides over rows: `stage.sql` and `dedupe.sql`, without
     /// comments and white space.
     pub fn hash(&self) -> String {

@@ -43,7 +43,7 @@ use datafusion::sql::parser::Statement;
 use tokio::sync::OnceCell;
 
 use crate::config::{Dataset, Limits};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, PROVENANCE};
 use crate::progress::Listener;
 use crate::source::Store;
 use crate::sql::{Query, Sql};
@@ -264,6 +264,21 @@ impl Catalog {
         });
         visited.map_err(Error::execution)?;
         Ok(reads)
+    }
+
+    /// The columns of the files that queries read; one that does not plan reads none.
+    pub async fn columns_read(
+        &self,
+        queries: impl IntoIterator<Item = &Query>,
+    ) -> BTreeSet<String> {
+        let mut columns = BTreeSet::new();
+        for query in queries {
+            if let Ok(reads) = self.reads(query).await {
+                columns.extend(reads.columns);
+            }
+        }
+        columns.retain(|column| !PROVENANCE.contains(&column.as_str()) && column != FILE_DATE);
+        columns
     }
 
     /// The rows of `source` in some of its columns, in no order.

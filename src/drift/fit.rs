@@ -1,8 +1,6 @@
 //! The **fit** of a dataset's SQL and its target to the files as they are: what would fail, what
 //! would be NULL, and what would be left behind.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::epoch::Epoch;
@@ -72,8 +70,7 @@ pub async fn fit(
 ) -> Result<(Fit, Catalog), Error> {
     let mut fit = Fit::default();
     let mut dataset = dataset.clone();
-    let queries = sql.checks.iter().map(|check| &check.query);
-    let queries: Vec<&Query> = [&sql.stage, &sql.dedupe].into_iter().chain(queries).collect();
+    let queries: Vec<&Query> = sql.queries().collect();
     let mut catalog = catalog::register(engine, &dataset, sql.clone(), mirror.clone()).await?;
     for query in &queries {
         // A column that is not there is told and then taken as given, so that all are found.
@@ -96,8 +93,8 @@ pub async fn fit(
             catalog = catalog::register(engine, &dataset, sql.clone(), mirror.clone()).await?;
         }
     }
-    let staged = columns_read(&catalog, &[&sql.stage]).await;
-    let read = columns_read(&catalog, &queries).await;
+    let staged = catalog.columns_read([&sql.stage]).await;
+    let read = catalog.columns_read(queries).await;
     for epoch in epochs {
         let lacks = |column: &&String| !epoch.names.contains(column);
         let is_left = |column: &&String| !staged.contains(*column);
@@ -131,18 +128,6 @@ impl Fit {
             self.failures.extend(problems.into_iter().map(failure));
         }
     }
-}
-
-/// The columns of `source` that the queries read.
-async fn columns_read(catalog: &Catalog, queries: &[&Query]) -> BTreeSet<String> {
-    let mut columns = BTreeSet::new();
-    for query in queries {
-        if let Ok(reads) = catalog.reads(query).await {
-            columns.extend(reads.columns);
-        }
-    }
-    columns.retain(|column| !column.starts_with('_'));
-    columns
 }
 
 fn reason(error: &catalog::Error) -> String {

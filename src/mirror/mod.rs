@@ -72,7 +72,7 @@ mod write;
 pub use decompress::{Compression, decompress};
 pub use dialect::{BareQuotes, Dialect, InvalidDialect, Nul, UnusableNames};
 pub use encoding::Encoding;
-pub use header::InvalidHeader;
+pub use header::{InvalidHeader, PROVENANCE};
 pub use reader::{Batch, Error as ReadError, Reader, Summary};
 pub use records::{MAX_COLUMNS, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 pub use reject::{Reason, Reject};

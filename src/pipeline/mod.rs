@@ -209,6 +209,15 @@ async fn mirror_files(run: &Run, dataset: &Dataset, listing: Listing) -> Result<
     let limits = run.config.limits;
     let mirror = mirror::mirror(source, staging, dataset, listing, limits, &run.progress).await?;
     tracing::info!(dataset = dataset.name, files = mirror.files.len(), "mirrored");
+    let rejected = || mirror.files.iter().map(|file| file.note.summary.rejected);
+    let (records, files) = (rejected().sum::<u64>(), rejected().filter(|count| *count > 0).count());
+    if records > 0 {
+        run.progress.note(&format!(
+            "warning: {}: {records} record(s) in {files} file(s) are rejected; `backfill rejects` \
+             shows where and why",
+            dataset.name
+        ));
+    }
     Ok(mirror)
 }
 
@@ -226,36 +235,40 @@ async fn register(
     sql: Sql,
     mirror: Mirror,
 ) -> Result<Catalog, Error> {
-    for warning in missing_columns(dataset, &mirror) {
+    let catalog = catalog::register(&run.engine, dataset, sql, mirror).await?;
+    for warning in missing_columns(&catalog).await {
         run.progress.note(&format!("warning: {}: {warning}", dataset.name));
     }
-    let catalog = catalog::register(&run.engine, dataset, sql, mirror).await?;
     failpoint::reach(failpoint::REGISTERED);
     Ok(catalog)
 }
 
-/// Columns that some files lack and others have, but for those that the dataset calls optional: they
-/// will be NULL, and a person should know.
-fn missing_columns(dataset: &Dataset, mirror: &Mirror) -> Vec<String> {
+/// Columns that the dataset's SQL reads and some files lack, but for those that the dataset calls
+/// optional: they will be NULL, and a person should know.
+async fn missing_columns(catalog: &Catalog) -> Vec<String> {
+    let files = &catalog.mirror.files;
     let mut having: BTreeMap<&str, usize> = BTreeMap::new();
-    for name in mirror.files.iter().flat_map(|file| &file.note.summary.header) {
+    for name in files.iter().flat_map(|file| &file.note.summary.header) {
         *having.entry(name).or_default() += 1;
     }
-    let is_optional = |name: &str| dataset.optional_columns.iter().any(|other| other == name);
-    let lacking = having
-        .into_iter()
-        .filter(|(name, count)| *count < mirror.files.len() && !is_optional(name));
+    let is_optional = |name: &str| catalog.dataset.optional_columns.iter().any(|o| o == name);
+    having.retain(|name, count| *count < files.len() && !is_optional(name));
+    if having.is_empty() {
+        return Vec::new();
+    }
+    let read = catalog.columns_read(catalog.sql.queries()).await;
     let warning = |(name, count): (&str, usize)| {
         let lacks = |file: &&Mirrored| !file.note.summary.header.iter().any(|other| other == name);
-        let first = mirror.files.iter().find(lacks).map(|file| file.file.key.as_str());
-        let (files, first) = (mirror.files.len() - count, first.unwrap_or_default());
+        let first = files.iter().find(lacks).map(|file| file.file.key.as_str());
         format!(
-            "{files} of {} files lack the column `{name}`, the first is {first}; it is NULL \
-                 there (say optional_columns, or csv.aliases where it has another name)",
-            mirror.files.len()
+            "{} of {} files lack the column `{name}`, the first is {}; it is NULL there (say \
+             optional_columns, or csv.aliases where it has another name)",
+            files.len() - count,
+            files.len(),
+            first.unwrap_or_default()
         )
     };
-    lacking.map(warning).collect()
+    having.into_iter().filter(|(name, _)| read.contains(*name)).map(warning).collect()
 }
 
 /// Makes sure that the target exists and takes what `stage.sql` gives, before any row is staged.

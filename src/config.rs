@@ -111,10 +111,21 @@ impl Dataset {
 
     /// Whether a column's values are shown nowhere.
     pub fn is_personal(&self, column: &str) -> bool {
-        self.personal_columns.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => column.starts_with(start),
-            None => column == pattern,
-        })
+        self.personal_columns.iter().any(|pattern| is_meant(pattern, column))
+    }
+
+    /// The entries of `personal_columns` that mean none of these columns.
+    pub fn unmatched_personal<'a>(&'a self, columns: &[&str]) -> Vec<&'a str> {
+        let is_unmatched = |entry: &&String| !columns.iter().any(|column| is_meant(entry, column));
+        self.personal_columns.iter().filter(is_unmatched).map(String::as_str).collect()
+    }
+}
+
+/// Whether an entry of `personal_columns` means a column.
+fn is_meant(entry: &str, column: &str) -> bool {
+    match entry.strip_suffix('*') {
+        Some(start) => column.starts_with(start),
+        None => column == entry,
     }
 }
 

@@ -214,8 +214,17 @@ fn is_query(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(inner) if matches!(**inner, Ast::Query(_)))
 }
 
+/// A text without the byte order mark that some editors put before it.
+pub fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path)
+        .map(without_mark)
         .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }
 

@@ -142,6 +142,8 @@ pub enum Error {
     Refused {
         /// Name, number of rows and first location of each.
         failed: Vec<String>,
+        /// Whether those of severity warn stop as well.
+        warnings_stop: bool,
     },
     /// More records were rejected than the dataset allows.
     #[error(
@@ -173,6 +175,9 @@ impl Error {
             Self::GivenUp => None,
             Self::Unreadable { .. } => Some("check that the staging area can be read".to_owned()),
             Self::Write { .. } => Some("check that the staging area has room".to_owned()),
+            Self::Refused { warnings_stop: true, .. } => {
+                Some("`backfill check --csv FOLDER` writes every bad row to a file".to_owned())
+            }
             Self::Refused { .. } => Some(
                 "`backfill check` writes every bad row to a file and says where; set \
                  `-- severity: warn` in a check that should not stop the load"
@@ -241,7 +246,7 @@ impl Drop for Running {
 pub fn refuse(outcomes: &[Outcome], warnings_stop: bool) -> Result<(), Error> {
     let stops = |outcome: &&Outcome| outcome.stops(warnings_stop);
     let failed: Vec<String> = outcomes.iter().filter(stops).map(summary).collect();
-    if failed.is_empty() { Ok(()) } else { Err(Error::Refused { failed }) }
+    if failed.is_empty() { Ok(()) } else { Err(Error::Refused { failed, warnings_stop }) }
 }
 
 /// The bad rows that a check wrote; nothing where there are none.

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use futures::TryStreamExt;
 
 use super::Context;
+use super::output::{to_file, writable};
 use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
 use crate::check::{self, Outcome};
@@ -27,9 +28,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: FailOn,
     /// Write the results as JUnit XML to this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = writable)]
     junit: Option<PathBuf>,
-    /// Write the bad rows of each check to <dataset>.<check>.csv in this folder
+    /// Write the bad rows of each check to <dataset>.<check>.csv in this folder, and take away what an
+    /// earlier failure of a check left there that passes now
     #[arg(long, value_name = "FOLDER")]
     csv: Option<PathBuf>,
 }
@@ -74,7 +76,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     if let Some(path) = &arguments.junit {
         let results: Vec<(&str, &[Outcome])> =
             checked.iter().map(|c| (c.dataset.as_str(), c.checks.as_slice())).collect();
-        super::output::to_file(path, report::junit(&results, warnings_fail).as_bytes())?;
+        to_file(path, report::junit(&results, warnings_fail).as_bytes())?;
     }
     context.output.print(&checked, |checked| {
         let tables = checked.iter().map(|c| report::checks(&c.dataset, &c.checks));
@@ -92,14 +94,27 @@ async fn write_bad_rows(run: &Run, checked: &[Checked], folder: &Path) -> Result
     std::fs::create_dir_all(folder).map_err(failed)?;
     for Checked { dataset, checks } in checked {
         for outcome in checks {
-            let Some(rows) = check::bad_rows(&run.staging, outcome).await? else { continue };
+            let path = folder.join(format!("{dataset}.{}.csv", outcome.name));
+            let Some(rows) = check::bad_rows(&run.staging, outcome).await? else {
+                remove(&path)?;
+                continue;
+            };
             let name = outcome.name.clone();
             let unreadable =
                 move |source| check::Error::Unreadable { check: name.clone(), source }.into();
             let rows = Rows::new(Arc::clone(rows.schema()), rows.map_err(unreadable));
-            let path = folder.join(format!("{dataset}.{}.csv", outcome.name));
             rows.save(Format::Csv, &path).await?;
         }
     }
     Ok(())
+}
+
+/// Takes a file away, where there is one.
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Output { what: path.display().to_string(), source })
+        }
+        _ => Ok(()),
+    }
 }

@@ -14,7 +14,7 @@ use crate::config::{Config, FILE_NAME};
 use crate::embedded::{self, EmbeddedPostgres, S3Server};
 use crate::error::{Error, Exit};
 use crate::file_date::{DateRange, FileDate};
-use crate::pipeline::{self, Wishes};
+use crate::pipeline::{self, USUAL_BATCH_DAYS, Wishes};
 use crate::sample::{self, Options};
 use crate::{catalog, report};
 
@@ -86,7 +86,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         is_shell: Arc::clone(&context.is_shell),
     };
     let (reload, remove_gone) = (false, false);
-    let wishes = Wishes { range, batch_days: 7, connections: 1, reload, remove_gone };
+    let wishes =
+        Wishes { range, batch_days: USUAL_BATCH_DAYS, connections: 1, reload, remove_gone };
     let config = Config::read(&context.config)?;
     tell(format!("── plan: what a run from {range} would do\n"))?;
     show_plan(&config, wishes, &context, &tell).await?;

@@ -62,11 +62,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         let texts = drifts.iter().map(|drift| report::drift(drift, arguments.propose));
         texts.collect::<Vec<_>>().join("\n")
     })?;
-    if drifts.iter().all(|drift| drift.files == 0) {
-        return Err(no_files(&run.config, range));
-    }
     let fails = |drift: &Drift| {
         drift.stops_a_run() || arguments.fail_on == FailOn::Change && drift.has_changed()
     };
-    Ok(if drifts.iter().any(fails) { Exit::Refused } else { Exit::Done })
+    if drifts.iter().any(fails) {
+        return Ok(Exit::Refused);
+    }
+    if drifts.iter().all(|drift| drift.files == 0) {
+        return Err(no_files(&run.config, range));
+    }
+    Ok(Exit::Done)
 }

@@ -67,6 +67,21 @@ impl Output {
     }
 }
 
+/// Reads the name of a file to write from the command line: hours of work should not end with a folder
+/// that is not there.
+///
+/// # Errors
+/// Where its folder does not exist.
+pub fn writable(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(format!("there is no folder {}", folder.display()))
+        }
+        _ => Ok(path),
+    }
+}
+
 /// Writes a file whole or not at all.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::error::Error;
 use crate::file_date::{DateRange, FileDate};
-use crate::pipeline::Wishes;
+use crate::pipeline::{USUAL_BATCH_DAYS, Wishes};
 
 /// Which file dates, of which prefixes.
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ impl RangeArguments {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct BatchArguments {
     /// Days a batch; a batch is one transaction
-    #[arg(long, value_name = "DAYS", default_value_t = 7,
+    #[arg(long, value_name = "DAYS", default_value_t = USUAL_BATCH_DAYS,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
     batch_size: u32,
     /// Load files again that changed, or whose SQL changed, since they were loaded

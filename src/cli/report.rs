@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Context;
 use super::days::Days;
-use super::output::to_file;
+use super::output::{to_file, writable};
 use super::range::{RangeArguments, no_files};
 use crate::config::Dataset;
 use crate::error::{Error, Exit};
@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "START..END")]
     reference: Option<Days>,
     /// The file to write
-    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    #[arg(long, value_name = "FILE", value_parser = writable, default_value = "report.html")]
     to: PathBuf,
 }
 

@@ -27,7 +27,7 @@ pub enum Format {
     Table,
     /// With a header
     Csv,
-    /// One object a line
+    /// One object a line, with NULL as null
     Json,
     /// To a file
     Parquet,
@@ -150,7 +150,9 @@ enum Sink<'a, W: Write + Send> {
 impl<'a, W: Write + Send> Sink<'a, W> {
     fn new(format: Format, schema: SchemaRef, into: &'a mut W) -> io::Result<Self> {
         Ok(match format {
-            Format::Json => Self::Json(json::LineDelimitedWriter::new(into)),
+            Format::Json => {
+                Self::Json(json::WriterBuilder::new().with_explicit_nulls(true).build(into))
+            }
             Format::Parquet => Self::Parquet(Box::new(
                 ArrowWriter::try_new(into, schema, None).map_err(io::Error::other)?,
             )),

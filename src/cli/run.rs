@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Context;
-use super::output::to_file;
+use super::output::{to_file, writable};
 use super::range::{BatchArguments, RangeArguments, no_files};
 use super::report::draw_up;
 use crate::config::Dataset;
@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
     /// Write a report of the range to this HTML file afterwards
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", value_parser = writable, conflicts_with = "dry_run")]
     report: Option<PathBuf>,
 }
 

@@ -25,10 +25,10 @@ pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse};
 pub use proposal::propose;
 
-use crate::config::Dataset;
+use crate::config::{Dataset, ZeroByteFiles};
 use crate::file_date::DateRange;
 use crate::mirror::{self, Mirror, Mirrored, Note};
-use crate::source::{Listing, Store};
+use crate::source::{Finding, Listing, Store};
 use calendar::{Oddity, Seen};
 
 /// Files whose first bytes are read at once.
@@ -51,6 +51,9 @@ pub struct Drift {
     pub epochs: Vec<Epoch>,
     /// What is odd about days, sizes and files.
     pub oddities: Vec<Oddity>,
+    /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, and
+    /// with the content looked at, more rejects than are allowed.
+    pub refusals: Vec<String>,
     /// What the SQL and the target make of it; nothing where the dataset has no SQL yet, or no file.
     pub fit: Option<Fit>,
     /// Lines of `stage.sql` that would bring the epochs together.
@@ -68,6 +71,11 @@ impl Drift {
 
     /// Whether anything here would stop a run.
     pub fn stops_a_run(&self) -> bool {
+        self.is_unusable() || !self.refusals.is_empty()
+    }
+
+    /// Whether files cannot be read, or the SQL does not fit them.
+    pub fn is_unusable(&self) -> bool {
         let unreadable = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
         self.oddities.iter().any(unreadable)
             || self.fit.as_ref().is_some_and(|fit| !fit.failures.is_empty())
@@ -117,6 +125,12 @@ pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift
     let (epochs, formats) = epoch::epochs(&glimpses.read);
     let mut oddities = calendar::oddities(listing, &glimpses.read);
     oddities.extend(glimpses.unreadable.iter().cloned());
+    let is_empty = |finding: &&Finding| matches!(finding, Finding::ZeroBytes { .. });
+    let empty = listing.findings.iter().filter(is_empty);
+    let refusals = match dataset.zero_byte_files {
+        ZeroByteFiles::Refuse => empty.map(ToString::to_string).collect(),
+        ZeroByteFiles::Skip => Vec::new(),
+    };
     Drift {
         dataset: dataset.name.clone(),
         prefix: dataset.prefix.clone(),
@@ -125,6 +139,7 @@ pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift
         formats,
         epochs,
         oddities,
+        refusals,
         fit: None,
         proposal: Vec::new(),
         content: None,

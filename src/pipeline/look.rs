@@ -1,6 +1,9 @@
 //! What **looks** before anything is loaded: prefixes of the chain that write to no database.
 
-use super::{Run, Wishes, ask_target, list, make_plan, mirror_files, register};
+use super::{
+    Run, USUAL_BATCH_DAYS, Wishes, ask_target, headers, list, make_plan, mirror_files, register,
+    warn_of_personal,
+};
 use crate::catalog::Catalog;
 use crate::check::{self, Outcome};
 use crate::config::Dataset;
@@ -8,7 +11,7 @@ use crate::drift::{self, Drift, Glimpses, content};
 use crate::error::Error;
 use crate::file_date::DateRange;
 use crate::load::{Standing, Standings, Target};
-use crate::mirror::{self, Mirror};
+use crate::mirror::{self, Mirror, Mirrored};
 use crate::plan::{self, Plan};
 use crate::profile::{self, FileProfile};
 use crate::source::{self, Listing, SourceFile};
@@ -57,6 +60,13 @@ pub async fn deep_drift(
     let Some(reference) = reference else { return Ok(drift) };
     let (mut files, mirror) = profiled(run, dataset, listing, &glimpses).await?;
     let rejects = mirror::rejected(&run.staging, &mirror).await?;
+    let limit = dataset.max_rejects;
+    for batch in mirror.files.chunk_by(|a, b| batch_of(range, a) == batch_of(range, b)) {
+        let batch: Vec<&Mirrored> = batch.iter().collect();
+        if let Err(refusal) = check::refuse_rejects(&dataset.name, limit, &batch) {
+            drift.refusals.push(refusal.to_string());
+        }
+    }
     let mut elsewhere = match range.covers(reference) {
         true => Vec::new(),
         false => {
@@ -83,6 +93,11 @@ pub async fn deep_drift(
     }
     drift.content = content::compare_content(&files, &in_reference, is_named, rejects);
     Ok(drift)
+}
+
+/// The batch that a file falls into where a run is told nothing of batches.
+fn batch_of(range: DateRange, file: &Mirrored) -> usize {
+    range.batch_of(file.file.date, USUAL_BATCH_DAYS)
 }
 
 /// Everything that can be said of a dataset over a range without loading it.
@@ -123,7 +138,7 @@ pub async fn overview(
     }
     let checks = match readable(dataset)? {
         None => Err("the dataset has no SQL yet".to_owned()),
-        Some(_) if drift.stops_a_run() => {
+        Some(_) if drift.is_unusable() => {
             Err("a run over these days would fail, for the reasons given here".to_owned())
         }
         Some(sql) if drift.files > 0 => {
@@ -184,6 +199,7 @@ async fn look(
     let listing = source::survey(&run.source, dataset, range).await?;
     let glimpses = drift::look(&run.source, dataset, &listing).await?;
     let mut drift = drift::drift(dataset, &listing, &glimpses);
+    warn_of_personal(run, dataset, drift.epochs.iter().flat_map(|epoch| &epoch.names));
     if let Some(sql) = readable(dataset)?.filter(|_| !glimpses.read.is_empty()) {
         let headers = drift::headers_only(&listing, &glimpses.read);
         let (mut fit, catalog) =
@@ -223,6 +239,7 @@ pub async fn registered(run: &Run, dataset: &Dataset, range: DateRange) -> Resul
     let sql = Sql::read(dataset)?;
     let listing = list(run, dataset, range).await?;
     let mirror = mirror_files(run, dataset, listing).await?;
+    warn_of_personal(run, dataset, headers(&mirror));
     register(run, dataset, sql, mirror).await
 }
 

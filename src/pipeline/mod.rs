@@ -32,6 +32,9 @@ mod look;
 pub use init::init;
 pub use look::{Overview, check_all, deep_drift, drift, overview, plan, registered};
 
+/// Days a batch where nobody says how many.
+pub const USUAL_BATCH_DAYS: u32 = 7;
+
 /// What a run is asked to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Wishes {
@@ -131,6 +134,7 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     }
     let mirror = mirror_files(run, dataset, listing).await?;
     refuse_rejects(dataset, &mirror, &plan)?;
+    warn_of_personal(run, dataset, headers(&mirror));
     let catalog = register(run, dataset, sql, mirror).await?;
     let (target, encoder) = ready_target(run, &catalog).await?;
     let (checks, survivors) = tokio::join!(check(run, &catalog), dedupe(&catalog));
@@ -243,12 +247,31 @@ async fn register(
     Ok(catalog)
 }
 
+/// The columns of every file.
+fn headers(mirror: &Mirror) -> impl Iterator<Item = &String> {
+    mirror.files.iter().flat_map(|file| &file.note.summary.header)
+}
+
+/// Warns of personal columns that no file has: the name may be a slip, and then the values of the column
+/// that is meant are shown.
+fn warn_of_personal<'a>(run: &Run, dataset: &Dataset, headers: impl Iterator<Item = &'a String>) {
+    let columns: Vec<&str> = headers.map(String::as_str).collect();
+    let unmatched = dataset.unmatched_personal(&columns);
+    if !unmatched.is_empty() && !columns.is_empty() {
+        run.progress.note(&format!(
+            "warning: {}: no file has a column that personal_columns calls {}",
+            dataset.name,
+            unmatched.join(", ")
+        ));
+    }
+}
+
 /// Columns that the dataset's SQL reads and some files lack, but for those that the dataset calls
 /// optional: they will be NULL, and a person should know.
 async fn missing_columns(catalog: &Catalog) -> Vec<String> {
     let files = &catalog.mirror.files;
     let mut having: BTreeMap<&str, usize> = BTreeMap::new();
-    for name in files.iter().flat_map(|file| &file.note.summary.header) {
+    for name in headers(&catalog.mirror) {
         *having.entry(name).or_default() += 1;
     }
     let is_optional = |name: &str| catalog.dataset.optional_columns.iter().any(|o| o == name);

@@ -41,6 +41,12 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
     for oddity in &drift.oddities {
         let _ = writeln!(text, "  {oddity}");
     }
+    if !drift.refusals.is_empty() {
+        let _ = writeln!(text, "\na run over these days refuses");
+    }
+    for refusal in &drift.refusals {
+        let _ = writeln!(text, "  {refusal}");
+    }
     if let Some(content) = &drift.content {
         text.push_str(&self::content(content));
     }

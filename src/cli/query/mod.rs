@@ -11,6 +11,7 @@ use clap::Args;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::Context;
+use super::output::writable;
 use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
 use crate::error::{Error, Exit};
@@ -36,7 +37,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// The file to write to; Parquet needs one
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = writable)]
     to: Option<PathBuf>,
 }
 
@@ -96,9 +97,13 @@ async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
 fn statement(arguments: &Arguments) -> Result<String, Error> {
     let unreadable = |what: String| move |source| Error::Output { what, source };
     match (&arguments.file, arguments.sql.as_deref()) {
-        (Some(path), _) => std::fs::read_to_string(path).map_err(|error| {
-            Error::Usage(format!("the query in {} cannot be read: {error}", path.display()))
-        }),
+        (Some(path), _) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(crate::sql::without_mark(text)),
+            Err(error) => Err(Error::Usage(format!(
+                "the query in {} cannot be read: {error}",
+                path.display()
+            ))),
+        },
         (None, None | Some("-")) => {
             let mut text = String::new();
             io::stdin()

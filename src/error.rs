@@ -31,6 +31,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// So many reasons are told.
+const REASONS: usize = 3;
+
 /// Anything that ends a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -84,6 +87,30 @@ pub enum Error {
         /// The prefixes.
         prefixes: String,
     },
+    /// No key under a prefix holds a date that is known for one.
+    #[error(
+        "none of the {keys} key(s) under {place} holds a date that is known for one: {example}"
+    )]
+    NoDates {
+        /// The URL with the prefix.
+        place: String,
+        /// How many keys there are.
+        keys: usize,
+        /// One of them.
+        example: String,
+    },
+    /// No file under a prefix can be read.
+    #[error(
+        "none of the {} file(s) under {place} can be read: {}{}",
+        reasons.len(), reasons[..reasons.len().min(REASONS)].join("; "),
+        if reasons.len() > REASONS { " …" } else { "" }
+    )]
+    NoneUsable {
+        /// The URL with the prefix.
+        place: String,
+        /// Each file and why.
+        reasons: Vec<String>,
+    },
     /// The result cannot be written.
     #[error("cannot write {what}")]
     Output {
@@ -109,7 +136,8 @@ impl Error {
         }
         match self {
             Self::Config(_) | Self::Usage(_) | Self::Sql(_) => Exit::Usage,
-            Self::NoFiles { .. } => Exit::NoFiles,
+            Self::NoFiles { .. } | Self::NoDates { .. } => Exit::NoFiles,
+            Self::NoneUsable { .. } => Exit::Refused,
             Self::Interrupted => Exit::Interrupted,
             Self::Source(source::Error::ZeroBytes { .. })
             | Self::Check(check::Error::Refused { .. } | check::Error::TooManyRejects { .. })
@@ -205,6 +233,16 @@ impl Error {
             Self::NoFiles { .. } => Some(
                 "check --start, --end, the dataset's prefix and its key pattern; `backfill plan` \
                  shows every key and why it is left out"
+                    .to_owned(),
+            ),
+            Self::NoDates { .. } => Some(
+                "say with --key where the date stands, such as 'report_{date:%Y-%m-%d}*.csv'; the \
+                 README lists its parts"
+                    .to_owned(),
+            ),
+            Self::NoneUsable { .. } => Some(
+                "give a --key that leaves such files out, or write the dataset's section by hand \
+                 with what its files need under csv, such as encoding or names"
                     .to_owned(),
             ),
             Self::Embedded(_) => Some("run it again; the log has more with RUST_LOG=debug".into()),

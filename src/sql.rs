@@ -16,8 +16,10 @@ use sha2::{Digest, Sha256};
 use crate::config::Dataset;
 
 mod contract;
+mod name;
 
 pub use contract::{Contract, ContractColumn};
+pub use name::identifier;
 
 /// Everything that a dataset's folder holds.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 
-use crate::load::identifier;
+use crate::sql::identifier;
 
 /// From this similarity of Jaro and Winkler on, a name may have been meant.
 const NEAR: f64 = 0.85;

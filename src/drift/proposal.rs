@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::change::Change;
 use super::{Drift, Epoch};
-use crate::load::identifier;
+use crate::sql::identifier;
 
 /// The lines of `stage.sql` that differ from a plain column.
 pub fn propose(drift: &Drift) -> Vec<String> {

@@ -4,21 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming::column_names;
-use crate::load::{Target, identifier};
+use crate::load::Target;
 use crate::profile::{FileProfile, Kind, Profile};
+use crate::sql::identifier;
 
 /// Digits of a number that a bigint surely holds.
 const WHOLE_DIGITS: u64 = 18;
 /// Digits and most decimals of a number with decimals.
 const DIGITS: u64 = 18;
 const MOST_DECIMALS: usize = 8;
-const USUAL_DECIMALS: usize = 4;
+/// Digits and decimals where more are seen, or some may not have been.
+const MANY_DIGITS: u64 = 38;
+const MANY_DECIMALS: usize = 18;
 /// Parts of the names of columns whose digits are no number.
 const CODES: &str = "phone telephone tel fax zip postcode postal plz code sku ean isbn masked";
 /// Parts of the names of columns that speak of persons.
 const PERSONAL: &str = "email mail phone telephone tel mobile fax fname lname firstname lastname \
     surname forename fullname username address street suburb postcode postal zip plz ip cc card iban \
-    birth birthday birthdate dob ssn passport";
+    birth birthday birthdate dob ssn passport password passwd pwd secret token cvv cvc pin \
+    vorname nachname familienname anschrift adresse strasse hausnummer ort telefon handy mobil \
+    geburtstag geburtsdatum kontonummer ausweis";
 /// Parts that make the name of a person of what ends in `name`.
 const PERSONS: &str = "first last full middle maiden given family customer client user contact billing \
     shipping delivery holder cardholder recipient patient employee member owner person student";
@@ -34,6 +39,8 @@ pub struct Column {
     pub data_type: String,
     /// How a value is read, with `{}` for the column; a text as it stands has none.
     pub reading: Option<String>,
+    /// Whether it is taken for a whole number because all values that were looked at are.
+    pub is_guessed_whole: bool,
     /// Whether some files lack it.
     pub is_optional: bool,
     /// Whether its name speaks of persons.
@@ -93,7 +100,8 @@ pub fn columns(
             Types::Of(target) => of_target(target, &name, &found),
         };
         Column {
-            is_personal: is_personal(&name),
+            is_guessed_whole: matches!(types, Types::Guessed) && data_type == "bigint",
+            is_personal: is_personal(&name) || found.iter().any(|profile| is_of_mails(profile)),
             is_unclear: reading.is_some() && found.iter().any(|profile| is_unclear(profile)),
             is_optional: lacking.contains(header),
             headers: all,
@@ -139,8 +147,9 @@ fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
     }
     if all(|kind| matches!(kind, Kind::Integer | Kind::Decimal)) && longest < DIGITS {
         let decimals = decimals(found);
-        let data_type = format!("numeric({DIGITS}, {decimals})");
-        return (data_type, Some(decimal(DIGITS, decimals)));
+        let digits = if decimals > MOST_DECIMALS { MANY_DIGITS } else { DIGITS };
+        let data_type = format!("numeric({digits}, {decimals})");
+        return (data_type, Some(decimal(digits, decimals)));
     }
     match date_formats(found) {
         Some((formats, false)) => ("date".to_owned(), Some(parsed("try_to_date", &formats))),
@@ -214,17 +223,28 @@ fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, bool)> {
 /// The most decimals that a value has.
 fn decimals(found: &[&Profile]) -> usize {
     if found.iter().any(|profile| profile.other_shapes > 0) {
-        return USUAL_DECIMALS;
+        return MANY_DECIMALS;
     }
     let shapes = found.iter().flat_map(|profile| profile.shapes.keys());
     let counts = shapes.filter_map(|shape| shape.split_once('.'));
     let most = counts.map(|(_, decimals)| decimals.matches('9').count()).max().unwrap_or(0);
-    most.clamp(2, MOST_DECIMALS)
+    most.clamp(2, MANY_DECIMALS)
 }
 
 /// Whether no value tells if the month or the day stands first.
 fn is_unclear(profile: &Profile) -> bool {
     profile.kinds.keys().any(|kind| matches!(kind, Kind::Unclear(..)))
+}
+
+/// Whether most values are addresses of mail.
+fn is_of_mails(profile: &Profile) -> bool {
+    let is_mail = |shape: &str| {
+        shape.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty() && !name.contains(' ') && (host.contains('.') || host.ends_with('…'))
+        })
+    };
+    let mails = profile.shapes.iter().filter(|(shape, _)| is_mail(shape));
+    mails.map(|(_, rows)| rows).sum::<u64>() * 2 > profile.given.max(1)
 }
 
 fn is_personal(name: &str) -> bool {
@@ -271,6 +291,8 @@ mod tests {
         assert_eq!(whole.0, "bigint");
         let money = made("total", &[("integer", 9), ("decimal", 1)], &["9", "9.999"]);
         assert_eq!(money.0, "numeric(18, 3)");
+        let fine = made("rate", &[("decimal", 1)], &["9.999999999"]);
+        assert_eq!(fine.0, "numeric(38, 9)");
         let dates = [("date %m/%d/%Y", 1), ("date %Y-%m-%d", 9)];
         let (data_type, reading) = made("order_date", &dates, &[]);
         assert_eq!(data_type, "date");

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use super::Guess;
 use super::columns::Column;
 use super::naming::ADDED;
 use crate::config::Dataset;
-use crate::load::{Target, identifier};
+use crate::load::Target;
+use crate::sql::identifier;
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
 const NAMES_A_LINE: usize = 4;
@@ -94,19 +96,30 @@ pub fn stage(columns: &[Column], target: Option<&Target>) -> String {
     )
 }
 
-/// `dedupe.sql`; without a key every row survives.
-pub fn dedupe(key: &[&Column]) -> String {
+/// `dedupe.sql`; without a key that is trusted every row survives.
+pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
+    let every = "SELECT _file_name, _row_id\nFROM source\n";
     let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
-    match columns.as_slice() {
-        [] => "-- No column or pair of columns is unique in every file, so every row survives.\n\
-               SELECT _file_name, _row_id\nFROM source\n"
-            .to_owned(),
-        columns => format!(
+    let key = columns.join(", ");
+    let newest = format!(
+        "{every}QUALIFY row_number() OVER (\n    PARTITION BY {key}\n    \
+         ORDER BY _file_date DESC, _file_name DESC, _row_id DESC\n) = 1\n"
+    );
+    let commented = || newest.lines().map(|line| format!("--     {line}\n")).collect::<String>();
+    match (columns.is_empty(), guess.is_trusted) {
+        (true, _) => format!(
+            "-- No column or pair of columns is unique in every file, so every row survives.\n{every}"
+        ),
+        (false, true) => format!(
             "-- The newest row of each key over the whole range. That the key is {key} is a guess: \
-             it is\n-- unique in the files that were looked at.\n\
-             SELECT _file_name, _row_id\nFROM source\nQUALIFY row_number() OVER (\n    \
-             PARTITION BY {key}\n    ORDER BY _file_date DESC, _file_name DESC, _row_id DESC\n) = 1\n",
-            key = columns.join(", ")
+             it is\n-- unique in the files that were looked at.\n{newest}"
+        ),
+        (false, false) => format!(
+            "-- Every row survives. {key}: unique in the files that were looked at, and {again} of a\n\
+             -- file's values come again in the next. Where the row is then the same one, sent again, \
+             take this:\n--\n{}--\n{every}",
+            commented(),
+            again = super::percent(guess.again),
         ),
     }
 }
@@ -114,15 +127,16 @@ pub fn dedupe(key: &[&Column]) -> String {
 /// `checks/*.sql`, by name.
 pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
     let mut checks = vec![
-        ("missing_column", missing_column(columns)),
         ("unknown_column", unknown_column(columns)),
         ("several_files_for_a_day", SEVERAL_FILES.to_owned()),
         ("row_count_out_of_line", ROW_COUNT.to_owned()),
     ];
+    checks.extend(missing_column(columns).map(|text| ("missing_column", text)));
     checks.extend(unreadable_value(columns).map(|text| ("unreadable_value", text)));
     if !key.is_empty() {
         checks.push(("missing_key", missing_key(key)));
         checks.push(("duplicate_key_in_a_file", duplicate_key(key)));
+        checks.push(("mostly_superseded", mostly_superseded(key)));
     }
     checks.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }
@@ -151,18 +165,20 @@ fn literals<'a>(names: impl Iterator<Item = &'a str>) -> String {
     lines.join(",\n    ")
 }
 
-fn missing_column(columns: &[Column]) -> String {
+/// Of the columns that every file is to have; nothing where there is none.
+fn missing_column(columns: &[Column]) -> Option<String> {
     let plain = columns.iter().filter(|column| column.headers.len() == 1 && !column.is_optional);
     let names: Vec<String> =
         plain.map(|column| format!("('{}')", column.headers[0].replace('\'', "''"))).collect();
     let lines: Vec<String> = names.chunks(NAMES_A_LINE).map(|names| names.join(", ")).collect();
-    format!(
+    let text = format!(
         "-- A column that a file lacks: it is NULL for the file's rows.\n-- severity: warn\n\
          SELECT f._file_name, f._file_date, expected.name\nFROM files AS f\nCROSS JOIN (VALUES\n    \
          {}\n) AS expected (name)\nLEFT JOIN file_columns AS c\n  \
          ON c._file_name = f._file_name AND c.name = expected.name\nWHERE c.name IS NULL\n",
         lines.join(",\n    ")
-    )
+    );
+    (!names.is_empty()).then_some(text)
 }
 
 fn unknown_column(columns: &[Column]) -> String {
@@ -181,15 +197,20 @@ fn unreadable_value(columns: &[Column]) -> Option<String> {
         .filter(|column| column.reading.is_some())
         .map(|column| {
             let (source, value) = (column.source(), column.value());
-            format!(
-                "    WHEN null_like({source}) IS NOT NULL AND {value} IS NULL\n        THEN '{}'",
-                column.name.replace('\'', "''")
-            )
+            let name = column.name.replace('\'', "''");
+            let unreadable = format!(
+                "    WHEN null_like({source}) IS NOT NULL AND {value} IS NULL\n        THEN '{name}'"
+            );
+            // As a number, a code would lose its leading zeros.
+            match column.is_guessed_whole {
+                true => format!("{unreadable}\n    WHEN trim({source}) LIKE '0_%' THEN '{name}'"),
+                false => unreadable,
+            }
         })
         .collect();
     (!conditions.is_empty()).then(|| {
         format!(
-            "-- A value that is not of its column's type: it would be NULL in the target.\n\
+            "-- A value that is not of its column's type: it would be NULL in the target, or lose its zeros.\n\
              -- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\n\
              FROM (\n    SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    \
              FROM source\n)\nWHERE unreadable IS NOT NULL\n",
@@ -215,5 +236,17 @@ fn duplicate_key(key: &[&Column]) -> String {
         "-- The same key twice in a file: only the last line is loaded.\n-- severity: warn\n\
          SELECT _file_name, _file_date, max(_line) AS _line, count(*) AS times\nFROM source\n\
          GROUP BY _file_name, _file_date, {columns}\nHAVING count(*) > 1\n"
+    )
+}
+
+fn mostly_superseded(key: &[&Column]) -> String {
+    let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
+    let columns = columns.join(", ");
+    format!(
+        "-- More than half of the rows share their key with another row: it may be no key at all.\n\
+         -- severity: error\n\
+         SELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    \
+         SELECT count(*) AS times FROM source GROUP BY {columns}\n)\n\
+         HAVING sum(times) > 2 * count(*)\n"
     )
 }

@@ -17,10 +17,27 @@ use crate::source::Store;
 const ROWS: usize = 200_000;
 /// Columns of which pairs are tried.
 const CANDIDATES: usize = 10;
+/// From this share on, the keys of a file mostly come again.
+const MOSTLY: f64 = 0.5;
 
-/// The columns that are unique together in every file, as few as possible; nothing where no column or
-/// pair is. A column that is named like a key and after the dataset is part of it where it can be: that
-/// rows have another number of their own does not make it what a later file sends again.
+/// What may be the key of a dataset.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Guess {
+    /// The columns that are unique together in every file, as few as possible; none where no column
+    /// or pair is.
+    pub columns: Vec<String>,
+    /// The largest share of a file's keys that come again in the next of the files.
+    pub again: f64,
+    /// Whether a key that comes again is taken for a row that is sent again. Where it is not, the
+    /// columns may as well count the lines of a file, or name a customer who comes back.
+    pub is_trusted: bool,
+    /// How many files with rows were looked at.
+    pub files: usize,
+}
+
+/// Guesses the key from some files. A column that is named like a key and after the dataset is part of
+/// it where it can be: that rows have another number of their own does not make it what a later file
+/// sends again.
 ///
 /// # Errors
 /// Where a mirror cannot be read.
@@ -28,9 +45,61 @@ pub async fn likely(
     staging: &Store,
     dataset: &str,
     files: &[(&Mirrored, &FileProfile)],
-) -> Result<Option<Vec<String>>, ParquetError> {
-    let candidates = candidates(files);
+) -> Result<Guess, ParquetError> {
+    let files: Vec<_> = files.iter().filter(|(_, profile)| profile.rows > 0).copied().collect();
+    let candidates = candidates(&files);
     let own = candidates.iter().find(|name| is_own(name, dataset));
+    let mut tried: Vec<Tried> = sets(&candidates, own)
+        .into_iter()
+        .map(|columns| Tried { columns, ..Tried::default() })
+        .collect();
+    let hasher = RandomState::new();
+    for (mirrored, _) in &files {
+        let unique = unique(staging, mirrored, &tried, &hasher).await?;
+        let kept = tried.into_iter().zip(unique);
+        tried = kept.filter_map(|(tried, keys)| Some(tried.followed_by(keys?))).collect();
+    }
+    let counts_lines = own.is_some_and(|own| counts_lines(own, &files));
+    let is_trusted = |tried: &Tried| match own {
+        Some(own) if tried.columns.contains(own) => !(counts_lines && tried.again > MOSTLY),
+        _ => tried.again == 0.0 && tried.columns.iter().all(|name| is_named_like_a_key(name)),
+    };
+    let least = least(tried, |tried| &tried.columns);
+    let (trusted, others): (Vec<Tried>, Vec<Tried>) = least.into_iter().partition(is_trusted);
+    let guess = |tried: &Tried, is_trusted| {
+        let columns = tried.columns.clone();
+        Guess { columns, again: tried.again, is_trusted, files: files.len() }
+    };
+    let columns = |tried: &Tried| tried.columns.clone();
+    let place = |sets: &[Tried]| best(&sets.iter().map(columns).collect::<Vec<_>>(), own);
+    let none = Guess { files: files.len(), ..Guess::default() };
+    Ok(match (place(&trusted), place(&others)) {
+        (Some(place), _) => guess(&trusted[place], true),
+        (None, Some(place)) => guess(&others[place], false),
+        (None, None) => none,
+    })
+}
+
+/// Columns that are unique together in all files so far.
+#[derive(Default)]
+struct Tried {
+    columns: Vec<String>,
+    again: f64,
+    /// The hashes of the last file's keys.
+    keys: HashSet<u64>,
+}
+
+impl Tried {
+    /// With the keys of the next file.
+    fn followed_by(self, keys: HashSet<u64>) -> Self {
+        let again = keys.intersection(&self.keys).count() as f64;
+        let again = again / (keys.len().min(self.keys.len()).max(1)) as f64;
+        Self { columns: self.columns, again: self.again.max(again), keys }
+    }
+}
+
+/// The columns and pairs of columns to try.
+fn sets(candidates: &[String], own: Option<&String>) -> Vec<Vec<String>> {
     let mut sets: Vec<Vec<String>> = candidates.iter().map(|name| vec![name.clone()]).collect();
     let few = &candidates[..candidates.len().min(CANDIDATES)];
     for (index, first) in few.iter().enumerate() {
@@ -40,22 +109,36 @@ pub async fn likely(
     sets.extend(
         own.iter().flat_map(|own| others.clone().map(|other| vec![(*own).clone(), other.clone()])),
     );
-    for (mirrored, _) in files {
-        let repeated = repeated(staging, mirrored, &sets).await?;
-        let mut repeats = repeated.into_iter();
-        sets.retain(|_| !repeats.next().unwrap_or(true));
-    }
-    Ok(best(sets, own))
+    sets
 }
 
-/// Of sets that are unique, the one to take for the key.
-fn best(sets: Vec<Vec<String>>, own: Option<&String>) -> Option<Vec<String>> {
-    let alone: Vec<String> = sets.iter().filter(|set| set.len() == 1).flatten().cloned().collect();
-    let has_own = |set: &&Vec<String>| own.is_some_and(|own| set.contains(own));
-    // A pair with a column that is unique by itself says nothing of the other.
-    let is_least = |set: &&Vec<String>| set.len() == 1 || !set.iter().any(|n| alone.contains(n));
-    let with_own = sets.iter().filter(has_own).find(is_least);
-    with_own.or_else(|| sets.iter().find(is_least)).cloned()
+/// Whether a column numbers the rows of each file, from 0 or 1 on.
+fn counts_lines(name: &str, files: &[(&Mirrored, &FileProfile)]) -> bool {
+    let counts = |(_, file): &(&Mirrored, &FileProfile)| {
+        let profile = file.columns.iter().find(|profile| profile.name == name)?;
+        let (first, last) = (profile.percentiles.first()?, profile.percentiles.last()?);
+        Some(*first <= 1.0 && last - first + 1.0 == file.rows as f64)
+    };
+    files.iter().all(|file| counts(file).unwrap_or(false))
+}
+
+/// Of sets that are unique, those that need each of their columns: a pair with a column that is unique
+/// by itself says nothing of the other.
+fn least<T>(sets: Vec<T>, columns: fn(&T) -> &Vec<String>) -> Vec<T> {
+    let single = sets.iter().map(columns).filter(|set| set.len() == 1);
+    let alone: HashSet<String> = single.flatten().cloned().collect();
+    let is_least = |set: &T| {
+        let set = columns(set);
+        set.len() == 1 || !set.iter().any(|name| alone.contains(name))
+    };
+    sets.into_iter().filter(is_least).collect()
+}
+
+/// The place of the set to take for the key: the first with the dataset's own number in it, or else the
+/// first.
+fn best(sets: &[Vec<String>], own: Option<&String>) -> Option<usize> {
+    let has_own = |set: &Vec<String>| own.is_some_and(|own| set.contains(own));
+    sets.iter().position(has_own).or((!sets.is_empty()).then_some(0))
 }
 
 /// Whether a column is named like a key, after the dataset: `orders_id` of `orders_create`.
@@ -94,22 +177,22 @@ fn is_named_like_a_key(name: &str) -> bool {
     name.rsplit('_').next().is_some_and(|last| ends.contains(&last))
 }
 
-/// For each set of columns, whether two rows of the file share its values.
-async fn repeated(
+/// For each set of columns the hashes of its values, or nothing where two rows of the file share them.
+async fn unique(
     staging: &Store,
     mirrored: &Mirrored,
-    sets: &[Vec<String>],
-) -> Result<Vec<bool>, ParquetError> {
+    tried: &[Tried],
+    hasher: &RandomState,
+) -> Result<Vec<Option<HashSet<u64>>>, ParquetError> {
     let objects = Arc::clone(&staging.objects);
     let mut batches = parquet::read(&objects, &mirrored.path, mirrored.size).await?;
-    let hasher = RandomState::new();
-    let mut seen: Vec<HashSet<u64>> = vec![HashSet::new(); sets.len()];
-    let mut repeats = vec![false; sets.len()];
+    let mut seen: Vec<Option<HashSet<u64>>> = vec![Some(HashSet::new()); tried.len()];
     let mut rows = 0;
     while let Some(batch) = batches.try_next().await? {
-        for (index, set) in sets.iter().enumerate() {
-            if !repeats[index] {
-                repeats[index] = !hashes(&batch, set, &hasher).all(|hash| seen[index].insert(hash));
+        for (tried, slot) in tried.iter().zip(&mut seen) {
+            let Some(keys) = slot else { continue };
+            if !hashes(&batch, &tried.columns, hasher).all(|hash| keys.insert(hash)) {
+                *slot = None;
             }
         }
         rows += batch.num_rows();
@@ -117,7 +200,7 @@ async fn repeated(
             break;
         }
     }
-    Ok(repeats)
+    Ok(seen)
 }
 
 fn hashes<'a>(
@@ -137,7 +220,7 @@ fn hashes<'a>(
 mod tests {
     use super::*;
 
-    fn sets(sets: &[&[&str]]) -> Vec<Vec<String>> {
+    fn named(sets: &[&[&str]]) -> Vec<Vec<String>> {
         sets.iter().map(|set| set.iter().map(|name| (*name).to_owned()).collect()).collect()
     }
 
@@ -146,12 +229,15 @@ mod tests {
         let own = "orders_id".to_owned();
         assert!(is_own(&own, "orders_create") && is_own("Order ID", "orders_update"));
         assert!(!is_own("prospects_id", "orders_create") && !is_own("order_date", "orders_create"));
-        let unique =
-            sets(&[&["prospects_id"], &["orders_id", "prospects_id"], &["orders_id", "sku"]]);
+        let best = |unique: &[&[&str]], own| {
+            let least = least(named(unique), |set| set);
+            best(&least, own).map(|place| least[place].clone())
+        };
+        let unique: &[&[&str]] =
+            &[&["prospects_id"], &["orders_id", "prospects_id"], &["orders_id", "sku"]];
         assert_eq!(best(unique, Some(&own)), Some(vec![own.clone(), "sku".to_owned()]));
-        let alone = sets(&[&["prospects_id"], &["orders_id"]]);
-        assert_eq!(best(alone, Some(&own)), Some(vec![own]));
-        assert_eq!(best(sets(&[&["x"]]), None), Some(vec!["x".to_owned()]));
-        assert_eq!(best(Vec::new(), None), None);
+        assert_eq!(best(&[&["prospects_id"], &["orders_id"]], Some(&own)), Some(vec![own.clone()]));
+        assert_eq!(best(&[&["x"]], None), Some(vec!["x".to_owned()]));
+        assert_eq!(best(&[], None), None);
     }
 }

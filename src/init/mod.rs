@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use columns::Types;
-pub use key::likely;
+pub use key::{Guess, likely};
 pub use naming::column_name;
 pub use pattern::guess;
 
@@ -48,7 +48,7 @@ pub struct Findings<'a> {
     /// Some files of each epoch, with their profiles.
     pub profiled: &'a [(&'a Mirrored, &'a FileProfile)],
     /// Its likely key, as headers.
-    pub key: Vec<String>,
+    pub guess: Guess,
     /// The target, where it is there.
     pub target: Option<&'a Target>,
     /// Whether all columns are text.
@@ -63,13 +63,15 @@ pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
     let profiles: Vec<FileProfile> =
         profiled.iter().map(|(_, profile)| (*profile).clone()).collect();
     let columns = columns::columns(&headers, &renamed, &lacking(drift), &profiles, *types);
-    let of_key = |column: &&Column| column.headers.iter().any(|name| findings.key.contains(name));
-    let key: Vec<&Column> = columns.iter().filter(of_key).collect();
+    let guess = &findings.guess;
+    let of_key = |column: &&Column| column.headers.iter().any(|h| guess.columns.contains(h));
+    let guessed: Vec<&Column> = columns.iter().filter(of_key).collect();
+    let key = if guess.is_trusted { guessed.clone() } else { Vec::new() };
     let file = |name: &str, text: String| (Path::new(name).to_owned(), text);
     let mut files = vec![
         file("target.sql", files::target(dataset, &columns, *target)),
         file("stage.sql", files::stage(&columns, *target)),
-        file("dedupe.sql", files::dedupe(&key)),
+        file("dedupe.sql", files::dedupe(&guessed, guess)),
     ];
     let checks = files::checks(&columns, &key).into_iter();
     files.extend(checks.map(|(name, text)| file(&format!("checks/{name}.sql"), text)));
@@ -112,25 +114,52 @@ fn renamed(drift: &Drift) -> BTreeMap<String, Vec<String>> {
     renamed
 }
 
+fn about_the_key(guess: &Guess) -> String {
+    let (key, again, files) = (guess.columns.join(", "), percent(guess.again), guess.files);
+    match (guess.columns.is_empty(), guess.is_trusted) {
+        (true, _) if files == 0 => {
+            "no file that was looked at has a row: dedupe.sql keeps every row".to_owned()
+        }
+        (true, _) => "no column or pair of columns is unique in every file that was looked at: \
+                      dedupe.sql keeps every row"
+            .to_owned(),
+        (false, true) => format!(
+            "dedupe.sql takes {key} as the key, which is a guess: unique in each of the {files} \
+             file(s) with rows that were looked at; {again} of a file's keys come again in the next"
+        ),
+        (false, false) => format!(
+            "{key}: unique in each of the {files} file(s) with rows that were looked at, and {again} of \
+             a file's values come again in the next; whether the row is then the same one, no file \
+             says: dedupe.sql keeps every row, and has the other way as a comment"
+        ),
+    }
+}
+
+/// A share for people.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 fn remarks(
     findings: &Findings<'_>,
     columns: &[Column],
     renamed: &BTreeMap<String, Vec<String>>,
     headers: &[String],
 ) -> Vec<String> {
-    let mut remarks = Vec::new();
-    match findings.key.as_slice() {
-        [] => remarks.push(
-            "no column or pair of columns is unique in every file that was looked at: dedupe.sql \
-             keeps every row"
+    let mut remarks = vec![about_the_key(&findings.guess)];
+    if findings.dataset.key.iter().any(|pattern| pattern.to_string().contains("{date:%m")) {
+        remarks.push(
+            "the month stands first in the dates of keys: a guess, if no day is above 12"
                 .to_owned(),
-        ),
-        key => remarks.push(format!(
-            "dedupe.sql takes {} as the key, which is a guess: unique in the {} file(s) that were \
-             looked at",
-            key.join(", "),
-            findings.profiled.len()
-        )),
+        );
+    }
+    let optional = columns.iter().filter(|column| column.is_optional).count();
+    if optional > 0 {
+        remarks.push(format!(
+            "{optional} of {} column(s) are in optional_columns, because some files lack them: \
+             `backfill drift` shows which",
+            columns.len()
+        ));
     }
     for (name, others) in renamed {
         remarks.push(format!("{} and {name} are taken as one column: a guess", others.join(", ")));
@@ -147,7 +176,9 @@ fn remarks(
         ));
     }
     remarks.push(match named(|column| column.is_personal) {
-        Some(names) => format!("personal_columns, from their names: {names}; complete the list"),
+        Some(names) => {
+            format!("personal_columns, from their names and values: {names}; complete the list")
+        }
         None => "personal_columns: no name speaks of persons; list those that hold their data"
             .to_owned(),
     });
@@ -158,6 +189,15 @@ fn remarks(
         if !left.is_empty() {
             let table = &target.table;
             remarks.push(format!("{table} has no column for {}: not loaded", left.join(", ")));
+        }
+        let lacks = |name: &&str| target.column(name).is_none();
+        let needed: Vec<&str> = ["_file_name", "_row_id"].into_iter().filter(lacks).collect();
+        if !needed.is_empty() {
+            let (table, needed) = (&target.table, needed.join(" and "));
+            remarks.push(format!(
+                "{table} has no {needed}, which say where a row came from: a run will refuse until \
+                 it has (text and bigint)"
+            ));
         }
         let is_given = |name: &str| {
             columns.iter().any(|column| column.name == name) || naming::ADDED.contains(&name)

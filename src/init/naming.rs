@@ -17,6 +17,9 @@ const LONGEST: usize = 63;
 /// The columns that `stage.sql` adds to those of the files: where a row comes from, and when it came.
 pub const ADDED: [&str; 4] = ["_file_name", "_row_id", "_file_date", "_loaded_at"];
 
+/// The columns that every table of Postgres has by itself.
+const SYSTEM: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
+
 // Patterns of this program's own are known to be right.
 #[allow(clippy::unwrap_used)]
 static WORDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
@@ -69,9 +72,11 @@ fn shortened(name: String) -> String {
     format!("{}_{tag}", &name[..LONGEST - tag.len() - 1])
 }
 
-/// The names of several columns, told apart by a number where two are the same, or one is [`ADDED`].
+/// The names of several columns, told apart by a number where two are the same, or one is [`ADDED`]
+/// or the server's own.
 pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut taken: HashSet<String> = ADDED.map(str::to_owned).into();
+    let mut taken: HashSet<String> =
+        ADDED.iter().chain(&SYSTEM).map(|name| (*name).to_owned()).collect();
     let mut names = Vec::new();
     for header in headers {
         let name = column_name(header);

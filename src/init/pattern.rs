@@ -14,6 +14,11 @@ static DATES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}/\d{2}/\d{2}", "%Y/%m/%d"),
         (r"\d{4}_\d{2}_\d{2}", "%Y_%m_%d"),
         (r"\d{8}", "%Y%m%d"),
+        (r"\d{2}-\d{2}-\d{4}", "%m-%d-%Y"),
+        (r"\d{2}-\d{2}-\d{4}", "%d-%m-%Y"),
+        (r"\d{2}_\d{2}_\d{4}", "%m_%d_%Y"),
+        (r"\d{2}_\d{2}_\d{4}", "%d_%m_%Y"),
+        (r"\d{2}\.\d{2}\.\d{4}", "%d.%m.%Y"),
     ];
     forms.map(|(regex, form)| (Regex::new(regex).unwrap(), form)).into()
 });
@@ -95,6 +100,15 @@ mod tests {
         ] {
             assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
         }
+        // Only one of the orders reads the thirteenth.
+        assert_eq!(
+            guessed(&["o_12-12-2025.csv", "o_12-13-2025.csv"]).as_deref(),
+            Some("o_{date:%m-%d-%Y}.csv")
+        );
+        assert_eq!(
+            guessed(&["o_12-12-2025.csv", "o_13-12-2025.csv"]).as_deref(),
+            Some("o_{date:%d-%m-%Y}.csv")
+        );
         assert_eq!(guessed(&["_SUCCESS", "x.csv"]), None);
     }
 }

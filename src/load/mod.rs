@@ -30,7 +30,7 @@ pub use encode::Encoder;
 pub use error::Error;
 pub use sqlstate::Meaning;
 pub use standing::{Change, Standing, Standings};
-pub use table_name::{InvalidTableName, TableName, identifier, quote_identifier};
+pub use table_name::{InvalidTableName, TableName, quote_identifier};
 pub use target::{Column, Target};
 
 /// What batches have in common.

@@ -32,29 +32,6 @@ pub fn quote_identifier(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// A name as SQL writes it: quoted where it has to be.
-pub fn identifier(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    let is_reserved = RESERVED.split(' ').any(|word| word == name);
-    match starts_well && name.bytes().all(is_plain) && !is_reserved {
-        true => name.to_owned(),
-        false => quote_identifier(name),
-    }
-}
-
-/// The words that Postgres or the engine reserve: as a name, they need quotes.
-const RESERVED: &str = "\
-    all analyse analyze and any array as asc asymmetric authorization between binary both by \
-    case cast check collate collation column concurrently constraint create cross \
-    current_catalog current_date current_role current_schema current_time current_timestamp \
-    current_user default deferrable desc distinct do else end except exists false fetch for \
-    foreign freeze from full grant group having ilike in initially inner intersect into is \
-    isnull join lateral leading left like limit localtime localtimestamp natural not notnull \
-    null offset on only or order outer overlaps placing primary qualify references returning \
-    right select session_user similar some symmetric system_user table tablesample then to \
-    trailing true union unique user using values variadic verbose when where window with";
-
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.schema, self.name)
@@ -97,13 +74,5 @@ mod tests {
     fn identifiers_are_quoted_whatever_they_hold() {
         assert_eq!(quote_identifier("Click ID"), "\"Click ID\"");
         assert_eq!(quote_identifier("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
-    }
-
-    #[test]
-    fn names_that_sql_would_misread_are_quoted() {
-        assert_eq!(identifier("orders_id"), "orders_id");
-        assert_eq!(identifier("Click ID"), "\"Click ID\"");
-        assert_eq!(identifier("order"), "\"order\"");
-        assert_eq!(identifier("1st"), "\"1st\"");
     }
 }

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use super::{Run, mirror_files};
 use crate::config::Dataset;
 use crate::drift;
+use crate::drift::calendar::{Oddity, Seen};
 use crate::error::Error;
 use crate::file_date::{DateRange, FileDate};
 use crate::init::{self, Findings, Scaffold, Types};
 use crate::load::Target;
 use crate::mirror::{self, Mirrored};
 use crate::profile::{self, FileProfile};
-use crate::source::{self, KeyMatch, SourceFile};
+use crate::source::{self, Finding, KeyMatch, SourceFile};
 
 /// The newest files of the range are looked at whole, so many of them.
 const NEWEST: usize = 3;
@@ -29,20 +30,25 @@ const MOST_COLUMNS: usize = 1596;
 pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold, Error> {
     let keys = source::keys(&run.source, &dataset.prefix).await?;
     let prefix = dataset.prefix.clone();
-    let (dataset, range) = dated(dataset, &keys).ok_or_else(|| nothing(run, &prefix))?;
+    let (dataset, range) = dated(dataset, &keys).ok_or_else(|| match keys.first() {
+        None => nothing(run, &prefix),
+        Some(first) => {
+            Error::NoDates { place: place(run, &prefix), keys: keys.len(), example: first.clone() }
+        }
+    })?;
     let dataset = &dataset;
     let mut listing = source::survey(&run.source, dataset, range).await?;
     let glimpses = drift::look(&run.source, dataset, &listing).await?;
     let drift = drift::drift(dataset, &listing, &glimpses);
     listing.files = chosen(&drift, glimpses.read.iter().map(|glimpse| &glimpse.file));
     if listing.files.is_empty() {
-        return Err(nothing(run, &dataset.prefix));
+        return Err(none_usable(run, dataset, &drift));
     }
     let mirror = mirror_files(run, dataset, listing).await?;
     let (staging, limits) = (&run.staging, run.config.limits);
     let profiles = profile::profiles(staging, dataset, &mirror, limits, &run.progress).await?;
     let profiled: Vec<(&Mirrored, &FileProfile)> = mirror.files.iter().zip(&profiles).collect();
-    let key = init::likely(staging, &dataset.name, &profiled).await.map_err(|source| {
+    let guess = init::likely(staging, &dataset.name, &profiled).await.map_err(|source| {
         let path = staging.display(&dataset.name);
         Error::Mirror(mirror::Error::Rejects { path, source })
     })?;
@@ -67,7 +73,7 @@ pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold
         dataset,
         drift: &drift,
         profiled: &profiled,
-        key: key.unwrap_or_default(),
+        guess,
         target: target.as_ref(),
         types,
     }))
@@ -92,9 +98,26 @@ fn fits_a_table(files: &[(&Mirrored, &FileProfile)]) -> Result<(), Error> {
     )))
 }
 
+fn place(run: &Run, prefix: &str) -> String {
+    format!("{}/{prefix}", run.config.source)
+}
+
 fn nothing(run: &Run, prefix: &str) -> Error {
-    let prefixes = format!("{}/{prefix}", run.config.source);
-    Error::NoFiles { range: "any day".to_owned(), prefixes }
+    Error::NoFiles { range: "any day".to_owned(), prefixes: place(run, prefix) }
+}
+
+/// Why no file can be used.
+fn none_usable(run: &Run, dataset: &Dataset, drift: &drift::Drift) -> Error {
+    let reason = |oddity: &Oddity| match oddity {
+        Oddity::Seen(Seen::Unreadable { key, reason }) => Some(format!("{key}: {reason}")),
+        Oddity::Listed(finding @ Finding::ZeroBytes { .. }) => Some(finding.to_string()),
+        _ => None,
+    };
+    let reasons: Vec<String> = drift.oddities.iter().filter_map(reason).collect();
+    match reasons.is_empty() {
+        true => nothing(run, &dataset.prefix),
+        false => Error::NoneUsable { place: place(run, &dataset.prefix), reasons },
+    }
 }
 
 /// The dataset with a key pattern, and the first and last day that it finds.

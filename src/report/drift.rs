@@ -108,7 +108,9 @@ fn content(content: &Content) -> String {
         let days = if from == to { String::new() } else { format!(" to {to}, {files} files") };
         let _ = writeln!(text, "  {from}{days}  {column}: {}: {difference}", difference.name());
     }
-    if content.findings.is_empty() {
+    if content.columns_compared == 0 {
+        let _ = writeln!(text, "  UNVERIFIED: the reference has none of the files' columns");
+    } else if content.findings.is_empty() {
         let _ = writeln!(text, "  no column differs");
     }
     let _ = writeln!(text, "  {}", content.measure);

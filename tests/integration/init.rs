@@ -114,3 +114,94 @@ async fn names_that_no_table_takes_are_given_others_and_too_many_are_refused() {
     assert!(text.contains("1700 different columns"), "{text}");
     assert!(!project.path("sql/wide").exists());
 }
+
+/// Writes `rows` rows for each of some days.
+fn days(
+    project: &Project,
+    prefix: &str,
+    header: &str,
+    rows: u32,
+    row: impl Fn(u32, u32) -> String,
+) {
+    for day in 1..=5 {
+        let rows: String = (1..=rows).map(|number| format!("{}\n", row(day, number))).collect();
+        project.put(&format!("{prefix}/e_2025-10-0{day}.csv"), format!("{header}\n{rows}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_numbers_the_lines_of_a_file_is_no_key() {
+    let project = Project::empty().await;
+    let source = ["--source", "s3://exports"];
+    days(&project, "lines", "id,city", 40, |day, n| format!("{n},city {}", n % 7 + day));
+    let told = project.backfill(&init("lines", &source)).await.ended(0).stdout;
+    assert!(told.contains("id: unique in each of the 4 file(s)"), "{told}");
+    assert!(told.contains("100 % of a file's values come again in the next"), "{told}");
+    days(&project, "land", "country,cases", 20, |day, n| format!("land {n},{}", n * 7 + day));
+    let told = project.backfill(&init("land", &[])).await.ended(0).stdout;
+    assert!(told.contains("dedupe.sql keeps every row"), "{told}");
+    days(&project, "orders", "order_id,city", 20, |day, n| format!("{},x", day * 18 + n));
+    let told = project.backfill(&init("orders", &[])).await.ended(0).stdout;
+    assert!(told.contains("takes order_id as the key, which is a guess"), "{told}");
+    assert!(told.contains("10 % of a file's keys come again in the next"), "{told}");
+    let range = ["--start", "2025-10-01", "--end", "2025-10-05"];
+    project.backfill(&[&["run"], &range[..]].concat()).await.ended(0);
+    assert_eq!(project.database.rows("SELECT count(*) FROM lines").await, ["200"]);
+    assert_eq!(project.database.rows("SELECT count(*) FROM land").await, ["100"]);
+    assert_eq!(project.database.rows("SELECT count(*) FROM orders").await, ["92"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_word_names_a_column() {
+    let project = Project::empty().await;
+    let words = "cube,interval,exclude,struct,top,trim,rollup,key,view,sort,ctid,xmin,user,date";
+    let cells = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"].join(",");
+    days(&project, "cubes", words, 9, |day, n| format!("{},{cells}", day * 9 + n));
+    project.backfill(&init("cubes", &["--source", "s3://exports"])).await.ended(0);
+    // As a key as well.
+    project.write(
+        "sql/cubes/dedupe.sql",
+        "SELECT _file_name, _row_id FROM source QUALIFY row_number() OVER (
+            PARTITION BY \"cube\", \"rollup\" ORDER BY _file_name DESC, _row_id DESC) = 1",
+    );
+    let range = ["--start", "2025-10-01", "--end", "2025-10-05"];
+    project.backfill(&[&["check"], &range[..]].concat()).await.ended(0);
+    project.backfill(&[&["run"], &range[..]].concat()).await.ended(0);
+    let rows = "SELECT count(\"interval\"), count(ctid_2), count(xmin_2) FROM cubes";
+    assert_eq!(project.database.rows(rows).await, ["45|45|45"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_have_nothing_in_common_and_codes_with_zeros_are_told() {
+    let project = Project::empty().await;
+    let source = ["--source", "s3://exports"];
+    project.put("two/e_2025-10-01.csv", "a,b\n1,x\n");
+    project.put("two/e_2025-10-02.csv", "c,d\n1.123456789,y@z.example\n");
+    let told = project.backfill(&init("two", &source)).await.ended(0).stdout;
+    assert!(told.contains("4 of 4 column(s) are in optional_columns"), "{told}");
+    assert!(told.contains("personal_columns, from their names and values: d"), "{told}");
+    let range = ["--start", "2025-10-01", "--end", "2025-10-09"];
+    project.backfill(&[&["run"], &range[..]].concat()).await.ended(0);
+    assert_eq!(project.database.rows("SELECT c FROM two WHERE c > 0").await, ["1.123456789"]);
+    // The oldest files of an epoch are not looked at.
+    days(&project, "codes", "nr,city", 5, |day, n| format!("{},x", day * 100 + n));
+    project.put("codes/e_2025-10-02.csv", "nr,city\n0042,x\n");
+    project.backfill(&init("codes", &[])).await.ended(0);
+    let check = project.backfill(&[&["check", "--prefix", "codes"], &range[..]].concat()).await;
+    let refused = check.ended(3).stderr;
+    assert!(refused.contains("unreadable_value (1 row(s)"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_used_are_told_with_the_reason() {
+    let project = Project::empty().await;
+    let source = ["--source", "s3://exports"];
+    project.put("twice/e_2025-10-01.csv", "a,a\n1,2\n");
+    let text = project.backfill(&init("twice", &source)).await.ended(3).stderr;
+    assert!(text.contains("none of the 1 file(s) under s3://exports/twice/ can be read"), "{text}");
+    assert!(text.contains("twice/e_2025-10-01.csv: "), "{text}");
+    project.put("undated/export.csv", "a\n1\n");
+    let text = project.backfill(&init("undated", &source)).await.ended(4).stderr;
+    assert!(text.contains("holds a date that is known for one: export.csv"), "{text}");
+    assert!(text.contains("--key"), "{text}");
+}

@@ -18,7 +18,7 @@ use rustyline::{CompletionType, Config, Editor, Helper};
 use super::super::rows::{Format, Rows};
 use super::plan;
 use crate::error::Error;
-use crate::load::identifier;
+use crate::sql::identifier;
 
 /// So many rows of a table are shown; a file takes all.
 const SHOWN_ROWS: usize = 500;

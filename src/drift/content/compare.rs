@@ -137,9 +137,11 @@ impl fmt::Display for Difference {
             Self::Retyped { usual, here } => write!(f, "{here}, {usual} in the reference"),
             Self::DateFormat { usual, here } => write!(f, "{here}, {usual} in the reference"),
             Self::NewValues { values } => {
-                write!(f, "{}: not in the reference", some(values))
+                write!(f, "{}: nowhere else in the reference", some(values))
             }
-            Self::GoneValues { values } => write!(f, "{}: only in the reference", some(values)),
+            Self::GoneValues { values } => {
+                write!(f, "{}: elsewhere in the reference, and not here", some(values))
+            }
             Self::Shifted { index, .. } => write!(f, "PSI {index:.2}"),
         }
     }

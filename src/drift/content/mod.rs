@@ -47,6 +47,8 @@ pub struct Content {
     pub measure: &'static str,
     /// The columns of all files, in the newest file's order.
     pub columns: Vec<String>,
+    /// How many of them the reference has as well as a file: those that could be compared.
+    pub columns_compared: usize,
     /// The files that were compared, by file date, then key.
     pub files: Vec<Compared>,
     /// The differences, each with the days on which it is seen.
@@ -116,6 +118,7 @@ pub fn compare_content(
     let (first, last) = (reference.first()?, reference.last()?);
     let columns = columns(files.iter().chain(reference));
     let mut compared: Vec<Compared> = files.iter().map(|file| started(*file)).collect();
+    let mut columns_compared = 0;
     for column in &columns {
         let (names, mut of_reference): (Vec<&str>, Vec<&Profile>) = reference
             .iter()
@@ -124,6 +127,8 @@ pub fn compare_content(
         if of_reference.is_empty() {
             continue;
         }
+        columns_compared +=
+            usize::from(files.iter().any(|(_, profile)| find(profile, column).is_some()));
         let habits = habits(column, files, &of_reference);
         let since = if is_named { 0 } else { steady(&of_reference, habits) };
         of_reference.drain(..since);
@@ -147,7 +152,15 @@ pub fn compare_content(
         rows: reference.iter().map(|(_, profile)| profile.rows).sum(),
     };
     let findings = findings(&columns, &compared);
-    Some(Content { reference, measure: MEASURE, columns, files: compared, findings, rejects })
+    Some(Content {
+        reference,
+        measure: MEASURE,
+        columns,
+        columns_compared,
+        files: compared,
+        findings,
+        rejects,
+    })
 }
 
 fn started((file, profile): Profiled<'_>) -> Compared {

@@ -124,6 +124,7 @@ struct ContentPart {
     reference: drift::content::Reference,
     measure: &'static str,
     columns: Vec<String>,
+    columns_compared: usize,
     dates: Vec<FileDate>,
     /// Place of the date, place of the column, level, text.
     cells: Vec<(usize, usize, u8, String)>,
@@ -372,6 +373,7 @@ fn content(content: &Content) -> ContentPart {
     ContentPart {
         reference: content.reference.clone(),
         measure: content.measure,
+        columns_compared: content.columns_compared,
         columns: content.columns.clone(),
         dates,
         cells: cells

@@ -710,7 +710,11 @@
       h('div', { class: 'inner' }, h('div', { class: 'corner' }), dates, namesBox, box),
     );
     const holder = h('div', null, frame);
-    const nothing = none('There is no finding: no column differs from the reference on any day.');
+    const nothing = none(
+      set.content.columns_compared
+        ? 'There is no finding: no column differs from the reference on any day.'
+        : 'Nothing could be compared: the reference has none of the columns of the files.',
+    );
     const hint = h('span');
     const switcher = h('label', null, toggle, hint);
     let w = 11;

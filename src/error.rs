@@ -173,9 +173,8 @@ impl Error {
                 Some(source)
             }
             Self::Dedupe(dedupe::Error::Query { source, .. }) => Some(source),
-            Self::Stage(stage::Error::Query { source, .. } | stage::Error::Row { source, .. }) => {
-                Some(source)
-            }
+            Self::Stage(stage::Error::Query { source, .. }) => Some(source),
+            Self::Stage(stage::Error::Row { source, .. }) => Some(source),
             _ => None,
         }
     }

@@ -70,7 +70,7 @@ pub enum Error {
         column: Option<String>,
         /// Why.
         #[source]
-        source: catalog::Error,
+        source: Box<catalog::Error>,
     },
     /// Rows depend on each other in `stage.sql`.
     #[error("{path} is not row-wise: it contains {what}")]
@@ -138,7 +138,8 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Query { source, .. } | Self::Row { source, .. } => source.hint(),
+            Self::Query { source, .. } => source.hint(),
+            Self::Row { source, .. } => source.hint(),
             Self::NotRowWise { .. } => Some(
                 "stage.sql is a SELECT of expressions FROM source with an optional WHERE; what \
                  compares rows belongs into dedupe.sql or a check"
@@ -347,7 +348,7 @@ async fn failed_on_a_row(
     match locate::locate(catalog, mirrored, survivors, area.staging).await {
         Some(locate::Place { row_id, column }) => {
             let path = catalog.sql.stage.path.display().to_string();
-            Error::Row { path, file, row_id, column, source }
+            Error::Row { path, file, row_id, column, source: Box::new(source) }
         }
         None => Error::Query { what: file, source },
     }

@@ -157,7 +157,10 @@ async fn the_content_of_a_sample_differs_in_what_was_planted_and_in_nothing_else
     let project = Project::orders(&options).await;
     let arguments =
         [&["--prefix", "orders-create/", "--deep", "--output", "json"], &RANGE[..]].concat();
-    let found = only(&project.backfill(&drift(&arguments)).await.ended(0).stdout);
+    // The faulty records are more than a run would take.
+    let found = only(&project.backfill(&drift(&arguments)).await.ended(3).stdout);
+    let refusals = found["refusals"].to_string();
+    assert!(refusals.contains("were rejected, more than max_rejects"), "{refusals}");
     assert_eq!(findings(&found), Vec::<String>::new());
     assert_eq!(found["content"]["reference"]["from"], "2025-10-17", "the newest epoch");
     let rejects = found["content"]["rejects"].as_array().expect("rejects").clone();

@@ -178,6 +178,39 @@ async fn the_content_of_a_sample_differs_in_what_was_planted_and_in_nothing_else
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_would_refuse_ends_with_its_exit_code() {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
+    project.put("people/report_2025-09-23.csv", "");
+    let range = ["--start", "2025-09-22", "--end", "2025-09-23"];
+    let told = project.backfill(&drift(&range)).await.ended(3).stdout;
+    assert!(told.contains("a run over these days refuses\n  people/report_2025-09-23.csv has no"));
+    project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 0\nzero_byte_files = \"skip\"");
+    project.backfill(&drift(&range)).await.ended(0);
+    // Of rejects, the first bytes tell nothing.
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\nb\n");
+    project.backfill(&drift(&range)).await.ended(0);
+    let deep = [&range[..], &["--deep"]].concat();
+    let told = project.backfill(&drift(&deep)).await.ended(3);
+    assert!(told.stdout.contains("1 of 2 records of people"), "{}", told.stdout);
+    assert!(told.stderr.contains("1 record(s) in 1 file(s) are rejected"), "{}", told.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_personal_column_that_no_file_has_is_told() {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
+    project.edit(
+        "backfill.toml",
+        "max_rejects",
+        "personal_columns = [\"ctiy\", \"am*\"]\nmax_rejects",
+    );
+    let range = ["--start", "2025-09-22", "--end", "2025-09-22"];
+    let told = project.backfill(&drift(&range)).await.ended(0).stderr;
+    assert!(told.contains("no file has a column that personal_columns calls ctiy\n"), "{told}");
+}
+
 const FIRST_PROFILES: &str = "staging/profiles/people/_file_date=2025-09-01";
 
 /// Twelve days of people, some of which differ.

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::{catalog, check, config, dedupe, load, mirror, profile, source, sql, stage, verify};
+use crate::{
+    catalog, check, config, dedupe, load, mirror, profile, sample, source, sql, stage, verify,
+};
 
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +137,12 @@ impl Error {
             return exit_of_load(error);
         }
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Sql(_) => Exit::Usage,
+            Self::Config(_)
+            | Self::Usage(_)
+            | Self::Sql(_)
+            | Self::Sample(sample::Error::Prefix { .. } | sample::Error::Calendar { .. }) => {
+                Exit::Usage
+            }
             Self::NoFiles { .. } | Self::NoDates { .. } => Exit::NoFiles,
             Self::NoneUsable { .. } => Exit::Refused,
             Self::Interrupted => Exit::Interrupted,
@@ -257,7 +264,7 @@ fn exit_of_load(error: &load::Error) -> Exit {
         load::Error::Value { .. }
         | load::Error::Changed { .. }
         | load::Error::Gone { .. }
-        | load::Error::NarrowReload { .. } => Exit::Refused,
+        | load::Error::NarrowRange { .. } => Exit::Refused,
         load::Error::NoDatabase
         | load::Error::Setting { .. }
         | load::Error::Certificates { .. }

@@ -130,7 +130,8 @@ impl Error {
                 }
                 Self::Severity { .. } => "write `-- severity: error` or `-- severity: warn`",
                 Self::OtherTable { .. } => {
-                    "use the same name in target.sql and in the dataset's `table`"
+                    "use the same name in target.sql and in the dataset's `table`; a name without \
+                     quotes is lower case, however it is written"
                 }
             }
             .to_owned(),

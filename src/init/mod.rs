@@ -123,6 +123,10 @@ fn about_the_key(guess: &Guess) -> String {
         (true, _) => "no column or pair of columns is unique in every file that was looked at: \
                       dedupe.sql keeps every row"
             .to_owned(),
+        (false, true) if files == 1 => format!(
+            "dedupe.sql takes {key} as the key, which is a guess: unique in the one file with rows \
+             that was looked at"
+        ),
         (false, true) => format!(
             "dedupe.sql takes {key} as the key, which is a guess: unique in each of the {files} \
              file(s) with rows that were looked at; {again} of a file's keys come again in the next"

@@ -149,13 +149,13 @@ pub enum Error {
         /// Each file and what is left of it.
         files: Vec<String>,
     },
-    /// Files would be reloaded without those that their rows were held against.
+    /// Files would be loaded into the middle of a larger range, without those around them.
     #[error(
-        "{} file(s) cannot be reloaded from {range} alone: they were loaded beside files from \
-         {loaded_with}, which may supersede their rows: {}",
+        "{} file(s) cannot be loaded from {range} alone: files from {loaded_with} were loaded in a \
+         range with their days, and may supersede their rows: {}",
         files.len(), files.join("; ")
     )]
-    NarrowReload {
+    NarrowRange {
         /// The keys.
         files: Vec<String>,
         /// The range that was asked for.
@@ -261,10 +261,10 @@ impl Error {
                  let --remove-gone take their rows out of the target, in the transactions that \
                  bring the others"
             }
-            Self::NarrowReload { loaded_with: range, .. } => {
+            Self::NarrowRange { loaded_with: range, .. } => {
                 return Some(format!(
-                    "nothing was loaded; say --start {} --end {} with --reload: files that did \
-                     not change are skipped",
+                    "nothing was loaded; say --start {} --end {}: what is loaded and did not change \
+                     is skipped",
                     range.start(),
                     range.end()
                 ));

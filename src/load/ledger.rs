@@ -1,6 +1,8 @@
 //! The **ledger**: our tables in the target database that say what was loaded. Their rows commit
 //! with the rows of the target, or not at all.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -285,29 +287,42 @@ pub async fn others(
     Ok(rows.iter().filter_map(loaded_file).collect())
 }
 
-/// The range from the first to the last file of a target that the ledger knows within a range;
-/// nothing where it knows none.
+/// The range from the first to the last file that the ledger knows of a target, within the ranges of
+/// the runs that loaded files and had one of these days in range; nothing where there is no such run.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn first_and_last(
+pub async fn loaded_around(
     client: &Client,
     target: &TableName,
-    range: DateRange,
+    days: &BTreeSet<FileDate>,
 ) -> Result<Option<DateRange>, Error> {
+    if !exists(client).await? {
+        return Ok(None);
+    }
     let target = target.to_string();
-    let (start, end) = (range.start().to_string(), range.end().to_string());
+    let days: Vec<String> = days.iter().map(ToString::to_string).collect();
     let row = client
-        .query_typed_one(
-            "SELECT min(file_date)::text, max(file_date)::text FROM backfill.files \
-             WHERE target = $1 AND file_date BETWEEN $2::text::date AND $3::text::date",
-            &[(&target, Type::TEXT), (&start, Type::TEXT), (&end, Type::TEXT)],
-        )
+        .query_typed_one(LOADED_AROUND, &[(&target, Type::TEXT), (&days, Type::TEXT_ARRAY)])
         .await
         .map_err(Error::statement("reading the ledger"))?;
     let date = |index| row.get::<_, Option<String>>(index)?.parse().ok();
     Ok(date(0).zip(date(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
 }
+
+/// `$1` target, `$2` days.
+const LOADED_AROUND: &str = "\
+WITH around AS (
+  SELECT min(range_start) AS range_start, max(range_end) AS range_end
+  FROM backfill.runs
+  WHERE target = $1
+    AND EXISTS (SELECT FROM backfill.files
+                WHERE files.target = runs.target AND files.run_id = runs.run_id)
+    AND EXISTS (SELECT FROM unnest($2) AS day
+                WHERE day::date BETWEEN range_start AND range_end))
+SELECT min(file_date)::text, max(file_date)::text
+FROM backfill.files JOIN around ON file_date BETWEEN range_start AND range_end
+WHERE target = $1";
 
 /// Takes files out of the ledger whose rows are taken out of the target.
 ///

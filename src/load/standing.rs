@@ -32,16 +32,6 @@ pub enum Standing {
     },
 }
 
-impl Standing {
-    /// What was loaded of the file, where we loaded it.
-    pub fn loaded(&self) -> Option<&LoadedFile> {
-        match self {
-            Self::Loaded(loaded) | Self::Changed { loaded, .. } => Some(loaded),
-            Self::New | Self::LoadedElsewhere { .. } => None,
-        }
-    }
-}
-
 /// What changed since a file was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -2,7 +2,7 @@
 //!
 //! Each step takes the value that the step before it returned, so that the order is in the types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use object_store::PutPayload;
@@ -14,11 +14,11 @@ use crate::config::{Config, Dataset, Environment};
 use crate::dedupe::{self, Survivors};
 use crate::error::Error;
 use crate::failpoint;
-use crate::file_date::DateRange;
-use crate::load::ledger::{self, LoadedFile, Scope};
+use crate::file_date::{DateRange, FileDate};
+use crate::load::ledger::{self, Scope};
 use crate::load::{self, Database, Encoder, Standing, Standings, Target};
 use crate::mirror::{self, Mirror, Mirrored};
-use crate::plan::{self, Fate, Plan, Wish};
+use crate::plan::{self, Plan, Wish};
 use crate::progress::Listener;
 use crate::source::{self, Listing, Store};
 use crate::sql::{Severity, Sql};
@@ -141,7 +141,7 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (checks, survivors) = (checks?, survivors?);
     let plan = plan.with_survivors(&standings, &survivors, wishes.reload);
     plan.refuse_changes()?;
-    refuse_narrow_reload(run, &catalog, &plan, &standings.files).await?;
+    refuse_narrow_range(run, &catalog, &plan).await?;
     let loaded =
         batches::stage_and_load(run, &catalog, wishes, &plan, &survivors, (&target, encoder))
             .await?;
@@ -403,37 +403,24 @@ async fn only_remove(
     Ok(Report { run_id: run.id.clone(), plan, checks: Vec::new(), accounting })
 }
 
-/// Refuses to reload files without those that they were loaded beside: a row that one of these
-/// supersedes would come in a second time.
-async fn refuse_narrow_reload(
-    run: &Run,
-    catalog: &Catalog,
-    plan: &Plan,
-    standings: &[Standing],
-) -> Result<(), Error> {
-    let reloaded: Vec<&LoadedFile> = plan
-        .files
-        .iter()
-        .zip(standings)
-        .filter(|(file, _)| matches!(file.fate, Fate::Reload { .. }))
-        .filter_map(|(_, standing)| standing.loaded())
-        .filter(|loaded| !plan.range.covers(loaded.range))
-        .collect();
-    let Some(outer) = reloaded.iter().map(|loaded| loaded.range).reduce(DateRange::hull) else {
-        return Ok(());
-    };
-    if !dedupe::compares_rows(catalog).await? {
+/// Refuses to load files into the middle of what was loaded in a larger range: a row that a file
+/// outside this range supersedes would come in beside the one that is there.
+async fn refuse_narrow_range(run: &Run, catalog: &Catalog, plan: &Plan) -> Result<(), Error> {
+    let to_load = || plan.files.iter().filter(|file| file.fate.is_load());
+    let days: BTreeSet<FileDate> = to_load().map(|file| file.date).collect();
+    if days.is_empty() || !dedupe::compares_rows(catalog).await? {
         return Ok(());
     }
+    let table = &catalog.dataset.table;
     let connection = run.database()?.connect().await?;
-    let (table, outer) = (&catalog.dataset.table, outer.hull(plan.range));
-    let held = ledger::first_and_last(&connection.client, table, outer).await;
+    let loaded_with = ledger::loaded_around(&connection.client, table, &days).await;
     connection.close().await;
-    let Some(held) = held?.map(|held| held.hull(plan.range)) else { return Ok(()) };
-    if plan.range.covers(held) {
-        return Ok(());
+    match loaded_with?.map(|loaded| loaded.hull(plan.range)) {
+        Some(loaded_with) if !plan.range.covers(loaded_with) => {
+            let files = to_load().map(|file| file.key.clone()).collect();
+            let refused = load::Error::NarrowRange { files, range: plan.range, loaded_with };
+            Err(refused.into())
+        }
+        _ => Ok(()),
     }
-    let files = reloaded.iter().map(|loaded| loaded.file_name.clone()).collect();
-    let refused = load::Error::NarrowReload { files, range: plan.range, loaded_with: held };
-    Err(refused.into())
 }

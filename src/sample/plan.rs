@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 
 use super::quirks::{DayQuirks, Quirk};
 use super::random::Random;
@@ -93,6 +93,9 @@ impl Resends {
     }
 }
 
+/// A key has four digits for the year.
+const LAST_YEAR: i32 = 9999;
+
 /// Plans a run.
 pub(super) fn plan(options: &Options) -> Result<Plan, Error> {
     let mut plan = Plan { files: Vec::new(), missing_days: Vec::new() };
@@ -125,6 +128,7 @@ fn plan_prefix(
         let day = options
             .start
             .checked_add_days(Days::new(number as u64))
+            .filter(|day| day.year() <= LAST_YEAR)
             .ok_or(Error::Calendar { start: options.start, days: options.days })?;
         if files == 0 {
             plan.missing_days.push((prefix.to_owned(), day));

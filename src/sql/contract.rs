@@ -52,7 +52,7 @@ impl Contract {
         if !matches {
             return Err(Error::OtherTable {
                 path: path.to_owned(),
-                found: parsed.name.to_string(),
+                found: parts.join("."),
                 expected: table.to_string(),
             });
         }

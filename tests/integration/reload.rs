@@ -101,8 +101,17 @@ async fn a_file_is_not_reloaded_without_those_that_supersede_its_rows() {
     project.backfill(&run("2025-09-22", "2025-09-24", &["--reload"])).await.ended(0);
     assert_eq!(project.rows(ALL).await, LOADED);
     assert_eq!(project.rows("SELECT amount FROM people WHERE id = 'a'").await, ["99.00"]);
+    // Nor is one that comes late, for a day in the middle of what was loaded.
+    project.put("people/report_2025-09-22_late.csv", "id,city,amount\nb,Kiel,1\n");
+    let late = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(late.contains("report_2025-09-22_late.csv") && late.contains("--end 2025-09-24"));
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+    assert_eq!(project.rows(ALL).await, LOADED);
+    // A day of its own is nobody's middle.
+    project.put("people/report_2025-09-25.csv", "id,city,amount\ne,Ulm,1\n");
+    project.run("2025-09-25", "2025-09-25").await.ended(0);
     // A dedupe.sql that keeps every row asks nothing of other files.
     project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
     project.backfill(&run("2025-09-22", "2025-09-22", &["--reload"])).await.ended(0);
-    assert_eq!(project.rows("SELECT count(*) FROM people WHERE id = 'b'").await, ["2"]);
+    assert_eq!(project.rows("SELECT count(*) FROM people WHERE id = 'b'").await, ["3"]);
 }

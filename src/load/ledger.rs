@@ -1,17 +1,17 @@
 //! The **ledger**: our tables in the target database that say what was loaded. Their rows commit
 //! with the rows of the target, or not at all.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::{Error, TableName};
-use crate::dedupe::RowSet;
 use crate::file_date::{DateRange, FileDate};
-use crate::source::Identity;
-use crate::stage::{Counts, StagedFile};
+use crate::stage::StagedFile;
+
+mod files;
+
+pub use files::{LoadedFile, Scope, files, forget, loaded_around, others};
 
 /// Makes the ledger's tables where they are missing. The lock lets two runs that start at the same
 /// time make them one after the other.
@@ -43,46 +43,6 @@ CREATE TABLE IF NOT EXISTS backfill.files (
   PRIMARY KEY (target, file_name));
 COMMENT ON SCHEMA backfill IS 'What backfill has loaded; its rows commit with the rows of the targets.';
 COMMIT;";
-
-/// A file as the ledger knows it.
-#[derive(Clone, Debug)]
-pub struct LoadedFile {
-    /// The name by which rows refer to the file.
-    pub file_name: String,
-    /// Its file date when it was loaded.
-    pub date: FileDate,
-    /// Which version of the object was loaded.
-    pub identity: Identity,
-    /// The SQL that staged it.
-    pub sql_hash: String,
-    /// The accounting up to staging.
-    pub counts: Counts,
-    /// Rows that the target took.
-    pub inserted: u64,
-    /// Names the set of its rows that survived.
-    pub survivors: String,
-    /// The run that loaded it.
-    pub run_id: String,
-    /// The range of that run: the files that its rows were held against.
-    pub range: DateRange,
-}
-
-impl LoadedFile {
-    /// Whether its rows were held against every file date of `range`.
-    pub fn has_seen(&self, range: DateRange) -> bool {
-        self.range.covers(range)
-    }
-
-    /// Whether other rows of it survive in `range` than were loaded. Where the range leaves out
-    /// dates that the run had, more rows of it survive, and that means nothing.
-    pub fn is_outdated(&self, range: DateRange, survivors: &RowSet) -> bool {
-        if range.covers(self.range) {
-            survivors.digest() != self.survivors
-        } else {
-            survivors.count() + self.counts.superseded < self.counts.accepted
-        }
-    }
-}
 
 /// A run as the ledger knows it.
 #[derive(Clone, Debug, Serialize)]
@@ -207,164 +167,6 @@ pub async fn end_run(
         .await
         .map(|_| ())
         .map_err(Error::statement("recording the end of the run"))
-}
-
-/// What is asked of the ledger about files.
-const SELECT_FILES: &str = "\
-SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000)::int8,
-       files.sql_hash, records, accepted, rejected, superseded, filtered, staged, inserted,
-       survivors, run_id, coalesce(range_start, file_date)::text,
-       coalesce(range_end, file_date)::text, file_date::text
-FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target)";
-
-/// What the ledger knows of the files of one target.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn files(
-    client: &Client,
-    target: &TableName,
-    names: &[String],
-) -> Result<Vec<LoadedFile>, Error> {
-    let statement =
-        format!("{SELECT_FILES} WHERE target = $1 AND file_name = ANY($2) ORDER BY file_name");
-    let target = target.to_string();
-    let rows = client
-        .query_typed(&statement, &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)])
-        .await
-        .map_err(Error::statement("reading the ledger"))?;
-    Ok(rows.iter().filter_map(loaded_file).collect())
-}
-
-/// Which files of a dataset are looked for in the ledger.
-#[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    /// The target.
-    pub target: &'a TableName,
-    /// The dataset.
-    pub dataset: &'a str,
-    /// What the names of its files start with.
-    pub prefix: &'a str,
-    /// The file dates.
-    pub range: DateRange,
-}
-
-/// What the ledger knows of files of a dataset that are not among `names`.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn others(
-    client: &Client,
-    scope: Scope<'_>,
-    names: &[String],
-) -> Result<Vec<LoadedFile>, Error> {
-    // A run over several datasets may have loaded two of them into one target. Then the name tells
-    // whose file it is; else it need not, because a bucket may have moved.
-    let statement = format!(
-        "{SELECT_FILES} WHERE target = $1 AND runs.dataset = $2 AND file_name <> ALL($3) \
-           AND file_date BETWEEN $4::text::date AND $5::text::date \
-           AND (starts_with(file_name, $6) OR NOT EXISTS (SELECT FROM backfill.runs other \
-                WHERE other.run_id = files.run_id AND other.target = files.target \
-                  AND other.dataset <> $2)) \
-         ORDER BY file_date, file_name"
-    );
-    let target = scope.target.to_string();
-    let (start, end) = (scope.range.start().to_string(), scope.range.end().to_string());
-    let rows = client
-        .query_typed(
-            &statement,
-            &[
-                (&target, Type::TEXT),
-                (&scope.dataset, Type::TEXT),
-                (&names, Type::TEXT_ARRAY),
-                (&start, Type::TEXT),
-                (&end, Type::TEXT),
-                (&scope.prefix, Type::TEXT),
-            ],
-        )
-        .await
-        .map_err(Error::statement("reading the ledger"))?;
-    Ok(rows.iter().filter_map(loaded_file).collect())
-}
-
-/// The range from the first to the last file that the ledger knows of a target, within the ranges of
-/// the runs that loaded files and had one of these days in range; nothing where there is no such run.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn loaded_around(
-    client: &Client,
-    target: &TableName,
-    days: &BTreeSet<FileDate>,
-) -> Result<Option<DateRange>, Error> {
-    if !exists(client).await? {
-        return Ok(None);
-    }
-    let target = target.to_string();
-    let days: Vec<String> = days.iter().map(ToString::to_string).collect();
-    let row = client
-        .query_typed_one(LOADED_AROUND, &[(&target, Type::TEXT), (&days, Type::TEXT_ARRAY)])
-        .await
-        .map_err(Error::statement("reading the ledger"))?;
-    let date = |index| row.get::<_, Option<String>>(index)?.parse().ok();
-    Ok(date(0).zip(date(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
-}
-
-/// `$1` target, `$2` days.
-const LOADED_AROUND: &str = "\
-WITH around AS (
-  SELECT min(range_start) AS range_start, max(range_end) AS range_end
-  FROM backfill.runs
-  WHERE target = $1
-    AND EXISTS (SELECT FROM backfill.files
-                WHERE files.target = runs.target AND files.run_id = runs.run_id)
-    AND EXISTS (SELECT FROM unnest($2) AS day
-                WHERE day::date BETWEEN range_start AND range_end))
-SELECT min(file_date)::text, max(file_date)::text
-FROM backfill.files JOIN around ON file_date BETWEEN range_start AND range_end
-WHERE target = $1";
-
-/// Takes files out of the ledger whose rows are taken out of the target.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn forget(client: &Client, target: &TableName, names: &[&str]) -> Result<(), Error> {
-    let target = target.to_string();
-    client
-        .execute_typed(
-            "DELETE FROM backfill.files WHERE target = $1 AND file_name = ANY($2)",
-            &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
-        )
-        .await
-        .map(|_| ())
-        .map_err(Error::statement("taking files out of the ledger"))
-}
-
-fn loaded_file(row: &Row) -> Option<LoadedFile> {
-    let count = |index: usize| row.get::<_, i64>(index) as u64;
-    let date = |index: usize| row.get::<_, String>(index).parse().ok();
-    Some(LoadedFile {
-        file_name: row.get(0),
-        date: date(16)?,
-        identity: Identity {
-            size: count(1),
-            etag: row.get(2),
-            last_modified: chrono::DateTime::from_timestamp_micros(row.get(3)).unwrap_or_default(),
-        },
-        sql_hash: row.get(4),
-        counts: Counts {
-            records: count(5),
-            accepted: count(6),
-            rejected: count(7),
-            superseded: count(8),
-            filtered: count(9),
-            staged: count(10),
-        },
-        inserted: count(11),
-        survivors: row.get(12),
-        run_id: row.get(13),
-        range: DateRange::new(date(14)?, date(15)?).ok()?,
-    })
 }
 
 /// One file's row as it is handed to the server.

@@ -16,26 +16,24 @@
 
 mod locate;
 mod manifest;
+mod survivors;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use datafusion::datasource::{MemTable, ViewTable};
-use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{JoinType, LogicalPlan};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::datasource::MemTable;
 use datafusion::parquet::errors::ParquetError;
-use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::prelude::DataFrame;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use manifest::{Counts, Manifest, StagedFile};
+use survivors::{Seen, survivors_of};
 
-use crate::catalog::{self, Catalog, DatedFile, DatedFiles};
+use crate::catalog::{self, Catalog};
 use crate::dedupe::{RowSet, Survivors};
 use crate::failpoint;
 use crate::mirror::Mirrored;
@@ -388,105 +386,6 @@ async fn run(
             blocking(move || writer.write(&batch).map(|()| writer)).await.map_err(unwritable)?;
     }
     Ok(Rows { writer, count })
-}
-
-/// Makes sure that every staged row is a survivor of its file, once.
-struct Seen<'a> {
-    path: String,
-    file: &'a str,
-    left: RowSet,
-    name_index: usize,
-    id_index: usize,
-}
-
-impl<'a> Seen<'a> {
-    fn new(
-        catalog: &Catalog,
-        mirrored: &'a Mirrored,
-        survivors: &RowSet,
-        schema: &Schema,
-    ) -> Result<Self, Error> {
-        let path = &catalog.sql.stage.path;
-        let index = |column: &'static str| {
-            schema.index_of(column).map_err(|_| {
-                failed(catalog, catalog::Error::MissingColumn { path: path.clone(), column })
-            })
-        };
-        Ok(Self {
-            path: path.display().to_string(),
-            file: &mirrored.file.name,
-            left: survivors.clone(),
-            name_index: index("_file_name")?,
-            id_index: index("_row_id")?,
-        })
-    }
-
-    fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        let changed = |column| Error::ChangedProvenance { path: self.path.clone(), column };
-        let names = cast(batch.column(self.name_index), &DataType::Utf8View);
-        let names = names.map_err(|_| changed("_file_name"))?;
-        let names = names.as_string_view();
-        if names.null_count() > 0 || names.iter().flatten().any(|name| name != self.file) {
-            return Err(changed("_file_name"));
-        }
-        let ids = cast(batch.column(self.id_index), &DataType::Int64);
-        let ids = ids.map_err(|_| changed("_row_id"))?;
-        let ids = ids.as_primitive::<Int64Type>();
-        if ids.null_count() > 0 {
-            return Err(changed("_row_id"));
-        }
-        for &row_id in ids.values() {
-            if row_id < 0 || !self.left.remove(row_id as u64) {
-                let (path, file) = (self.path.clone(), self.file.to_owned());
-                return Err(Error::UnexpectedRow { path, file, row_id });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The survivors of one file as the table `source`.
-async fn survivors_of(
-    catalog: &Catalog,
-    mirrored: &Mirrored,
-    survivors: &RowSet,
-    staging: &Store,
-) -> Result<Arc<dyn datafusion::catalog::TableProvider>, Error> {
-    let schema = catalog.source_schema();
-    let columns = schema.fields().len() - 1;
-    let file_schema = Arc::new(Schema::new(schema.fields()[..columns].to_vec()));
-    let file = DatedFile {
-        path: mirrored.path.clone(),
-        size: mirrored.size,
-        date: mirrored.file.date,
-        rows: mirrored.note.summary.accepted,
-    };
-    let table = Arc::new(DatedFiles::new(staging.url.clone(), file_schema, vec![file]));
-    if survivors.count() == mirrored.note.summary.accepted {
-        return Ok(table);
-    }
-    let filtered = || -> Result<LogicalPlan, DataFusionError> {
-        let session = SessionContext::new();
-        let rows = session.read_table(table)?;
-        let keep = session.read_table(Arc::new(row_ids(survivors)?))?;
-        let keep = keep.alias("keep")?;
-        let joined = rows.join(keep, JoinType::LeftSemi, &["_row_id"], &["_row_id"], None)?;
-        Ok(joined.into_unoptimized_plan())
-    };
-    let plan = filtered().map_err(|error| Error::Query {
-        what: mirrored.file.name.clone(),
-        source: catalog::Error::execution(error),
-    })?;
-    Ok(Arc::new(ViewTable::new(plan, None)))
-}
-
-/// A row set as a table of one column, `_row_id`.
-fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
-    use datafusion::arrow::array::Int64Array;
-    let ids = Int64Array::from_iter_values(rows.iter().map(|record| record as i64));
-    let schema = Arc::new(Schema::new(vec![Field::new("_row_id", DataType::Int64, false)]));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)])?;
-    MemTable::try_new(schema, vec![vec![batch]])
 }
 
 async fn plan(

@@ -119,7 +119,7 @@ impl Engine {
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::new(catalogs))
             .with_default_features()
-            .with_analyzer_rule(Arc::new(overflow::RefuseOverflow))
+            .with_analyzer_rules(overflow::rules())
             .build();
         let session = SessionContext::new_with_state(state);
         functions::all().into_iter().for_each(|function| session.register_udf(function));

@@ -1,6 +1,9 @@
 //! **Overflow** is an error here. The engine lets sums, differences and products of whole numbers
 //! wrap around in silence; PostgreSQL and standard SQL refuse them. What is not the sum must not reach
-//! the target, so that each such operation is replaced by one that fails.
+//! the target, so that each such operation is replaced by one that fails. The sum over rows is a
+//! decimal instead, as PostgreSQL makes it of a bigint, which holds every such sum.
+
+use std::sync::Arc;
 
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
 use datafusion::arrow::datatypes::DataType;
@@ -11,15 +14,58 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast,
 };
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_expr_common::datum::apply;
+
+/// The rules by which the engine settles a plan, with those of this module around them.
+pub fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(WidenSums)];
+    rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(RefuseOverflow));
+    rules
+}
+
+/// Makes sums of whole numbers decimals. It changes types, so that it comes before the engine's own
+/// rules, which settle them.
+#[derive(Debug)]
+struct WidenSums;
+
+impl AnalyzerRule for WidenSums {
+    fn name(&self) -> &str {
+        "widen_sums"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let widened = plan.transform_up_with_subqueries(|plan| {
+            let widened = replace_in(plan, widen)?;
+            // What a sum is made into shows in all that reads it.
+            widened.map_data(LogicalPlan::recompute_schema)
+        });
+        Ok(widened?.data)
+    }
+}
+
+fn widen(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let arguments = match &mut expr {
+        Expr::AggregateFunction(call) if call.func.name() == "sum" => &mut call.params.args,
+        Expr::WindowFunction(call) if call.fun.name() == "sum" => &mut call.params.args,
+        _ => return Transformed::no(expr),
+    };
+    match arguments.as_mut_slice() {
+        [argument] if argument.get_type(schema).is_ok_and(|of| of.is_integer()) => {
+            *argument = cast(argument.clone(), DataType::Decimal128(38, 0));
+            Transformed::yes(expr)
+        }
+        _ => Transformed::no(expr),
+    }
+}
 
 /// Replaces `+`, `-` and `*` of whole numbers by [`Exact`]. It works on types that are settled, so
 /// that it comes after the engine's own rules.
 #[derive(Debug)]
-pub struct RefuseOverflow;
+struct RefuseOverflow;
 
 impl AnalyzerRule for RefuseOverflow {
     fn name(&self) -> &str {
@@ -27,11 +73,15 @@ impl AnalyzerRule for RefuseOverflow {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(replace_in)?.data)
+        Ok(plan.transform_up_with_subqueries(|plan| replace_in(plan, replace))?.data)
     }
 }
 
-fn replace_in(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+/// Replaces expressions of a node; its columns keep their names.
+fn replace_in(
+    plan: LogicalPlan,
+    replace: fn(Expr, &DFSchema) -> Transformed<Expr>,
+) -> Result<Transformed<LogicalPlan>> {
     // The engine wants to see a number there.
     if matches!(plan, LogicalPlan::Limit(_)) {
         return Ok(Transformed::no(plan));

@@ -66,9 +66,8 @@ impl Rows {
     /// Where it does not start.
     pub async fn of(query: DataFrame) -> Result<Self, Error> {
         let failed = |error| Error::from(catalog::Error::execution(error));
-        let schema = SchemaRef::new(query.schema().as_arrow().clone());
         let batches = query.execute_stream().await.map_err(failed)?;
-        Ok(Self::new(schema, batches.map_err(failed)))
+        Ok(Self::new(batches.schema(), batches.map_err(failed)))
     }
 
     /// Writes them to standard output, and says how many they were; a reader that has had enough is

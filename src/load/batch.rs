@@ -201,7 +201,7 @@ fn lock_statement(files: usize) -> &'static str {
     }
 }
 
-/// Deletes the rows of files that are reloaded, and of those that are gone, which the ledger forgets.
+/// Deletes the rows of files that are reloaded, and of those that are gone.
 async fn delete_outdated(
     job: &Job<'_>,
     files: &[&StagedFile],
@@ -223,7 +223,7 @@ async fn delete_outdated(
         .await
         .map_err(|error| Error::rows(format!("deleting outdated rows of {table}"), &error))?;
     if !gone.is_empty() {
-        ledger::forget(client, table, &gone).await?;
+        ledger::mark_removed(client, table, &gone).await?;
     }
     Ok(deleted)
 }

@@ -11,7 +11,7 @@ use crate::stage::StagedFile;
 
 mod files;
 
-pub use files::{LoadedFile, Scope, files, forget, loaded_around, others};
+pub use files::{LoadedFile, Scope, files, has_lost_files, loaded_around, mark_removed, others};
 
 /// Makes the ledger's tables where they are missing. The lock lets two runs that start at the same
 /// time make them one after the other.

@@ -73,6 +73,8 @@ pub struct Standings {
     pub files: Vec<Standing>,
     /// Files of which the target has rows, and which the source does not have any more.
     pub gone: Vec<Gone>,
+    /// Whether files were removed since others were loaded, so that other rows may survive.
+    pub has_lost_files: bool,
 }
 
 /// A file that was loaded and is gone from the source.
@@ -96,12 +98,13 @@ pub async fn of(
     sql_hash: &str,
 ) -> Result<Standings, Error> {
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
-    let (mut loaded, mut others) = (HashMap::new(), Vec::new());
+    let (mut loaded, mut others, mut has_lost_files) = (HashMap::new(), Vec::new(), false);
     if ledger::exists(client).await? {
         for file in ledger::files(client, scope.target, &names).await? {
             loaded.insert(file.file_name.clone(), file);
         }
         others = ledger::others(client, scope, &names).await?;
+        has_lost_files = ledger::has_lost_files(client, scope.target, scope.range).await?;
     }
     let counted = others.iter().map(|other| other.file_name.clone()).chain(names);
     let counts = match target {
@@ -135,6 +138,7 @@ pub async fn of(
     Ok(Standings {
         files: files.iter().map(&mut standing).collect(),
         gone: others.into_iter().filter_map(gone).collect(),
+        has_lost_files,
     })
 }
 

@@ -20,17 +20,21 @@ use crate::plan::{Plan, PlannedFile};
 use crate::progress::Total;
 use crate::stage::{self, Manifest};
 
-/// The mirrors to load, by batch; none in one that only takes rows out.
-pub fn of<'a>(mirror: &'a Mirror, plan: &Plan) -> BTreeMap<usize, Vec<&'a Mirrored>> {
+/// The mirrors to load, by batch; none in one that only takes rows out. Those that take rows out come
+/// first, so that a run that is killed has never brought rows back beside those that supersede them.
+pub fn of<'a>(mirror: &'a Mirror, plan: &Plan) -> Vec<(usize, Vec<&'a Mirrored>)> {
     let mut batches: BTreeMap<usize, Vec<&Mirrored>> = BTreeMap::new();
     for (mirrored, planned) in mirror.files.iter().zip(&plan.files) {
         if planned.fate.is_load() {
             batches.entry(planned.batch).or_default().push(mirrored);
         }
     }
-    for file in plan.to_remove() {
-        batches.entry(file.batch).or_default();
+    let removing: BTreeSet<usize> = plan.to_remove().map(|file| file.batch).collect();
+    for number in &removing {
+        batches.entry(*number).or_default();
     }
+    let mut batches: Vec<_> = batches.into_iter().collect();
+    batches.sort_by_key(|(number, _)| !removing.contains(number));
     batches
 }
 
@@ -66,6 +70,7 @@ pub async fn stage_and_load(
     };
     let (files, bytes) = (plan.totals.files_to_load as u64, plan.totals.bytes_to_load);
     run.progress.begin("load", Total { files, bytes });
+    let at_once = if plan.totals.files_to_remove > 0 { 1 } else { wishes.connections };
     let (sender, staged) = mpsc::channel(0);
     let stage = stage_ahead(run, catalog, survivors, of(&catalog.mirror, plan), sender);
     let load = staged
@@ -81,7 +86,7 @@ pub async fn stage_and_load(
                 Ok::<_, Error>((manifest, loaded))
             }
         })
-        .buffer_unordered(wishes.connections)
+        .buffer_unordered(at_once)
         .try_collect::<Vec<_>>();
     let results = tokio::try_join!(stage, load).map(|((), results)| results);
     run.progress.end();
@@ -133,7 +138,7 @@ async fn stage_ahead(
     run: &Run,
     catalog: &Catalog,
     survivors: &Survivors,
-    batches: BTreeMap<usize, Vec<&Mirrored>>,
+    batches: Vec<(usize, Vec<&Mirrored>)>,
     mut staged: mpsc::Sender<(usize, Manifest)>,
 ) -> Result<(), Error> {
     let files_at_once = run.config.limits.files_at_once;

@@ -176,10 +176,8 @@ async fn account_for_loaded(
         .filter(|(_, standing)| is_there(standing))
         .map(|(file, _)| file.clone())
         .collect();
-    let standings = Standings {
-        files: standings.files.into_iter().filter(is_there).collect(),
-        gone: standings.gone,
-    };
+    let standings =
+        Standings { files: standings.files.into_iter().filter(is_there).collect(), ..standings };
     let evidence = Evidence {
         plan: &loaded,
         standings: &standings,

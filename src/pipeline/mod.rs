@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::file_date::{DateRange, FileDate};
 use crate::load::ledger::{self, Scope};
-use crate::load::{self, Database, Encoder, Standing, Standings, Target};
+use crate::load::{self, Database, Encoder, Standing, Standings, TableName, Target};
 use crate::mirror::{self, Mirror, Mirrored};
 use crate::plan::{self, Plan, Wish};
 use crate::progress::Listener;
@@ -126,7 +126,7 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     for file in plan.kept_gone() {
         run.progress.note(&format!("warning: {}: {}", plan.dataset, file.describe_gone()));
     }
-    if plan.is_done() && have_seen(wishes.range, &standings.files) {
+    if plan.is_done() && have_seen(wishes.range, &standings) {
         return nothing_to_load(run, plan, &standings, target).await;
     }
     if let (true, Some(target)) = (plan.files.is_empty(), &target) {
@@ -141,7 +141,9 @@ pub async fn run(run: &Run, dataset: &Dataset, wishes: Wishes) -> Result<Report,
     let (checks, survivors) = (checks?, survivors?);
     let plan = plan.with_survivors(&standings, &survivors, wishes.reload);
     plan.refuse_changes()?;
-    refuse_narrow_range(run, &catalog, &plan).await?;
+    if dedupe::compares_rows(&catalog).await? {
+        refuse_narrow_range(run, &dataset.table, &plan).await?;
+    }
     let loaded =
         batches::stage_and_load(run, &catalog, wishes, &plan, &survivors, (&target, encoder))
             .await?;
@@ -227,7 +229,7 @@ async fn mirror_files(run: &Run, dataset: &Dataset, listing: Listing) -> Result<
 
 /// Refuses to load where a batch has more rejects than the dataset allows.
 fn refuse_rejects(dataset: &Dataset, mirror: &Mirror, plan: &Plan) -> Result<(), Error> {
-    for files in batches::of(mirror, plan).values() {
+    for (_, files) in &batches::of(mirror, plan) {
         check::refuse_rejects(&dataset.name, dataset.max_rejects, files)?;
     }
     Ok(())
@@ -363,11 +365,12 @@ async fn store_accounting(
 }
 
 /// Whether every file that is loaded was held against the whole range when it was.
-fn have_seen(range: DateRange, standings: &[Standing]) -> bool {
-    standings.iter().all(|standing| match standing {
+fn have_seen(range: DateRange, standings: &Standings) -> bool {
+    let has_seen = |standing: &Standing| match standing {
         Standing::Loaded(loaded) => loaded.has_seen(range),
         _ => true,
-    })
+    };
+    !standings.has_lost_files && standings.files.iter().all(has_seen)
 }
 
 /// Accounts for files that are all there already.
@@ -395,6 +398,8 @@ async fn only_remove(
     standings: &Standings,
     (target, sql): (&Target, &Sql),
 ) -> Result<Report, Error> {
+    // Without a file there is no telling whether dedupe.sql holds rows against each other.
+    refuse_narrow_range(run, &dataset.table, &plan).await?;
     batches::remove(run, dataset, wishes, &plan, (target, &sql.hash())).await?;
     let evidence = Evidence { plan: &plan, standings, mirror: None, manifest: None, loaded: &[] };
     let accounting = account(run, &evidence, target).await?;
@@ -403,21 +408,21 @@ async fn only_remove(
     Ok(Report { run_id: run.id.clone(), plan, checks: Vec::new(), accounting })
 }
 
-/// Refuses to load files into the middle of what was loaded in a larger range: a row that a file
-/// outside this range supersedes would come in beside the one that is there.
-async fn refuse_narrow_range(run: &Run, catalog: &Catalog, plan: &Plan) -> Result<(), Error> {
-    let to_load = || plan.files.iter().filter(|file| file.fate.is_load());
-    let days: BTreeSet<FileDate> = to_load().map(|file| file.date).collect();
-    if days.is_empty() || !dedupe::compares_rows(catalog).await? {
+/// Refuses to load files into the middle of what was loaded in a larger range, or to take them out of it:
+/// a row that a file outside this range supersedes would come in beside the one that is there, and one
+/// that was superseded would not come back.
+async fn refuse_narrow_range(run: &Run, table: &TableName, plan: &Plan) -> Result<(), Error> {
+    let touched = || plan.files.iter().filter(|file| file.fate.is_load()).chain(plan.to_remove());
+    let days: BTreeSet<FileDate> = touched().map(|file| file.date).collect();
+    if days.is_empty() {
         return Ok(());
     }
-    let table = &catalog.dataset.table;
     let connection = run.database()?.connect().await?;
     let loaded_with = ledger::loaded_around(&connection.client, table, &days).await;
     connection.close().await;
     match loaded_with?.map(|loaded| loaded.hull(plan.range)) {
         Some(loaded_with) if !plan.range.covers(loaded_with) => {
-            let files = to_load().map(|file| file.key.clone()).collect();
+            let files = touched().map(|file| file.key.clone()).collect();
             let refused = load::Error::NarrowRange { files, range: plan.range, loaded_with };
             Err(refused.into())
         }

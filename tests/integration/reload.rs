@@ -68,7 +68,8 @@ async fn a_file_by_another_name_takes_the_place_of_the_one_that_is_gone_in_one_b
     assert_eq!(project.rows(ALL).await, LOADED);
     let name = "SELECT _file_name FROM people WHERE id = 'a'";
     assert!(project.rows(name).await[0].ends_with("/report_2025-09-22_again.csv"));
-    assert_eq!(project.rows("SELECT count(*) FROM backfill.files").await, ["3"]);
+    let known = "SELECT count(*) FROM backfill.files WHERE survivors <> 'removed'";
+    assert_eq!(project.rows(known).await, ["3"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,14 +81,44 @@ async fn a_file_that_is_gone_and_in_nobodys_way_keeps_its_rows_and_is_told() {
     let words = "UNVERIFIED: it is gone from the source, 1 rows of it are in the target";
     assert!(ran.stdout.contains(words), "{}", ran.stdout);
     assert_eq!(project.rows(ALL).await, LOADED);
-    // Where it was the only one, there is nothing to run over; its rows go when somebody says so.
-    project.run("2025-09-22", "2025-09-22").await.ended(4);
-    assert_eq!(project.rows(ALL).await, LOADED);
+    // What its rows superseded lies in other files.
     let only = run("2025-09-22", "2025-09-22", &["--remove-gone"]);
-    let removed = project.backfill(&only).await.ended(0).stdout;
-    assert!(removed.contains("REMOVED"), "{removed}");
+    let refused = project.backfill(&only).await.ended(3).stderr;
+    assert!(refused.contains("--start 2025-09-22 --end 2025-09-24"), "{refused}");
+    assert_eq!(project.rows(ALL).await, LOADED);
+    project.backfill(&run("2025-09-22", "2025-09-24", &["--remove-gone"])).await.ended(0);
     assert_eq!(project.rows(ALL).await, LOADED[1..]);
-    project.backfill(&only).await.ended(4);
+    // Where no file is left, there is nothing to run over, unless rows are to go.
+    remove(&project, "people/report_2025-09-23.csv");
+    remove(&project, "people/report_2025-09-24.csv");
+    project.run("2025-09-22", "2025-09-24").await.ended(4);
+    assert_eq!(project.rows(ALL).await, LOADED[1..]);
+    let all = run("2025-09-22", "2025-09-24", &["--remove-gone"]);
+    let removed = project.backfill(&all).await.ended(0).stdout;
+    assert!(removed.contains("REMOVED"), "{removed}");
+    assert!(project.rows(ALL).await.is_empty());
+    project.backfill(&all).await.ended(4);
+    // What was removed and comes back is as new.
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\nb,Oslo,2\n");
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+    assert_eq!(project.rows(ALL).await, ["a|Rome|2025-09-22", "b|Oslo|2025-09-22"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_it_takes_rows_out_never_leaves_them_twice() {
+    for place in ["load.copied:1", "load.committed:1", "load.committed:2", "load.before-commit:2"] {
+        let project = loaded().await;
+        remove(&project, "people/report_2025-09-24.csv");
+        let both = ["--reload", "--remove-gone", "--batch-size", "1"];
+        let arguments = run("2025-09-22", "2025-09-24", &both);
+        let killed = project.backfill_with(&[("BACKFILL_FAILPOINT", place)], &arguments).await;
+        assert_eq!(killed.code, None, "{place}: {}", killed.stderr);
+        let twice = "SELECT id FROM people GROUP BY id HAVING count(*) > 1";
+        assert!(project.rows(twice).await.is_empty(), "{place}");
+        project.backfill(&arguments).await.ended(0);
+        let after = ["a|Rome|2025-09-22", "b|Bern|2025-09-23", "c|Lyon|2025-09-23"];
+        assert_eq!(project.rows(ALL).await, after, "{place}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,7 +59,8 @@ SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000
        files.sql_hash, records, accepted, rejected, superseded, filtered, staged, inserted,
        survivors, run_id, coalesce(range_start, file_date)::text,
        coalesce(range_end, file_date)::text, file_date::text
-FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target)";
+FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target)
+WHERE survivors <> 'removed'";
 
 /// What the ledger knows of the files of one target.
 ///
@@ -71,7 +72,7 @@ pub async fn files(
     names: &[String],
 ) -> Result<Vec<LoadedFile>, Error> {
     let statement =
-        format!("{SELECT_FILES} WHERE target = $1 AND file_name = ANY($2) ORDER BY file_name");
+        format!("{SELECT_FILES} AND target = $1 AND file_name = ANY($2) ORDER BY file_name");
     let target = target.to_string();
     let rows = client
         .query_typed(&statement, &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)])
@@ -105,7 +106,7 @@ pub async fn others(
     // A run over several datasets may have loaded two of them into one target. Then the name tells
     // whose file it is; else it need not, because a bucket may have moved.
     let statement = format!(
-        "{SELECT_FILES} WHERE target = $1 AND runs.dataset = $2 AND file_name <> ALL($3) \
+        "{SELECT_FILES} AND target = $1 AND runs.dataset = $2 AND file_name <> ALL($3) \
            AND file_date BETWEEN $4::text::date AND $5::text::date \
            AND (starts_with(file_name, $6) OR NOT EXISTS (SELECT FROM backfill.runs other \
                 WHERE other.run_id = files.run_id AND other.target = files.target \
@@ -161,27 +162,60 @@ WITH around AS (
   FROM backfill.runs
   WHERE target = $1
     AND EXISTS (SELECT FROM backfill.files
-                WHERE files.target = runs.target AND files.run_id = runs.run_id)
+                WHERE files.target = runs.target AND files.run_id = runs.run_id
+                  AND survivors <> 'removed')
     AND EXISTS (SELECT FROM unnest($2) AS day
                 WHERE day::date BETWEEN range_start AND range_end))
 SELECT min(file_date)::text, max(file_date)::text
 FROM backfill.files JOIN around ON file_date BETWEEN range_start AND range_end
-WHERE target = $1";
+WHERE target = $1 AND survivors <> 'removed'";
 
-/// Takes files out of the ledger whose rows are taken out of the target.
+/// Marks files as removed whose rows are taken out of the target. They stay in the ledger, because other
+/// rows survive without them: those loaded before must be held against each other again.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn forget(client: &Client, target: &TableName, names: &[&str]) -> Result<(), Error> {
+pub async fn mark_removed(
+    client: &Client,
+    target: &TableName,
+    names: &[&str],
+) -> Result<(), Error> {
     let target = target.to_string();
     client
         .execute_typed(
-            "DELETE FROM backfill.files WHERE target = $1 AND file_name = ANY($2)",
+            "UPDATE backfill.files SET survivors = 'removed', records = 0, accepted = 0, \
+               rejected = 0, superseded = 0, filtered = 0, staged = 0, inserted = 0, \
+               loaded_at = clock_timestamp() \
+             WHERE target = $1 AND file_name = ANY($2)",
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
         )
         .await
         .map(|_| ())
-        .map_err(Error::statement("taking files out of the ledger"))
+        .map_err(Error::statement("marking files as removed in the ledger"))
+}
+
+/// Whether files of a target were removed from a range since another of its files was loaded.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn has_lost_files(
+    client: &Client,
+    target: &TableName,
+    range: DateRange,
+) -> Result<bool, Error> {
+    let target = target.to_string();
+    let (start, end) = (range.start().to_string(), range.end().to_string());
+    let row = client
+        .query_typed_one(
+            "SELECT coalesce(max(loaded_at) FILTER (WHERE survivors = 'removed') \
+                > min(loaded_at) FILTER (WHERE survivors <> 'removed'), false) \
+             FROM backfill.files \
+             WHERE target = $1 AND file_date BETWEEN $2::text::date AND $3::text::date",
+            &[(&target, Type::TEXT), (&start, Type::TEXT), (&end, Type::TEXT)],
+        )
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    Ok(row.get(0))
 }
 
 fn loaded_file(row: &Row) -> Option<LoadedFile> {

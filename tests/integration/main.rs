@@ -9,6 +9,7 @@ mod differential;
 mod drift;
 mod edge;
 mod faults;
+mod histories;
 mod init;
 mod kill;
 mod load;

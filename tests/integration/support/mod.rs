@@ -3,6 +3,7 @@
 
 mod pgbouncer;
 mod postgres;
+mod random;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 pub use pgbouncer::Pooler;
 pub use postgres::Database;
+pub use random::Random;
 
 /// The bucket of every project.
 pub const BUCKET: &str = "exports";

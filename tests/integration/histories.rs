@@ -140,6 +140,11 @@ async fn live(seed: u64) {
         let part = (first, first + history.random.below(DAYS - first));
         let range = if history.random.one_in(3) { part } else { whole };
         let (code, stdout) = history.run(range, options).await;
+        if code == Some(0) && range == whole {
+            let found = history.found().await;
+            let ids: Vec<&str> = found.iter().filter_map(|row| row.split('|').next()).collect();
+            assert!(ids.is_sorted_by(|a, b| a < b), "{found:?} {:#?}", history.told);
+        }
         // Rows of a file that is gone may stay, where they are in nobody's way.
         if code == Some(0) && range == whole && !stdout.contains("gone from the source") {
             assert_eq!(history.found().await, history.expected(), "{:#?}", history.told);

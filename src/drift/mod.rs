@@ -88,6 +88,8 @@ pub struct Glimpses {
     pub read: Vec<Glimpse>,
     /// The files that cannot.
     pub unreadable: Vec<Oddity>,
+    /// How many of these have a header that is no text in the dataset's encoding.
+    pub no_text: usize,
 }
 
 /// Reads the start of every file of a listing, several at once.
@@ -104,12 +106,13 @@ pub async fn look(
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let mut glimpses = Glimpses { read: Vec::new(), unreadable: Vec::new() };
+    let mut glimpses = Glimpses { read: Vec::new(), unreadable: Vec::new(), no_text: 0 };
     for (file, result) in results {
         match result {
             Ok(glimpse) => glimpses.read.push(glimpse),
             Err(error) if error.is_about_the_store() => return Err(error),
             Err(error) => {
+                glimpses.no_text += usize::from(error.is_about_the_encoding());
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 let reason = cause.unwrap_or_else(|| error.to_string());
                 let unreadable = Seen::Unreadable { key: file.key.clone(), reason };

@@ -22,7 +22,7 @@ const CODES: &str = "phone telephone tel fax zip postcode postal plz code sku ea
 const PERSONAL: &str = "email mail phone telephone tel mobile fax fname lname firstname lastname \
     surname forename fullname username address street suburb postcode postal zip plz ip cc card iban \
     birth birthday birthdate dob ssn passport password passwd pwd secret token cvv cvc pin \
-    vorname nachname familienname anschrift adresse strasse hausnummer ort telefon handy mobil \
+    vorname nachname familienname anschrift adresse strasse hausnummer telefon handy mobil \
     geburtstag geburtsdatum kontonummer ausweis";
 /// Parts that make the name of a person of what ends in `name`.
 const PERSONS: &str = "first last full middle maiden given family customer client user contact billing \

@@ -7,6 +7,7 @@ use super::columns::Column;
 use super::naming::ADDED;
 use crate::config::Dataset;
 use crate::load::Target;
+use crate::mirror::Encoding;
 use crate::sql::identifier;
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
@@ -31,6 +32,9 @@ pub fn section(dataset: &Dataset, columns: &[Column]) -> String {
         quoted(&patterns.join("")),
         quoted(&dataset.table.to_string()),
     );
+    if dataset.dialect.encoding == Encoding::Windows1252 {
+        text.push_str("csv = { encoding = \"windows-1252\" }\n");
+    }
     let optional = headers(|column| column.is_optional || column.headers.len() > 1);
     let personal = headers(|column| column.is_personal);
     for (key, names) in [("optional_columns", optional), ("personal_columns", personal)] {

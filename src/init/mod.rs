@@ -20,9 +20,12 @@ pub use pattern::guess;
 use crate::config::Dataset;
 use crate::drift::{Change, Drift};
 use crate::load::Target;
-use crate::mirror::Mirrored;
+use crate::mirror::{Encoding, Mirrored, Rejected};
 use crate::profile::FileProfile;
 use columns::Column;
+
+/// So many reasons for rejects are told.
+const REJECTS: usize = 5;
 
 /// A new dataset: what is written, and what a person should look at.
 #[derive(Clone, Debug, Serialize)]
@@ -49,6 +52,8 @@ pub struct Findings<'a> {
     pub profiled: &'a [(&'a Mirrored, &'a FileProfile)],
     /// Its likely key, as headers.
     pub guess: Guess,
+    /// The records of these files that cannot be read.
+    pub rejected: &'a [Rejected],
     /// The target, where it is there.
     pub target: Option<&'a Target>,
     /// Whether all columns are text.
@@ -156,6 +161,16 @@ fn remarks(
             "the month stands first in the dates of keys: a guess, if no day is above 12"
                 .to_owned(),
         );
+    }
+    if findings.dataset.dialect.encoding == Encoding::Windows1252 {
+        remarks
+            .push("csv.encoding is windows-1252, which is a guess: the files are no UTF-8".into());
+    }
+    for Rejected { key, reason, records, first_line, .. } in findings.rejected.iter().take(REJECTS)
+    {
+        remarks.push(format!(
+            "{records} record(s) of {key} are rejected, from line {first_line} on: {reason}"
+        ));
     }
     let optional = columns.iter().filter(|column| column.is_optional).count();
     if optional > 0 {

@@ -153,6 +153,12 @@ impl Error {
         matches!(self, Self::Read { .. }) && self.store_error().is_some_and(is_gone)
     }
 
+    /// Whether the header is no text in the encoding that the dataset says.
+    pub fn is_about_the_encoding(&self) -> bool {
+        let header = InvalidHeader::Unreadable(Reason::Encoding);
+        matches!(self, Self::Read { source: ReadError::Header(found), .. } if *found == header)
+    }
+
     /// Whether the store fails, and not the file.
     pub fn is_about_the_store(&self) -> bool {
         self.store_error()

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Run, mirror_files};
+use super::Run;
 use crate::config::Dataset;
 use crate::drift;
 use crate::drift::calendar::{Oddity, Seen};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::file_date::{DateRange, FileDate};
 use crate::init::{self, Findings, Scaffold, Types};
 use crate::load::Target;
-use crate::mirror::{self, Mirrored};
+use crate::mirror::{self, Encoding, Mirror, Mirrored, Reason, Rejected};
 use crate::profile::{self, FileProfile};
 use crate::source::{self, Finding, KeyMatch, SourceFile};
 
@@ -36,15 +36,17 @@ pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold
             Error::NoDates { place: place(run, &prefix), keys: keys.len(), example: first.clone() }
         }
     })?;
+    let mut dataset = dataset;
+    let mut looked = look_at(run, &dataset, range).await?;
+    if looked.is_no_utf8() {
+        dataset.dialect.encoding = Encoding::Windows1252;
+        looked = look_at(run, &dataset, range).await?;
+    }
+    let Looked { drift, mirror, rejected, .. } = looked;
     let dataset = &dataset;
-    let mut listing = source::survey(&run.source, dataset, range).await?;
-    let glimpses = drift::look(&run.source, dataset, &listing).await?;
-    let drift = drift::drift(dataset, &listing, &glimpses);
-    listing.files = chosen(&drift, glimpses.read.iter().map(|glimpse| &glimpse.file));
-    if listing.files.is_empty() {
+    if mirror.files.is_empty() {
         return Err(none_usable(run, dataset, &drift));
     }
-    let mirror = mirror_files(run, dataset, listing).await?;
     let (staging, limits) = (&run.staging, run.config.limits);
     let profiles = profile::profiles(staging, dataset, &mirror, limits, &run.progress).await?;
     let profiled: Vec<(&Mirrored, &FileProfile)> = mirror.files.iter().zip(&profiles).collect();
@@ -74,9 +76,47 @@ pub async fn init(run: &Run, dataset: Dataset, is_text: bool) -> Result<Scaffold
         drift: &drift,
         profiled: &profiled,
         guess,
+        rejected: &rejected,
         target: target.as_ref(),
         types,
     }))
+}
+
+/// What the files of a dataset are like.
+struct Looked {
+    drift: drift::Drift,
+    /// Some of the files.
+    mirror: Mirror,
+    /// The records of these that cannot be read.
+    rejected: Vec<Rejected>,
+    /// How many files have a header that is no text.
+    no_text: usize,
+}
+
+impl Looked {
+    /// Whether most records, or where there are none most headers, are no UTF-8.
+    fn is_no_utf8(&self) -> bool {
+        let no_text = Reason::Encoding.to_string();
+        let rejects = self.rejected.iter().filter(|rejected| rejected.reason == no_text);
+        let rejects: u64 = rejects.map(|rejected| rejected.records).sum();
+        let records: u64 = self.mirror.files.iter().map(|file| file.note.summary.records).sum();
+        match records {
+            0 => self.no_text > self.mirror.files.len(),
+            records => rejects * 2 > records,
+        }
+    }
+}
+
+/// Looks at the first bytes of every file, and at some files whole.
+async fn look_at(run: &Run, dataset: &Dataset, range: DateRange) -> Result<Looked, Error> {
+    let mut listing = source::survey(&run.source, dataset, range).await?;
+    let glimpses = drift::look(&run.source, dataset, &listing).await?;
+    let drift = drift::drift(dataset, &listing, &glimpses);
+    listing.files = chosen(&drift, glimpses.read.iter().map(|glimpse| &glimpse.file));
+    let (source, staging, limits) = (&run.source, &run.staging, run.config.limits);
+    let mirror = mirror::mirror(source, staging, dataset, listing, limits, &run.progress).await?;
+    let rejected = mirror::rejected(staging, &mirror).await?;
+    Ok(Looked { drift, mirror, rejected, no_text: glimpses.no_text })
 }
 
 /// Whether a table can have all the columns of the files.

@@ -205,3 +205,26 @@ async fn files_that_cannot_be_used_are_told_with_the_reason() {
     assert!(text.contains("holds a date that is known for one: export.csv"), "{text}");
     assert!(text.contains("--key"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_no_utf8_are_read_as_what_they_are_likely_to_be() {
+    let project = Project::empty().await;
+    let source = ["--source", "s3://exports"];
+    // "Gr\u{f6}\u{df}e;Ort" and "K\u{f6}ln" in Windows-1252, with the header in it or not.
+    project.put("header/e_2025-10-01.csv", b"Gr\xf6\xdfe;Ort\n1;K\xf6ln\n");
+    project.put("rows/e_2025-10-01.csv", b"id;place\n1;K\xf6ln\n2;Z\xfcrich\n3;Rom\n");
+    let range = ["--start", "2025-10-01", "--end", "2025-10-01"];
+    for prefix in ["header", "rows"] {
+        let source = if prefix == "header" { &source[..] } else { &[] };
+        let told = project.backfill(&init(prefix, source)).await.ended(0).stdout;
+        assert!(told.contains("csv.encoding is windows-1252, which is a guess"), "{told}");
+        project.backfill(&[&["run", "--prefix", prefix], &range[..]].concat()).await.ended(0);
+        let found = project.database.rows(&format!("SELECT * FROM {prefix} LIMIT 1")).await;
+        assert!(found[0].starts_with("1|K\u{f6}ln"), "{found:?}");
+    }
+    // A few faulty bytes are no other encoding.
+    let rows = "4;x\n".repeat(20);
+    project.put("few/e_2025-10-01.csv", [b"id;place\n1;K\xf6ln\n", rows.as_bytes()].concat());
+    let told = project.backfill(&init("few", &[])).await.ended(0).stdout;
+    assert!(told.contains("1 record(s) of few/e_2025-10-01.csv are rejected"), "{told}");
+}

@@ -16,8 +16,8 @@ pub enum Exit {
     Failed = 1,
     /// The command line, the configuration or the SQL is wrong.
     Usage = 2,
-    /// The data is refused: a check, rejects over the limit, a changed object, a value that does
-    /// not fit.
+    /// The data is refused: a check, rejects over the limit, a file that changed or is gone, a value
+    /// that does not fit.
     Refused = 3,
     /// There are no files in the range.
     NoFiles = 4,

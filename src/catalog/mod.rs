@@ -19,6 +19,7 @@ mod error;
 pub mod functions;
 mod overflow;
 mod profiled;
+mod row_number;
 mod row_wise;
 mod tables;
 
@@ -120,6 +121,7 @@ impl Engine {
             .with_catalog_list(Arc::new(catalogs))
             .with_default_features()
             .with_analyzer_rules(overflow::rules())
+            .with_physical_optimizer_rule(Arc::new(row_number::CountRowNumbers))
             .build();
         let session = SessionContext::new_with_state(state);
         functions::all().into_iter().for_each(|function| session.register_udf(function));

@@ -178,8 +178,9 @@ impl Error {
             }
             Self::DiskFull => "free some space, or point TMPDIR at a larger disk, and run again",
             Self::Conversion => {
-                "use try_to_date, try_to_timestamp, try_to_decimal, try_to_bool or TRY_CAST, which \
-                 give NULL for what they cannot read, and a check that finds such rows"
+                "use try_to_date, try_to_timestamp, try_to_timestamptz, try_to_decimal, try_to_bool \
+                 or TRY_CAST, which give NULL for what they cannot read, and a check that finds such \
+                 rows"
             }
             Self::Arithmetic => "guard the calculation with CASE or nullif",
             Self::Table(error) => {

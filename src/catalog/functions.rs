@@ -5,14 +5,17 @@
 //! |---|---|
 //! | `try_to_date(text, format…)` | the day, by the first format that reads the whole text |
 //! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; NULL where a microsecond would not hold it |
+//! | `try_to_timestamptz(text, format…)` | the moment, likewise, of a time that is written with its offset from UTC |
 //! | `try_to_decimal(text, precision, scale)` | the number; `$`, thousands separators and parentheses for negative are understood; NULL where a digit would be lost |
 //! | `try_to_bool(text)` | `true` for true, t, yes, y, 1, on; `false` for false, f, no, n, 0, off |
 //! | `null_like(text)` | NULL for '', NA, N/A, None, NULL, \N and zero dates, else the text |
 //!
-//! Formats are those of `strftime`: `%m/%d/%Y`, `%m/%d/%Y %I:%M %p`. Without one, ISO is read.
+//! Formats are those of `strftime`: `%m/%d/%Y`, `%m/%d/%Y %I:%M %p`. Without one, ISO is read. An offset is
+//! `%#z`, which reads `Z`, `+02`, `+0200` and `+02:00`; a format that ends with `Z` or `UTC` has none but zero.
 
 use std::sync::Arc;
 
+use chrono::format::{Item, StrftimeItems};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, StringViewBuilder,
@@ -30,11 +33,11 @@ use crate::file_date::FileDate;
 
 mod parse;
 
-pub use parse::{decimal, is_null_like, truth};
+pub use parse::{decimal, is_in_utc, is_null_like, moment_in_iso, reads_offset, truth};
 
 /// Every function, ready to be registered.
 pub fn all() -> Vec<ScalarUDF> {
-    [Kind::Date, Kind::Timestamp, Kind::Decimal, Kind::Bool, Kind::NullLike]
+    [Kind::Date, Kind::Timestamp, Kind::Moment, Kind::Decimal, Kind::Bool, Kind::NullLike]
         .into_iter()
         .map(|kind| ScalarUDF::from(Function::new(kind)))
         .collect()
@@ -44,6 +47,7 @@ pub fn all() -> Vec<ScalarUDF> {
 enum Kind {
     Date,
     Timestamp,
+    Moment,
     Decimal,
     Bool,
     NullLike,
@@ -61,11 +65,40 @@ impl Function {
     }
 }
 
+/// The offset of UTC, as the session writes it.
+const UTC: &str = "+00:00";
+
+impl Function {
+    /// Refuses a format that no text could ever match, and one that would leave out an offset or that
+    /// has none.
+    fn refuse_format(&self, format: &ScalarValue) -> Result<()> {
+        let name = self.name();
+        let Some(Some(format)) = format.try_as_str() else { return Ok(()) };
+        if format.is_empty() || StrftimeItems::new(format).any(|item| item == Item::Error) {
+            return plan_err!(
+                "'{format}' is no format that {name} knows; write one such as '%Y-%m-%d'"
+            );
+        }
+        match self.kind {
+            Kind::Timestamp if parse::reads_offset(format) => plan_err!(
+                "{name} would leave out the offset that '{format}' reads; use try_to_timestamptz"
+            ),
+            Kind::Moment if !parse::reads_offset(format) && !parse::is_in_utc(format) => plan_err!(
+                "'{format}' does not say the offset from UTC: {name} takes formats with %#z (which \
+                 reads Z, +02, +0200 and +02:00) and such as end with Z or UTC; a time without a \
+                 zone is one for try_to_timestamp"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl ScalarUDFImpl for Function {
     fn name(&self) -> &str {
         match self.kind {
             Kind::Date => "try_to_date",
             Kind::Timestamp => "try_to_timestamp",
+            Kind::Moment => "try_to_timestamptz",
             Kind::Decimal => "try_to_decimal",
             Kind::Bool => "try_to_bool",
             Kind::NullLike => "null_like",
@@ -80,12 +113,14 @@ impl ScalarUDFImpl for Function {
         let (name, count) = (self.name(), given.len());
         let text = |count| vec![DataType::Utf8View; count];
         match self.kind {
-            Kind::Date | Kind::Timestamp if count >= 1 => Ok(text(count)),
+            Kind::Date | Kind::Timestamp | Kind::Moment if count >= 1 => Ok(text(count)),
             Kind::Decimal if count == 3 => {
                 Ok(vec![DataType::Utf8View, DataType::Int64, DataType::Int64])
             }
             Kind::Bool | Kind::NullLike if count == 1 => Ok(text(1)),
-            Kind::Date | Kind::Timestamp => plan_err!("{name} takes a text and any formats"),
+            Kind::Date | Kind::Timestamp | Kind::Moment => {
+                plan_err!("{name} takes a text and any formats")
+            }
             Kind::Decimal => plan_err!("{name} takes a text, a precision and a scale"),
             Kind::Bool | Kind::NullLike => plan_err!("{name} takes one text"),
         }
@@ -95,6 +130,7 @@ impl ScalarUDFImpl for Function {
         Ok(match self.kind {
             Kind::Date => DataType::Date32,
             Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Kind::Moment => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
             Kind::Decimal => DataType::Decimal128(38, 9),
             Kind::Bool => DataType::Boolean,
             Kind::NullLike => DataType::Utf8View,
@@ -106,11 +142,9 @@ impl ScalarUDFImpl for Function {
             args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let data_type = match (self.kind, args.scalar_arguments) {
             (Kind::Decimal, [_, precision, scale]) => decimal_type(*precision, *scale)?,
-            (Kind::Date | Kind::Timestamp, [_, formats @ ..]) => {
-                formats
-                    .iter()
-                    .flatten()
-                    .try_for_each(|format| refuse_unknown(self.name(), format))?;
+            (Kind::Date | Kind::Timestamp | Kind::Moment, [_, formats @ ..]) => {
+                let mut formats = formats.iter().flatten();
+                formats.try_for_each(|format| self.refuse_format(format))?;
                 self.return_type(&types)?
             }
             _ => self.return_type(&types)?,
@@ -121,7 +155,7 @@ impl ScalarUDFImpl for Function {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let all_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if all_scalar { 1 } else { args.number_rows };
-        let formats = if matches!(self.kind, Kind::Date | Kind::Timestamp) {
+        let formats = if matches!(self.kind, Kind::Date | Kind::Timestamp | Kind::Moment) {
             formats(self.name(), &args.args[1..])?
         } else {
             Vec::new()
@@ -139,6 +173,11 @@ impl ScalarUDFImpl for Function {
                 let mut built = TimestampMicrosecondBuilder::with_capacity(rows);
                 values.for_each(|v| built.append_option(v.and_then(|v| timestamp(v, &formats))));
                 Arc::new(built.finish())
+            }
+            (Kind::Moment, _) => {
+                let mut built = TimestampMicrosecondBuilder::with_capacity(rows);
+                values.for_each(|v| built.append_option(v.and_then(|v| moment(v, &formats))));
+                Arc::new(built.finish().with_timezone(UTC))
             }
             (Kind::Decimal, &DataType::Decimal128(precision, scale)) => {
                 let mut built = Decimal128Builder::with_capacity(rows)
@@ -182,18 +221,6 @@ fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) ->
     }
 }
 
-/// Refuses a format that no text could ever match.
-fn refuse_unknown(function: &str, format: &ScalarValue) -> Result<()> {
-    let Some(Some(format)) = format.try_as_str() else { return Ok(()) };
-    let is_unknown = |item| matches!(item, chrono::format::Item::Error);
-    if format.is_empty() || chrono::format::StrftimeItems::new(format).any(is_unknown) {
-        return plan_err!(
-            "'{format}' is no format that {function} knows; write one such as '%Y-%m-%d'"
-        );
-    }
-    Ok(())
-}
-
 /// The formats given, which must be the same for every row.
 fn formats(function: &str, args: &[ColumnarValue]) -> Result<Vec<String>> {
     let format = |arg: &ColumnarValue| match arg {
@@ -232,6 +259,17 @@ fn timestamp(text: &str, formats: &[String]) -> Option<i64> {
     });
     let parsed = parsed.filter(|time| plausible(&time.date()) && is_whole_micros(time.time()));
     parsed.map(|time| time.and_utc().timestamp_micros())
+}
+
+fn moment(text: &str, formats: &[String]) -> Option<i64> {
+    let text = text.trim();
+    let parsed = match formats {
+        [] => moment_in_iso(text),
+        formats => formats.iter().find_map(|format| parse::moment(text, format)),
+    };
+    let parsed =
+        parsed.filter(|time| plausible(&time.date_naive()) && is_whole_micros(time.time()));
+    parsed.map(|time| time.timestamp_micros())
 }
 
 /// Whether nothing is lost in microseconds: no finer decimals, and no leap second, which would become

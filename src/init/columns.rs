@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming::column_names;
+use crate::catalog::functions::{is_in_utc, reads_offset};
 use crate::load::Target;
 use crate::profile::{FileProfile, Kind, Profile};
 use crate::sql::identifier;
@@ -151,23 +152,20 @@ fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
         let data_type = format!("numeric({digits}, {decimals})");
         return (data_type, Some(decimal(digits, decimals)));
     }
-    match date_formats(found) {
-        Some((formats, false)) => ("date".to_owned(), Some(parsed("try_to_date", &formats))),
-        Some((formats, true)) => {
-            ("timestamp".to_owned(), Some(parsed("try_to_timestamp", &formats)))
-        }
-        None => text(),
-    }
+    let Some((formats, precision)) = date_formats(found) else { return text() };
+    let data_type = match precision {
+        Precision::Day => "date",
+        Precision::Time => "timestamp",
+        Precision::Moment => "timestamptz",
+    };
+    (data_type.to_owned(), Some(parsed(precision.function(), &formats)))
 }
 
 /// The target's type of a column, and how text becomes it.
 fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option<String>) {
     let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
-    let (formats, has_time) = date_formats(found).unwrap_or_default();
-    let moment = |data_type: &str| match has_time {
-        false => format!("CAST({} AS {data_type})", parsed("try_to_date", &formats)),
-        true => format!("CAST({} AS {data_type})", parsed("try_to_timestamp", &formats)),
-    };
+    let (formats, precision) = date_formats(found).unwrap_or((Vec::new(), Precision::Day));
+    let read = || parsed(precision.function(), &formats);
     let reading = match column.type_name.as_str() {
         "int2" | "int4" | "int8" => Some(whole_number()),
         "numeric" => {
@@ -182,7 +180,10 @@ fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option
         "float4" | "float8" => Some("CAST(null_like({}) AS double)".to_owned()),
         "bool" => Some("try_to_bool({})".to_owned()),
         "date" => Some(parsed("try_to_date", &formats)),
-        data_type @ ("timestamp" | "timestamptz") => Some(moment(data_type)),
+        "timestamptz" if precision == Precision::Moment => Some(read()),
+        data_type @ ("timestamp" | "timestamptz") => {
+            Some(format!("CAST({} AS {data_type})", read()))
+        }
         _ => None,
     };
     (column.type_text.clone(), reading)
@@ -201,23 +202,51 @@ fn parsed(function: &str, formats: &[String]) -> String {
     format!("{function}(null_like({{}}){formats})")
 }
 
-/// The formats of a column of dates, most rows first, and whether they have a time; `None` where other
-/// values are among them, or formats that do not go together.
-fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, bool)> {
+/// How much of a moment a column of dates tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Precision {
+    /// The day.
+    Day,
+    /// The time on a clock somewhere.
+    Time,
+    /// The time and its offset from UTC.
+    Moment,
+}
+
+impl Precision {
+    fn of(format: &str) -> Self {
+        match format {
+            format if reads_offset(format) || is_in_utc(format) => Self::Moment,
+            format if format.contains(':') => Self::Time,
+            _ => Self::Day,
+        }
+    }
+
+    /// What reads such values.
+    fn function(self) -> &'static str {
+        match self {
+            Self::Day => "try_to_date",
+            Self::Time => "try_to_timestamp",
+            Self::Moment => "try_to_timestamptz",
+        }
+    }
+}
+
+/// The formats of a column of dates, most rows first, and what they tell; `None` where other values are
+/// among them, or formats that do not tell the same.
+fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, Precision)> {
     let mut formats: BTreeMap<&str, u64> = BTreeMap::new();
     for (kind, rows) in found.iter().flat_map(|profile| &profile.kinds) {
         let (Kind::Date(format) | Kind::Unclear(format, _)) = kind else { return None };
         *formats.entry(format).or_default() += rows;
     }
-    let with_time = formats.keys().filter(|format| format.contains(':')).count();
-    let has_zone = |format: &&str| format.ends_with('Z') || format.ends_with("%:z");
-    let mixed = with_time != 0 && with_time != formats.len();
-    if formats.is_empty() || mixed || formats.keys().any(has_zone) {
+    let precision = Precision::of(formats.keys().next()?);
+    if formats.keys().any(|format| Precision::of(format) != precision) {
         return None;
     }
     let mut sorted: Vec<(&str, u64)> = formats.into_iter().collect();
     sorted.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-    Some((sorted.into_iter().map(|(format, _)| format.to_owned()).collect(), with_time > 0))
+    Some((sorted.into_iter().map(|(format, _)| format.to_owned()).collect(), precision))
 }
 
 /// The most decimals that a value has.
@@ -297,11 +326,18 @@ mod tests {
         let (data_type, reading) = made("order_date", &dates, &[]);
         assert_eq!(data_type, "date");
         assert_eq!(reading, "try_to_date(null_like({}), '%Y-%m-%d', '%m/%d/%Y')");
+        let moments = [("date %Y-%m-%dT%H:%M:%SZ", 9), ("date %Y-%m-%dT%H:%M:%S%:z", 1)];
+        let (data_type, reading) = made("seen", &moments, &[]);
+        assert_eq!(data_type, "timestamptz");
+        assert_eq!(
+            reading,
+            "try_to_timestamptz(null_like({}), '%Y-%m-%dT%H:%M:%SZ', '%Y-%m-%dT%H:%M:%S%:z')"
+        );
         assert_eq!(made("paid", &[("boolean", 9)], &[]).0, "boolean");
         for (name, kinds) in [
             ("billing_phone", &[("integer", 9)][..]),
             ("total", &[("integer", 9), ("text", 1)]),
-            ("seen", &[("date %Y-%m-%dT%H:%M:%SZ", 9)]),
+            ("seen", &[("date %Y-%m-%dT%H:%M:%SZ", 9), ("date %Y-%m-%dT%H:%M:%S", 1)]),
             ("seen", &[("date %Y-%m-%d", 9), ("date %Y-%m-%d %H:%M", 1)]),
             ("empty", &[]),
             ("dob", &[("date %Y-%m-%d", 9), ("integer", 1)]),

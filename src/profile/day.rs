@@ -34,7 +34,7 @@ pub fn written(value: &str) -> Option<Written> {
 /// The day that a value starts with; of two readings, the one nearer to `date`.
 pub fn nearest(value: &str, date: NaiveDate) -> Option<NaiveDate> {
     let (day, _, time) = parts(value.trim());
-    let is_time = |byte: u8| byte.is_ascii_digit() || b":.+-Z APMapm".contains(&byte);
+    let is_time = |byte: u8| byte.is_ascii_digit() || b":.+-Z UTCAPMapm".contains(&byte);
     if !time.bytes().all(is_time) {
         return None;
     }
@@ -104,15 +104,37 @@ fn date(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
 
 /// The format in which a value is a time of day.
 fn time_format(time: &str) -> Option<String> {
-    let (time, zone) = match time.find(['Z', '+']).or_else(|| time.rfind('-')) {
-        Some(at) if time[at..] == *"Z" => (&time[..at], "Z"),
-        Some(at) => (&time[..at], "%:z"),
-        None => (time, ""),
+    let (time, zone) = match time.find([' ', 'Z', '+', '-']).map(|at| time.split_at(at)) {
+        // A space stands before AM and PM as well.
+        Some((clock, rest)) => match zone_format(rest) {
+            Some(zone) => (clock, zone),
+            None => (time, String::new()),
+        },
+        None => (time, String::new()),
     };
     let forms = ["%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S%.f"];
     let reads = |form: &&str| NaiveTime::parse_from_str(time, form).is_ok();
     let form = forms.into_iter().find(reads)?;
     Some(format!("{form}{zone}"))
+}
+
+/// The format in which the end of a time says its offset from UTC.
+fn zone_format(text: &str) -> Option<String> {
+    let (space, zone) = match text.strip_prefix(' ') {
+        Some(zone) => (" ", zone),
+        None => ("", text),
+    };
+    let digits = zone.strip_prefix(['+', '-']).unwrap_or_default().bytes();
+    let shape: String =
+        digits.map(|byte| if byte.is_ascii_digit() { '9' } else { char::from(byte) }).collect();
+    let format = match (zone, shape.as_str()) {
+        ("Z" | "UTC", _) => zone,
+        (_, "99:99") => "%:z",
+        (_, "9999") => "%z",
+        (_, "99") => "%#z",
+        _ => return None,
+    };
+    Some(format!("{space}{format}"))
 }
 
 #[cfg(test)]
@@ -133,6 +155,9 @@ mod tests {
             ("12/18/2025 12:43 AM", "%m/%d/%Y %I:%M %p"),
             ("2025-12-18T10:00:00Z", "%Y-%m-%dT%H:%M:%SZ"),
             ("2025-12-18 10:00:00.5+01:00", "%Y-%m-%d %H:%M:%S%.f%:z"),
+            ("2025-12-18 10:00:00-05", "%Y-%m-%d %H:%M:%S%#z"),
+            ("2025-12-18 10:00:00 -0500", "%Y-%m-%d %H:%M:%S %z"),
+            ("2025-12-18 10:00:00.25 UTC", "%Y-%m-%d %H:%M:%S%.f UTC"),
         ] {
             let found = written(value).expect(value);
             assert_eq!((found.format.as_str(), found.other), (format, None), "{value}");
@@ -149,6 +174,8 @@ mod tests {
             "1/2-2025",
             "+1/+2/2025",
             "2025-12-18 soon",
+            "2025-12-18 10:00 soon",
+            "2025-12-18 10:00:00+1:00",
             "1/2/2025/",
         ] {
             assert_eq!(written(value), None, "{value}");

@@ -22,7 +22,7 @@ use crate::progress::{Listener, Total};
 use crate::source::Store;
 
 /// Changes when a profile says other things of the same values, so that old ones are not used.
-const PROFILE_VERSION: u32 = 2;
+const PROFILE_VERSION: u32 = 3;
 /// Kept profiles that are fetched at once.
 const FETCHED_AT_ONCE: usize = 16;
 

@@ -1,6 +1,6 @@
 //! How single values are read; NULL stands for what cannot be.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 /// The day in `text` in one of the two usual formats, in full width; `None` leaves it to a slower
 /// and more patient reader.
@@ -21,6 +21,44 @@ pub fn usual_date(text: &str, format: &str) -> Option<NaiveDate> {
         })
     };
     NaiveDate::from_ymd_opt(number(year)? as i32, number(month)?, number(day)?)
+}
+
+/// What reads the offset from UTC in a format.
+const OFFSETS: [&str; 4] = ["%#z", "%z", "%:z", "%+"];
+
+/// What a format ends with where its times are in UTC.
+const IN_UTC: [&str; 2] = ["Z", "UTC"];
+
+/// The forms of ISO 8601 in which a time has its offset, also with a space for the `T`, as databases
+/// write it.
+const ISO_MOMENTS: [&str; 4] = [
+    "%Y-%m-%dT%H:%M:%S%.f%#z",
+    "%Y-%m-%d %H:%M:%S%.f%#z",
+    "%Y-%m-%dT%H:%M:%S%.f UTC",
+    "%Y-%m-%d %H:%M:%S%.f UTC",
+];
+
+/// The moment in `text`, in any of the forms of ISO 8601 that say the offset from UTC.
+pub fn moment_in_iso(text: &str) -> Option<DateTime<Utc>> {
+    ISO_MOMENTS.iter().find_map(|format| moment(text, format))
+}
+
+/// The moment in `text`, in a format that [reads the offset](reads_offset) or ends with UTC.
+pub fn moment(text: &str, format: &str) -> Option<DateTime<Utc>> {
+    if reads_offset(format) {
+        return DateTime::parse_from_str(text, format).ok().map(|moment| moment.to_utc());
+    }
+    NaiveDateTime::parse_from_str(text, format).ok().map(|time| time.and_utc())
+}
+
+/// Whether a format reads the offset from UTC.
+pub fn reads_offset(format: &str) -> bool {
+    OFFSETS.iter().any(|offset| format.contains(offset))
+}
+
+/// Whether a format says that its times are in UTC.
+pub fn is_in_utc(format: &str) -> bool {
+    IN_UTC.iter().any(|utc| format.strip_suffix(utc).is_some_and(|before| !before.ends_with('%')))
 }
 
 /// The number in `text` with `scale` decimals, scaled up; `None` where it is no number, has more
@@ -130,6 +168,29 @@ mod tests {
         }
         assert_eq!(decimal("1000", 5, 2), None);
         assert_eq!(decimal("999.99", 5, 2), Some(99_999));
+    }
+
+    #[test]
+    fn a_moment_is_read_with_its_offset() {
+        let utc = |text: &str| moment_in_iso(text).map(|moment| moment.naive_utc().to_string());
+        for text in [
+            "2025-01-01T08:00:00Z",
+            "2025-01-01 10:00:00+02",
+            "2025-01-01 10:00:00+0200",
+            "2025-01-01T10:00:00+02:00",
+            "2025-01-01 03:00:00 -0500",
+            "2025-01-01 08:00:00 UTC",
+        ] {
+            assert_eq!(utc(text).as_deref(), Some("2025-01-01 08:00:00"), "{text}");
+        }
+        for text in ["2025-01-01 10:00:00", "2025-01-01", "2025-01-01 10:00:00+2", "now"] {
+            assert_eq!(utc(text), None, "{text}");
+        }
+        assert!(["%d.%m.%Y %H:%M %z", "%+", "%H:%M%#z"].into_iter().all(reads_offset));
+        assert!(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M UTC"].into_iter().all(is_in_utc));
+        for format in ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M %Z", ""] {
+            assert!(!reads_offset(format) && !is_in_utc(format), "{format}");
+        }
     }
 
     #[test]

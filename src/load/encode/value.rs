@@ -1,11 +1,12 @@
 //! One **value** on its way into a column: written as the column's type reads it, or refused where the
 //! type would round it, cut it or take it for something else.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use serde::de::IgnoredAny;
 
 use super::line;
 use super::numeric::{Digits, Significant};
+use crate::catalog::functions::moment_in_iso;
 
 /// What a value is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +69,10 @@ impl Form {
             }
             Self::Timestamp { with_zone, .. } => {
                 let time = match with_zone {
-                    true => DateTime::parse_from_rfc3339(text).ok().map(|time| time.naive_utc()),
+                    true => moment_in_iso(text).map(|moment| moment.naive_utc()),
                     false => naive_time(text),
                 };
-                self.put_timestamp(time.ok_or_else(|| "it is no ISO 8601 time".to_owned())?, into)
+                self.put_timestamp(time.ok_or_else(|| no_time(with_zone))?, into)
             }
             Self::Time { decimals } => {
                 let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f");
@@ -179,6 +180,11 @@ fn put_characters(text: &str, max: Option<usize>, into: &mut Vec<u8>) -> Result<
     }
     line::put_escaped(text, into);
     Ok(())
+}
+
+fn no_time(with_zone: bool) -> String {
+    let form = if with_zone { "time with its offset from UTC" } else { "time without a zone" };
+    format!("it is no ISO 8601 {form}")
 }
 
 fn naive_time(text: &str) -> Option<NaiveDateTime> {

@@ -53,6 +53,9 @@ enum Kind {
     NullLike,
 }
 
+/// The offset of UTC, as the session writes it.
+const UTC: &str = "+00:00";
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Function {
     kind: Kind,
@@ -63,12 +66,7 @@ impl Function {
     fn new(kind: Kind) -> Self {
         Self { kind, signature: Signature::user_defined(Volatility::Immutable) }
     }
-}
 
-/// The offset of UTC, as the session writes it.
-const UTC: &str = "+00:00";
-
-impl Function {
     /// Refuses a format that no text could ever match, and one that would leave out an offset or that
     /// has none.
     fn refuse_format(&self, format: &ScalarValue) -> Result<()> {
@@ -82,6 +80,9 @@ impl Function {
         match self.kind {
             Kind::Timestamp if parse::reads_offset(format) => plan_err!(
                 "{name} would leave out the offset that '{format}' reads; use try_to_timestamptz"
+            ),
+            Kind::Timestamp if format.contains("%Z") => plan_err!(
+                "{name} would leave out the zone that '{format}' reads; write its name instead of %Z"
             ),
             Kind::Moment if !parse::reads_offset(format) && !parse::is_in_utc(format) => plan_err!(
                 "'{format}' does not say the offset from UTC: {name} takes formats with %#z (which \

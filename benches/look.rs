@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use backfill::embedded::S3Server;
-use backfill::sample::Options;
+use backfill_demo::S3Server;
+use backfill_sample::Options;
 use futures::StreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
@@ -25,7 +25,7 @@ pub async fn look() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sample = folder.path().join("sample");
     let options = Options { days: 91, rows: 18_000, ..Options::default() };
-    backfill::sample::write(&sample, &options, &mut |_| {})?;
+    backfill_sample::write(&sample, &options, &mut |_| {})?;
     let project = folder.path().join("project");
     prepare(&project)?;
     let buckets = folder.path().join("buckets");

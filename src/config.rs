@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::load::TableName;
-use crate::mirror::Dialect;
 use crate::source::{KeyPattern, Place};
+use backfill_csv::Dialect;
 
 mod limit;
 

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{
-    catalog, check, config, dedupe, load, mirror, profile, sample, source, sql, stage, verify,
-};
+use crate::{catalog, check, config, dedupe, load, mirror, profile, source, sql, stage, verify};
 
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +75,11 @@ pub enum Error {
     Verify(#[from] verify::Error),
     /// Synthetic exports.
     #[error(transparent)]
-    Sample(#[from] crate::sample::Error),
+    Sample(#[from] backfill_sample::Error),
     /// The embedded S3 server or database.
+    #[cfg(feature = "demo")]
     #[error(transparent)]
-    Embedded(#[from] crate::embedded::Error),
+    Embedded(#[from] backfill_demo::Error),
     /// No dataset has a file in the range.
     #[error("no files from {range} under {prefixes}")]
     NoFiles {
@@ -140,17 +139,18 @@ impl Error {
             Self::Config(_)
             | Self::Usage(_)
             | Self::Sql(_)
-            | Self::Sample(sample::Error::Prefix { .. } | sample::Error::Calendar { .. }) => {
-                Exit::Usage
-            }
+            | Self::Sample(
+                backfill_sample::Error::Prefix { .. } | backfill_sample::Error::Calendar { .. },
+            ) => Exit::Usage,
             Self::NoFiles { .. } | Self::NoDates { .. } => Exit::NoFiles,
             Self::NoneUsable { .. } => Exit::Refused,
             Self::Interrupted => Exit::Interrupted,
             Self::Source(source::Error::ZeroBytes { .. })
             | Self::Check(check::Error::Refused { .. } | check::Error::TooManyRejects { .. })
-            | Self::Mirror(mirror::Error::Read { source: mirror::ReadError::Header(_), .. }) => {
-                Exit::Refused
-            }
+            | Self::Mirror(mirror::Error::Read {
+                source: backfill_csv::ReadError::Header(_),
+                ..
+            }) => Exit::Refused,
             Self::Stage(
                 stage::Error::NotRowWise { .. }
                 | stage::Error::ChangedProvenance { .. }
@@ -251,6 +251,7 @@ impl Error {
                  with what its files need under csv, such as encoding or names"
                     .to_owned(),
             ),
+            #[cfg(feature = "demo")]
             Self::Embedded(_) => Some("run it again; the log has more with RUST_LOG=debug".into()),
             Self::Usage(_) => Some("see --help".to_owned()),
             Self::Sample(_) | Self::Output { .. } | Self::Interrupted => None,

@@ -14,24 +14,6 @@
 //! **mirror** and a **reject** in [`mirror`], what SQL sees in [`catalog`], a **check** in
 //! [`check`], a **survivor** in [`dedupe`], **staging** and the **manifest** in [`stage`], a
 //! **batch**, the **target** and the **ledger** in [`load`].
-//!
-//! The reader can be used alone. It takes bytes, and gives record batches, rejects and a summary:
-//!
-//! ```
-//! use backfill::mirror::{Dialect, Reader};
-//!
-//! let export = "id,city\n1,\"Washington, DC\"\n2\n3,Boston\n";
-//! let mut reader = Reader::new(
-//!     Box::new(export.as_bytes()),
-//!     "exports/report_2025-09-22.csv",
-//!     &Dialect::default(),
-//! )?;
-//! let batch = reader.next_batch()?.expect("there are records");
-//! assert_eq!(batch.rows.expect("there are rows").num_rows(), 2);
-//! assert_eq!(batch.rejects[0].line, 3);
-//! assert_eq!(batch.rejects[0].reason.to_string(), "too few fields");
-//! # Ok::<(), backfill::mirror::ReadError>(())
-//! ```
 
 pub mod catalog;
 pub mod check;
@@ -39,7 +21,6 @@ pub mod cli;
 pub mod config;
 pub mod dedupe;
 pub mod drift;
-pub mod embedded;
 pub mod error;
 pub mod failpoint;
 pub mod file_date;
@@ -53,7 +34,6 @@ pub mod printable;
 pub mod profile;
 pub mod progress;
 pub mod report;
-pub mod sample;
 pub mod source;
 pub mod sql;
 pub mod stage;

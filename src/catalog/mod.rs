@@ -44,10 +44,11 @@ use datafusion::sql::parser::Statement;
 use tokio::sync::OnceCell;
 
 use crate::config::{Dataset, Limits};
-use crate::mirror::{Mirror, PROVENANCE};
+use crate::mirror::Mirror;
 use crate::progress::Listener;
 use crate::source::Store;
 use crate::sql::{Query, Sql};
+use backfill_csv::PROVENANCE;
 
 pub use dated_files::{DatedFile, DatedFiles, FILE_DATE};
 pub use error::Error;

@@ -13,9 +13,10 @@ use datafusion::datasource::MemTable;
 use super::dated_files::{DatedFile, DatedFiles, FILE_DATE};
 use super::error::Error;
 use crate::file_date::FileDate;
-use crate::mirror::{Mirror, Mirrored, reject};
+use crate::mirror::{Mirror, Mirrored};
 use crate::source::Store;
 use crate::sql::Contract;
+use backfill_csv::reject;
 
 /// Accepted rows of every file in range.
 pub fn source(staging: &Store, mirror: &Mirror, optional: &[String]) -> DatedFiles {

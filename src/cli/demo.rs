@@ -11,12 +11,12 @@ use include_dir::{Dir, include_dir};
 use super::run::{load, render};
 use super::{Context, Form, Output};
 use crate::config::{Config, FILE_NAME};
-use crate::embedded::{self, EmbeddedPostgres, S3Server};
 use crate::error::{Error, Exit};
 use crate::file_date::{DateRange, FileDate};
 use crate::pipeline::{self, USUAL_BATCH_DAYS, Wishes};
-use crate::sample::{self, Options};
 use crate::{catalog, report};
+use backfill_demo::{EmbeddedPostgres, S3Server};
+use backfill_sample::Options;
 
 /// Runs everything once: writes synthetic exports, serves them from an S3 server in the process,
 /// starts an embedded Postgres, and shows the plan, a quality query, the run and its accounting.
@@ -76,7 +76,9 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let data = folder.path().join("postgres");
     let postgres = start_postgres(data).await?;
     let mut environment = context.environment.clone();
-    s3.announce(&mut environment);
+    for (name, value) in s3.variables() {
+        environment.set(name, value);
+    }
     environment.set("DATABASE_URL", postgres.database_url());
     let context = Context {
         config: folder.path().join(FILE_NAME),
@@ -104,7 +106,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 
 async fn start_postgres(data: PathBuf) -> Result<EmbeddedPostgres, Error> {
     let started = tokio::task::spawn_blocking(move || EmbeddedPostgres::start(&data)).await;
-    let failed = |error: tokio::task::JoinError| embedded::Error::Start {
+    let failed = |error: tokio::task::JoinError| backfill_demo::Error::Start {
         server: "Postgres",
         reason: error.to_string(),
     };
@@ -170,10 +172,10 @@ impl Folder {
     }
 }
 
-fn write_project(folder: &Path) -> Result<(), embedded::Error> {
+fn write_project(folder: &Path) -> Result<(), backfill_demo::Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
-        move |source| embedded::Error::Write { path, source }
+        move |source| backfill_demo::Error::Write { path, source }
     };
     let config = folder.join(FILE_NAME);
     std::fs::write(&config, CONFIG).map_err(failed(&config))?;
@@ -186,7 +188,7 @@ fn write_sample(folder: &Path) -> Result<DateRange, Error> {
     let options =
         Options { days: DAYS, rows: 300, resend: 0.1, quirks: true, ..Options::default() };
     let bucket = folder.join("buckets").join(BUCKET);
-    sample::write(&bucket, &options, &mut |_| {})?;
+    backfill_sample::write(&bucket, &options, &mut |_| {})?;
     let start = FileDate(options.start);
     let end = start.plus_days(u64::from(DAYS) - 1);
     DateRange::new(start, end).map_err(|error| Error::Usage(error.to_string()))

@@ -5,6 +5,7 @@
 
 mod check;
 mod days;
+#[cfg(feature = "demo")]
 mod demo;
 mod drift;
 mod init;
@@ -87,6 +88,7 @@ enum Command {
     Rejects(rejects::Arguments),
     Report(report::Arguments),
     Sample(sample::Arguments),
+    #[cfg(feature = "demo")]
     Demo(demo::Arguments),
 }
 
@@ -191,6 +193,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Rejects(arguments) => rejects::run(arguments, context).await,
         Command::Report(arguments) => report::run(arguments, context).await,
         Command::Sample(arguments) => sample::run(arguments, context),
+        #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments, context).await,
     }
 }

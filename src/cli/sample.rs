@@ -9,7 +9,7 @@ use super::Context;
 use crate::error::{Error, Exit};
 use crate::progress::Total;
 use crate::report;
-use crate::sample::{self, Options, Summary};
+use backfill_sample::{Options, Summary};
 
 /// Writes synthetic exports of Sticky.io's shape: 129 columns, invented people, the same bytes for
 /// the same seed.
@@ -80,8 +80,8 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let files = u64::from(options.days) * options.prefixes.len() as u64;
     context.progress.begin("sample", Total { files, bytes: 0 });
     let progress = &context.progress;
-    let mut told = |file: &sample::WrittenFile| progress.advance(1, file.bytes, file.rows);
-    let summary = sample::write(&arguments.folder, &options, &mut told);
+    let mut told = |file: &backfill_sample::WrittenFile| progress.advance(1, file.bytes, file.rows);
+    let summary = backfill_sample::write(&arguments.folder, &options, &mut told);
     progress.end();
     let written = written(&arguments, &summary?);
     context.output.print(&written, render)?;
@@ -89,7 +89,7 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
 }
 
 fn written(arguments: &Arguments, summary: &Summary) -> Written {
-    let file = |file: &sample::WrittenFile| File {
+    let file = |file: &backfill_sample::WrittenFile| File {
         key: file.path.display().to_string(),
         rows: file.rows,
         bytes: file.bytes,

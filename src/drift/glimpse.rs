@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use crate::config::Dataset;
 use crate::file_date::FileDate;
-use crate::mirror::{self, Dialect, ReadError, Reader, Reason, Summary, decompress};
+use crate::mirror;
 use crate::profile::{day, shape};
 use crate::source::{SourceFile, Store};
+use backfill_csv::{Dialect, ReadError, Reader, Reason, Summary, decompress};
 
 /// How much of a file is read at first; more where its header does not fit.
 const FIRST_BYTES: u64 = 64 << 10;

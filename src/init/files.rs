@@ -7,8 +7,8 @@ use super::columns::Column;
 use super::naming::ADDED;
 use crate::config::Dataset;
 use crate::load::Target;
-use crate::mirror::Encoding;
 use crate::sql::identifier;
+use backfill_csv::Encoding;
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
 const NAMES_A_LINE: usize = 4;

@@ -20,8 +20,9 @@ pub use pattern::guess;
 use crate::config::Dataset;
 use crate::drift::{Change, Drift};
 use crate::load::Target;
-use crate::mirror::{Encoding, Mirrored, Rejected};
+use crate::mirror::{Mirrored, Rejected};
 use crate::profile::FileProfile;
+use backfill_csv::Encoding;
 use columns::Column;
 
 /// So many reasons for rejects are told.

@@ -1,49 +1,8 @@
 //! A **mirror** is a source file in columnar form: its columns by name, all text, and where each
 //! row came from. To mirror a file is to read its CSV once, and never again.
 //!
-//! # What the reader accepts, rejects, normalises and counts
-//! **Bytes.** gzip (all members), zstd (all frames) and bzip2 (all streams) are recognised by content,
-//! whatever the name; a stream that is cut short or corrupt fails the file, and nothing of it is used.
-//! A byte order mark says the encoding (UTF-8, UTF-16 of either order) and is skipped; without one it
-//! is the [`Dialect`]'s. Bytes that are no text in it reject their record; none is ever replaced.
-//!
-//! **Records.** A record ends at LF, CRLF or CR, mixed as they come. A line of no bytes is no record:
-//! it is counted as blank and has no row id. Every other record has one, counted from 0, also when it
-//! is rejected. Records of up to [`MAX_RECORD_BYTES`] with up to [`MAX_COLUMNS`] fields of up to
-//! [`MAX_FIELD_BYTES`] are read.
-//!
-//! **Fields.** The delimiter is the dialect's; where it says none, each file's header does: the comma
-//! if it holds one, or else the only one that it holds of `;`, tab and `|`. A field may be quoted;
-//! inside quotes a doubled quote stands for one, an escape character (where the dialect has one) makes
-//! the next character text, CRLF becomes LF, and delimiters and line ends are text. A quote inside an
-//! unquoted field is text and counted. NUL bytes are dropped and their records counted.
-//!
-//! **Headers.** A column is found by its name, and where the file lacks that, by one of the dialect's
-//! aliases. A header that ends in a delimiter allows rows one empty field more. A file is refused as a
-//! whole where its header gives no usable names: blank or duplicate ones (the dialect may have them
-//! suffixed), reserved ones, two names of one column, or numbers and dates where names should be. The
-//! dialect may give names for files that have no header.
-//!
-//! **Rejects.** A record is accepted where it has exactly as many fields as the header has names, and
-//! rejected, with line, byte offset (in the decompressed file, UTF-16 counted as UTF-8), field counts
-//! and raw bytes, for each [`Reason`]:
-//!
-//! | reason | the record |
-//! |---|---|
-//! | `too few fields`, `too many fields` | is not as wide as the header |
-//! | `text after a closing quote` | goes on between a closing quote and the next delimiter |
-//! | `unterminated quote` | opens a quote that is never closed |
-//! | `quote in an unquoted field` | holds one, and the dialect says `bare_quotes = "reject"` |
-//! | `invalid encoding` | holds bytes that are no text |
-//! | `field too long`, `record too long` | exceeds a limit |
-//! | `repeated header` | is the header once more |
-//! | `NUL byte` | holds one, and the dialect says `nul = "reject"` |
-//!
-//! A faulty record that spans several lines costs the lines up to the next one that is a whole record
-//! by itself, looked for within 1 MiB, so that a stray quote does not swallow the file.
-//!
-//! **Values.** All are text as they stand in the file, unquoted. An empty field is the empty text; a
-//! column that a file lacks is NULL in the `source` table.
+//! The reader is a crate of its own, [`backfill_csv`]: its documentation says what it accepts, rejects,
+//! normalises and counts.
 //!
 //! # Where mirrors lie
 //! ```text
@@ -54,31 +13,14 @@
 //! new mirror and an unchanged one is never read again. The rejects of a file are written before
 //! its mirror becomes visible.
 
-mod columns;
-mod decompress;
-mod dialect;
-mod encoding;
 mod fetch;
-mod header;
-mod reader;
-mod records;
-pub mod reject;
 mod rejected;
-mod start;
-mod stops;
-mod window;
 mod write;
 
-pub use decompress::{Compression, decompress};
-pub use dialect::{BareQuotes, Dialect, InvalidDialect, Nul, UnusableNames};
-pub use encoding::Encoding;
-pub use header::{InvalidHeader, PROVENANCE};
-pub use reader::{Batch, Error as ReadError, Reader, Summary};
-pub use records::{MAX_COLUMNS, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
-pub use reject::{Reason, Reject};
 pub use rejected::{Rejected, rejected};
 pub use write::{Mirror, Mirrored, Note, mirror};
 
+use backfill_csv::{InvalidHeader, ReadError, Reason};
 use datafusion::parquet::errors::ParquetError;
 
 /// What can go wrong while files are mirrored.

@@ -11,13 +11,14 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Compression, Dialect, Error, Reader, Reject, Summary, decompress, fetch, reject};
+use super::{Error, fetch};
 use crate::config::{Dataset, Limits};
 use crate::failpoint;
 use crate::file_date::DateRange;
 use crate::parquet::{self, ParquetWriter};
 use crate::progress::{Listener, Total};
 use crate::source::{Finding, Ignored, Listing, SourceFile, Store};
+use backfill_csv::{Compression, Dialect, ReadError, Reader, Reject, Summary, decompress, reject};
 
 /// Changes when the reader gives other rows for the same bytes, so that old mirrors are not used.
 const READER_VERSION: u32 = 2;
@@ -163,7 +164,7 @@ async fn mirror_file(
 }
 
 fn unreadable(file: &SourceFile, source: object_store::Error) -> Error {
-    let source = super::ReadError::Read { offset: 0, source: std::io::Error::other(source) };
+    let source = ReadError::Read { offset: 0, source: std::io::Error::other(source) };
     Error::Read { file: file.name.clone(), source }
 }
 
@@ -219,7 +220,7 @@ impl Job {
     fn run(self, input: impl Read + Send + 'static) -> Result<Note, Error> {
         let unreadable = |source| Error::Read { file: self.file_name.clone(), source };
         let (input, compression) = decompress(input)
-            .map_err(|source| unreadable(super::ReadError::Read { offset: 0, source }))?;
+            .map_err(|source| unreadable(ReadError::Read { offset: 0, source }))?;
         let mut reader = Reader::new(input, &self.file_name, &self.dialect).map_err(unreadable)?;
         let unwritable = |source| Error::Write { path: self.staging.key(&self.path), source };
         let objects = Arc::clone(&self.staging.objects);

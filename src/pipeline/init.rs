@@ -10,9 +10,10 @@ use crate::error::Error;
 use crate::file_date::{DateRange, FileDate};
 use crate::init::{self, Findings, Scaffold, Types};
 use crate::load::Target;
-use crate::mirror::{self, Encoding, Mirror, Mirrored, Reason, Rejected};
+use crate::mirror::{self, Mirror, Mirrored, Rejected};
 use crate::profile::{self, FileProfile};
 use crate::source::{self, Finding, KeyMatch, SourceFile};
+use backfill_csv::{Encoding, Reason};
 
 /// The newest files of the range are looked at whole, so many of them.
 const NEWEST: usize = 3;

@@ -1,6 +1,6 @@
 //! Looking at how files differ in format, before anything is loaded.
 
-use backfill::sample::Options;
+use backfill_sample::Options;
 use serde_json::{Value, json};
 
 use crate::support::Project;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::fs::File;
 use std::path::Path;
 
-use backfill::mirror::{Dialect, ReadError, Reader, decompress};
-use backfill::sample::Options;
+use backfill_csv::{Dialect, ReadError, Reader, decompress};
+use backfill_sample::Options;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use backfill::embedded::Fault;
+use backfill_demo::Fault;
 
 use crate::support::{Project, Ran, finish};
 

@@ -1,6 +1,6 @@
 //! A dataset made from its files.
 
-use backfill::sample::Options;
+use backfill_sample::Options;
 
 use crate::support::Project;
 
@@ -14,7 +14,7 @@ fn init<'a>(prefix: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
 async fn bare() -> Project {
     let project = Project::empty().await;
     let options = Options { days: 21, rows: 60, resend: 0.2, quirks: true, ..Options::default() };
-    backfill::sample::write(&project.bucket(), &options, &mut |_| {}).expect("a sample");
+    backfill_sample::write(&project.bucket(), &options, &mut |_| {}).expect("a sample");
     project
 }
 

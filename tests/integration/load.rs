@@ -1,6 +1,6 @@
 //! The main job, from a bucket to a table.
 
-use backfill::sample::Options;
+use backfill_sample::Options;
 
 use crate::support::{Pooler, Project};
 

@@ -5,7 +5,6 @@
 mod support;
 
 mod cli;
-mod differential;
 mod drift;
 mod edge;
 mod faults;
@@ -14,7 +13,6 @@ mod init;
 mod kill;
 mod load;
 mod quality;
-mod reader;
 mod reload;
 mod report;
 mod requests;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-use backfill::sample::Options;
+use backfill_sample::Options;
 
 use crate::support::Project;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use backfill::sample::Options;
+use backfill_sample::Options;
 use regex::Regex;
 use serde_json::Value;
 

@@ -8,7 +8,7 @@ mod random;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use backfill::embedded::S3Server;
+use backfill_demo::S3Server;
 use tempfile::TempDir;
 
 pub use pgbouncer::Pooler;
@@ -73,13 +73,13 @@ impl Project {
     }
 
     /// A project with the shipped configuration and SQL over a sample's bucket.
-    pub async fn orders(options: &backfill::sample::Options) -> Self {
+    pub async fn orders(options: &backfill_sample::Options) -> Self {
         let project = Self::empty().await;
         let config = std::fs::read_to_string(shipped("backfill.toml")).expect("the configuration");
         let config = config.replace("s3://your-exports", "s3://exports");
         project.write("backfill.toml", config);
         copy_folder(&shipped("sql"), &project.path("sql"));
-        backfill::sample::write(&project.bucket(), options, &mut |_| {}).expect("a sample");
+        backfill_sample::write(&project.bucket(), options, &mut |_| {}).expect("a sample");
         project
     }
 

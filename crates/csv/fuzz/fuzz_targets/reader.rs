@@ -1,0 +1,71 @@
+//! Any bytes, in any dialect: the reader neither panics nor hangs, accounts for every record, and
+//! reads the same whole as in pieces.
+
+#![no_main]
+
+use std::io::Read;
+
+use backfill_csv::{BareQuotes, Dialect, Encoding, Nul, Reader, Summary, UnusableNames};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((settings, file)) = input.split_at_checked(3) else { return };
+    let dialect = dialect(settings[0], settings[1]);
+    if dialect.validate().is_err() {
+        return;
+    }
+    let whole = read(file, usize::MAX, &dialect);
+    let pieces = read(file, 1 + usize::from(settings[2]), &dialect);
+    assert_eq!(whole, pieces);
+    let Some((summary, rows, rejects)) = whole else { return };
+    assert_eq!(summary.accepted, rows);
+    assert_eq!(summary.rejected, rejects.len() as u64);
+    assert_eq!(summary.records, summary.accepted + summary.rejected);
+    assert!(rejects.is_sorted());
+});
+
+/// A dialect for every value of two bytes.
+fn dialect(first: u8, second: u8) -> Dialect {
+    let pick = |bits: u8, from: u8| (from >> bits & 3) as usize;
+    Dialect {
+        delimiter: [None, Some(','), Some(';'), Some('\t')][pick(0, first)],
+        quote: ['"', '\'', '"', '|'][pick(2, first)],
+        escape: [None, None, Some('\\'), Some('"')][pick(4, first)],
+        encoding: [Encoding::Utf8, Encoding::Windows1252, Encoding::Utf16Le, Encoding::Latin1]
+            [pick(6, first)],
+        bare_quotes: [BareQuotes::Accept, BareQuotes::Reject][usize::from(second & 1)],
+        nul: [Nul::Drop, Nul::Reject][usize::from(second >> 1 & 1)],
+        unusable_names: [UnusableNames::Refuse, UnusableNames::Suffix]
+            [usize::from(second >> 2 & 1)],
+        names: (second & 8 > 0).then(|| vec!["a".to_owned(), "b".to_owned()]),
+        ..Dialect::default()
+    }
+}
+
+/// What is read, the bytes coming in pieces: the summary, the rows and the lines of the rejects.
+fn read(file: &[u8], most: usize, dialect: &Dialect) -> Option<(Summary, u64, Vec<i64>)> {
+    let pieces = Pieces { bytes: file.to_vec(), at: 0, most };
+    let mut reader = Reader::new(Box::new(pieces), "b/f.csv", dialect).ok()?;
+    let (mut rows, mut lines) = (0, Vec::new());
+    while let Some(batch) = reader.next_batch().expect("bytes do not fail") {
+        rows += batch.rows.map_or(0, |rows| rows.num_rows() as u64);
+        lines.extend(batch.rejects.iter().map(|reject| reject.line));
+    }
+    Some((reader.summary().clone(), rows, lines))
+}
+
+/// Gives at most so many bytes at a time.
+struct Pieces {
+    bytes: Vec<u8>,
+    at: usize,
+    most: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = buffer.len().min(self.most).min(self.bytes.len() - self.at);
+        buffer[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}

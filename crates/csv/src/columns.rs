@@ -1,0 +1,259 @@
+//! **Columns** from records: the accepted rows of a file as Arrow record batches of text.
+//!
+//! Each column keeps its values in one buffer with offsets, so that a value costs one copy and the
+//! whole column is checked as UTF-8 at once. Some records are collected first and then copied column
+//! by column: with many columns, a place in every one of them would not stay in the cache.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use crate::dialect::Dialect;
+use crate::encoding::Encoding;
+use crate::header::{Header, PROVENANCE};
+use crate::records::Span;
+
+/// The rows of a batch at most.
+pub const BATCH_ROWS: usize = 2048;
+/// The text of a batch at most, in bytes; one record may exceed it.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// How many records are collected before they are copied.
+const PENDING_ROWS: usize = 64;
+/// A value of at most so many bytes is short.
+const SHORT: usize = 16;
+
+/// Collects accepted rows until they make a batch.
+#[derive(Debug)]
+pub struct Columns {
+    schema: SchemaRef,
+    file_name: String,
+    text: Vec<Text>,
+    row_ids: Vec<i64>,
+    lines: Vec<i64>,
+    bytes: usize,
+    cleaner: Cleaner,
+    pending: Pending,
+}
+
+/// Records that lie in the window, still to be copied.
+#[derive(Debug, Default)]
+struct Pending {
+    /// One span for every column, record after record.
+    spans: Vec<Span>,
+    /// Whether each record is dirty.
+    dirty: Vec<bool>,
+}
+
+/// The values of one column, end to end, and where each one ends.
+#[derive(Debug)]
+struct Text {
+    values: Vec<u8>,
+    offsets: Vec<i32>,
+}
+
+impl Columns {
+    /// Columns for the rows of `file_name`.
+    pub fn new(header: &Header, file_name: &str, dialect: &Dialect) -> Self {
+        let names = header.names.iter().map(String::as_str);
+        let mut fields: Vec<Field> =
+            names.map(|name| Field::new(name, DataType::Utf8, false)).collect();
+        fields.push(Field::new(PROVENANCE[0], DataType::Utf8, false));
+        fields.push(Field::new(PROVENANCE[1], DataType::Int64, false));
+        fields.push(Field::new(PROVENANCE[2], DataType::Int64, false));
+        Self {
+            schema: Arc::new(Schema::new(fields)),
+            file_name: file_name.to_owned(),
+            text: header.names.iter().map(|_| Text::new()).collect(),
+            row_ids: Vec::new(),
+            lines: Vec::new(),
+            bytes: 0,
+            cleaner: Cleaner::new(dialect),
+            pending: Pending::default(),
+        }
+    }
+
+    /// The schema of every batch: the header's names, all text, then where each row came from.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Adds a row; `spans` has at least one span for every column. A dirty record holds NUL bytes
+    /// or needs decoding. The window must be [settled](Self::settle) before its bytes move.
+    pub fn push(&mut self, window: &[u8], spans: &[Span], row_id: i64, line: i64, dirty: bool) {
+        let spans = &spans[..self.text.len()];
+        if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
+            self.bytes += last.end - first.start;
+        }
+        self.pending.spans.extend_from_slice(spans);
+        self.pending.dirty.push(dirty);
+        self.row_ids.push(row_id);
+        self.lines.push(line);
+        if self.pending.dirty.len() == PENDING_ROWS {
+            self.settle(window);
+        }
+    }
+
+    /// Copies what is still to be copied out of the window.
+    pub fn settle(&mut self, window: &[u8]) {
+        let width = self.text.len();
+        for (index, column) in self.text.iter_mut().enumerate() {
+            let spans = self.pending.spans.iter().skip(index).step_by(width);
+            for (span, &dirty) in spans.zip(&self.pending.dirty) {
+                if span.escaped || dirty {
+                    let raw = &window[span.start..span.end];
+                    column.push(&self.cleaner.clean(raw, span.escaped));
+                } else {
+                    column.push_from(window, span);
+                }
+            }
+        }
+        self.pending.spans.clear();
+        self.pending.dirty.clear();
+    }
+
+    /// Whether enough rows are collected for a batch.
+    pub fn is_full(&self) -> bool {
+        self.row_ids.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// Takes the collected rows, [settled](Self::settle), out as a batch; `None` where there are
+    /// none.
+    ///
+    /// # Errors
+    /// Where a value is not UTF-8, which the reader has made sure of before.
+    pub fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        if self.row_ids.is_empty() {
+            return Ok(None);
+        }
+        let rows = self.row_ids.len();
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        for column in &mut self.text {
+            arrays.push(Arc::new(column.take()?));
+        }
+        let file_name = self.file_name.as_str();
+        arrays.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(file_name, rows))));
+        arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut self.row_ids))));
+        arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut self.lines))));
+        self.bytes = 0;
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map(Some)
+    }
+}
+
+impl Text {
+    fn new() -> Self {
+        Self { values: Vec::new(), offsets: vec![0] }
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.values.extend_from_slice(value);
+        // A batch holds 4 MiB and one record at most, far below the limit of an offset.
+        self.offsets.push(self.values.len() as i32);
+    }
+
+    /// Adds the value at `span`; a short one with what stands behind it in the window, which is then
+    /// taken back: a copy whose length is known beforehand is no call.
+    fn push_from(&mut self, window: &[u8], span: &Span) {
+        let length = span.end - span.start;
+        match window.get(span.start..span.start + SHORT) {
+            Some(bytes) if length <= SHORT => {
+                let end = self.values.len() + length;
+                self.values.extend_from_slice(bytes);
+                self.values.truncate(end);
+                self.offsets.push(end as i32);
+            }
+            _ => self.push(&window[span.start..span.end]),
+        }
+    }
+
+    fn take(&mut self) -> Result<StringArray, ArrowError> {
+        let next = Self {
+            values: Vec::with_capacity(self.values.len()),
+            offsets: Vec::with_capacity(self.offsets.len()),
+        };
+        let full = std::mem::replace(self, next);
+        self.offsets.push(0);
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(full.offsets));
+        StringArray::try_new(offsets, Buffer::from_vec(full.values), None)
+    }
+}
+
+/// Turns the bytes of a field into its value.
+#[derive(Debug)]
+pub struct Cleaner {
+    quote: u8,
+    escape: Option<u8>,
+    encoding: Encoding,
+}
+
+impl Cleaner {
+    /// For files of this dialect.
+    pub fn new(dialect: &Dialect) -> Self {
+        Self {
+            quote: dialect.quote as u8,
+            escape: dialect.escape_byte(),
+            encoding: dialect.encoding,
+        }
+    }
+
+    /// The value of a field: doubled quotes and escapes undone, CRLF inside quotes made LF, NUL
+    /// bytes left out, other encodings decoded.
+    pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
+        let has_nul = memchr::memchr(0, raw).is_some();
+        let mut value = Cow::Borrowed(raw);
+        if escaped || has_nul {
+            value = Cow::Owned(self.unescape(raw, escaped));
+        }
+        match self.encoding.decode(&value) {
+            Some(text) => Cow::Owned(text.into_bytes()),
+            None => value,
+        }
+    }
+
+    fn unescape(&self, raw: &[u8], escaped: bool) -> Vec<u8> {
+        let mut value = Vec::with_capacity(raw.len());
+        let mut bytes = raw.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            let next = bytes.peek().copied();
+            if escaped && (Some(byte) == self.escape || (byte == self.quote && next == Some(byte)))
+            {
+                value.extend(bytes.next().filter(|&next| next != 0));
+            } else if byte == 0 || (escaped && byte == b'\r' && next == Some(b'\n')) {
+                continue;
+            } else {
+                value.push(byte);
+            }
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean(raw: &[u8], escaped: bool, dialect: &Dialect) -> String {
+        let value = Cleaner::new(dialect).clean(raw, escaped).into_owned();
+        String::from_utf8(value).expect("text")
+    }
+
+    #[test]
+    fn values_look_as_the_live_loader_writes_them() {
+        let plain = Dialect::default();
+        assert_eq!(clean(b"say \"\"hi\"\"", true, &plain), "say \"hi\"");
+        assert_eq!(clean(b"a\r\nb\nc\rd", true, &plain), "a\nb\nc\rd");
+        assert_eq!(clean(b"a\0b", false, &plain), "ab");
+        let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
+        assert_eq!(clean(b"a\\\"b\\\\c\"\"d", true, &escaping), "a\"b\\c\"d");
+    }
+
+    #[test]
+    fn windows_1252_becomes_utf_8() {
+        let windows = Dialect { encoding: Encoding::Windows1252, ..Dialect::default() };
+        assert_eq!(clean(b"Jos\xe9 \x92", false, &windows), "Jos\u{e9} \u{2019}");
+    }
+}

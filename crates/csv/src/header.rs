@@ -1,0 +1,243 @@
+//! A **header** gives every column of a file its name; columns are found by it and by nothing else.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::dialect::{Dialect, UnusableNames};
+use crate::reject::Reason;
+
+/// The columns that the mirror adds to a file's own.
+pub const PROVENANCE: [&str; 3] = ["_file_name", "_row_id", "_line"];
+
+/// The names of a file's columns, in the file's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// One name a column.
+    pub names: Vec<String>,
+    /// The names as the file writes them, before aliases and suffixes.
+    pub written: Vec<String>,
+    /// Whether the header ends in a delimiter, so that rows may too.
+    pub trailing_delimiter: bool,
+}
+
+/// A file whose header gives no usable names; the file is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHeader {
+    /// The file has no record at all.
+    #[error("the file has no header: it holds nothing but blank lines")]
+    Missing,
+    /// The header's quotes cannot be made sense of.
+    #[error("the header cannot be read: {0}")]
+    Unreadable(Reason),
+    /// The header is longer than a field may be.
+    #[error("the first line is no header: it does not end within {} MiB", super::MAX_FIELD_BYTES >> 20)]
+    Endless,
+    /// More columns than a file may have.
+    #[error("the header has more than {} columns", super::MAX_COLUMNS)]
+    TooManyColumns,
+    /// A column has no name.
+    #[error("column {position} of the header has no name")]
+    BlankName {
+        /// Counted from 1.
+        position: usize,
+    },
+    /// Two columns have the same name.
+    #[error("columns {first} and {second} of the header are both named `{name}`")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// Position of the first, counted from 1.
+        first: usize,
+        /// Position of the second.
+        second: usize,
+    },
+    /// Two columns have names of the same column.
+    #[error("columns {first} and {second} of the header are both names of `{name}`")]
+    AmbiguousAlias {
+        /// The column's own name.
+        name: String,
+        /// Position of the first, counted from 1.
+        first: usize,
+        /// Position of the second.
+        second: usize,
+    },
+    /// The delimiter is not given, and the header does not tell.
+    #[error(
+        "the delimiter is not certain: the header holds no comma, and several of `;`, tab and `|`"
+    )]
+    UncertainDelimiter,
+    /// A column has the name of a column that the mirror or the table adds.
+    #[error("column {position} of the header is named `{name}`, which is reserved")]
+    ReservedName {
+        /// The name.
+        name: String,
+        /// Counted from 1.
+        position: usize,
+    },
+    /// A number or a date stands where a name should be.
+    #[error("the first line is no header: column {position} holds a number or a date, not a name")]
+    LooksLikeData {
+        /// Counted from 1.
+        position: usize,
+    },
+}
+
+impl Header {
+    /// Takes the fields of the first record as names.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`], with positions and names, where the names cannot serve.
+    pub fn new(mut written: Vec<String>, dialect: &Dialect) -> Result<Self, InvalidHeader> {
+        let trailing_delimiter = written.len() > 1 && written.last().is_some_and(String::is_empty);
+        if trailing_delimiter {
+            written.pop();
+        }
+        let mut names = written.clone();
+        if dialect.unusable_names == UnusableNames::Suffix {
+            suffix(&mut names);
+        }
+        for (name, others) in &dialect.aliases {
+            rename(&mut names, name, others)?;
+        }
+        check(&names)?;
+        Ok(Self { names, written, trailing_delimiter })
+    }
+
+    /// Takes names that are given, for a file without a header.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`], with positions and names, where the names cannot serve.
+    pub fn given(names: Vec<String>) -> Result<Self, InvalidHeader> {
+        if names.is_empty() {
+            return Err(InvalidHeader::Missing);
+        }
+        check(&names)?;
+        Ok(Self { written: names.clone(), names, trailing_delimiter: false })
+    }
+}
+
+/// Makes every name one of its own.
+fn suffix(names: &mut [String]) {
+    for (index, name) in names.iter_mut().enumerate() {
+        if name.trim().is_empty() {
+            *name = format!("column_{}", index + 1);
+        }
+    }
+    // A name that stands once keeps it, also where a suffix would make another one like it.
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let mut seen: HashSet<String> = HashSet::new();
+    for name in names.iter_mut() {
+        if seen.insert(name.clone()) {
+            continue;
+        }
+        let mut number = 2;
+        while taken.contains(&format!("{name}_{number}")) {
+            number += 1;
+        }
+        *name = format!("{name}_{number}");
+        taken.insert(name.clone());
+        seen.insert(name.clone());
+    }
+}
+
+/// Gives the column that has one of its other names its own.
+fn rename(names: &mut [String], name: &String, others: &[String]) -> Result<(), InvalidHeader> {
+    if names.contains(name) {
+        return Ok(());
+    }
+    let mut found = names.iter_mut().enumerate().filter(|(_, written)| others.contains(written));
+    let (Some((first, written)), second) = (found.next(), found.next()) else { return Ok(()) };
+    if let Some((second, _)) = second {
+        let name = name.clone();
+        return Err(InvalidHeader::AmbiguousAlias { name, first: first + 1, second: second + 1 });
+    }
+    written.clone_from(name);
+    Ok(())
+}
+
+fn check(names: &[String]) -> Result<(), InvalidHeader> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let position = index + 1;
+        if name.trim().is_empty() {
+            return Err(InvalidHeader::BlankName { position });
+        }
+        if PROVENANCE.contains(&name.as_str()) || name == "_file_date" {
+            return Err(InvalidHeader::ReservedName { name: name.clone(), position });
+        }
+        if looks_like_data(name) {
+            return Err(InvalidHeader::LooksLikeData { position });
+        }
+        if let Some(first) = seen.insert(name, position) {
+            let name = name.clone();
+            return Err(InvalidHeader::DuplicateName { name, first, second: position });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is a number or a date, so that the header is really data.
+fn looks_like_data(name: &str) -> bool {
+    let name = name.trim();
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let others = |allowed: &[u8]| name.bytes().all(|b| b.is_ascii_digit() || allowed.contains(&b));
+    let is_number = digits > 0 && name.parse::<f64>().is_ok();
+    let is_date = digits >= 6 && name.len() <= 10 && others(b"-/.");
+    is_number || is_date
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str]) -> Result<Header, InvalidHeader> {
+        read(names, &Dialect::default())
+    }
+
+    fn read(names: &[&str], dialect: &Dialect) -> Result<Header, InvalidHeader> {
+        Header::new(names.iter().map(|name| (*name).to_owned()).collect(), dialect)
+    }
+
+    #[test]
+    fn a_trailing_delimiter_is_no_column() {
+        let header = header(&["a", "b", ""]).expect("a header");
+        assert_eq!((header.names.len(), header.trailing_delimiter), (2, true));
+    }
+
+    #[test]
+    fn unusable_names_are_refused_with_their_positions() {
+        assert_eq!(header(&["a", " ", "b"]), Err(InvalidHeader::BlankName { position: 2 }));
+        assert_eq!(
+            header(&["a", "b", "a"]),
+            Err(InvalidHeader::DuplicateName { name: "a".into(), first: 1, second: 3 })
+        );
+        assert!(matches!(header(&["_row_id"]), Err(InvalidHeader::ReservedName { .. })));
+        assert!(matches!(header(&["12.50", "x"]), Err(InvalidHeader::LooksLikeData { .. })));
+        assert!(matches!(header(&["x", "12/18/2025"]), Err(InvalidHeader::LooksLikeData { .. })));
+    }
+
+    #[test]
+    fn names_with_digits_and_spaces_are_names() {
+        assert!(header(&["c1", "Click ID", "24h", "2024 total", "Infinity pool"]).is_ok());
+    }
+
+    #[test]
+    fn names_get_a_suffix_where_the_dialect_says_so() {
+        let dialect = Dialect { unusable_names: UnusableNames::Suffix, ..Dialect::default() };
+        let header = read(&["a", "", "a", "a_2", "a", ""], &dialect).expect("a header");
+        assert_eq!(header.names, ["a", "column_2", "a_3", "a_2", "a_4"]);
+        assert_eq!(header.written, ["a", "", "a", "a_2", "a"]);
+    }
+
+    #[test]
+    fn a_column_is_found_by_its_own_name_and_then_by_another() {
+        let aliases = [("id".to_owned(), vec!["Order ID".to_owned(), "no".to_owned()])];
+        let dialect = Dialect { aliases: aliases.into(), ..Dialect::default() };
+        let names = |written: &[&str]| read(written, &dialect).map(|header| header.names);
+        assert_eq!(names(&["x", "no"]).expect("a header"), ["x", "id"]);
+        assert_eq!(names(&["no", "id"]).expect("a header"), ["no", "id"]);
+        assert_eq!(
+            names(&["no", "x", "Order ID"]),
+            Err(InvalidHeader::AmbiguousAlias { name: "id".into(), first: 1, second: 3 })
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! Small files, each with something that a reader may stumble over.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+
+use super::*;
+
+/// What came out of a file: rows as text, rejects as (row id, line, reason, raw).
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    rows: Vec<(i64, i64, Vec<String>)>,
+    rejects: Vec<(i64, i64, Reason, String)>,
+}
+
+/// Gives its bytes out in pieces of a given size.
+struct Pieces {
+    bytes: Vec<u8>,
+    size: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.size.min(self.bytes.len()).min(into.len());
+        into[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes.drain(..count);
+        Ok(count)
+    }
+}
+
+fn read_with(text: &[u8], dialect: &Dialect) -> Result<(Outcome, Summary), Error> {
+    let input = Pieces { bytes: text.to_vec(), size: 7 };
+    let mut reader = Reader::new(Box::new(input), "bucket/x.csv", dialect)?;
+    let mut outcome = Outcome::default();
+    while let Some(batch) = reader.next_batch()? {
+        if let Some(rows) = batch.rows {
+            let width = rows.num_columns() - 3;
+            let ids = rows.column(width + 1).as_primitive::<Int64Type>();
+            let lines = rows.column(width + 2).as_primitive::<Int64Type>();
+            for row in 0..rows.num_rows() {
+                let values = (0..width)
+                    .map(|column| rows.column(column).as_string::<i32>().value(row).to_owned());
+                outcome.rows.push((ids.value(row), lines.value(row), values.collect()));
+            }
+        }
+        for reject in batch.rejects {
+            let raw = String::from_utf8_lossy(&reject.raw).into_owned();
+            outcome.rejects.push((reject.row_id, reject.line, reject.reason, raw));
+        }
+    }
+    Ok((outcome, reader.summary().clone()))
+}
+
+fn read(text: &str) -> Outcome {
+    read_with(text.as_bytes(), &Dialect::default()).expect("readable").0
+}
+
+fn row(id: i64, line: i64, values: &[&str]) -> (i64, i64, Vec<String>) {
+    (id, line, values.iter().map(|value| (*value).to_owned()).collect())
+}
+
+fn reject(id: i64, line: i64, reason: Reason, raw: &str) -> (i64, i64, Reason, String) {
+    (id, line, reason, raw.to_owned())
+}
+
+#[test]
+fn every_record_counts_and_blank_lines_do_not() {
+    let outcome = read("a,b\r\n1,2\r\n\r\n3\r\n4,5\r\n");
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "2"]), row(2, 5, &["4", "5"])]);
+    assert_eq!(outcome.rejects, [reject(1, 4, Reason::TooFewFields, "3")]);
+}
+
+#[test]
+fn quoted_line_ends_move_the_line_and_not_the_row() {
+    let outcome = read("a,b\n\"x\r\ny\",2\n3,4");
+    assert_eq!(outcome.rows, [row(0, 2, &["x\ny", "2"]), row(1, 4, &["3", "4"])]);
+}
+
+#[test]
+fn a_stray_quote_costs_its_own_line_only() {
+    let outcome = read("a,b\n1,\"2\n3,4\n5,\"6\"\n7,8\n");
+    assert_eq!(
+        outcome.rows,
+        [row(1, 3, &["3", "4"]), row(2, 4, &["5", "6"]), row(3, 5, &["7", "8"])]
+    );
+    assert_eq!(outcome.rejects, [reject(0, 2, Reason::TextAfterQuote, "1,\"2")]);
+    let unterminated = read("a,b\n1,\"2\n3,4\n5,6\n");
+    assert_eq!(unterminated.rows, [row(1, 3, &["3", "4"]), row(2, 4, &["5", "6"])]);
+    assert_eq!(unterminated.rejects, [reject(0, 2, Reason::UnterminatedQuote, "1,\"2")]);
+}
+
+#[test]
+fn a_repeated_header_and_invalid_bytes_are_rejected() {
+    let outcome = read("a,b\n1,2\na,b\n3,4\n");
+    assert_eq!(outcome.rows.len(), 2);
+    assert_eq!(outcome.rejects, [reject(1, 3, Reason::RepeatedHeader, "a,b")]);
+    let (outcome, _) = read_with(b"a,b\n1,\xff\n3,4\n", &Dialect::default()).expect("readable");
+    assert_eq!(outcome.rejects, [reject(0, 2, Reason::Encoding, "1,\u{fffd}")]);
+}
+
+#[test]
+fn a_byte_order_mark_and_a_trailing_delimiter_are_no_column() {
+    let (outcome, summary) =
+        read_with(b"\xef\xbb\xbfa,b,\n1,2,\n3,4\n5,6,7\n", &Dialect::default()).expect("readable");
+    assert_eq!(summary.header, ["a", "b"]);
+    assert!(summary.byte_order_mark);
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "2"]), row(1, 3, &["3", "4"])]);
+    assert_eq!(outcome.rejects, [reject(2, 4, Reason::TooManyFields, "5,6,7")]);
+}
+
+#[test]
+fn a_file_without_rows_has_a_summary_and_one_without_a_header_has_none() {
+    let (outcome, summary) = read_with(b"a,b\r\n", &Dialect::default()).expect("readable");
+    assert_eq!((outcome.rows.len(), summary.records, summary.line_end.as_str()), (0, 0, "crlf"));
+    for empty in ["", "\n\n"] {
+        let error = read_with(empty.as_bytes(), &Dialect::default()).expect_err("no header");
+        assert!(matches!(error, Error::Header(InvalidHeader::Missing)));
+    }
+}
+
+#[test]
+fn records_add_up() {
+    let text = "a,b\n1,2\n\"x\"y,2\n3\n1,2,3\n\n4,5\n";
+    let (_, summary) = read_with(text.as_bytes(), &Dialect::default()).expect("readable");
+    assert_eq!((summary.records, summary.accepted, summary.rejected), (5, 2, 3));
+    assert_eq!((summary.blank_lines, summary.bytes), (1, text.len() as u64));
+}
+
+#[test]
+fn nul_bytes_are_dropped_and_counted_or_rejected() {
+    let (outcome, summary) = read_with(b"a,b\n1\0,2\n", &Dialect::default()).expect("readable");
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "2"])]);
+    assert_eq!(summary.records_with_nul, 1);
+    let strict = Dialect { nul: Nul::Reject, ..Dialect::default() };
+    let (outcome, _) = read_with(b"a,b\n1\0,2\n", &strict).expect("readable");
+    assert_eq!(outcome.rejects[0].2, Reason::Nul);
+}

@@ -1,0 +1,344 @@
+//! **Records** from bytes: where the fields of one record lie, and where the next record starts.
+//!
+//! The scanner looks at a window of the file that starts at a record. It knows quotes, escapes and
+//! the three line ends (LF, CRLF, CR), and nothing of columns. What it cannot make sense of it
+//! calls a fault, says how far the fault reaches, and leaves the rest to the reader.
+
+use memchr::{memchr, memchr2};
+
+use crate::dialect::{BareQuotes, Dialect};
+use crate::reject::Reason;
+use crate::stops::Stops;
+
+/// The longest field that is read: 16 MiB. A longer one rejects its record.
+pub const MAX_FIELD_BYTES: usize = 16 << 20;
+
+/// The longest record that is read: 64 MiB. A longer one is rejected.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// The most columns that a file may have; fields beyond are counted and not kept.
+pub const MAX_COLUMNS: usize = 32_768;
+
+/// Where one field of a record lies in the window, quotes excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// Whether the bytes are not yet the value: doubled quotes, escapes or CRLF inside quotes.
+    pub escaped: bool,
+}
+
+/// What stands at the start of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// The window ends before the record does.
+    Incomplete,
+    /// A line of no bytes, up to `end`.
+    Blank {
+        /// One past the line end.
+        end: usize,
+    },
+    /// A record, up to `end`.
+    Record(Extent),
+}
+
+/// How far a record reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// One past the record's last byte, the line end excluded.
+    pub content_end: usize,
+    /// One past the line end: where the next record starts.
+    pub end: usize,
+    /// How many physical lines the record spans, at least 1.
+    pub lines: usize,
+    /// How many unquoted fields hold a quote.
+    pub bare_quotes: usize,
+    /// What is wrong with the record's quotes.
+    pub fault: Option<Reason>,
+}
+
+/// Finds records and their fields; holds no bytes of the file.
+#[derive(Debug)]
+pub struct Scanner {
+    delimiter: u8,
+    quote: u8,
+    escape: Option<u8>,
+    reject_bare_quotes: bool,
+    stops: Stops,
+    /// The fields of the record scanned last, as many as a file may have columns.
+    pub spans: Vec<Span>,
+    /// How many fields the record scanned last has.
+    pub fields: usize,
+}
+
+/// How a quoted field ended.
+enum Quoted {
+    /// At the closing quote, at this position.
+    Closed(usize),
+    /// The window ended inside the field.
+    Open,
+    /// The field is longer than allowed.
+    TooLong,
+}
+
+impl Scanner {
+    /// A scanner for a file of this dialect, with this byte between its fields.
+    pub fn new(dialect: &Dialect, delimiter: u8) -> Self {
+        let quote = dialect.quote as u8;
+        Self {
+            delimiter,
+            quote,
+            escape: dialect.escape_byte(),
+            reject_bare_quotes: dialect.bare_quotes == BareQuotes::Reject,
+            stops: Stops::new(delimiter, quote),
+            spans: Vec::new(),
+            fields: 0,
+        }
+    }
+
+    /// Scans the record that starts at `start` of the window; `at_end` says that the file ends
+    /// where the window does. The fields are in [`spans`](Self::spans) afterwards.
+    pub fn scan(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
+        let longest = start + MAX_RECORD_BYTES;
+        match self.scan_record(window, start, at_end) {
+            Scanned::Incomplete if window.len() <= longest => Scanned::Incomplete,
+            Scanned::Record(extent) if extent.end <= longest || extent.fault.is_some() => {
+                Scanned::Record(extent)
+            }
+            Scanned::Blank { end } => Scanned::Blank { end },
+            _ => record(longest, longest, 1, 0, Some(Reason::RecordTooLong)),
+        }
+    }
+
+    fn scan_record(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
+        self.spans.clear();
+        self.fields = 0;
+        match window.get(start) {
+            None => return Scanned::Incomplete,
+            Some(b'\n' | b'\r') => {
+                return match line_end(window, start, at_end) {
+                    Some(end) => Scanned::Blank { end },
+                    None => Scanned::Incomplete,
+                };
+            }
+            Some(_) => {}
+        }
+        let mut field_start = start;
+        let mut lines = 1;
+        let mut bare_quotes = 0;
+        let mut has_bare_quote = false;
+        let mut stops = self.stops.from(window, start);
+        loop {
+            let mut stop = stops.next(window).unwrap_or(window.len());
+            let is_quote = window.get(stop) == Some(&self.quote);
+            if is_quote && stop > field_start {
+                has_bare_quote = true;
+                continue;
+            }
+            if is_quote {
+                stop = match self.scan_quoted(window, stop + 1, at_end, &mut lines) {
+                    Quoted::Closed(close) => close + 1,
+                    Quoted::Open if !at_end => return Scanned::Incomplete,
+                    Quoted::Open => {
+                        let fault = Some(Reason::UnterminatedQuote);
+                        let end = window.len();
+                        return record(end, end, lines, bare_quotes, fault);
+                    }
+                    Quoted::TooLong => {
+                        let fault = Some(Reason::FieldTooLong);
+                        let end = (field_start + MAX_FIELD_BYTES).min(window.len());
+                        return record(end, end, lines, bare_quotes, fault);
+                    }
+                };
+                stops = self.stops.from(window, stop + 1);
+            } else {
+                bare_quotes += usize::from(has_bare_quote);
+                has_bare_quote = false;
+                self.push(Span { start: field_start, end: stop, escaped: false });
+                if stop - field_start > MAX_FIELD_BYTES {
+                    let end = field_start + MAX_FIELD_BYTES;
+                    return record(end, end, lines, bare_quotes, Some(Reason::FieldTooLong));
+                }
+            }
+            match window.get(stop) {
+                Some(&byte) if byte == self.delimiter => field_start = stop + 1,
+                Some(b'\n' | b'\r') => {
+                    let Some(end) = line_end(window, stop, at_end) else {
+                        return Scanned::Incomplete;
+                    };
+                    let fault = self.bare_fault(bare_quotes);
+                    return record(stop, end, lines, bare_quotes, fault);
+                }
+                None if at_end => {
+                    let fault = self.bare_fault(bare_quotes);
+                    return record(stop, stop, lines, bare_quotes, fault);
+                }
+                None => return Scanned::Incomplete,
+                Some(_) => {
+                    // Text after a closing quote: the fault reaches to the end of its line.
+                    let Some((content_end, end)) = end_of_line(window, stop, at_end) else {
+                        return Scanned::Incomplete;
+                    };
+                    let fault = Some(Reason::TextAfterQuote);
+                    return record(content_end, end, lines, bare_quotes, fault);
+                }
+            }
+        }
+    }
+
+    /// Scans a quoted field whose first byte is at `start`; pushes its span where it closes.
+    fn scan_quoted(
+        &mut self,
+        window: &[u8],
+        start: usize,
+        at_end: bool,
+        lines: &mut usize,
+    ) -> Quoted {
+        let mut position = start;
+        let mut escaped = false;
+        loop {
+            let rest = &window[position.min(window.len())..];
+            let found = match self.escape {
+                Some(escape) => memchr2(self.quote, escape, rest),
+                None => memchr(self.quote, rest),
+            };
+            let Some(found) = found else {
+                let too_long = window.len() - start > MAX_FIELD_BYTES;
+                return if too_long { Quoted::TooLong } else { Quoted::Open };
+            };
+            let at = position + found;
+            if at - start > MAX_FIELD_BYTES {
+                return Quoted::TooLong;
+            }
+            let next = window.get(at + 1);
+            if next.is_none() && !at_end {
+                return Quoted::Open;
+            }
+            let is_escape = window[at] != self.quote;
+            let doubled = !is_escape && next == Some(&self.quote);
+            if is_escape || doubled {
+                escaped = true;
+                position = at + 2;
+                continue;
+            }
+            let inside = &window[start..at];
+            let line_ends = count_line_ends(inside);
+            *lines += line_ends;
+            escaped |= line_ends > 0 && memchr(b'\r', inside).is_some();
+            self.push(Span { start, end: at, escaped });
+            return Quoted::Closed(at);
+        }
+    }
+
+    fn push(&mut self, span: Span) {
+        self.fields += 1;
+        if self.spans.len() < MAX_COLUMNS {
+            self.spans.push(span);
+        }
+    }
+
+    fn bare_fault(&self, bare_quotes: usize) -> Option<Reason> {
+        (self.reject_bare_quotes && bare_quotes > 0).then_some(Reason::BareQuote)
+    }
+}
+
+fn record(
+    content_end: usize,
+    end: usize,
+    lines: usize,
+    bare_quotes: usize,
+    fault: Option<Reason>,
+) -> Scanned {
+    Scanned::Record(Extent { content_end, end, lines, bare_quotes, fault })
+}
+
+/// One past the line end at `at`; `None` where a CR is the window's last byte and a LF may follow.
+fn line_end(window: &[u8], at: usize, at_end: bool) -> Option<usize> {
+    if window[at] == b'\n' {
+        return Some(at + 1);
+    }
+    match window.get(at + 1) {
+        Some(b'\n') => Some(at + 2),
+        Some(_) => Some(at + 1),
+        None => at_end.then_some(at + 1),
+    }
+}
+
+/// The end of the line that `from` lies in, without and with its line end.
+pub fn end_of_line(window: &[u8], from: usize, at_end: bool) -> Option<(usize, usize)> {
+    match memchr2(b'\n', b'\r', &window[from..]) {
+        Some(found) => line_end(window, from + found, at_end).map(|end| (from + found, end)),
+        None => at_end.then_some((window.len(), window.len())),
+    }
+}
+
+/// How many lines end in `text`: LF, CRLF and CR each end one.
+pub fn count_line_ends(text: &[u8]) -> usize {
+    let feeds = memchr::memchr_iter(b'\n', text).count();
+    let lone = |at: &usize| text.get(at + 1) != Some(&b'\n');
+    feeds + memchr::memchr_iter(b'\r', text).filter(lone).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Vec<String> {
+        let mut scanner = Scanner::new(&Dialect::default(), b',');
+        scanner.scan(text.as_bytes(), 0, true);
+        scanner.spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
+    }
+
+    fn extent(text: &str) -> Extent {
+        match Scanner::new(&Dialect::default(), b',').scan(text.as_bytes(), 0, true) {
+            Scanned::Record(extent) => extent,
+            other => panic!("no record: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_end_at_delimiters_and_line_ends() {
+        assert_eq!(fields("a,b,\r\nx"), ["a", "b", ""]);
+        assert_eq!(fields("a"), ["a"]);
+        assert_eq!(fields(",\n"), ["", ""]);
+        assert_eq!(extent("a,b\rx").end, 4);
+        assert_eq!(extent("a,b\r\nx").end, 5);
+    }
+
+    #[test]
+    fn quotes_hold_delimiters_quotes_and_line_ends() {
+        assert_eq!(
+            fields("\"Washington, DC\",\"say \"\"hi\"\"\"\n"),
+            ["Washington, DC", "say \"\"hi\"\""]
+        );
+        let extent = extent("\"a\r\nb\nc\rd\",x\n");
+        assert_eq!((extent.lines, extent.fault), (4, None));
+    }
+
+    #[test]
+    fn text_after_a_closing_quote_is_a_fault_to_the_end_of_its_line() {
+        let extent = extent("\"a\"b,c\nnext");
+        assert_eq!(
+            (extent.fault, extent.content_end, extent.end),
+            (Some(Reason::TextAfterQuote), 6, 7)
+        );
+    }
+
+    #[test]
+    fn a_quote_inside_an_unquoted_field_is_counted() {
+        let extent = extent("5\" pipe,x\n");
+        assert_eq!((extent.fault, extent.bare_quotes), (None, 1));
+    }
+
+    #[test]
+    fn the_window_may_end_anywhere() {
+        let text = "\"a\"\"b\r\nc\",d\r\n";
+        for cut in 0..text.len() {
+            let mut scanner = Scanner::new(&Dialect::default(), b',');
+            let scanned = scanner.scan(&text.as_bytes()[..cut], 0, false);
+            assert_eq!(scanned, Scanned::Incomplete, "cut at {cut}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A **reject** is a record that could not be read: where it stands, why, and its raw bytes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+/// A record that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// The zero-based number of the record in its file.
+    pub row_id: i64,
+    /// The physical line where the record starts, 1 for the header's.
+    pub line: i64,
+    /// The byte where the record starts, in the decompressed file.
+    pub offset: i64,
+    /// Why it could not be read.
+    pub reason: Reason,
+    /// How many fields the header promises.
+    pub expected_fields: i64,
+    /// How many fields were found, as far as the record could be read.
+    pub found_fields: i64,
+    /// The record's bytes, without the line end.
+    pub raw: Vec<u8>,
+}
+
+/// Why a record could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Fewer fields than the header has names.
+    TooFewFields,
+    /// More fields than the header has names.
+    TooManyFields,
+    /// Text between a closing quote and the next delimiter.
+    TextAfterQuote,
+    /// A quote that is never closed.
+    UnterminatedQuote,
+    /// A quote inside an unquoted field, where the dialect rejects it.
+    BareQuote,
+    /// Bytes that are no text in the file's encoding.
+    Encoding,
+    /// A field longer than [`MAX_FIELD_BYTES`](crate::MAX_FIELD_BYTES).
+    FieldTooLong,
+    /// A record longer than [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES).
+    RecordTooLong,
+    /// The header once more.
+    RepeatedHeader,
+    /// A NUL byte, where the dialect rejects it.
+    Nul,
+}
+
+impl Reason {
+    /// The reason's name in the `rejects` table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooFewFields => "too few fields",
+            Self::TooManyFields => "too many fields",
+            Self::TextAfterQuote => "text after a closing quote",
+            Self::UnterminatedQuote => "unterminated quote",
+            Self::BareQuote => "quote in an unquoted field",
+            Self::Encoding => "invalid encoding",
+            Self::FieldTooLong => "field too long",
+            Self::RecordTooLong => "record too long",
+            Self::RepeatedHeader => "repeated header",
+            Self::Nul => "NUL byte",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The columns of the rejects of one file; the `rejects` table has `_file_date` besides.
+pub fn schema() -> SchemaRef {
+    let field = |name: &str, data_type| Field::new(name, data_type, false);
+    Arc::new(Schema::new(vec![
+        field("_file_name", DataType::Utf8),
+        field("_row_id", DataType::Int64),
+        field("_line", DataType::Int64),
+        field("byte_offset", DataType::Int64),
+        field("reason", DataType::Utf8),
+        field("expected_fields", DataType::Int64),
+        field("found_fields", DataType::Int64),
+        field("raw", DataType::Binary),
+    ]))
+}
+
+/// The rejects of one file as rows of [`schema`].
+pub fn to_batch(file_name: &str, rejects: &[Reject]) -> Result<RecordBatch, ArrowError> {
+    let mut names = StringBuilder::new();
+    let mut reasons = StringBuilder::new();
+    let mut raw = BinaryBuilder::new();
+    for reject in rejects {
+        names.append_value(file_name);
+        reasons.append_value(reject.reason.name());
+        raw.append_value(&reject.raw);
+    }
+    let numbers = |value: fn(&Reject) -> i64| -> ArrayRef {
+        let mut builder = Int64Builder::with_capacity(rejects.len());
+        rejects.iter().for_each(|reject| builder.append_value(value(reject)));
+        Arc::new(builder.finish())
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(names.finish()),
+        numbers(|reject| reject.row_id),
+        numbers(|reject| reject.line),
+        numbers(|reject| reject.offset),
+        Arc::new(reasons.finish()),
+        numbers(|reject| reject.expected_fields),
+        numbers(|reject| reject.found_fields),
+        Arc::new(raw.finish()),
+    ];
+    RecordBatch::try_new(schema(), columns)
+}

@@ -1,0 +1,133 @@
+//! The **start** of a file: its delimiter and its header, before the first row is read.
+
+use crate::columns::Cleaner;
+use crate::dialect::{DELIMITERS, Dialect};
+use crate::header::{Header, InvalidHeader};
+use crate::reader::{Error, Summary};
+use crate::records::{Extent, MAX_COLUMNS, MAX_FIELD_BYTES, Scanned, Scanner, Span};
+use crate::reject::Reason;
+use crate::window::Window;
+
+/// The delimiter that stands in the first line outside quotes: a comma before any other; where there
+/// is none at all, the file has one column, and any will do.
+///
+/// # Errors
+/// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
+pub fn find_delimiter(window: &mut Window, quote: char) -> Result<u8, Error> {
+    let found = loop {
+        let (found, is_whole) = delimiters(&window.bytes()[window.start()..], quote as u8);
+        if is_whole || window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES {
+            break found;
+        }
+        window.fill()?;
+    };
+    match found[..] {
+        [] | [',', ..] => Ok(b','),
+        [only] => Ok(only as u8),
+        _ => Err(InvalidHeader::UncertainDelimiter.into()),
+    }
+}
+
+/// Which delimiters stand in the first line that is not blank, and whether that line is whole.
+fn delimiters(bytes: &[u8], quote: u8) -> (Vec<char>, bool) {
+    let mut found = Vec::new();
+    let mut quoted = false;
+    let mut started = false;
+    for &byte in bytes {
+        let is_end = matches!(byte, b'\r' | b'\n');
+        if is_end && started && !quoted {
+            return (in_order(found), true);
+        }
+        started |= !is_end;
+        quoted ^= byte == quote;
+        if !quoted && !found.contains(&byte) && DELIMITERS.contains(&char::from(byte)) {
+            found.push(byte);
+        }
+    }
+    (in_order(found), false)
+}
+
+fn in_order(found: Vec<u8>) -> Vec<char> {
+    DELIMITERS.into_iter().filter(|delimiter| found.contains(&(*delimiter as u8))).collect()
+}
+
+/// Goes to the first record, past blank lines; `None` where the file has none.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn first_record(
+    window: &mut Window,
+    scanner: &mut Scanner,
+    line: &mut i64,
+    summary: &mut Summary,
+) -> Result<Option<Extent>, Error> {
+    loop {
+        match scanner.scan(window.bytes(), window.start(), window.is_at_end()) {
+            Scanned::Incomplete if window.is_at_end() => return Ok(None),
+            Scanned::Incomplete => window.fill()?,
+            Scanned::Blank { end } => {
+                *line += 1;
+                summary.blank_lines += 1;
+                window.advance(end);
+            }
+            Scanned::Record(extent) => {
+                summary.line_end = match window.bytes().get(extent.content_end..extent.end) {
+                    Some(b"\r\n") => "crlf",
+                    Some(b"\n") => "lf",
+                    Some(b"\r") => "cr",
+                    _ => "none",
+                }
+                .to_owned();
+                return Ok(Some(extent));
+            }
+        }
+    }
+}
+
+/// Takes the record scanned last as the header.
+///
+/// # Errors
+/// [`InvalidHeader`].
+pub fn header(
+    window: &[u8],
+    extent: Extent,
+    scanner: &Scanner,
+    dialect: &Dialect,
+) -> Result<Header, InvalidHeader> {
+    match extent.fault {
+        Some(Reason::FieldTooLong | Reason::RecordTooLong) => return Err(InvalidHeader::Endless),
+        Some(fault) => return Err(InvalidHeader::Unreadable(fault)),
+        None if scanner.fields > MAX_COLUMNS => return Err(InvalidHeader::TooManyColumns),
+        None => {}
+    }
+    let cleaner = Cleaner::new(dialect);
+    let name = |span: &Span| {
+        let value = cleaner.clean(&window[span.start..span.end], span.escaped).into_owned();
+        String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(Reason::Encoding))
+    };
+    let names = scanner.spans.iter().map(name).collect::<Result<_, _>>()?;
+    Header::new(names, dialect)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn found(text: &str) -> Option<char> {
+        let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
+        find_delimiter(&mut window, '"').ok().map(char::from)
+    }
+
+    #[test]
+    fn the_header_tells_the_delimiter() {
+        assert_eq!(found("a,b;c\n"), Some(','));
+        assert_eq!(found("\r\n\r\na;b\n1,2\n"), Some(';'));
+        assert_eq!(found("a\tb\r\n"), Some('\t'));
+        assert_eq!(found("\"a,b\n\"|c"), Some('|'));
+        assert_eq!(found("a\nb;c\n"), Some(','));
+        assert_eq!(found(""), Some(','));
+        assert_eq!(found("a;b|c\n"), None);
+    }
+}

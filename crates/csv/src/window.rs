@@ -1,0 +1,82 @@
+//! A **window** on a file: the bytes from the next record on, as many as have been read.
+
+use std::io::Read;
+
+use crate::reader::Error;
+use crate::records::MAX_FIELD_BYTES;
+
+/// How much is read at once: 1 MiB.
+const STEP: usize = 1 << 20;
+
+/// The bytes of a file from the next record on.
+pub struct Window {
+    input: Box<dyn Read + Send>,
+    bytes: Vec<u8>,
+    start: usize,
+    /// Where in the file `bytes` starts.
+    offset: u64,
+    at_end: bool,
+}
+
+impl Window {
+    /// A window on `input`, empty until it is filled; `offset` is where in the file `input` starts.
+    pub fn new(input: Box<dyn Read + Send>, offset: u64) -> Self {
+        Self { input, bytes: Vec::new(), start: 0, offset, at_end: false }
+    }
+
+    /// Every byte held, those before [`start`](Self::start) being done with.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where in [`bytes`](Self::bytes) the next record starts.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Where in the file the next record starts.
+    pub fn offset_of_start(&self) -> u64 {
+        self.offset + self.start as u64
+    }
+
+    /// Whether the file ends where the window does.
+    pub fn is_at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// Moves the start of the next record to `position` of [`bytes`](Self::bytes).
+    pub fn advance(&mut self, position: usize) {
+        self.start = position;
+    }
+
+    /// Reads on: at least one more byte, or the end of the file.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn fill(&mut self) -> Result<(), Error> {
+        self.bytes.drain(..self.start);
+        self.offset += self.start as u64;
+        self.start = 0;
+        let held = self.bytes.len();
+        // A record that does not end within a step is read in ever larger ones, so that scanning
+        // it again from its start stays cheap.
+        let step = held.clamp(STEP, 2 * MAX_FIELD_BYTES);
+        self.bytes.resize(held + step, 0);
+        let mut filled = held;
+        while filled < self.bytes.len() {
+            match self.input.read(&mut self.bytes[filled..]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    return Err(Error::Read { offset: self.offset + filled as u64, source });
+                }
+            }
+        }
+        self.bytes.truncate(filled);
+        Ok(())
+    }
+}

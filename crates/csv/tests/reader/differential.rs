@@ -1,0 +1,425 @@
+//! The reader against a reference that is slow and obvious, over generated dialects and faults.
+//!
+//! `BACKFILL_FUZZ_RECORDS` says over how many records, `BACKFILL_FUZZ_SEED` with which seed; a
+//! failure prints the seed and the file.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use backfill_csv::{BareQuotes, Dialect, Encoding, Nul, Reader, Reason};
+
+use crate::random::Random;
+
+/// Records that are compared where the environment says nothing.
+const RECORDS: u64 = 300_000;
+
+/// A row: its id, its line, its values.
+type Row = (i64, i64, Vec<String>);
+
+/// What a file gives.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    rows: Vec<Row>,
+    rejects: Vec<Rejected>,
+    blank_lines: u64,
+    bare_quotes: u64,
+    records_with_nul: u64,
+}
+
+#[derive(Debug, PartialEq)]
+struct Rejected {
+    row_id: i64,
+    line: i64,
+    offset: i64,
+    reason: Reason,
+    found_fields: i64,
+    raw: Vec<u8>,
+}
+
+#[test]
+fn generated_files_read_as_the_reference_reads_them() {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let wanted = setting("BACKFILL_FUZZ_RECORDS").unwrap_or(RECORDS);
+    let first = setting("BACKFILL_FUZZ_SEED").unwrap_or(0);
+    let (mut records, mut refused) = (0, 0);
+    let mut reasons = BTreeSet::new();
+    for seed in first.. {
+        let mut random = Random(seed);
+        let dialect = dialect(&mut random);
+        let file = file(&mut random, &dialect);
+        let expected = Reference::new(&file, &dialect).read();
+        let found = read(&file, &dialect, &mut random);
+        let text = String::from_utf8_lossy(&file);
+        assert_eq!(found, expected, "seed {seed}, {dialect:?}\n{text}");
+        match expected {
+            Some(outcome) => {
+                records += outcome.rows.len() + outcome.rejects.len();
+                reasons.extend(outcome.rejects.iter().map(|reject| reject.reason));
+            }
+            None => refused += 1,
+        }
+        if records as u64 >= wanted {
+            // All but those that take a file of many megabytes.
+            assert_eq!(reasons.len(), 8, "{reasons:?}");
+            assert!(refused < (seed - first) / 2, "{refused} files were refused");
+            return;
+        }
+    }
+}
+
+/// Reads in pieces of a random size.
+fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Option<Outcome> {
+    let pieces = Pieces { bytes: file.to_vec(), at: 0, most: 1 << random.below(12) };
+    let mut reader = Reader::new(Box::new(pieces), "b/f.csv", dialect).ok()?;
+    let mut outcome = Outcome::default();
+    while let Some(batch) = reader.next_batch().expect("bytes do not fail") {
+        if let Some(rows) = batch.rows {
+            let width = rows.num_columns() - 3;
+            let number = |c: usize| rows.column(width + c).as_primitive::<Int64Type>().values();
+            let (ids, lines) = (number(1), number(2));
+            let columns: Vec<_> = (0..width).map(|c| rows.column(c).as_string::<i32>()).collect();
+            for row in 0..rows.num_rows() {
+                let values = columns.iter().map(|column| column.value(row).to_owned());
+                outcome.rows.push((ids[row], lines[row], values.collect()));
+            }
+        }
+        outcome.rejects.extend(batch.rejects.into_iter().map(|reject| Rejected {
+            row_id: reject.row_id,
+            line: reject.line,
+            offset: reject.offset,
+            reason: reject.reason,
+            found_fields: reject.found_fields,
+            raw: reject.raw,
+        }));
+    }
+    let summary = reader.summary();
+    outcome.blank_lines = summary.blank_lines;
+    outcome.bare_quotes = summary.bare_quotes;
+    outcome.records_with_nul = summary.records_with_nul;
+    Some(outcome)
+}
+
+struct Pieces {
+    bytes: Vec<u8>,
+    at: usize,
+    most: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.most.min(into.len()).min(self.bytes.len() - self.at);
+        into[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+fn dialect(random: &mut Random) -> Dialect {
+    Dialect {
+        delimiter: Some(random.of(&[',', ',', ';', '\t', '|'])),
+        quote: random.of(&['"', '"', '"', '\'']),
+        escape: random.of(&[None, None, Some('\\'), Some('"')]),
+        encoding: random.of(&[Encoding::Utf8, Encoding::Utf8, Encoding::Latin1]),
+        bare_quotes: random.of(&[BareQuotes::Accept, BareQuotes::Reject]),
+        nul: random.of(&[Nul::Drop, Nul::Reject]),
+        ..Dialect::default()
+    }
+}
+
+const LINE_ENDS: [&[&[u8]]; 4] = [&[b"\n"], &[b"\r\n"], &[b"\r"], &[b"\n", b"\r\n", b"\r"]];
+
+/// A file of up to 400 records; the rarer its faults, the longer.
+fn file(random: &mut Random, dialect: &Dialect) -> Vec<u8> {
+    let width = 1 + random.below(6);
+    let faults = random.of(&[2, 10, 100, 1000]);
+    let ends: &[&[u8]] = random.of(&LINE_ENDS);
+    let delimiter = dialect.delimiter.expect("one is given") as u8;
+    let mut file = Vec::new();
+    let header: Vec<Vec<u8>> = (0..width).map(|c| format!("n{c}").into_bytes()).collect();
+    file.extend(header.join(&delimiter));
+    if random.one_in(9) {
+        file.push(delimiter);
+    }
+    file.extend(random.of(ends));
+    for _ in 0..random.below(400) {
+        let mut fields = width;
+        if random.one_in(faults * 3) {
+            fields = random.below(width + 3);
+        }
+        let record: Vec<Vec<u8>> = match random.one_in(faults * 20) {
+            true => header.clone(),
+            false => (0..fields).map(|_| field(random, dialect, faults)).collect(),
+        };
+        file.extend(record.join(&delimiter));
+        file.extend(random.of(ends));
+    }
+    if random.one_in(3) {
+        file.pop();
+    }
+    file
+}
+
+fn field(random: &mut Random, dialect: &Dialect, faults: u64) -> Vec<u8> {
+    let quote = dialect.quote as u8;
+    let mut field = Vec::new();
+    let quoted = random.one_in(4);
+    let length = if random.one_in(40) { random.below(200) } else { random.below(8) };
+    for _ in 0..length {
+        let byte = b'a' + random.below(26) as u8;
+        match random.below(faults * 8) {
+            0 => field.push(quote),
+            1 => field.push(0),
+            2 => field.push(0xe9),
+            3 => field.push(b'\\'),
+            4 => field.extend("é".bytes()),
+            5 => field.extend(b"\r\n"),
+            _ if quoted && random.one_in(12) => {
+                let special: &[u8] = random.of(&[&b",\n"[..], b"\r\n", b"\r", b";", b"\t|"]);
+                field.extend(special);
+            }
+            _ if quoted && random.one_in(20) => field.extend([quote, quote]),
+            _ => field.push(byte),
+        }
+    }
+    if quoted {
+        field.insert(0, quote);
+        field.push(quote);
+    }
+    if quoted && random.one_in(faults * 6) {
+        field.push(b'x');
+    }
+    field
+}
+
+/// Reads a whole file byte by byte, and looks at everything as often as it likes.
+struct Reference<'a> {
+    file: &'a [u8],
+    delimiter: u8,
+    dialect: &'a Dialect,
+}
+
+/// A record as it stands in the file.
+struct Record {
+    fields: Vec<Vec<u8>>,
+    content_end: usize,
+    end: usize,
+    /// Physical lines, at least 1.
+    lines: i64,
+    bare_quotes: u64,
+    fault: Option<Reason>,
+}
+
+impl<'a> Reference<'a> {
+    fn new(file: &'a [u8], dialect: &'a Dialect) -> Self {
+        let delimiter = dialect.delimiter.expect("one is given") as u8;
+        Self { file, delimiter, dialect }
+    }
+
+    fn at(&self, position: usize) -> Option<u8> {
+        self.file.get(position).copied()
+    }
+
+    /// `None` where the header refuses the file.
+    fn read(&self) -> Option<Outcome> {
+        let mut outcome = Outcome::default();
+        let (mut position, mut line, mut row_id) = (0, 1, 0);
+        let mut header: Option<(Vec<Vec<u8>>, bool)> = None;
+        while position < self.file.len() {
+            if let Some(end) = self.line_end(position) {
+                outcome.blank_lines += 1;
+                (position, line) = (end, line + 1);
+                continue;
+            }
+            let mut record = self.record(position);
+            let Some((names, trailing)) = &header else {
+                if record.fault.is_some() {
+                    return None;
+                }
+                let trailing = record.fields.len() > 1 && record.fields.last()?.is_empty();
+                record.fields.truncate(record.fields.len() - usize::from(trailing));
+                header = Some((record.fields, trailing));
+                (position, line) = (record.end, line + record.lines);
+                continue;
+            };
+            let raw = &self.file[position..record.content_end];
+            let Some(reason) = self.fault(&record, raw, names, *trailing) else {
+                outcome.records_with_nul += u64::from(raw.contains(&0));
+                outcome.bare_quotes += record.bare_quotes;
+                let values = record.fields.iter().take(names.len()).map(|field| self.text(field));
+                outcome.rows.push((row_id, line, values.collect()));
+                (position, line, row_id) = (record.end, line + record.lines, row_id + 1);
+                continue;
+            };
+            let (mut content_end, mut end) = (record.content_end, record.end);
+            if let Some(sensible) = self.sensible_line(position, &record, names.len(), *trailing) {
+                (content_end, end) = (sensible, sensible);
+            }
+            let raw = &self.file[position..content_end];
+            let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
+            outcome.rejects.push(Rejected {
+                row_id,
+                line,
+                offset: position as i64,
+                reason,
+                found_fields: record.fields.len() as i64,
+                raw: raw.strip_suffix(b"\r").unwrap_or(raw).to_vec(),
+            });
+            line += self.lines_in(position, end);
+            (position, row_id) = (end, row_id + 1);
+        }
+        header.is_some().then_some(outcome)
+    }
+
+    fn fault(
+        &self,
+        record: &Record,
+        raw: &[u8],
+        names: &[Vec<u8>],
+        trailing: bool,
+    ) -> Option<Reason> {
+        let is_utf8 = self.dialect.encoding != Encoding::Utf8 || std::str::from_utf8(raw).is_ok();
+        let is_header = record.fields == names;
+        record.fault.or(self.width_fault(record, names.len(), trailing)).or(if !is_utf8 {
+            Some(Reason::Encoding)
+        } else if self.dialect.nul == Nul::Reject && raw.contains(&0) {
+            Some(Reason::Nul)
+        } else if is_header {
+            Some(Reason::RepeatedHeader)
+        } else {
+            None
+        })
+    }
+
+    fn width_fault(&self, record: &Record, width: usize, trailing: bool) -> Option<Reason> {
+        let found = record.fields.len();
+        let ends_empty = record.fields.last().is_some_and(Vec::is_empty);
+        if found < width {
+            Some(Reason::TooFewFields)
+        } else if found > width && !(trailing && found == width + 1 && ends_empty) {
+            Some(Reason::TooManyFields)
+        } else {
+            None
+        }
+    }
+
+    /// The first line inside a faulty record of several lines that is a record by itself.
+    fn sensible_line(
+        &self,
+        start: usize,
+        record: &Record,
+        width: usize,
+        trailing: bool,
+    ) -> Option<usize> {
+        if record.lines == 1 && record.fault != Some(Reason::UnterminatedQuote) {
+            return None;
+        }
+        (start + 1..record.end).filter(|at| self.starts_line(*at)).find(|at| {
+            self.line_end(*at).is_none() && {
+                let inner = self.record(*at);
+                inner.fault.is_none() && self.width_fault(&inner, width, trailing).is_none()
+            }
+        })
+    }
+
+    /// Whether a line end stands before a position, and the position does not stand inside it.
+    fn starts_line(&self, position: usize) -> bool {
+        match self.at(position - 1) {
+            Some(b'\n') => true,
+            Some(b'\r') => self.at(position) != Some(b'\n'),
+            _ => false,
+        }
+    }
+
+    fn lines_in(&self, start: usize, end: usize) -> i64 {
+        let ends = |at: &usize| match self.at(*at) {
+            Some(b'\n') => true,
+            Some(b'\r') => *at + 1 == end || self.at(*at + 1) != Some(b'\n'),
+            _ => false,
+        };
+        (start..end).filter(ends).count() as i64
+    }
+
+    /// One past the line end at a position, where one is.
+    fn line_end(&self, position: usize) -> Option<usize> {
+        match (self.at(position)?, self.at(position + 1)) {
+            (b'\r', Some(b'\n')) => Some(position + 2),
+            (b'\r' | b'\n', _) => Some(position + 1),
+            _ => None,
+        }
+    }
+
+    fn record(&self, start: usize) -> Record {
+        let quote = self.dialect.quote as u8;
+        let (mut fields, mut lines, mut bare_quotes, mut position) = (Vec::new(), 1, 0, start);
+        loop {
+            let mut fault = None;
+            if self.at(position) == Some(quote) {
+                let Some((value, end)) = self.quoted(position + 1) else {
+                    let end = self.file.len();
+                    let fault = Some(Reason::UnterminatedQuote);
+                    return Record { fields, content_end: end, end, lines, bare_quotes, fault };
+                };
+                lines += self.lines_in(position + 1, end);
+                fields.push(value);
+                position = end + 1;
+                let ends = self.at(position).is_none_or(|byte| byte == self.delimiter);
+                if !ends && self.line_end(position).is_none() {
+                    fault = Some(Reason::TextAfterQuote);
+                    while self.at(position).is_some() && self.line_end(position).is_none() {
+                        position += 1;
+                    }
+                }
+            } else {
+                let from = position;
+                while self.at(position).is_some_and(|byte| byte != self.delimiter)
+                    && self.line_end(position).is_none()
+                {
+                    position += 1;
+                }
+                let value = self.file[from..position].to_vec();
+                bare_quotes += u64::from(value.contains(&quote));
+                fields.push(value);
+            }
+            if fault.is_none() && self.at(position) == Some(self.delimiter) {
+                position += 1;
+                continue;
+            }
+            let rejects_bare = self.dialect.bare_quotes == BareQuotes::Reject && bare_quotes > 0;
+            fault = fault.or(rejects_bare.then_some(Reason::BareQuote));
+            let end = self.line_end(position).unwrap_or(position);
+            return Record { fields, content_end: position, end, lines, bare_quotes, fault };
+        }
+    }
+
+    /// The value of a quoted field and the position of its closing quote.
+    fn quoted(&self, start: usize) -> Option<(Vec<u8>, usize)> {
+        let quote = self.dialect.quote as u8;
+        let escape = self.dialect.escape.map(|escape| escape as u8).filter(|byte| *byte != quote);
+        let (mut value, mut position) = (Vec::new(), start);
+        loop {
+            let byte = self.at(position)?;
+            let next = self.at(position + 1);
+            if Some(byte) == escape || (byte == quote && next == Some(quote)) {
+                value.push(next?);
+                position += 2;
+            } else if byte == quote {
+                return Some((value, position));
+            } else {
+                if !(byte == b'\r' && next == Some(b'\n')) {
+                    value.push(byte);
+                }
+                position += 1;
+            }
+        }
+    }
+
+    fn text(&self, field: &[u8]) -> String {
+        let bytes = field.iter().copied().filter(|byte| *byte != 0);
+        match self.dialect.encoding {
+            Encoding::Latin1 => bytes.map(char::from).collect(),
+            _ => String::from_utf8(bytes.collect()).expect("the record is UTF-8"),
+        }
+    }
+}

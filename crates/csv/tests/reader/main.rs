@@ -1,0 +1,8 @@
+//! The reader compared with slow and obvious references.
+
+#![allow(missing_docs)]
+
+mod differential;
+mod properties;
+#[path = "../../../../tests/integration/support/random.rs"]
+mod random;

@@ -1,0 +1,174 @@
+//! A layout: how a file puts its cells into lines.
+//!
+//! CSV after RFC 4180 with the fewest quotes possible, in the columns and with the line ends that
+//! the file's quirks ask for.
+
+use crate::cells::Cells;
+use crate::columns::{APPENDED, BILLING, COLUMNS, DELIVERY, position};
+use crate::quirks::{Quirk, RENAMED};
+
+/// A field that is written as it is, in place of the cell of a column.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw {
+    pub(super) column: usize,
+    pub(super) field: &'static [u8],
+}
+
+/// The columns of a file and its line ends.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// Positions in [`COLUMNS`], in the file's order.
+    columns: Vec<usize>,
+    names: [&'static str; COLUMNS.len()],
+    line_end: &'static [u8],
+    mark: &'static [u8],
+}
+
+impl Layout {
+    /// The layout of a file with these quirks.
+    pub(super) fn new(quirks: &[Quirk]) -> Self {
+        let mut layout = Self {
+            columns: (0..COLUMNS.len()).collect(),
+            names: COLUMNS,
+            line_end: b"\r\n",
+            mark: b"",
+        };
+        for quirk in quirks {
+            layout.change(*quirk);
+        }
+        layout
+    }
+
+    fn change(&mut self, quirk: Quirk) {
+        match quirk {
+            Quirk::LacksLastColumns => {
+                self.columns.retain(|column| *column < COLUMNS.len() - APPENDED);
+            }
+            // Both addresses and two unlike columns change places: a reader that goes by
+            // position finds plausible values in some, nonsense in others.
+            Quirk::ReorderedColumns => {
+                self.columns[BILLING.start..DELIVERY.end].rotate_left(BILLING.len());
+                self.columns.swap(position("order_date"), position("order_status"));
+            }
+            Quirk::RenamedColumn => self.names[position(RENAMED.0)] = RENAMED.1,
+            Quirk::LineFeedsAndByteOrderMark => {
+                self.line_end = b"\n";
+                self.mark = b"\xef\xbb\xbf";
+            }
+            Quirk::BadRecords { .. }
+            | Quirk::Windows1252
+            | Quirk::SecondFileOfDay
+            | Quirk::RepeatedHeader => {}
+        }
+    }
+
+    /// Appends what stands before the first record.
+    pub(super) fn start(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.mark);
+        self.header(out);
+    }
+
+    /// Appends the header line.
+    pub(super) fn header(&self, out: &mut Vec<u8>) {
+        for (place, column) in self.columns.iter().enumerate() {
+            separate(place, out);
+            out.extend_from_slice(self.names[*column].as_bytes());
+        }
+        self.end(out);
+    }
+
+    /// Appends a record.
+    pub(super) fn record(&self, cells: &Cells, raw: &[Raw], out: &mut Vec<u8>) {
+        self.fields(cells, raw, self.columns.len(), out);
+        self.end(out);
+    }
+
+    /// Appends the first `count` fields of a record, without a line end.
+    pub(super) fn fields(&self, cells: &Cells, raw: &[Raw], count: usize, out: &mut Vec<u8>) {
+        for (place, column) in self.columns.iter().take(count).enumerate() {
+            separate(place, out);
+            match raw.iter().find(|raw| raw.column == *column) {
+                Some(raw) => out.extend_from_slice(raw.field),
+                None => push_field(cells.get(*column), out),
+            }
+        }
+    }
+
+    /// Appends a line end.
+    pub(super) fn end(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.line_end);
+    }
+}
+
+fn separate(place: usize, out: &mut Vec<u8>) {
+    if place > 0 {
+        out.push(b',');
+    }
+}
+
+/// Appends a cell as a field, in quotes only where it needs them.
+fn push_field(cell: &[u8], out: &mut Vec<u8>) {
+    if !cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
+        return out.extend_from_slice(cell);
+    }
+    out.push(b'"');
+    for byte in cell {
+        if *byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(cell: &str) -> String {
+        let mut out = Vec::new();
+        push_field(cell.as_bytes(), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn header(quirks: &[Quirk]) -> String {
+        let mut out = Vec::new();
+        Layout::new(quirks).start(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn the_header_is_the_columns() {
+        assert_eq!(header(&[]), COLUMNS.join(",") + "\r\n");
+    }
+
+    #[test]
+    fn only_fields_that_need_quotes_have_them() {
+        assert_eq!(field("Boston"), "Boston");
+        assert_eq!(field(""), "");
+        assert_eq!(field("Washington, DC"), "\"Washington, DC\"");
+        assert_eq!(field("72\" x 24\""), "\"72\"\" x 24\"\"\"");
+    }
+
+    #[test]
+    fn each_quirk_of_the_header_shows() {
+        assert!(header(&[Quirk::LacksLastColumns]).ends_with(",fulfillment_number\r\n"));
+        let renamed = header(&[Quirk::RenamedColumn]);
+        assert!(renamed.contains(",billing_email_address,"));
+        assert!(!renamed.contains(",billing_email,"));
+        let marked = header(&[Quirk::LineFeedsAndByteOrderMark]);
+        assert!(marked.starts_with("\u{feff}orders_id,") && marked.ends_with("ID\n"));
+        assert!(!marked.contains('\r'));
+    }
+
+    #[test]
+    fn reordered_columns_are_the_same_columns() {
+        let reordered = header(&[Quirk::ReorderedColumns]);
+        assert_ne!(reordered, header(&[]));
+        let mut names: Vec<_> = reordered.trim_end().split(',').collect();
+        let mut expected = COLUMNS.to_vec();
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+}

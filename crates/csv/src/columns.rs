@@ -12,7 +12,7 @@ use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use crate::dialect::Dialect;
+use crate::dialect::Syntax;
 use crate::encoding::Encoding;
 use crate::header::{Header, PROVENANCE};
 use crate::records::Span;
@@ -58,7 +58,7 @@ struct Text {
 
 impl Columns {
     /// Columns for the rows of `file_name`.
-    pub fn new(header: &Header, file_name: &str, dialect: &Dialect) -> Self {
+    pub fn new(header: &Header, file_name: &str, cleaner: Cleaner) -> Self {
         let names = header.names.iter().map(String::as_str);
         let mut fields: Vec<Field> =
             names.map(|name| Field::new(name, DataType::Utf8, false)).collect();
@@ -72,7 +72,7 @@ impl Columns {
             row_ids: Vec::new(),
             lines: Vec::new(),
             bytes: 0,
-            cleaner: Cleaner::new(dialect),
+            cleaner,
             pending: Pending::default(),
         }
     }
@@ -185,19 +185,14 @@ impl Text {
 /// Turns the bytes of a field into its value.
 #[derive(Debug)]
 pub struct Cleaner {
-    quote: u8,
-    escape: Option<u8>,
+    syntax: Syntax,
     encoding: Encoding,
 }
 
 impl Cleaner {
-    /// For files of this dialect.
-    pub fn new(dialect: &Dialect) -> Self {
-        Self {
-            quote: dialect.quote as u8,
-            escape: dialect.escape_byte(),
-            encoding: dialect.encoding,
-        }
+    /// For files of this syntax, whose text is in this encoding.
+    pub fn new(syntax: Syntax, encoding: Encoding) -> Self {
+        Self { syntax, encoding }
     }
 
     /// The value of a field: doubled quotes and escapes undone, CRLF inside quotes made LF, NUL
@@ -219,7 +214,9 @@ impl Cleaner {
         let mut bytes = raw.iter().copied().peekable();
         while let Some(byte) = bytes.next() {
             let next = bytes.peek().copied();
-            if escaped && (Some(byte) == self.escape || (byte == self.quote && next == Some(byte)))
+            if escaped
+                && (Some(byte) == self.syntax.escape
+                    || (byte == self.syntax.quote && next == Some(byte)))
             {
                 value.extend(bytes.next().filter(|&next| next != 0));
             } else if byte == 0 || (escaped && byte == b'\r' && next == Some(b'\n')) {
@@ -235,9 +232,12 @@ impl Cleaner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dialect;
 
     fn clean(raw: &[u8], escaped: bool, dialect: &Dialect) -> String {
-        let value = Cleaner::new(dialect).clean(raw, escaped).into_owned();
+        let value = Cleaner::new(dialect.syntax().expect("a dialect"), dialect.encoding)
+            .clean(raw, escaped)
+            .into_owned();
         String::from_utf8(value).expect("text")
     }
 

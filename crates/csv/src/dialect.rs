@@ -36,7 +36,7 @@ pub struct Dialect {
 
 /// What a file's delimiter may be where none is given; the first is taken where several stand in a
 /// header.
-pub const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// What a quote inside an unquoted field means, as in `5" pipe`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,26 +88,43 @@ pub enum InvalidDialect {
     },
 }
 
+/// The special characters of a dialect that was checked: each is one byte, and none is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Syntax {
+    /// Between fields; `None` where each file's header decides.
+    pub delimiter: Option<u8>,
+    /// Around fields.
+    pub quote: u8,
+    /// Before a quote inside quotes; `None` where quotes are doubled.
+    pub escape: Option<u8>,
+}
+
 impl Dialect {
+    /// The special characters as bytes.
+    ///
+    /// # Errors
+    /// [`InvalidDialect::Characters`].
+    pub(crate) fn syntax(&self) -> Result<Syntax, InvalidDialect> {
+        let delimiter = self.delimiter.map(special_byte).transpose()?;
+        let quote = special_byte(self.quote)?;
+        let escape = self.escape.map(special_byte).transpose()?;
+        let delimiters = match &delimiter {
+            Some(given) => std::slice::from_ref(given),
+            None => &DELIMITERS,
+        };
+        if delimiters.contains(&quote) || escape.is_some_and(|byte| delimiters.contains(&byte)) {
+            return Err(InvalidDialect::Characters);
+        }
+        // A quote that escapes quotes is what doubling means.
+        Ok(Syntax { delimiter, quote, escape: escape.filter(|escape| *escape != quote) })
+    }
+
     /// Checks that the special characters and the names can be told apart.
     ///
     /// # Errors
     /// [`InvalidDialect`].
     pub fn validate(&self) -> Result<(), InvalidDialect> {
-        let special = [self.delimiter, Some(self.quote), self.escape];
-        let special: Vec<char> = special.into_iter().flatten().collect();
-        let usable = |c: &char| c.is_ascii() && !matches!(c, '\r' | '\n' | '\0');
-        let delimiters = match &self.delimiter {
-            Some(given) => std::slice::from_ref(given),
-            None => &DELIMITERS,
-        };
-        let is_delimiter = |c: char| delimiters.contains(&c);
-        if !special.iter().all(usable)
-            || is_delimiter(self.quote)
-            || self.escape.is_some_and(is_delimiter)
-        {
-            return Err(InvalidDialect::Characters);
-        }
+        self.syntax()?;
         if let Some(names) = &self.names {
             Header::given(names.clone()).map_err(InvalidDialect::Names)?;
         }
@@ -120,10 +137,13 @@ impl Dialect {
         }
         Ok(())
     }
+}
 
-    /// The escape character, unless it is the quote itself, which is what doubling means.
-    pub(crate) fn escape_byte(&self) -> Option<u8> {
-        self.escape.filter(|escape| *escape != self.quote).map(|escape| escape as u8)
+/// A character that can be special: ASCII, and neither a line ending nor NUL.
+fn special_byte(character: char) -> Result<u8, InvalidDialect> {
+    match u8::try_from(character) {
+        Ok(byte) if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) => Ok(byte),
+        _ => Err(InvalidDialect::Characters),
     }
 }
 

@@ -58,8 +58,12 @@
 //! | `repeated header` | is the header once more |
 //! | `NUL byte` | holds one, and the dialect says `nul = "reject"` |
 //!
-//! A faulty record that spans several lines costs the lines up to the next one that is a whole record
-//! by itself, looked for within 1 MiB, so that a stray quote does not swallow the file.
+//! While a record's quotes are balanced, its end is known, and nothing inside it is ever read as rows:
+//! the record is rejected as a whole. Where they are not (an unterminated quote, text after a closing
+//! one), a stray quote may have swallowed lines that are records by themselves. Reading then goes on at
+//! the line from which every further line of the faulty stretch is a whole record without stray quotes;
+//! where there is none, the whole stretch is rejected. A record that is too long is passed over to its
+//! end, so that a quoted field of any length gives no rows; the first MiB of its bytes is kept.
 //!
 //! **Values.** All are text as they stand in the file, unquoted. An empty field is the empty text; a
 //! column that a file lacks is NULL in the `source` table.
@@ -72,6 +76,7 @@ mod header;
 mod reader;
 mod records;
 pub mod reject;
+mod skip;
 mod start;
 mod stops;
 mod window;

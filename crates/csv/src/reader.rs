@@ -1,7 +1,7 @@
 //! The **reader**: from the bytes of one CSV file to record batches, rejects and a summary.
 //!
-//! It streams: the memory it takes is a window of the file, at least 1 MiB and at most one field's
-//! limit, and one batch. It knows no store, no table and no network. What it accepts, rejects,
+//! It streams: the memory it takes is one batch and a window of the file, at least 1 MiB and at most a
+//! record's limit with the step in which it is read (96 MiB). It knows no store, no table and no network. What it accepts, rejects,
 //! normalises and counts is stated in the documentation of the [module](super).
 
 use std::io::Read;
@@ -11,17 +11,25 @@ use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::Columns;
-use crate::dialect::{Dialect, Nul};
+use crate::columns::{Cleaner, Columns};
+use crate::dialect::{Dialect, InvalidDialect, Nul, Syntax};
 use crate::encoding::{self, Encoding};
 use crate::header::{Header, InvalidHeader};
 use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
+use crate::skip::Skip;
 use crate::start;
 use crate::window::Window;
 
-/// How far a faulty record is searched for the line where sense begins again.
-const RECOVERY_BYTES: usize = 1 << 20;
+/// The most bytes of rejects in a batch, and of the raw bytes of one record that is too long.
+const REJECT_BYTES: usize = 1 << 20;
+
+/// How far a line inside a faulty record may reach beyond what is read of the file.
+const RESYNC_BYTES: usize = 1 << 20;
+
+/// The search for the line to go on from scans at most this many times the bytes of the faulty record,
+/// and [`RESYNC_BYTES`] more, so that its time stays linear.
+const RESYNC_PASSES: usize = 16;
 
 /// What was read of a file, complete once the reader has returned its last batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +76,9 @@ pub struct Batch {
 /// Why a file cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The dialect's special characters cannot be told apart.
+    #[error(transparent)]
+    Dialect(#[from] InvalidDialect),
     /// The header gives no usable names.
     #[error(transparent)]
     Header(#[from] InvalidHeader),
@@ -88,6 +99,8 @@ pub enum Error {
 /// Reads one CSV file.
 pub struct Reader {
     window: Window,
+    syntax: Syntax,
+    delimiter: u8,
     scanner: Scanner,
     dialect: Dialect,
     header: Header,
@@ -102,19 +115,20 @@ impl Reader {
     /// Starts to read `input`, the file that rows will call `file_name`; reads its header.
     ///
     /// # Errors
-    /// [`Error::Header`] and [`Error::Read`].
+    /// [`Error::Dialect`], [`Error::Header`] and [`Error::Read`].
     pub fn new(
         input: Box<dyn Read + Send>,
         file_name: &str,
         dialect: &Dialect,
     ) -> Result<Self, Error> {
+        let syntax = dialect.syntax()?;
         let opened = encoding::open(input, dialect.encoding)
             .map_err(|source| Error::Read { offset: 0, source })?;
         let mut window = Window::new(opened.input, opened.mark as u64);
         let dialect = Dialect { encoding: opened.given, ..dialect.clone() };
-        let delimiter = match dialect.delimiter {
-            Some(given) => given as u8,
-            None => start::find_delimiter(&mut window, dialect.quote)?,
+        let delimiter = match syntax.delimiter {
+            Some(given) => given,
+            None => start::find_delimiter(&mut window, syntax.quote)?,
         };
         let mut summary = Summary {
             encoding: opened.encoding.name().to_owned(),
@@ -122,14 +136,15 @@ impl Reader {
             delimiter: char::from(delimiter).to_string(),
             ..Summary::default()
         };
-        let mut scanner = Scanner::new(&dialect, delimiter);
+        let cleaner = Cleaner::new(syntax, dialect.encoding);
+        let mut scanner = Scanner::new(syntax, delimiter, dialect.bare_quotes);
         let mut line = 1;
         let first = start::first_record(&mut window, &mut scanner, &mut line, &mut summary)?;
         let header = match &dialect.names {
             Some(names) => Header::given(names.clone())?,
             None => {
                 let extent = first.ok_or(InvalidHeader::Missing)?;
-                let header = start::header(window.bytes(), extent, &scanner, &dialect)?;
+                let header = start::header(window.bytes(), extent, &scanner, &cleaner, &dialect)?;
                 line += extent.lines as i64;
                 window.advance(extent.end);
                 header
@@ -138,9 +153,11 @@ impl Reader {
         summary.header.clone_from(&header.names);
         let renamed = header.written.iter().zip(&header.names).filter(|(from, to)| from != to);
         summary.renamed = renamed.map(|(from, to)| (from.clone(), to.clone())).collect();
-        let columns = Columns::new(&header, file_name, &dialect);
+        let columns = Columns::new(&header, file_name, cleaner);
         Ok(Self {
             window,
+            syntax,
+            delimiter,
             scanner,
             dialect,
             header,
@@ -167,7 +184,7 @@ impl Reader {
     /// # Errors
     /// [`Error::Read`] and [`Error::Arrow`].
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
-        while !self.columns.is_full() && self.reject_bytes < RECOVERY_BYTES {
+        while !self.columns.is_full() && self.reject_bytes < REJECT_BYTES {
             let start = self.window.start();
             let scanned = self.scanner.scan(self.window.bytes(), start, self.window.is_at_end());
             match scanned {
@@ -220,85 +237,126 @@ impl Reader {
             self.window.advance(extent.end);
             return Ok(());
         };
-        self.recover(extent, reason)
-    }
-
-    /// Rejects a faulty record. Where a stray quote has made it swallow lines that make sense by
-    /// themselves, only what lies before the first such line is rejected.
-    fn recover(&mut self, extent: Extent, reason: Reason) -> Result<(), Error> {
-        let found_fields = self.scanner.fields as i64;
-        let start = self.window.start();
-        let spans_lines = extent.lines > 1
-            || matches!(extent.fault, Some(Reason::UnterminatedQuote))
-            || is_too_long(extent);
-        let mut end = (extent.content_end, extent.end);
-        if spans_lines {
-            match self.next_sensible_line(start, extent) {
-                Footing::At(line_start) => end = (line_start, line_start),
-                Footing::Unknown => return self.fill(),
-                Footing::None if is_too_long(extent) => {
-                    // The record goes on beyond the window: its first line is rejected, and what
-                    // follows is looked at line by line.
-                    let bytes = self.window.bytes();
-                    end = end_of_line(bytes, start, self.window.is_at_end())
-                        .unwrap_or((extent.content_end, extent.end));
-                }
-                Footing::None => {}
+        let fault = Fault { reason, found_fields: self.scanner.fields };
+        match extent.fault {
+            Some(Reason::FieldTooLong | Reason::RecordTooLong) => self.skip(fault),
+            Some(Reason::UnterminatedQuote | Reason::TextAfterQuote) => self.recover(extent, fault),
+            // The quotes are balanced: the record's end is known, and nothing inside it is a record.
+            _ => {
+                self.reject((extent.content_end, extent.end), fault);
+                Ok(())
             }
         }
-        self.reject(end, reason, found_fields);
+    }
+
+    /// Rejects a record whose quotes are not balanced. A stray quote may have made it swallow lines
+    /// that are records by themselves: then only what stands before these is rejected.
+    fn recover(&mut self, extent: Extent, fault: Fault) -> Result<(), Error> {
+        match self.resync(extent) {
+            Resync::At(line_start) => self.reject((line_start, line_start), fault),
+            Resync::Nowhere => self.reject((extent.content_end, extent.end), fault),
+            Resync::Unknown => return self.fill(),
+        }
         Ok(())
     }
 
-    /// Rejects everything from the window's start up to `end` (content, with its line end).
-    fn reject(&mut self, end: (usize, usize), reason: Reason, found_fields: i64) {
+    /// Rejects everything from the window's start up to `end` (content, with its line ending).
+    fn reject(&mut self, (content_end, end): (usize, usize), fault: Fault) {
         let start = self.window.start();
-        let (content_end, end) = end;
         let bytes = self.window.bytes();
         let raw = strip_line_end(&bytes[start..content_end]).to_vec();
         let lines = count_line_ends(&bytes[start..end]);
-        self.reject_bytes += raw.len() + 64;
-        if self.summary.first_rejects.len() < 3 {
-            self.summary.first_rejects.push((self.line, reason.name().to_owned()));
-        }
-        self.rejects.push(Reject {
-            row_id: self.summary.records as i64,
-            line: self.line,
-            offset: self.window.offset_of_start() as i64,
-            reason,
-            expected_fields: self.header.names.len() as i64,
-            found_fields,
-            raw,
-        });
-        self.summary.records += 1;
-        self.summary.rejected += 1;
+        let offset = self.window.offset_of_start();
+        self.push_reject(fault, offset, raw);
         self.line += lines as i64;
         self.window.advance(end);
     }
 
-    /// Looks inside a faulty record for the first line that is a whole record of the right width.
-    fn next_sensible_line(&mut self, start: usize, extent: Extent) -> Footing {
-        let at_end = self.window.is_at_end();
-        let limit = extent.end.min(start + RECOVERY_BYTES);
-        let mut line_start = start;
-        while let Some((_, next)) = end_of_line(self.window.bytes(), line_start, at_end) {
-            if next >= limit || next <= line_start {
+    /// Rejects a record that is too long, and passes over it to its end.
+    fn skip(&mut self, fault: Fault) -> Result<(), Error> {
+        let offset = self.window.offset_of_start();
+        let mut raw = Vec::new();
+        let mut skip = Skip::new(self.syntax, self.delimiter);
+        loop {
+            let start = self.window.start();
+            let bytes = &self.window.bytes()[start..];
+            let passed = skip.pass(bytes);
+            let kept = passed.min(REJECT_BYTES - raw.len());
+            raw.extend_from_slice(&bytes[..kept]);
+            self.window.advance(start + passed);
+            if skip.has_ended() || self.window.is_at_end() {
                 break;
             }
-            line_start = next;
-            match self.scanner.scan(self.window.bytes(), line_start, at_end) {
-                Scanned::Record(found) if found.fault.is_none() && self.width_fault().is_none() => {
-                    return Footing::At(line_start);
+            self.fill()?;
+        }
+        let kept = strip_line_end(&raw).len();
+        raw.truncate(kept);
+        self.push_reject(fault, offset, raw);
+        self.line += skip.lines() as i64;
+        Ok(())
+    }
+
+    /// Adds a record, which starts at `offset` of the file, to the rejects.
+    fn push_reject(&mut self, fault: Fault, offset: u64, raw: Vec<u8>) {
+        self.reject_bytes += raw.len() + 64;
+        if self.summary.first_rejects.len() < 3 {
+            self.summary.first_rejects.push((self.line, fault.reason.name().to_owned()));
+        }
+        self.rejects.push(Reject {
+            row_id: self.summary.records as i64,
+            line: self.line,
+            offset: offset as i64,
+            reason: fault.reason,
+            expected_fields: self.header.names.len() as i64,
+            found_fields: fault.found_fields as i64,
+            raw,
+        });
+        self.summary.records += 1;
+        self.summary.rejected += 1;
+    }
+
+    /// Looks inside a faulty record for the line from which every further line is a whole record of the
+    /// right width without a stray quote. After a line that is not, the search starts again behind it.
+    fn resync(&mut self, extent: Extent) -> Resync {
+        let at_end = self.window.is_at_end();
+        let start = self.window.start();
+        let mut budget = RESYNC_BYTES + RESYNC_PASSES * (extent.end - start);
+        let mut found = None;
+        let mut position = self.next_line(start, extent.end);
+        while position < extent.end {
+            let scanned = self.scanner.scan(self.window.bytes(), position, at_end);
+            let held = self.window.bytes().len() - position;
+            let (is_sensible, scanned_bytes) = match scanned {
+                Scanned::Blank { end } => {
+                    position = end;
+                    continue;
                 }
-                Scanned::Incomplete
-                    if !at_end && self.window.bytes().len() - line_start < RECOVERY_BYTES =>
-                {
-                    return Footing::Unknown;
-                }
-                _ => {}
+                Scanned::Incomplete if !at_end && held < RESYNC_BYTES => return Resync::Unknown,
+                Scanned::Incomplete => (false, held),
+                Scanned::Record(inner) => (self.is_sensible(inner), inner.end - position),
+            };
+            let Some(left) = budget.checked_sub(scanned_bytes) else { return Resync::Nowhere };
+            budget = left;
+            if is_sensible {
+                found.get_or_insert(position);
+                position += scanned_bytes;
+            } else {
+                found = None;
+                position = self.next_line(position, extent.end);
             }
         }
-        Footing::None
+        found.map_or(Resync::Nowhere, Resync::At)
+    }
+
+    /// Where the line after the one at `position` starts; `limit` where there is none before it.
+    fn next_line(&self, position: usize, limit: usize) -> usize {
+        let end = end_of_line(self.window.bytes(), position, self.window.is_at_end());
+        end.map_or(limit, |(_, next)| next.min(limit))
+    }
+
+    /// Whether the record scanned last leaves no doubt that it is one.
+    fn is_sensible(&self, extent: Extent) -> bool {
+        extent.fault.is_none() && extent.bare_quotes == 0 && self.width_fault().is_none()
     }
 
     /// Whether the record scanned last has another width than the header.
@@ -345,19 +403,22 @@ impl Reader {
     }
 }
 
-/// Where sense begins again after a faulty record.
-enum Footing {
+/// What rejects a record.
+#[derive(Clone, Copy)]
+struct Fault {
+    reason: Reason,
+    /// How many fields were found, as far as the record could be read.
+    found_fields: usize,
+}
+
+/// Where reading goes on after a faulty record.
+enum Resync {
     /// At this position of the window.
     At(usize),
     /// The window ends too early to tell.
     Unknown,
     /// Nowhere within the record.
-    None,
-}
-
-/// Whether a record, or a field of it, goes on beyond what is read of one.
-fn is_too_long(extent: Extent) -> bool {
-    matches!(extent.fault, Some(Reason::FieldTooLong | Reason::RecordTooLong))
+    Nowhere,
 }
 
 /// A quick look before a whole record is compared with the header.

@@ -6,7 +6,7 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::dialect::{BareQuotes, Dialect};
+use crate::dialect::{BareQuotes, Syntax};
 use crate::reject::Reason;
 use crate::stops::Stops;
 
@@ -84,15 +84,14 @@ enum Quoted {
 }
 
 impl Scanner {
-    /// A scanner for a file of this dialect, with this byte between its fields.
-    pub fn new(dialect: &Dialect, delimiter: u8) -> Self {
-        let quote = dialect.quote as u8;
+    /// A scanner for a file of this syntax, with this byte between its fields.
+    pub fn new(syntax: Syntax, delimiter: u8, bare_quotes: BareQuotes) -> Self {
         Self {
             delimiter,
-            quote,
-            escape: dialect.escape_byte(),
-            reject_bare_quotes: dialect.bare_quotes == BareQuotes::Reject,
-            stops: Stops::new(delimiter, quote),
+            quote: syntax.quote,
+            escape: syntax.escape,
+            reject_bare_quotes: bare_quotes == BareQuotes::Reject,
+            stops: Stops::new(delimiter, syntax.quote),
             spans: Vec::new(),
             fields: 0,
         }
@@ -284,15 +283,21 @@ pub fn count_line_ends(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dialect;
+
+    fn scanner() -> Scanner {
+        let syntax = Dialect::default().syntax().expect("a dialect");
+        Scanner::new(syntax, b',', BareQuotes::Accept)
+    }
 
     fn fields(text: &str) -> Vec<String> {
-        let mut scanner = Scanner::new(&Dialect::default(), b',');
+        let mut scanner = scanner();
         scanner.scan(text.as_bytes(), 0, true);
         scanner.spans.iter().map(|span| text[span.start..span.end].to_owned()).collect()
     }
 
     fn extent(text: &str) -> Extent {
-        match Scanner::new(&Dialect::default(), b',').scan(text.as_bytes(), 0, true) {
+        match scanner().scan(text.as_bytes(), 0, true) {
             Scanned::Record(extent) => extent,
             other => panic!("no record: {other:?}"),
         }
@@ -336,7 +341,7 @@ mod tests {
     fn the_window_may_end_anywhere() {
         let text = "\"a\"\"b\r\nc\",d\r\n";
         for cut in 0..text.len() {
-            let mut scanner = Scanner::new(&Dialect::default(), b',');
+            let mut scanner = scanner();
             let scanned = scanner.scan(&text.as_bytes()[..cut], 0, false);
             assert_eq!(scanned, Scanned::Incomplete, "cut at {cut}");
         }

@@ -13,23 +13,23 @@ use crate::window::Window;
 ///
 /// # Errors
 /// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
-pub fn find_delimiter(window: &mut Window, quote: char) -> Result<u8, Error> {
+pub fn find_delimiter(window: &mut Window, quote: u8) -> Result<u8, Error> {
     let found = loop {
-        let (found, is_whole) = delimiters(&window.bytes()[window.start()..], quote as u8);
+        let (found, is_whole) = delimiters(&window.bytes()[window.start()..], quote);
         if is_whole || window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES {
             break found;
         }
         window.fill()?;
     };
     match found[..] {
-        [] | [',', ..] => Ok(b','),
-        [only] => Ok(only as u8),
+        [] | [b',', ..] => Ok(b','),
+        [only] => Ok(only),
         _ => Err(InvalidHeader::UncertainDelimiter.into()),
     }
 }
 
 /// Which delimiters stand in the first line that is not blank, and whether that line is whole.
-fn delimiters(bytes: &[u8], quote: u8) -> (Vec<char>, bool) {
+fn delimiters(bytes: &[u8], quote: u8) -> (Vec<u8>, bool) {
     let mut found = Vec::new();
     let mut quoted = false;
     let mut started = false;
@@ -40,15 +40,15 @@ fn delimiters(bytes: &[u8], quote: u8) -> (Vec<char>, bool) {
         }
         started |= !is_end;
         quoted ^= byte == quote;
-        if !quoted && !found.contains(&byte) && DELIMITERS.contains(&char::from(byte)) {
+        if !quoted && !found.contains(&byte) && DELIMITERS.contains(&byte) {
             found.push(byte);
         }
     }
     (in_order(found), false)
 }
 
-fn in_order(found: Vec<u8>) -> Vec<char> {
-    DELIMITERS.into_iter().filter(|delimiter| found.contains(&(*delimiter as u8))).collect()
+fn in_order(found: Vec<u8>) -> Vec<u8> {
+    DELIMITERS.into_iter().filter(|delimiter| found.contains(delimiter)).collect()
 }
 
 /// Goes to the first record, past blank lines; `None` where the file has none.
@@ -92,6 +92,7 @@ pub fn header(
     window: &[u8],
     extent: Extent,
     scanner: &Scanner,
+    cleaner: &Cleaner,
     dialect: &Dialect,
 ) -> Result<Header, InvalidHeader> {
     match extent.fault {
@@ -100,7 +101,6 @@ pub fn header(
         None if scanner.fields > MAX_COLUMNS => return Err(InvalidHeader::TooManyColumns),
         None => {}
     }
-    let cleaner = Cleaner::new(dialect);
     let name = |span: &Span| {
         let value = cleaner.clean(&window[span.start..span.end], span.escaped).into_owned();
         String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(Reason::Encoding))
@@ -117,7 +117,7 @@ mod tests {
 
     fn found(text: &str) -> Option<char> {
         let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
-        find_delimiter(&mut window, '"').ok().map(char::from)
+        find_delimiter(&mut window, b'"').ok().map(char::from)
     }
 
     #[test]

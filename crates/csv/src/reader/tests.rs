@@ -4,6 +4,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 
 use super::*;
+use crate::dialect::BareQuotes;
 
 /// What came out of a file: rows as text, rejects as (row id, line, reason, raw).
 #[derive(Debug, Default, PartialEq)]
@@ -133,4 +134,87 @@ fn nul_bytes_are_dropped_and_counted_or_rejected() {
     let strict = Dialect { nul: Nul::Reject, ..Dialect::default() };
     let (outcome, _) = read_with(b"a,b\n1\0,2\n", &strict).expect("readable");
     assert_eq!(outcome.rejects[0].2, Reason::Nul);
+}
+
+#[test]
+fn nothing_inside_balanced_quotes_is_read_as_rows() {
+    let too_wide = read("a,b\n1,\"\n2,3\n\",4\n5,6\n");
+    assert_eq!(too_wide.rows, [row(1, 5, &["5", "6"])]);
+    assert_eq!(too_wide.rejects, [reject(0, 2, Reason::TooManyFields, "1,\"\n2,3\n\",4")]);
+    let (no_text, _) =
+        read_with(b"a,b\n1,\"\n2,3\n\xff\"\n", &Dialect::default()).expect("readable");
+    assert!(no_text.rows.is_empty());
+    assert_eq!(no_text.rejects, [reject(0, 2, Reason::Encoding, "1,\"\n2,3\n\u{fffd}\"")]);
+    let order = read("a,b\n1,\"x\n2,3\n4,5\ny\",9\n6,7\n");
+    assert_eq!(order.rows, [row(1, 6, &["6", "7"])]);
+    let too_narrow = read("a,b\n\"x\n2,3\n\"\n4,5\n");
+    assert_eq!(too_narrow.rows, [row(1, 5, &["4", "5"])]);
+    let strict = Dialect { bare_quotes: BareQuotes::Reject, ..Dialect::default() };
+    let (bare, _) = read_with(b"a,b\n5\" x,\"\n2,3\n\"\n4,5\n", &strict).expect("readable");
+    assert_eq!(bare.rows, [row(1, 5, &["4", "5"])]);
+    let (nul, _) = read_with(
+        b"a,b\n\0,\"\n2,3\n\"\n4,5\n",
+        &Dialect { nul: Nul::Reject, ..Dialect::default() },
+    )
+    .expect("readable");
+    assert_eq!(nul.rows, [row(1, 5, &["4", "5"])]);
+}
+
+#[test]
+fn reading_goes_on_only_where_every_further_line_is_a_record() {
+    // The last line of the stretch is no record, so that the one before it may be text.
+    let torn = read("a,b\n1,\"x\n2,3\ny\" z,9\n6,7\n");
+    assert_eq!(torn.rows, [row(1, 5, &["6", "7"])]);
+    assert_eq!(torn.rejects, [reject(0, 2, Reason::TextAfterQuote, "1,\"x\n2,3\ny\" z,9")]);
+    let cut = read("a,b\n1,\"note\n2,3\nends here");
+    assert!(cut.rows.is_empty());
+    assert_eq!(cut.rejects.len(), 1);
+    let later = read("a,b\n1,\"x\n2\n\n3,4\n5,6\n");
+    assert_eq!(later.rows, [row(1, 5, &["3", "4"]), row(2, 6, &["5", "6"])]);
+    assert_eq!(later.rejects, [reject(0, 2, Reason::UnterminatedQuote, "1,\"x\n2\n")]);
+}
+
+#[test]
+fn a_field_of_any_length_gives_no_rows() {
+    let inside = "yy,zz\n".repeat((17 << 20) / 6);
+    for (text, reason) in [
+        (format!("a,b\n1,\"{inside}\"\n3,4\n"), Reason::FieldTooLong),
+        (format!("a,b\n1,{}\n3,4\n", "y".repeat(17 << 20)), Reason::FieldTooLong),
+        (format!("a,b\n1,{}\n3,4\n", "y,".repeat(33 << 20)), Reason::RecordTooLong),
+        (format!("a,b\n1,\"{inside}\"x,\"2\n3,4\n"), Reason::FieldTooLong),
+    ] {
+        let mut reader = Reader::new(
+            Box::new(std::io::Cursor::new(text.clone())),
+            "b/x.csv",
+            &Dialect::default(),
+        )
+        .expect("a header");
+        let (mut rows, mut rejects) = (Vec::new(), Vec::new());
+        while let Some(batch) = reader.next_batch().expect("bytes do not fail") {
+            rows.extend(batch.rows);
+            rejects.extend(batch.rejects);
+        }
+        let summary = reader.summary();
+        assert_eq!((summary.accepted, summary.rejected), (1, 1), "{reason}");
+        assert_eq!(
+            (rejects[0].reason, rejects[0].line, rejects[0].raw.len()),
+            (reason, 2, 1 << 20)
+        );
+        let line = rows[0].column(4).as_primitive::<Int64Type>().value(0);
+        assert_eq!(line, text.lines().count() as i64);
+        assert_eq!(summary.bytes, text.len() as u64);
+    }
+}
+
+#[test]
+fn a_dialect_of_characters_that_are_not_bytes_is_refused() {
+    for dialect in [
+        Dialect { quote: 'é', ..Dialect::default() },
+        Dialect { delimiter: Some('→'), ..Dialect::default() },
+        Dialect { delimiter: Some('"'), ..Dialect::default() },
+        Dialect { escape: Some('\n'), ..Dialect::default() },
+    ] {
+        let error = read_with(b"a,b\n1,2\n", &dialect).expect_err("refused");
+        assert!(matches!(error, Error::Dialect(InvalidDialect::Characters)), "{dialect:?}");
+    }
 }

@@ -304,7 +304,8 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The first line inside a faulty record of several lines that is a record by itself.
+    /// The line inside a record of unbalanced quotes from which all lines are records by themselves,
+    /// none with a quote in an unquoted field; after a line that is not, the search starts again.
     fn sensible_line(
         &self,
         start: usize,
@@ -312,15 +313,34 @@ impl<'a> Reference<'a> {
         width: usize,
         trailing: bool,
     ) -> Option<usize> {
-        if record.lines == 1 && record.fault != Some(Reason::UnterminatedQuote) {
+        let unbalanced = [Some(Reason::UnterminatedQuote), Some(Reason::TextAfterQuote)];
+        if !unbalanced.contains(&record.fault) {
             return None;
         }
-        (start + 1..record.end).filter(|at| self.starts_line(*at)).find(|at| {
-            self.line_end(*at).is_none() && {
-                let inner = self.record(*at);
-                inner.fault.is_none() && self.width_fault(&inner, width, trailing).is_none()
+        let mut position = start;
+        while let Some(line) = (position + 1..record.end).find(|at| self.starts_line(*at)) {
+            let (mut at, mut found) = (line, None);
+            while at < record.end {
+                if let Some(end) = self.line_end(at) {
+                    at = end;
+                    continue;
+                }
+                let inner = self.record(at);
+                let is_whole = inner.fault.is_none()
+                    && inner.bare_quotes == 0
+                    && self.width_fault(&inner, width, trailing).is_none();
+                if !is_whole {
+                    break;
+                }
+                found = found.or(Some(at));
+                at = inner.end;
             }
-        })
+            if at >= record.end {
+                return found;
+            }
+            position = at;
+        }
+        None
     }
 
     /// Whether a line end stands before a position, and the position does not stand inside it.

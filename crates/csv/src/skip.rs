@@ -1,0 +1,177 @@
+//! To **skip** is to pass over a record that is too long to be held: its end is found by its quotes,
+//! piece by piece, and nothing of it is kept here.
+
+use memchr::{memchr2, memchr3};
+
+use crate::dialect::Syntax;
+
+/// Where in a record a skip stands, between two pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the start of a field, where a quote opens.
+    FieldStart,
+    /// In a field without quotes, where a quote is text.
+    Unquoted,
+    /// Inside quotes.
+    Quoted,
+    /// Behind an escape character inside quotes: the next byte is text.
+    Escaped,
+    /// Behind a quote inside quotes: it closes them, unless another one follows.
+    QuoteSeen,
+    /// Behind text after a closing quote: the record ends with the line.
+    RestOfLine,
+    /// Behind a carriage return that ended the record: a line feed may follow.
+    ReturnSeen,
+    /// Behind the record's line ending.
+    Ended,
+}
+
+/// A record that is being passed over.
+#[derive(Debug)]
+pub struct Skip {
+    state: State,
+    delimiter: u8,
+    syntax: Syntax,
+    lines: usize,
+    /// Whether the last byte was a carriage return that is not counted yet.
+    ends_in_return: bool,
+}
+
+impl Skip {
+    /// At the start of a record.
+    pub fn new(syntax: Syntax, delimiter: u8) -> Self {
+        Self { state: State::FieldStart, delimiter, syntax, lines: 0, ends_in_return: false }
+    }
+
+    /// Passes over the next bytes; returns how many of them belong to the record.
+    pub fn pass(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while at < bytes.len() && self.state != State::Ended {
+            at = self.step(bytes, at);
+        }
+        self.count_lines(&bytes[..at]);
+        at
+    }
+
+    /// Whether the record has ended; where the file ends, the record does too.
+    pub fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// How many line endings the record holds, its own included.
+    pub fn lines(&self) -> usize {
+        self.lines + usize::from(self.ends_in_return)
+    }
+
+    /// Goes on from `at`; returns the next position, past the record only where it has ended.
+    fn step(&mut self, bytes: &[u8], at: usize) -> usize {
+        let byte = bytes[at];
+        let rest = &bytes[at..];
+        match self.state {
+            State::FieldStart if byte == self.syntax.quote => {
+                self.state = State::Quoted;
+                at + 1
+            }
+            State::FieldStart | State::Unquoted => {
+                let Some(found) = memchr3(self.delimiter, b'\n', b'\r', rest) else {
+                    self.state = State::Unquoted;
+                    return bytes.len();
+                };
+                self.after(bytes[at + found], State::Unquoted);
+                at + found + 1
+            }
+            State::Quoted => {
+                let escape = self.syntax.escape.unwrap_or(self.syntax.quote);
+                let Some(found) = memchr2(self.syntax.quote, escape, rest) else {
+                    return bytes.len();
+                };
+                let is_quote = rest[found] == self.syntax.quote;
+                self.state = if is_quote { State::QuoteSeen } else { State::Escaped };
+                at + found + 1
+            }
+            State::Escaped => {
+                self.state = State::Quoted;
+                at + 1
+            }
+            State::QuoteSeen if byte == self.syntax.quote => {
+                self.state = State::Quoted;
+                at + 1
+            }
+            State::QuoteSeen => {
+                self.after(byte, State::RestOfLine);
+                at + 1
+            }
+            State::RestOfLine => {
+                let Some(found) = memchr2(b'\n', b'\r', rest) else { return bytes.len() };
+                self.after(rest[found], State::RestOfLine);
+                at + found + 1
+            }
+            State::ReturnSeen => {
+                self.state = State::Ended;
+                at + usize::from(byte == b'\n')
+            }
+            State::Ended => at,
+        }
+    }
+
+    /// Takes a byte behind a field: a delimiter or a line ending; `otherwise` is where any other leads.
+    fn after(&mut self, byte: u8, otherwise: State) {
+        self.state = match byte {
+            b'\n' => State::Ended,
+            b'\r' => State::ReturnSeen,
+            byte if byte == self.delimiter && self.state != State::RestOfLine => State::FieldStart,
+            _ => otherwise,
+        };
+    }
+
+    fn count_lines(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.lines += usize::from(self.ends_in_return && byte != b'\n');
+            self.lines += usize::from(byte == b'\n');
+            self.ends_in_return = byte == b'\r';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dialect;
+
+    /// How much of a text is passed over and how many lines that is, in pieces of `size` bytes.
+    fn skipped(text: &str, size: usize, dialect: &Dialect) -> (usize, usize) {
+        let mut skip = Skip::new(dialect.syntax().expect("a dialect"), b',');
+        let mut passed = 0;
+        for piece in text.as_bytes().chunks(size) {
+            let used = skip.pass(piece);
+            passed += used;
+            if used < piece.len() || skip.has_ended() {
+                break;
+            }
+        }
+        (passed, skip.lines())
+    }
+
+    #[test]
+    fn a_record_ends_where_its_quotes_say() {
+        let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
+        for (record, lines, dialect) in [
+            ("ab,c\r\n", 1, Dialect::default()),
+            ("\"a\nb\"\"\n\",c\n", 3, Dialect::default()),
+            ("\"a\"b\",\"c\r", 1, Dialect::default()),
+            ("5\" pipe,\"\r\nx\"\n", 2, Dialect::default()),
+            ("\"a\\\"\n\",c\n", 2, escaping),
+            ("\"never closed\nnext\n", 2, Dialect::default()),
+        ] {
+            let rest = if record.starts_with("\"never") { "" } else { "next,1\n" };
+            let text = format!("{record}{rest}");
+            for size in 1..=text.len() {
+                assert_eq!(
+                    skipped(&text, size, &dialect),
+                    (record.len(), lines),
+                    "{record:?}, {size}"
+                );
+            }
+        }
+    }
+}

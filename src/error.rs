@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::{catalog, check, config, dedupe, load, mirror, profile, source, sql, stage, verify};
+use crate::domain::{ErrorKind, Explain};
+use crate::{
+    check, config, dedupe, engine, mirror, profile, source, sql, stage, state, store, target,
+};
 
 /// How the program ends. The numbers are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub enum Exit {
     Refused = 3,
     /// There are no files in the range.
     NoFiles = 4,
-    /// A passing failure: run again.
+    /// A temporary failure; the same command may succeed later.
     Transient = 75,
     /// Interrupted by Ctrl-C.
     Interrupted = 130,
@@ -31,7 +34,20 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// So many reasons are told.
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Failed => Self::Failed,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::NoFiles => Self::NoFiles,
+            ErrorKind::Transient => Self::Transient,
+            ErrorKind::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// How many reasons are shown.
 const REASONS: usize = 3;
 
 /// Anything that ends a command.
@@ -43,6 +59,9 @@ pub enum Error {
     /// The command line, beyond what its parser sees.
     #[error("{0}")]
     Usage(String),
+    /// A store.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
     /// The source.
     #[error(transparent)]
     Source(#[from] source::Error),
@@ -52,12 +71,12 @@ pub enum Error {
     /// Mirroring.
     #[error(transparent)]
     Mirror(#[from] mirror::Error),
-    /// Drawing profiles.
+    /// Profiling.
     #[error(transparent)]
     Profile(#[from] profile::Error),
     /// Registering and querying.
     #[error(transparent)]
-    Catalog(#[from] catalog::Error),
+    Engine(#[from] engine::Error),
     /// Checking.
     #[error(transparent)]
     Check(#[from] check::Error),
@@ -67,12 +86,33 @@ pub enum Error {
     /// Staging.
     #[error(transparent)]
     Stage(#[from] stage::Error),
-    /// Loading.
+    /// What the target holds already stands in the way.
     #[error(transparent)]
-    Load(#[from] load::Error),
-    /// Verifying.
+    Refusal(#[from] state::Refusal),
+    /// The target database.
     #[error(transparent)]
-    Verify(#[from] verify::Error),
+    Target(#[from] target::Error),
+    /// The accounting.
+    #[error(transparent)]
+    Unbalanced(#[from] state::Unbalanced),
+    /// The accounting cannot be kept in staging.
+    #[error("cannot write the accounting to {path}")]
+    Accounting {
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
+    /// A result cannot be written as JSON.
+    #[error("{what} cannot be written as JSON")]
+    Json {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// Synthetic exports.
     #[error(transparent)]
     Sample(#[from] backfill_sample::Error),
@@ -88,7 +128,7 @@ pub enum Error {
         /// The prefixes.
         prefixes: String,
     },
-    /// No key under a prefix holds a date that is known for one.
+    /// No key under a prefix holds a date that is recognised.
     #[error(
         "none of the {keys} key(s) under {place} holds a date that is known for one: {example}"
     )]
@@ -112,6 +152,15 @@ pub enum Error {
         /// Each file and why.
         reasons: Vec<String>,
     },
+    /// The input cannot be read.
+    #[error("cannot read {what}")]
+    Input {
+        /// What.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The result cannot be written.
     #[error("cannot write {what}")]
     Output {
@@ -121,6 +170,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The program's threads cannot be started.
+    #[error("the program's threads cannot be started")]
+    Runtime(#[source] std::io::Error),
     /// Ctrl-C.
     #[error("interrupted; what is loaded is kept, and nothing is half done")]
     Interrupted,
@@ -129,153 +181,92 @@ pub enum Error {
 impl Error {
     /// How the program ends because of it.
     pub fn exit(&self) -> Exit {
-        if self.is_transient() {
-            return Exit::Transient;
-        }
-        if let Some(error) = self.of_the_database() {
-            return exit_of_load(error);
-        }
+        self.kind().into()
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Config(_)
-            | Self::Usage(_)
-            | Self::Sql(_)
-            | Self::Sample(
-                backfill_sample::Error::Prefix { .. } | backfill_sample::Error::Calendar { .. },
-            ) => Exit::Usage,
-            Self::NoFiles { .. } | Self::NoDates { .. } => Exit::NoFiles,
-            Self::NoneUsable { .. } => Exit::Refused,
-            Self::Interrupted => Exit::Interrupted,
-            Self::Source(source::Error::ZeroBytes { .. })
-            | Self::Check(check::Error::Refused { .. } | check::Error::TooManyRejects { .. })
-            | Self::Mirror(mirror::Error::Read {
-                source: backfill_csv::ReadError::Header(_),
-                ..
-            }) => Exit::Refused,
-            Self::Stage(
-                stage::Error::NotRowWise { .. }
-                | stage::Error::ChangedProvenance { .. }
-                | stage::Error::UnexpectedRow { .. },
-            )
-            | Self::Dedupe(dedupe::Error::Twice { .. } | dedupe::Error::Unknown { .. }) => {
-                Exit::Usage
+            Self::Config(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Source(error) => error.kind(),
+            Self::Sql(error) => error.kind(),
+            Self::Mirror(error) => error.kind(),
+            Self::Profile(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Check(error) => error.kind(),
+            Self::Dedupe(error) => error.kind(),
+            Self::Stage(error) => error.kind(),
+            Self::Refusal(error) => error.kind(),
+            Self::Target(error) => error.kind(),
+            Self::Unbalanced(error) => error.kind(),
+            Self::Accounting { source, .. } => store::kind(source),
+            Self::Sample(error) => sample_kind(error),
+            #[cfg(feature = "demo")]
+            Self::Embedded(_) => ErrorKind::Failed,
+            Self::Usage(_) => ErrorKind::Usage,
+            Self::NoFiles { .. } | Self::NoDates { .. } => ErrorKind::NoFiles,
+            Self::NoneUsable { .. } => ErrorKind::Refused,
+            Self::Json { .. } | Self::Input { .. } | Self::Output { .. } | Self::Runtime(_) => {
+                ErrorKind::Failed
             }
-            _ => match self.of_a_query() {
-                Some(
-                    catalog::Error::Plan { .. }
-                    | catalog::Error::Writes { .. }
-                    | catalog::Error::UnknownColumn { .. }
-                    | catalog::Error::MissingColumn { .. },
-                ) => Exit::Usage,
-                Some(error) if error.is_about_a_value() => Exit::Refused,
-                _ => Exit::Failed,
-            },
+            Self::Interrupted => ErrorKind::Interrupted,
         }
     }
 
-    /// What went wrong in a query.
-    fn of_a_query(&self) -> Option<&catalog::Error> {
-        match self {
-            Self::Catalog(error) => Some(error),
-            Self::Check(check::Error::Query { source, .. } | check::Error::Read { source }) => {
-                Some(source)
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Config(error) => return error.hint(),
+            Self::Store(error) => return error.hint(),
+            Self::Source(error) => return error.hint(),
+            Self::Sql(error) => return error.hint(),
+            Self::Mirror(error) => return error.hint(),
+            Self::Profile(error) => return error.hint(),
+            Self::Engine(error) => return error.hint(),
+            Self::Check(error) => return error.hint(),
+            Self::Dedupe(error) => return error.hint(),
+            Self::Stage(error) => return error.hint(),
+            Self::Refusal(error) => return error.hint(),
+            Self::Target(error) => return error.hint(),
+            Self::Unbalanced(error) => return error.hint(),
+            Self::Accounting { source, .. } => return Some(store::hint(source)),
+            Self::NoFiles { .. } => {
+                "check --start, --end, the dataset's prefix and its key pattern; `backfill plan` shows \
+                 every key and why it is left out"
             }
-            Self::Dedupe(dedupe::Error::Query { source, .. }) => Some(source),
-            Self::Stage(stage::Error::Query { source, .. }) => Some(source),
-            Self::Stage(stage::Error::Row { source, .. }) => Some(source),
-            _ => None,
-        }
-    }
-
-    /// What went wrong with the database.
-    fn of_the_database(&self) -> Option<&load::Error> {
-        match self {
-            Self::Load(error) => Some(error),
-            _ => match self.of_a_query()? {
-                catalog::Error::Table(error) => error.downcast_ref(),
-                _ => None,
-            },
-        }
-    }
-
-    /// Whether running again may help.
-    pub fn is_transient(&self) -> bool {
-        if let Some(error) = self.of_the_database() {
-            return error.meaning() == Some(load::Meaning::Transient);
-        }
-        if let Self::Mirror(error) = self
-            && error.is_gone()
-        {
-            return true;
-        }
-        let store = match self {
-            Self::Source(source::Error::List { source, .. }) => Some(source),
-            Self::Mirror(error) => error.store_error(),
-            Self::Profile(profile::Error::Staging { source, .. }) => Some(source),
-            Self::Stage(
-                stage::Error::Staging { source, .. } | stage::Error::Manifest { source, .. },
-            ) => Some(source),
-            _ => match self.of_a_query() {
-                Some(catalog::Error::Store(error)) => Some(&**error),
-                _ => None,
-            },
-        };
-        store.is_some_and(source::is_transient)
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Config(error) => error.hint(),
-            Self::Source(error) => error.hint(),
-            Self::Sql(error) => error.hint(),
-            Self::Mirror(error) => error.hint(),
-            Self::Profile(error) => error.hint(),
-            Self::Catalog(error) => error.hint(),
-            Self::Check(error) => error.hint(),
-            Self::Dedupe(error) => error.hint(),
-            Self::Stage(error) => error.hint(),
-            Self::Load(error) => error.hint(),
-            Self::Verify(error) => Some(error.hint()),
-            Self::NoFiles { .. } => Some(
-                "check --start, --end, the dataset's prefix and its key pattern; `backfill plan` \
-                 shows every key and why it is left out"
-                    .to_owned(),
-            ),
-            Self::NoDates { .. } => Some(
+            Self::NoDates { .. } => {
                 "say with --key where the date stands, such as 'report_{date:%Y-%m-%d}*.csv'; the \
                  README lists its parts"
-                    .to_owned(),
-            ),
-            Self::NoneUsable { .. } => Some(
-                "give a --key that leaves such files out, or write the dataset's section by hand \
-                 with what its files need under csv, such as encoding or names"
-                    .to_owned(),
-            ),
+            }
+            Self::NoneUsable { .. } => {
+                "give a --key that leaves such files out, or write the dataset's section by hand with \
+                 what its files need under csv, such as encoding or names"
+            }
             #[cfg(feature = "demo")]
-            Self::Embedded(_) => Some("run it again; the log has more with RUST_LOG=debug".into()),
-            Self::Usage(_) => Some("see --help".to_owned()),
-            Self::Sample(_) | Self::Output { .. } | Self::Interrupted => None,
+            Self::Embedded(_) => "run it again; the log has more with RUST_LOG=debug",
+            Self::Usage(_) => "see --help",
+            Self::Sample(_)
+            | Self::Json { .. }
+            | Self::Input { .. }
+            | Self::Output { .. }
+            | Self::Runtime(_)
+            | Self::Interrupted => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn sample_kind(error: &backfill_sample::Error) -> ErrorKind {
+    match error {
+        backfill_sample::Error::Prefix { .. } | backfill_sample::Error::Calendar { .. } => {
+            ErrorKind::Usage
+        }
+        backfill_sample::Error::CreateFolder { .. } | backfill_sample::Error::Write { .. } => {
+            ErrorKind::Failed
         }
     }
 }
 
-/// How the program ends because of the database.
-fn exit_of_load(error: &load::Error) -> Exit {
-    match error {
-        load::Error::Value { .. }
-        | load::Error::Changed { .. }
-        | load::Error::Gone { .. }
-        | load::Error::NarrowRange { .. } => Exit::Refused,
-        load::Error::NoDatabase
-        | load::Error::Setting { .. }
-        | load::Error::Certificates { .. }
-        | load::Error::Mismatch { .. }
-        | load::Error::Target { .. } => Exit::Usage,
-        load::Error::Connect { .. } if error.meaning().is_none() => Exit::Usage,
-        error => match error.meaning() {
-            Some(load::Meaning::Data) => Exit::Refused,
-            Some(load::Meaning::Schema) => Exit::Usage,
-            _ => Exit::Failed,
-        },
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::domain::Notice;
 use crate::printable::printable_message;
 
 /// What a step has to do.
@@ -29,7 +30,7 @@ pub trait Progress: Send + Sync {
     /// The step is over.
     fn end(&self);
     /// Something that a person should know.
-    fn note(&self, text: &str);
+    fn notice(&self, notice: &Notice);
 }
 
 /// Shares one listener among the tasks of a step.
@@ -42,7 +43,7 @@ impl Progress for Silent {
     fn begin(&self, _: &str, _: Total) {}
     fn advance(&self, _: u64, _: u64, _: u64) {}
     fn end(&self) {}
-    fn note(&self, _: &str) {}
+    fn notice(&self, _: &Notice) {}
 }
 
 /// Draws nothing, and writes notes to standard error: for logs and pipes.
@@ -53,14 +54,58 @@ impl Progress for Notes {
     fn advance(&self, _: u64, _: u64, _: u64) {}
     fn end(&self) {}
 
-    fn note(&self, text: &str) {
-        write_note(text);
+    fn notice(&self, notice: &Notice) {
+        write_notice(notice);
     }
 }
 
-fn write_note(text: &str) {
+fn write_notice(notice: &Notice) {
     // A closed standard error is no reason to stop a load.
-    let _ = writeln!(std::io::stderr(), "{}", printable_message(text));
+    let _ = writeln!(std::io::stderr(), "{}", printable_message(&notice.to_string()));
+}
+
+/// Passes everything on, each notice once, and keeps the notices.
+pub struct Recorder {
+    listener: Listener,
+    notices: Mutex<Vec<Notice>>,
+}
+
+impl Recorder {
+    /// Passes everything on to `listener`.
+    pub fn new(listener: Listener) -> Self {
+        Self { listener, notices: Mutex::default() }
+    }
+
+    /// The notices about a dataset so far, in their order.
+    pub fn notices(&self, dataset: &str) -> Vec<Notice> {
+        let Ok(notices) = self.notices.lock() else { return Vec::new() };
+        let is_about = |notice: &&Notice| notice.dataset.as_deref() == Some(dataset);
+        notices.iter().filter(is_about).cloned().collect()
+    }
+}
+
+impl Progress for Recorder {
+    fn begin(&self, step: &str, total: Total) {
+        self.listener.begin(step, total);
+    }
+
+    fn advance(&self, files: u64, bytes: u64, rows: u64) {
+        self.listener.advance(files, bytes, rows);
+    }
+
+    fn end(&self) {
+        self.listener.end();
+    }
+
+    fn notice(&self, notice: &Notice) {
+        if let Ok(mut notices) = self.notices.lock() {
+            if notices.contains(notice) {
+                return;
+            }
+            notices.push(notice.clone());
+        }
+        self.listener.notice(notice);
+    }
 }
 
 /// Draws one bar a step on standard error.
@@ -121,13 +166,53 @@ impl Progress for Bars {
         }
     }
 
-    fn note(&self, text: &str) {
+    fn notice(&self, notice: &Notice) {
         match self.current.lock() {
             Ok(current) => match current.as_ref() {
-                Some(bar) => bar.bar.suspend(|| write_note(text)),
-                None => write_note(text),
+                Some(bar) => bar.bar.suspend(|| write_notice(notice)),
+                None => write_notice(notice),
             },
-            Err(_) => write_note(text),
+            Err(_) => write_notice(notice),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Event, Finding};
+
+    /// Counts the notices that reach it.
+    #[derive(Default)]
+    struct Counter(Mutex<usize>);
+
+    impl Progress for Counter {
+        fn begin(&self, _: &str, _: Total) {}
+        fn advance(&self, _: u64, _: u64, _: u64) {}
+        fn end(&self) {}
+        fn notice(&self, _: &Notice) {
+            *self.0.lock().expect("no panic") += 1;
+        }
+    }
+
+    #[test]
+    fn a_notice_is_shown_once_and_kept() {
+        let counter = Arc::new(Counter::default());
+        let recorder = Recorder::new(Arc::clone(&counter) as Listener);
+        let empty = |key: &str| {
+            let event = Event::Listed(Finding::ZeroBytes { key: key.to_owned() });
+            Notice::of("people", event)
+        };
+        for key in ["a", "b", "a"] {
+            recorder.notice(&empty(key));
+        }
+        recorder.notice(&Notice::of("orders", Event::RecordsRejected { records: 1, files: 1 }));
+        assert_eq!(*counter.0.lock().expect("no panic"), 3);
+        assert_eq!(recorder.notices("people"), [empty("a"), empty("b")]);
+        let json = serde_json::to_value(&recorder.notices("orders")[0]).expect("JSON");
+        assert_eq!(
+            (json["level"].as_str(), json["code"].as_str()),
+            (Some("warning"), Some("records-rejected"))
+        );
     }
 }

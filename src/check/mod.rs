@@ -1,34 +1,38 @@
 //! A **check** is a query for the bad rows; none means passed.
 //!
-//! All bad rows go to a Parquet file under the run's folder in staging. What is told of them on
-//! the screen is how many there are and where the first ones stand, never what is in them.
+//! All bad rows go to a Parquet file under the run's folder in staging. The screen shows how many there
+//! are and where the first ones stand, never what is in them.
 
+mod first_locations;
+mod not_export;
 mod one_read;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
 use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStream;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
+use object_store::ObjectStoreExt;
 use serde::Serialize;
+use tokio_util::task::AbortOnDropHandle;
 
+use first_locations::FirstLocations;
 use one_read::OneRead;
 
-use crate::catalog::{self, Catalog};
-use crate::config::RejectLimit;
+pub use not_export::{NotExport, not_exports, refuse_not_exports};
+
+use crate::domain::{ErrorKind, Explain, RejectLimit};
+use crate::engine;
 use crate::failpoint;
 use crate::mirror::Mirrored;
-use crate::parquet::{self, ParquetWriter};
-use crate::source::Store;
 use crate::sql::{Check, Severity};
+use crate::store::object::{self, ObjectReader, ParquetWriter};
+use crate::store::{self, Store, layout};
+use crate::tables::Catalog;
 
-/// How many locations are told of a failed check.
+/// How many locations of a failed check are reported.
 const LOCATIONS: usize = 3;
 
 /// What a check found.
@@ -105,18 +109,18 @@ pub enum Error {
         check: String,
         /// Why.
         #[source]
-        source: catalog::Error,
+        source: engine::Error,
     },
     /// The mirrors cannot be read.
     #[error("the checks failed to run")]
     Read {
         /// Why.
         #[source]
-        source: catalog::Error,
+        source: engine::Error,
     },
-    /// The work was given up before it was done.
-    #[error("a check was given up")]
-    GivenUp,
+    /// The work was cancelled before it was done.
+    #[error("a check was cancelled")]
+    Cancelled,
     /// The bad rows cannot be written.
     #[error("cannot write the bad rows of {check} to {path}")]
     Write {
@@ -145,6 +149,17 @@ pub enum Error {
         /// Whether those of severity warn stop as well.
         warnings_stop: bool,
     },
+    /// Files under the prefix are not exports of the dataset.
+    #[error(
+        "{} file(s) are not exports of {dataset}: {}",
+        files.len(), files.join("; ")
+    )]
+    NotExports {
+        /// The dataset.
+        dataset: String,
+        /// Each key, and why it is not one.
+        files: Vec<String>,
+    },
     /// More records were rejected than the dataset allows.
     #[error(
         "{rejected} of {records} records of {dataset} from {days} were rejected, more than \
@@ -167,48 +182,71 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Query { source, .. } | Self::Read { source } => source.hint(),
-            Self::GivenUp => None,
-            Self::Unreadable { .. } => Some("check that the staging area can be read".to_owned()),
-            Self::Write { .. } => Some("check that the staging area has room".to_owned()),
-            Self::Refused { warnings_stop: true, .. } => {
-                Some("`backfill check --csv FOLDER` writes every bad row to a file".to_owned())
+            Self::Query { source, .. } | Self::Read { source } => source.kind(),
+            Self::Write { source, .. } | Self::Unreadable { source, .. } => {
+                store::kind_behind(source)
             }
-            Self::Refused { .. } => Some(
+            Self::Refused { .. } | Self::NotExports { .. } | Self::TooManyRejects { .. } => {
+                ErrorKind::Refused
+            }
+            Self::Cancelled => ErrorKind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Query { source, .. } | Self::Read { source } => return source.hint(),
+            Self::Cancelled => return None,
+            Self::Unreadable { source, .. } | Self::Write { source, .. }
+                if store::find_error(source).is_some_and(store::is_transient) =>
+            {
+                return store::find_error(source).map(store::hint);
+            }
+            Self::Unreadable { .. } => "check that the staging area can be read",
+            Self::Write { .. } => "check that the staging area has room",
+            Self::Refused { warnings_stop: true, .. } => {
+                "`backfill check --csv FOLDER` writes every bad row to a file"
+            }
+            Self::Refused { .. } => {
                 "`backfill check` writes every bad row to a file and says where; set \
                  `-- severity: warn` in a check that should not stop the load"
-                    .to_owned(),
-            ),
-            Self::TooManyRejects { .. } => Some(
-                "`backfill rejects` lists every one with line and reason; if they may be left \
-                 out, raise max_rejects of the dataset"
-                    .to_owned(),
-            ),
-        }
+            }
+            Self::NotExports { .. } => {
+                "have these files exported again, or give the dataset a key pattern that leaves them \
+                 out; if their columns have other names, say so under csv.aliases, and list columns \
+                 that older files lack under optional_columns"
+            }
+            Self::TooManyRejects { .. } => {
+                "`backfill rejects` lists every one with line and reason; if they may be left out, \
+                 raise max_rejects of the dataset"
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 
-/// Runs every check of the dataset; bad rows go to `<folder>/<check>.parquet` in staging.
+/// Runs every check of the dataset; bad rows go to staging, under the folder of the run.
 ///
 /// # Errors
-/// [`Error::Query`] and [`Error::Write`]; a failed check is no error here, see [`refuse`].
+/// [`Error::Query`] and [`Error::Write`]; a failed check is not an error here, see [`refuse`].
 pub async fn check(
     catalog: &Catalog,
     staging: &Store,
-    folder: &str,
+    run_id: &str,
 ) -> Result<Vec<Outcome>, Error> {
     let mut read = OneRead::default();
     let mut running = Vec::new();
     for check in &catalog.sql.checks {
         let failed = |source| Error::Query { check: check.name.clone(), source };
         let plan = read.plan(catalog, &check.query).await.map_err(failed)?;
-        let (check, staging, folder) = (check.clone(), staging.clone(), folder.to_owned());
-        running
-            .push(Running(tokio::spawn(async move { run(plan, &check, &staging, &folder).await })));
+        let key = layout::bad_rows(run_id, &catalog.dataset.name, &check.name);
+        let (check, staging) = (check.clone(), staging.clone());
+        let task = tokio::spawn(async move { run(plan, &check, &staging, key).await });
+        // A check is cancelled as soon as nobody waits for it any more.
+        running.push(joined(AbortOnDropHandle::new(task)));
     }
     let (fed, outcomes) = tokio::join!(read.feed(catalog), futures::future::join_all(running));
     fed.map_err(|source| Error::Read { source })?;
@@ -216,27 +254,8 @@ pub async fn check(
     outcomes.into_iter().collect()
 }
 
-/// A check under way, given up when nobody waits for it any more.
-struct Running(tokio::task::JoinHandle<Result<Outcome, Error>>);
-
-impl Future for Running {
-    type Output = Result<Outcome, Error>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0).poll(context).map(|joined| match joined {
-            Ok(result) => result,
-            Err(_) => Err(Error::GivenUp),
-        })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+async fn joined(check: AbortOnDropHandle<Result<Outcome, Error>>) -> Result<Outcome, Error> {
+    check.await.unwrap_or(Err(Error::Cancelled))
 }
 
 /// Refuses where a check of severity error found bad rows, or also where one of severity warn did.
@@ -249,21 +268,20 @@ pub fn refuse(outcomes: &[Outcome], warnings_stop: bool) -> Result<(), Error> {
     if failed.is_empty() { Ok(()) } else { Err(Error::Refused { failed, warnings_stop }) }
 }
 
-/// The bad rows that a check wrote; nothing where there are none.
+/// The bad rows that a check wrote; `None` if there are none.
 ///
 /// # Errors
 /// [`Error::Unreadable`].
 pub async fn bad_rows(
     staging: &Store,
     outcome: &Outcome,
-) -> Result<Option<ParquetRecordBatchStream<parquet::ObjectReader>>, Error> {
-    use object_store::ObjectStoreExt;
+) -> Result<Option<ParquetRecordBatchStream<ObjectReader>>, Error> {
     let Some(key) = &outcome.rows_key else { return Ok(None) };
     let unreadable = |source| Error::Unreadable { check: outcome.name.clone(), source };
     let path = staging.path(key);
     let head = staging.objects.head(&path).await;
     let size = head.map_err(|error| unreadable(ParquetError::External(Box::new(error))))?.size;
-    parquet::read(&staging.objects, &path, size).await.map(Some).map_err(unreadable)
+    object::read(&staging.objects, &path, size).await.map(Some).map_err(unreadable)
 }
 
 /// Name, number of rows and first location of a failed check, in one line.
@@ -277,7 +295,11 @@ pub fn summary(outcome: &Outcome) -> String {
 ///
 /// # Errors
 /// [`Error::TooManyRejects`], with the first locations.
-pub fn refuse_rejects(dataset: &str, limit: RejectLimit, files: &[&Mirrored]) -> Result<(), Error> {
+pub fn refuse_rejects(
+    dataset: &str,
+    limit: RejectLimit,
+    files: &[Arc<Mirrored>],
+) -> Result<(), Error> {
     let sum = |value: fn(&Mirrored) -> u64| files.iter().map(|file| value(file)).sum::<u64>();
     let records = sum(|file| file.note.summary.records);
     let rejected = sum(|file| file.note.summary.rejected);
@@ -288,7 +310,8 @@ pub fn refuse_rejects(dataset: &str, limit: RejectLimit, files: &[&Mirrored]) ->
         let rejects = &file.note.summary.first_rejects;
         rejects.iter().map(|(line, reason)| format!("{}:{line} {reason}", file.file.name))
     });
-    let day = |file: Option<&&Mirrored>| file.map(|f| f.file.date.to_string()).unwrap_or_default();
+    let day =
+        |file: Option<&Arc<Mirrored>>| file.map(|f| f.file.date.to_string()).unwrap_or_default();
     Err(Error::TooManyRejects {
         dataset: dataset.to_owned(),
         days: format!("{} to {}", day(files.first()), day(files.last())),
@@ -303,12 +326,11 @@ async fn run(
     plan: DataFrame,
     check: &Check,
     staging: &Store,
-    folder: &str,
+    key: String,
 ) -> Result<Outcome, Error> {
     let failed = |source| Error::Query { check: check.name.clone(), source };
     let mut rows =
-        plan.execute_stream().await.map_err(|error| failed(catalog::Error::execution(error)))?;
-    let key = format!("{folder}/{}.parquet", check.name);
+        plan.execute_stream().await.map_err(|error| failed(engine::Error::execution(error)))?;
     let unwritable =
         |source| Error::Write { check: check.name.clone(), path: staging.display(&key), source };
     let mut writer = None;
@@ -323,7 +345,7 @@ async fn run(
     };
     let mut first = FirstLocations::default();
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|error| failed(catalog::Error::execution(error)))?;
+        let batch = batch.map_err(|error| failed(engine::Error::execution(error)))?;
         if batch.num_rows() == 0 {
             continue;
         }
@@ -352,42 +374,6 @@ async fn run(
         outcome.rows_at = Some(staging.display(&key));
         outcome.rows_key = Some(key);
     }
-    outcome.locations = first.locations;
+    outcome.locations = first.finish();
     Ok(outcome)
-}
-
-/// The first locations in order of file and line, whatever order rows come in.
-#[derive(Default)]
-struct FirstLocations {
-    locations: Vec<Location>,
-}
-
-impl FirstLocations {
-    fn add(&mut self, batch: &RecordBatch) {
-        let column = |name: &str| {
-            batch.column_by_name(name).and_then(|column| cast(column, &DataType::Utf8).ok())
-        };
-        let columns: BTreeMap<&str, _> = ["_file_name", "_file_date", "_line", "_row_id"]
-            .into_iter()
-            .filter_map(|name| Some((name, column(name)?)))
-            .collect();
-        let value = |name: &str, row: usize| {
-            let column = columns.get(name)?;
-            column.is_valid(row).then(|| column.as_string::<i32>().value(row).to_owned())
-        };
-        let batch_locations = (0..batch.num_rows()).map(|row| Location {
-            file: value("_file_name", row),
-            date: value("_file_date", row),
-            line: value("_line", row),
-            row: value("_row_id", row),
-        });
-        self.locations.extend(batch_locations);
-        let number = |text: &Option<String>| text.as_deref().and_then(|t| t.parse::<i64>().ok());
-        self.locations.sort_by(|a, b| {
-            let key =
-                |l: &Location| (l.file.clone(), l.date.clone(), number(&l.line), number(&l.row));
-            key(a).cmp(&key(b))
-        });
-        self.locations.truncate(LOCATIONS);
-    }
 }

@@ -20,8 +20,9 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::catalog::{self, Catalog};
+use crate::engine;
 use crate::sql::Query;
+use crate::tables::Catalog;
 
 /// Batches that wait for a check.
 const WAITING: usize = 4;
@@ -43,12 +44,12 @@ impl OneRead {
     /// Plans a query, to be fed by [`feed`](Self::feed) where it reads `source` once.
     ///
     /// # Errors
-    /// [`catalog::Error::Plan`], naming the file.
+    /// [`engine::Error::Plan`], naming the file.
     pub async fn plan(
         &mut self,
         catalog: &Catalog,
         query: &Query,
-    ) -> Result<DataFrame, catalog::Error> {
+    ) -> Result<DataFrame, engine::Error> {
         let reads = catalog.reads(query).await?;
         if reads.scans != 1 || reads.columns.is_empty() {
             return catalog.plan(query).await;
@@ -61,7 +62,7 @@ impl OneRead {
         let fed =
             Fed { schema: Arc::clone(&schema), receiver: std::sync::Mutex::new(Some(receiver)) };
         let table = StreamingTable::try_new(Arc::clone(&schema), vec![Arc::new(fed)])
-            .map_err(catalog::Error::execution)?;
+            .map_err(engine::Error::execution)?;
         let frame = catalog.plan_over(query, Arc::new(table) as Arc<dyn TableProvider>).await?;
         self.readers.push(Reader { schema, sender });
         Ok(frame)
@@ -70,8 +71,8 @@ impl OneRead {
     /// Reads the mirrors once and hands every batch to every query that was planned.
     ///
     /// # Errors
-    /// [`catalog::Error`] where the mirrors cannot be read; the queries fail then, too.
-    pub async fn feed(self, catalog: &Catalog) -> Result<(), catalog::Error> {
+    /// [`engine::Error`] where the mirrors cannot be read; the queries fail then, too.
+    pub async fn feed(self, catalog: &Catalog) -> Result<(), engine::Error> {
         if self.readers.is_empty() {
             return Ok(());
         }
@@ -91,7 +92,7 @@ impl OneRead {
                         // A query that has ended needs no error.
                         let _ = reader.sender.send(Err(failed())).await;
                     }
-                    return Err(catalog::Error::execution(error));
+                    return Err(engine::Error::execution(error));
                 }
             };
             for reader in &self.readers {

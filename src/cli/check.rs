@@ -12,8 +12,8 @@ use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
 use crate::check::{self, Outcome};
 use crate::error::{Error, Exit};
-use crate::pipeline::Run;
-use crate::{pipeline, report};
+use crate::project::Project;
+use crate::show;
 
 /// Runs sql/<dataset>/checks/*.sql over a range, without loading it.
 ///
@@ -56,30 +56,30 @@ struct Checked {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
-    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let warnings_fail = arguments.fail_on == FailOn::Warn;
     let mut checked = Vec::new();
-    for dataset in &run.config.datasets {
-        let catalog = pipeline::registered(&run, dataset, range).await?;
+    for dataset in &project.config.datasets {
+        let catalog = project.registered(dataset, range).await?;
         if catalog.mirror.files.is_empty() {
             continue;
         }
-        let checks = pipeline::check_all(&run, &catalog).await?;
+        let checks = project.check(&catalog).await?;
         checked.push(Checked { dataset: dataset.name.clone(), checks });
     }
     if checked.is_empty() {
-        return Err(no_files(&run.config, range));
+        return Err(no_files(&project.config, range));
     }
     if let Some(folder) = &arguments.csv {
-        write_bad_rows(&run, &checked, folder).await?;
+        write_bad_rows(&project, &checked, folder).await?;
     }
     if let Some(path) = &arguments.junit {
         let results: Vec<(&str, &[Outcome])> =
             checked.iter().map(|c| (c.dataset.as_str(), c.checks.as_slice())).collect();
-        to_file(path, report::junit(&results, warnings_fail).as_bytes())?;
+        to_file(path, show::junit(&results, warnings_fail).as_bytes())?;
     }
     context.output.print(&checked, |checked| {
-        let tables = checked.iter().map(|c| report::checks(&c.dataset, &c.checks));
+        let tables = checked.iter().map(|c| show::checks(&c.dataset, &c.checks));
         tables.collect::<Vec<_>>().join("\n")
     })?;
     for Checked { checks, .. } in &checked {
@@ -89,13 +89,17 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 }
 
 /// Writes the bad rows of every check that has some.
-async fn write_bad_rows(run: &Run, checked: &[Checked], folder: &Path) -> Result<(), Error> {
+async fn write_bad_rows(
+    project: &Project,
+    checked: &[Checked],
+    folder: &Path,
+) -> Result<(), Error> {
     let failed = |source| Error::Output { what: folder.display().to_string(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
     for Checked { dataset, checks } in checked {
         for outcome in checks {
             let path = folder.join(format!("{dataset}.{}.csv", outcome.name));
-            let Some(rows) = check::bad_rows(&run.staging, outcome).await? else {
+            let Some(rows) = check::bad_rows(&project.staging, outcome).await? else {
                 remove(&path)?;
                 continue;
             };

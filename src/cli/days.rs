@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::file_date::{DateRange, FileDate};
+use crate::domain::{DateRange, FileDate};
 
 /// A range in one argument: `2025-12-01..2025-12-18`, or one day.
 #[derive(Clone, Copy, Debug)]

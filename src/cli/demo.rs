@@ -8,15 +8,17 @@ use clap::Args;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use include_dir::{Dir, include_dir};
 
+use backfill_demo::{EmbeddedPostgres, S3Server};
+use backfill_sample::Options as SampleOptions;
+
 use super::run::{load, render};
 use super::{Context, Form, Output};
 use crate::config::{Config, FILE_NAME};
+use crate::domain::{DateRange, FileDate, USUAL_BATCH_DAYS};
+use crate::engine;
 use crate::error::{Error, Exit};
-use crate::file_date::{DateRange, FileDate};
-use crate::pipeline::{self, USUAL_BATCH_DAYS, Wishes};
-use crate::{catalog, report};
-use backfill_demo::{EmbeddedPostgres, S3Server};
-use backfill_sample::Options;
+use crate::state::Options;
+use crate::{look, show};
 
 /// Runs everything once: writes synthetic exports, serves them from an S3 server in the process,
 /// starts an embedded Postgres, and shows the plan, a quality query, the run and its accounting.
@@ -88,16 +90,16 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         is_shell: Arc::clone(&context.is_shell),
     };
     let (reload, remove_gone) = (false, false);
-    let wishes =
-        Wishes { range, batch_days: USUAL_BATCH_DAYS, connections: 1, reload, remove_gone };
+    let options =
+        Options { range, batch_days: USUAL_BATCH_DAYS, connections: 1, reload, remove_gone };
     let config = Config::read(&context.config)?;
     tell(format!("── plan: what a run from {range} would do\n"))?;
-    show_plan(&config, wishes, &context, &tell).await?;
+    show_plan(&config, options, &context, &tell).await?;
     tell("── query: a look at the files before they are loaded\n".to_owned())?;
     show_query(&config, range, &context, &tell).await?;
     tell("── run: into Postgres, every record accounted for\n".to_owned())?;
-    let run = context.open(config)?;
-    let reports = load(&run, wishes).await?;
+    let project = context.open(config)?;
+    let reports = load(&project, options).await?;
     context.output.print(&reports, |reports| render(reports))?;
     tell(farewell(folder.keep(), started))?;
     drop(postgres);
@@ -115,14 +117,14 @@ async fn start_postgres(data: PathBuf) -> Result<EmbeddedPostgres, Error> {
 
 async fn show_plan(
     config: &Config,
-    wishes: Wishes,
+    options: Options,
     context: &Context,
     tell: &impl Fn(String) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let run = context.open(config.clone())?;
-    for dataset in &run.config.datasets {
-        let plan = pipeline::plan(&run, dataset, wishes).await?;
-        tell(report::plan(&plan))?;
+    let project = context.open(config.clone())?;
+    for dataset in &project.config.datasets {
+        let plan = look::plan(&project, dataset, options).await?;
+        tell(show::plan(&plan))?;
     }
     Ok(())
 }
@@ -134,12 +136,12 @@ async fn show_query(
     tell: &impl Fn(String) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let config = config.clone().select(&["orders-create".to_owned()])?;
-    let run = context.open(config)?;
-    for dataset in &run.config.datasets {
-        let catalog = pipeline::registered(&run, dataset, range).await?;
+    let project = context.open(config)?;
+    for dataset in &project.config.datasets {
+        let catalog = project.registered(dataset, range).await?;
         let session = catalog.session()?;
-        let rows = session.sql(QUERY).await.map_err(catalog::Error::execution)?;
-        let rows = rows.collect().await.map_err(catalog::Error::execution)?;
+        let rows = session.sql(QUERY).await.map_err(engine::Error::execution)?;
+        let rows = rows.collect().await.map_err(engine::Error::execution)?;
         if let Ok(table) = pretty_format_batches(&rows) {
             tell(format!("{QUERY}\n{table}\n"))?;
         }
@@ -185,8 +187,13 @@ fn write_project(folder: &Path) -> Result<(), backfill_demo::Error> {
 }
 
 fn write_sample(folder: &Path) -> Result<DateRange, Error> {
-    let options =
-        Options { days: DAYS, rows: 300, resend: 0.1, quirks: true, ..Options::default() };
+    let options = SampleOptions {
+        days: DAYS,
+        rows: 300,
+        resend: 0.1,
+        quirks: true,
+        ..SampleOptions::default()
+    };
     let bucket = folder.join("buckets").join(BUCKET);
     backfill_sample::write(&bucket, &options, &mut |_| {})?;
     let start = FileDate(options.start);

@@ -5,9 +5,9 @@ use clap::{Args, ValueEnum};
 use super::Context;
 use super::days::Days;
 use super::range::{RangeArguments, no_files};
-use crate::drift::Drift;
 use crate::error::{Error, Exit};
-use crate::{pipeline, report};
+use crate::look::drift::Drift;
+use crate::{look, show};
 
 /// Shows how the files of a range differ in format, from their first bytes, and with --deep in content.
 ///
@@ -47,19 +47,19 @@ enum FailOn {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
-    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let mut drifts = Vec::new();
-    for dataset in &run.config.datasets {
+    for dataset in &project.config.datasets {
         drifts.push(match arguments.deep {
             true => {
                 let reference = arguments.reference.map(Days::range);
-                pipeline::deep_drift(&run, dataset, range, reference).await?
+                look::deep_drift(&project, dataset, range, reference).await?
             }
-            false => pipeline::drift(&run, dataset, range).await?,
+            false => look::drift(&project, dataset, range).await?,
         });
     }
     context.output.print(&drifts, |drifts| {
-        let texts = drifts.iter().map(|drift| report::drift(drift, arguments.propose));
+        let texts = drifts.iter().map(|drift| show::drift(drift, arguments.propose));
         texts.collect::<Vec<_>>().join("\n")
     })?;
     let fails = |drift: &Drift| {
@@ -69,7 +69,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         return Ok(Exit::Refused);
     }
     if drifts.iter().all(|drift| drift.files == 0) {
-        return Err(no_files(&run.config, range));
+        return Err(no_files(&project.config, range));
     }
     Ok(Exit::Done)
 }

@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::Context;
 use super::output::to_file;
-use crate::config::{Config, Dataset};
+use crate::config::Config;
+use crate::domain::{Dataset, KeyPattern};
 use crate::error::{Error, Exit};
-use crate::init::{Scaffold, column_name};
-use crate::pipeline;
-use crate::source::KeyPattern;
+use crate::look;
+use crate::look::init::{Scaffold, column_name};
 
 /// Writes a dataset's section of backfill.toml and its SQL, from what its files are like.
 ///
@@ -50,11 +50,11 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let path = context.config_path();
     let (text, is_new) = configuration(path, arguments.source.as_deref())?;
-    let config = Config::parse_started(&text, path)?;
+    let config = Config::parse_draft(&text, path)?;
     let dataset = dataset(&arguments, &config, path)?;
     let folder = dataset.sql.clone();
-    let run = context.open(config)?;
-    let scaffold = pipeline::init(&run, dataset, arguments.text).await?;
+    let project = context.open(config)?;
+    let scaffold = look::init(&project, dataset, arguments.text).await?;
     if !arguments.dry_run {
         write(&scaffold, &folder)?;
         to_file(path, format!("{}{}", text, scaffold.section).as_bytes())?;
@@ -112,7 +112,7 @@ fn dataset(arguments: &Arguments, config: &Config, path: &Path) -> Result<Datase
         Err(error) => return usage(format!("--table: {error}")),
     };
     let folder = path.parent().unwrap_or(Path::new("")).join("sql").join(&name);
-    let mut dataset = Dataset::started(&name, &arguments.prefix, table, folder);
+    let mut dataset = Dataset::draft(&name, &arguments.prefix, table, folder);
     dataset.key.extend(arguments.key.clone());
     let taken =
         config.datasets.iter().find(|other| other.name == name || other.prefix == dataset.prefix);

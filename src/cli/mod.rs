@@ -29,14 +29,15 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Config, Environment};
+use output::Output;
+
+use crate::config::{self, Config};
+use crate::domain::{Environment, Explain};
 use crate::error::{Error, Exit};
-use crate::pipeline::Run;
 use crate::printable::printable_message;
 use crate::progress::{Bars, Listener, Notes, Silent};
+use crate::project::Project;
 use crate::{failpoint, telemetry};
-
-use output::Output;
 
 /// Where the help lists the options that every command takes.
 const EVERYWHERE: &str = "Options of every command";
@@ -114,8 +115,8 @@ impl Context {
     }
 
     /// Opens the stores and the engine of a configuration.
-    fn open(&self, config: Config) -> Result<Run, Error> {
-        Run::open(config, &self.environment, Arc::clone(&self.progress))
+    fn open(&self, config: Config) -> Result<Project, Error> {
+        Project::open(config, &self.environment, Arc::clone(&self.progress))
     }
 }
 
@@ -153,7 +154,7 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(Duration::from_secs(2));
             ended
         }
-        Err(source) => Err(Error::Output { what: "to the runtime".to_owned(), source }),
+        Err(source) => Err(Error::Runtime(source)),
     };
     match ended {
         Ok(exit) => exit.into(),

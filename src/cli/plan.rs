@@ -1,13 +1,15 @@
 //! `backfill plan`.
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Context;
 use super::range::{BatchArguments, RangeArguments, no_files};
 use crate::config::Config;
+use crate::domain::Notice;
 use crate::error::{Error, Exit};
-use crate::pipeline::{self, Wishes};
-use crate::report;
+use crate::state::{Options, Plan};
+use crate::{look, show};
 
 /// Shows every file with its size, estimated rows and batch, and why it is in or out.
 ///
@@ -28,24 +30,36 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
     let config = context.configured(&arguments.range.prefixes)?;
-    show(config, arguments.batches.wishes(range, 1), context).await
+    show(config, arguments.batches.options(range, 1), context).await
 }
 
 /// Shows what a run would do.
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
-pub async fn show(config: Config, wishes: Wishes, context: &Context) -> Result<Exit, Error> {
-    let run = context.open(config)?;
+pub async fn show(config: Config, options: Options, context: &Context) -> Result<Exit, Error> {
+    let project = context.open(config)?;
     let mut plans = Vec::new();
-    for dataset in &run.config.datasets {
-        plans.push(pipeline::plan(&run, dataset, wishes).await?);
+    for dataset in &project.config.datasets {
+        let plan = look::plan(&project, dataset, options).await?;
+        plans.push(Planned { plan, notices: project.notices(dataset) });
     }
-    context
-        .output
-        .print(&plans, |plans| plans.iter().map(report::plan).collect::<Vec<_>>().join("\n"))?;
-    if plans.iter().all(|plan| plan.files.is_empty() && plan.is_done()) {
-        return Err(no_files(&run.config, wishes.range));
+    context.output.print(&plans, |plans| render(plans))?;
+    if plans.iter().all(|Planned { plan, .. }| plan.files.is_empty() && plan.is_done()) {
+        return Err(no_files(&project.config, options.range));
     }
     Ok(Exit::Done)
+}
+
+/// A plan, and what a person should know.
+#[derive(Serialize)]
+struct Planned {
+    #[serde(flatten)]
+    plan: Plan,
+    notices: Vec<Notice>,
+}
+
+fn render(plans: &[Planned]) -> String {
+    let shown: Vec<String> = plans.iter().map(|planned| show::plan(&planned.plan)).collect();
+    shown.join("\n")
 }

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::config::Config;
+use crate::domain::{DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::error::Error;
-use crate::file_date::{DateRange, FileDate};
-use crate::pipeline::{USUAL_BATCH_DAYS, Wishes};
+use crate::state::Options;
 
 /// Which file dates, of which prefixes.
 #[derive(Debug, Args)]
@@ -34,23 +34,23 @@ impl RangeArguments {
 /// How a range is cut, and what is done about changes.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct BatchArguments {
-    /// Days a batch; a batch is one transaction
+    /// Days per batch; each batch is one transaction
     #[arg(long, value_name = "DAYS", default_value_t = USUAL_BATCH_DAYS,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
     batch_size: u32,
-    /// Load files again that changed, or whose SQL changed, since they were loaded
+    /// Reload files that changed, or whose SQL changed, since they were loaded
     #[arg(long)]
     reload: bool,
-    /// Take the rows of files out that were loaded and are gone from the source since
+    /// Delete the rows of loaded files that no longer exist in the source
     #[arg(long)]
     remove_gone: bool,
 }
 
 impl BatchArguments {
     /// What a run is asked to do.
-    pub fn wishes(self, range: DateRange, connections: usize) -> Wishes {
+    pub fn options(self, range: DateRange, connections: usize) -> Options {
         let Self { batch_size: batch_days, reload, remove_gone } = self;
-        Wishes { range, batch_days, connections, reload, remove_gone }
+        Options { range, batch_days, connections, reload, remove_gone }
     }
 }
 

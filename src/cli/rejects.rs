@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::Context;
 use super::range::RangeArguments;
-use crate::catalog::{self, Catalog};
+use crate::engine;
 use crate::error::{Error, Exit};
-use crate::{pipeline, report};
+use crate::tables::Catalog;
+use crate::{printable, show};
 
 /// Lists the records of a range that could not be read: file, line, byte and reason.
 ///
@@ -46,11 +47,11 @@ FROM rejects ORDER BY _file_date, _file_name, _row_id LIMIT ";
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
-    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let mut rejected = Vec::new();
     let mut total = 0;
-    for dataset in &run.config.datasets {
-        let catalog = pipeline::registered(&run, dataset, range).await?;
+    for dataset in &project.config.datasets {
+        let catalog = project.registered(dataset, range).await?;
         total += catalog.mirror.files.iter().map(|file| file.note.summary.rejected).sum::<u64>();
         let left = arguments.limit.saturating_sub(rejected.len());
         rejected.extend(list(&catalog, left).await?);
@@ -60,7 +61,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 }
 
 async fn list(catalog: &Catalog, limit: usize) -> Result<Vec<Rejected>, Error> {
-    let failed = catalog::Error::execution;
+    let failed = engine::Error::execution;
     let session = catalog.session()?;
     let rows = session.sql(&format!("{LIST}{limit}")).await.map_err(failed)?;
     let mut rejected = Vec::new();
@@ -87,7 +88,7 @@ async fn list(catalog: &Catalog, limit: usize) -> Result<Vec<Rejected>, Error> {
 }
 
 fn render(rejected: &[Rejected], total: u64) -> String {
-    let mut table = report::table(&["file", "row", "line", "byte", "reason", "fields"], &[1, 2, 3]);
+    let mut table = show::table(&["file", "row", "line", "byte", "reason", "fields"], &[1, 2, 3]);
     for reject in rejected {
         table.add_row(vec![
             &reject.file,
@@ -99,5 +100,5 @@ fn render(rejected: &[Rejected], total: u64) -> String {
         ]);
     }
     let shown = rejected.len();
-    format!("{table}\n{} rejected record(s), {shown} shown\n", report::grouped(total))
+    format!("{table}\n{} rejected record(s), {shown} shown\n", printable::grouped(total))
 }

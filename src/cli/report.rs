@@ -8,11 +8,10 @@ use super::Context;
 use super::days::Days;
 use super::output::{to_file, writable};
 use super::range::{RangeArguments, no_files};
-use crate::config::Dataset;
+use crate::domain::{Dataset, DateRange};
 use crate::error::{Error, Exit};
-use crate::file_date::DateRange;
-use crate::pipeline::{self, Run};
-use crate::report;
+use crate::project::Project;
+use crate::{look, show};
 
 /// Writes all that is known of a range into one HTML file that needs no network.
 ///
@@ -39,12 +38,12 @@ pub struct Arguments {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
-    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let reference = arguments.reference.map(Days::range);
-    let datasets: Vec<&Dataset> = run.config.datasets.iter().collect();
-    let document = draw_up(&run, &datasets, range, reference, None).await?;
-    let Some(document) = document else { return Err(no_files(&run.config, range)) };
-    to_file(&arguments.to, report::html(&document).as_bytes())?;
+    let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
+    let document = draw_up(&project, &datasets, range, reference, None).await?;
+    let Some(document) = document else { return Err(no_files(&project.config, range)) };
+    to_file(&arguments.to, show::html(&document).as_bytes())?;
     let written = format!("wrote {}\n", arguments.to.display());
     context.output.print(&document, |_| written)?;
     Ok(Exit::Done)
@@ -55,19 +54,19 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 /// # Errors
 /// [`Error`].
 pub async fn draw_up(
-    run: &Run,
+    project: &Project,
     datasets: &[&Dataset],
     range: DateRange,
     reference: Option<DateRange>,
     run_id: Option<String>,
-) -> Result<Option<report::Document>, Error> {
+) -> Result<Option<show::Document>, Error> {
     let mut overviews = Vec::new();
     for dataset in datasets {
-        let overview = pipeline::overview(run, dataset, range, reference).await?;
+        let overview = look::overview(project, dataset, range, reference).await?;
         if overview.drift.files > 0 {
             overviews.push(overview);
         }
     }
     let is_empty = overviews.is_empty();
-    Ok((!is_empty).then(|| report::document(range, run_id, &overviews)))
+    Ok((!is_empty).then(|| show::document(range, run_id, &overviews)))
 }

@@ -16,7 +16,7 @@ use datafusion::prelude::DataFrame;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use super::output::OutputFile;
-use crate::catalog;
+use crate::engine;
 use crate::error::Error;
 use crate::printable::printable;
 
@@ -65,7 +65,7 @@ impl Rows {
     /// # Errors
     /// Where it does not start.
     pub async fn of(query: DataFrame) -> Result<Self, Error> {
-        let failed = |error| Error::from(catalog::Error::execution(error));
+        let failed = |error| Error::from(engine::Error::execution(error));
         let batches = query.execute_stream().await.map_err(failed)?;
         Ok(Self::new(batches.schema(), batches.map_err(failed)))
     }

@@ -8,10 +8,12 @@ use super::Context;
 use super::output::{to_file, writable};
 use super::range::{BatchArguments, RangeArguments, no_files};
 use super::report::draw_up;
-use crate::config::Dataset;
+use crate::domain::{Dataset, Event, Notice};
 use crate::error::{Error, Exit};
-use crate::pipeline::{self, Report, Run, Wishes};
-use crate::report;
+use crate::project::Project;
+use crate::run::{self, Report};
+use crate::state::{LoadedBy, Options};
+use crate::{printable, show};
 
 /// Loads a range into the target, batch by batch, and accounts for every record.
 ///
@@ -41,21 +43,24 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
     let config = context.configured(&arguments.range.prefixes)?;
-    let wishes = arguments.batches.wishes(range, usize::from(arguments.connections));
+    let options = arguments.batches.options(range, usize::from(arguments.connections));
     if arguments.dry_run {
-        return super::plan::show(config, wishes, context).await;
+        return super::plan::show(config, options, context).await;
     }
-    let run = context.open(config)?;
-    let loaded = load(&run, wishes).await;
+    let project = context.open(config)?;
+    let loaded = load(&project, options).await;
     if let Some(path) = &arguments.report {
         // Also of a run that failed: that is when it is looked at.
-        let datasets: Vec<&Dataset> = run.config.datasets.iter().collect();
-        let drawn = draw_up(&run, &datasets, range, None, Some(run.id.clone())).await;
+        let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
+        let drawn = draw_up(&project, &datasets, range, None, Some(project.id.clone())).await;
         match (&loaded, drawn) {
-            (_, Ok(Some(document))) => to_file(path, report::html(&document).as_bytes())?,
+            (_, Ok(Some(document))) => to_file(path, show::html(&document).as_bytes())?,
             (_, Ok(None)) => {}
             (Ok(_), Err(error)) => return Err(error),
-            (Err(_), Err(error)) => context.progress.note(&format!("no report: {error}")),
+            (Err(_), Err(error)) => {
+                let event = Event::NoReport { reason: error.to_string() };
+                context.progress.notice(&Notice { dataset: None, event });
+            }
         }
     }
     let reports = loaded?;
@@ -67,14 +72,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
-pub async fn load(run: &Run, wishes: Wishes) -> Result<Vec<Report>, Error> {
+pub async fn load(project: &Project, options: Options) -> Result<Vec<Report>, Error> {
     let mut reports = Vec::new();
-    for dataset in &run.config.datasets {
-        let report = pipeline::run(run, dataset, wishes).await?;
+    for dataset in &project.config.datasets {
+        let report = run::run(project, dataset, options).await?;
         reports.push(report);
     }
     if reports.iter().all(|report| report.plan.files.is_empty() && report.plan.is_done()) {
-        return Err(no_files(&run.config, wishes.range));
+        return Err(no_files(&project.config, options.range));
     }
     Ok(reports)
 }
@@ -83,14 +88,14 @@ pub async fn load(run: &Run, wishes: Wishes) -> Result<Vec<Report>, Error> {
 pub fn render(reports: &[Report]) -> String {
     let mut text = String::new();
     for report in reports.iter().filter(|report| !report.accounting.files.is_empty()) {
-        text.push_str(&report::accounting(&report.accounting));
+        text.push_str(&show::accounting(&report.accounting));
         let files = report.accounting.files.iter();
         let loaded: Vec<u64> = files
-            .filter(|file| file.loaded_by == crate::verify::LoadedBy::ThisRun)
+            .filter(|file| file.loaded_by == LoadedBy::ThisRun)
             .filter_map(|file| file.inserted)
             .collect();
         let (new, rows) = (loaded.len(), loaded.iter().sum());
-        let rows = report::grouped(rows);
+        let rows = printable::grouped(rows);
         text.push_str(&format!("run {}: {new} file(s), {rows} rows loaded", report.run_id));
         match report.plan.totals.files_to_remove {
             0 => {}

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::Args;
 
+use backfill_sample::{Options, Summary};
+
 use super::Context;
 use crate::error::{Error, Exit};
+use crate::printable;
 use crate::progress::Total;
-use crate::report;
-use backfill_sample::{Options, Summary};
 
 /// Writes synthetic exports of Sticky.io's shape: 129 columns, invented people, the same bytes for
 /// the same seed.
@@ -119,8 +120,8 @@ fn render(written: &Written) -> String {
     text.push_str(&format!(
         "{} files, {} rows, {} in {}\n",
         written.files.len(),
-        report::grouped(rows),
-        report::bytes(bytes),
+        printable::grouped(rows),
+        printable::bytes(bytes),
         written.folder
     ));
     text

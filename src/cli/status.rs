@@ -1,12 +1,13 @@
 //! `backfill status`.
 
 use clap::Args;
+use tokio_postgres::Client;
 
 use super::Context;
 use crate::error::{Error, Exit};
-use crate::load::ledger::{self, RecordedRun};
-use crate::load::{self, Database};
-use crate::report;
+use crate::target::ledger::{self, RecordedRun};
+use crate::target::{self, Database};
+use crate::{printable, show};
 
 /// Shows the latest runs and what they loaded, from the ledger in the target database.
 #[derive(Debug, Args)]
@@ -22,18 +23,17 @@ pub struct Arguments {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let database = Database::from_environment(&context.environment)?;
-    let connection = database.connect().await?;
-    let runs = read(&connection, arguments.limit).await;
-    connection.close().await;
-    context.output.print(&runs?, |runs| render(runs))?;
+    let limit = i64::from(arguments.limit);
+    let runs = database.session(async |client: &Client| read(client, limit).await).await?;
+    context.output.print(&runs, |runs| render(runs))?;
     Ok(Exit::Done)
 }
 
-async fn read(connection: &load::Connection, limit: u32) -> Result<Vec<RecordedRun>, Error> {
-    if !ledger::exists(&connection.client).await? {
+async fn read(client: &Client, limit: i64) -> Result<Vec<RecordedRun>, target::Error> {
+    if !ledger::exists(client).await? {
         return Ok(Vec::new());
     }
-    Ok(ledger::runs(&connection.client, i64::from(limit)).await?)
+    ledger::runs(client, limit).await
 }
 
 fn render(runs: &[RecordedRun]) -> String {
@@ -41,7 +41,7 @@ fn render(runs: &[RecordedRun]) -> String {
         return "no runs yet\n".to_owned();
     }
     let heads = ["run", "dataset", "range", "status", "started (UTC)", "batches", "files", "rows"];
-    let mut table = report::table(&heads, &[5, 6, 7]);
+    let mut table = show::table(&heads, &[5, 6, 7]);
     for run in runs {
         let status = match run.status.as_str() {
             "running" => "running, or killed",
@@ -54,8 +54,8 @@ fn render(runs: &[RecordedRun]) -> String {
             status.to_owned(),
             run.started_at.clone(),
             run.batches.to_string(),
-            report::grouped(run.files as u64),
-            report::grouped(run.rows as u64),
+            printable::grouped(run.files as u64),
+            printable::grouped(run.rows as u64),
         ]);
     }
     format!("{table}\n")

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::domain::RejectLimit;
 
 const MINIMAL: &str = r#"
 [source]

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::{GetOptions, ObjectMeta, ObjectStore};
 use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio_util::task::AbortOnDropHandle;
 
 /// The bytes of one request: 4 MiB.
 pub const RANGE_BYTES: u64 = 4 << 20;
@@ -26,10 +27,10 @@ const BODY_ATTEMPTS: u32 = 4;
 /// `on_bytes` is told of every range that has arrived.
 pub fn fetch(
     store: Arc<dyn ObjectStore>,
-    object: &ObjectMeta,
+    object: ObjectMeta,
     on_bytes: impl Fn(u64) + Send + Sync + Clone + 'static,
 ) -> impl io::Read + Send + 'static {
-    let object = Arc::new(object.clone());
+    let object = Arc::new(object);
     let ranges = (0..object.size.div_ceil(RANGE_BYTES))
         .map(|index| index * RANGE_BYTES)
         .map(move |start| start..(start + RANGE_BYTES));
@@ -43,34 +44,16 @@ pub fn fetch(
                 on_bytes(bytes.len() as u64);
                 Ok(bytes)
             });
-            AbortOnDrop(task)
+            // A request is cancelled as soon as nobody waits for it any more.
+            let task = AbortOnDropHandle::new(task);
+            async move {
+                let joined = task.await;
+                joined.unwrap_or_else(|source| Err(object_store::Error::JoinError { source }))
+            }
         })
         .buffered(REQUESTS_AHEAD)
         .map_err(io::Error::other::<object_store::Error>);
     SyncIoBridge::new(StreamReader::new(Box::pin(chunks)))
-}
-
-/// A request under way, given up when nobody waits for it any more.
-struct AbortOnDrop(tokio::task::JoinHandle<object_store::Result<Bytes>>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Future for AbortOnDrop {
-    type Output = object_store::Result<Bytes>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0).poll(context).map(|joined| match joined {
-            Ok(result) => result,
-            Err(join) => Err(object_store::Error::JoinError { source: join }),
-        })
-    }
 }
 
 async fn get_range(

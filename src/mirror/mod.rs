@@ -4,24 +4,93 @@
 //! The reader is a crate of its own, [`backfill_csv`]: its documentation says what it accepts, rejects,
 //! normalises and counts.
 //!
-//! # Where mirrors lie
-//! ```text
-//! <staging>/mirror/<dataset>/_file_date=2025-09-22/<stem>-<hash>.parquet
-//! <staging>/rejects/<dataset>/_file_date=2025-09-22/<stem>-<hash>.parquet
-//! ```
-//! The hash covers key, version of the object, dialect and reader, so that a changed object gets a
-//! new mirror and an unchanged one is never read again. The rejects of a file are written before
-//! its mirror becomes visible.
+//! Mirrors and rejects lie in staging as [`layout`](crate::store::layout) says. The hash in their names
+//! covers key, version of the object, dialect and reader, so that a changed object gets a new mirror and
+//! an unchanged one is never read again. The rejects of a file are written before its mirror becomes
+//! visible.
 
 mod fetch;
 mod rejected;
-mod write;
+mod step;
+mod task;
+
+use std::sync::Arc;
+
+use backfill_csv::{InvalidHeader, ReadError, Reason, Summary};
+use datafusion::parquet::errors::ParquetError;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
 
 pub use rejected::{Rejected, rejected};
-pub use write::{Mirror, Mirrored, Note, mirror};
+pub use step::mirror;
+pub use task::{Stop, Task};
 
-use backfill_csv::{InvalidHeader, ReadError, Reason};
-use datafusion::parquet::errors::ParquetError;
+use crate::domain::{DateRange, ErrorKind, Explain, Finding};
+use crate::source::{Ignored, SourceFile};
+use crate::store::{self, path_text};
+
+/// Every source file of a range in columnar form.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// The range.
+    pub range: DateRange,
+    /// The files, by file date, then key.
+    pub files: Vec<Arc<Mirrored>>,
+    /// The keys that are not read.
+    pub ignored: Vec<Ignored>,
+    /// What listing found out.
+    pub findings: Vec<Finding>,
+}
+
+/// A source file in columnar form.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mirrored {
+    /// The source file.
+    pub file: SourceFile,
+    /// Where the mirror lies in staging.
+    #[serde(with = "path_text")]
+    pub path: Path,
+    /// Size of the mirror in bytes.
+    pub size: u64,
+    /// Its rejects, if there are any.
+    pub rejects: Option<StagedObject>,
+    /// What was read.
+    pub note: Note,
+}
+
+/// An object of staging.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedObject {
+    /// Where it lies.
+    #[serde(with = "path_text")]
+    pub path: Path,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// What a mirror says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What was read of the file.
+    pub summary: Summary,
+    /// How the file is compressed.
+    pub compression: String,
+}
+
+impl Note {
+    /// Whether records were rejected.
+    pub fn has_rejects(&self) -> bool {
+        self.summary.rejected > 0
+    }
+}
+
+impl Mirrored {
+    /// What identifies the mirror's content: the hash in its name.
+    pub fn hash(&self) -> &str {
+        let name = self.path.filename().unwrap_or_default();
+        name.trim_end_matches(".parquet").rsplit('-').next().unwrap_or_default()
+    }
+}
 
 /// What can go wrong while files are mirrored.
 #[derive(Debug, thiserror::Error)]
@@ -68,34 +137,35 @@ pub enum Error {
         #[source]
         source: ParquetError,
     },
-    /// The work was given up before it was done.
-    #[error("mirroring {file} was given up")]
-    GivenUp {
+    /// The dialect cannot be written down.
+    #[error("the dialect of the dataset cannot be written as JSON")]
+    Dialect(#[source] serde_json::Error),
+    /// The work was cancelled before it was done.
+    #[error("mirroring {file} was cancelled")]
+    Cancelled {
         /// The source file.
         file: String,
     },
 }
 
 impl Error {
-    /// The store's refusal behind the error, where there is one.
+    /// The store's error behind this one, if there is one.
     pub fn store_error(&self) -> Option<&object_store::Error> {
         match self {
-            Self::Read { source: ReadError::Read { source, .. }, .. } => find_store_error(source),
-            Self::Write { source: ParquetError::External(source), .. } => {
-                find_store_error(&**source)
-            }
+            Self::Read { source, .. } => store::find_error(source),
+            Self::Write { source, .. } | Self::Rejects { source, .. } => store::find_error(source),
             Self::Staging { source, .. } => Some(source),
-            _ => None,
+            Self::Archived { .. } | Self::Dialect(_) | Self::Cancelled { .. } => None,
         }
     }
 
     /// Whether a source file is gone that was there when the files were listed.
-    pub fn is_gone(&self) -> bool {
+    fn is_gone(&self) -> bool {
         let is_gone = |error| matches!(error, &object_store::Error::NotFound { .. });
         matches!(self, Self::Read { .. }) && self.store_error().is_some_and(is_gone)
     }
 
-    /// Whether the header is no text in the encoding that the dataset says.
+    /// Whether the header is not text in the encoding of the dataset.
     pub fn is_about_the_encoding(&self) -> bool {
         let header = InvalidHeader::Unreadable(Reason::Encoding);
         matches!(self, Self::Read { source: ReadError::Header(found), .. } if *found == header)
@@ -106,49 +176,80 @@ impl Error {
         self.store_error()
             .is_some_and(|error| !matches!(error, object_store::Error::Precondition { .. }))
     }
+}
 
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
+        if self.is_gone() {
+            return ErrorKind::Transient;
+        }
         match self {
-            Self::Read { source: ReadError::Header(_), .. } => Some(
-                "a file without usable column names cannot be loaded by name: have it exported \
-                 again, or narrow the key pattern so that it is left out"
-                    .to_owned(),
-            ),
-            Self::Read { .. } if self.is_gone() => Some(
-                "it was there when the files were listed, and is gone; run again to see what is \
-                 there now"
-                    .to_owned(),
-            ),
-            Self::Archived { .. } => Some(
+            Self::Read { source: ReadError::Header(_), .. } => ErrorKind::Refused,
+            Self::Read { source: ReadError::Dialect(_), .. } => ErrorKind::Usage,
+            Self::Read {
+                source: source @ (ReadError::Read { .. } | ReadError::Arrow(_)), ..
+            } => store::kind_behind(source),
+            Self::Write { source, .. } | Self::Rejects { source, .. } => store::kind_behind(source),
+            Self::Staging { source, .. } => store::kind(source),
+            Self::Archived { .. } | Self::Dialect(_) | Self::Cancelled { .. } => ErrorKind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Read { source: ReadError::Header(header), .. } => header_hint(header),
+            Self::Read { .. } if self.is_gone() => {
+                "it was there when the files were listed, and is gone; run again to see what is there \
+                 now"
+            }
+            Self::Archived { .. } => {
                 "restore the object from Glacier or Deep Archive (aws s3api restore-object) and run \
                  again when it is back, or leave its day out of the range"
-                    .to_owned(),
-            ),
-            Self::Write { .. } => Some(
-                "check that the staging area has room and may be written; run again: the mirrors \
-                 that are whole are kept"
-                    .to_owned(),
-            ),
-            _ => self.store_error().map(crate::source::store_hint),
-        }
+            }
+            Self::Write { .. }
+                if self.store_error().is_none_or(|error| !store::is_transient(error)) =>
+            {
+                "check that the staging area has room and may be written; run again: the mirrors that \
+                 are whole are kept"
+            }
+            Self::Dialect(_) | Self::Cancelled { .. } => return None,
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Staging { .. }
+            | Self::Rejects { .. } => {
+                return self.store_error().map(store::hint);
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 
-/// The store's error somewhere in a chain of causes, also inside wrapped I/O errors.
-fn find_store_error<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a object_store::Error> {
-    let mut current = Some(error);
-    while let Some(error) = current {
-        if let Some(found) = error.downcast_ref::<object_store::Error>() {
-            return Some(found);
+/// What to do about a header that cannot serve.
+fn header_hint(header: &InvalidHeader) -> &'static str {
+    match header {
+        InvalidHeader::BlankName { .. } | InvalidHeader::DuplicateName { .. } => {
+            "set csv.unusable_names = \"suffix\" for the dataset to give such columns names of their \
+             own, have the file exported again, or narrow the key pattern so that it is left out"
         }
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        current = match inner {
-            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
-            None => error.source(),
-        };
+        InvalidHeader::AmbiguousAlias { .. } => {
+            "keep only one of the two names under csv.aliases of the dataset"
+        }
+        InvalidHeader::UncertainDelimiter => "set csv.delimiter for the dataset",
+        InvalidHeader::LooksLikeData { .. } => {
+            "if the files have no header, name their columns with csv.names; otherwise have the file \
+             exported again, or narrow the key pattern so that it is left out"
+        }
+        InvalidHeader::Unreadable(Reason::Encoding) => {
+            "set csv.encoding for the dataset, or narrow the key pattern so that the file is left out"
+        }
+        InvalidHeader::NotCsv { .. }
+        | InvalidHeader::Missing
+        | InvalidHeader::Unreadable(_)
+        | InvalidHeader::Endless
+        | InvalidHeader::TooManyColumns
+        | InvalidHeader::ReservedName { .. } => {
+            "a file without usable column names cannot be loaded by name: have it exported again, or \
+             narrow the key pattern so that it is left out"
+        }
     }
-    None
 }

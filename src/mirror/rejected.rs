@@ -8,10 +8,9 @@ use datafusion::parquet::errors::ParquetError;
 use futures::TryStreamExt;
 use serde::Serialize;
 
-use super::{Error, Mirror, Mirrored};
-use crate::file_date::FileDate;
-use crate::parquet;
-use crate::source::Store;
+use super::{Error, Mirror, Mirrored, StagedObject};
+use crate::domain::{FileDate, provenance};
+use crate::store::{Store, object};
 
 /// Records of a file that could not be read for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +34,7 @@ pub struct Rejected {
 pub async fn rejected(staging: &Store, mirror: &Mirror) -> Result<Vec<Rejected>, Error> {
     let mut all = Vec::new();
     for file in &mirror.files {
-        let Some((path, size)) = &file.rejects else { continue };
+        let Some(StagedObject { path, size }) = &file.rejects else { continue };
         let reasons = by_reason(staging, path, *size).await;
         let failed = |source| Error::Rejects { path: staging.key(path), source };
         all.extend(lines(file, reasons.map_err(failed)?));
@@ -61,12 +60,13 @@ async fn by_reason(
     size: u64,
 ) -> Result<BTreeMap<String, (u64, i64)>, ParquetError> {
     let mut reasons: BTreeMap<String, (u64, i64)> = BTreeMap::new();
-    let mut batches = parquet::read(&staging.objects, path, size).await?;
+    let mut batches = object::read(&staging.objects, path, size).await?;
     while let Some(batch) = batches.try_next().await? {
         let reason =
             batch.column_by_name("reason").and_then(|column| column.as_string_opt::<i32>());
-        let line =
-            batch.column_by_name("_line").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let line = batch
+            .column_by_name(provenance::LINE)
+            .and_then(|column| column.as_primitive_opt::<Int64Type>());
         let (Some(reason), Some(line)) = (reason, line) else { continue };
         for (reason, line) in reason.iter().zip(line).filter_map(|(r, l)| Some((r?, l?))) {
             let (records, first) = reasons.entry(reason.to_owned()).or_insert((0, line));

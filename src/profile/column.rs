@@ -7,11 +7,11 @@ use datasketches::tdigest::TDigestMut;
 use hashbrown::HashMap;
 
 use super::unclear::Nearness;
-use super::{FEW_VALUES, Kind, Profile, SHAPES, SHORT_VALUE, shape};
-use crate::catalog::functions::is_null_like;
-use crate::file_date::FileDate;
+use super::{FEW_VALUES, Profile, SHAPES, SHORT_VALUE};
+use crate::domain::FileDate;
+use crate::values::{Kind, is_null_like, shape};
 
-/// Different values that are held before they are looked at; each of them is then looked at once.
+/// How many different values are held before they are looked at; each of them is then looked at once.
 const HELD: usize = 4096;
 /// How exact a sketch of the different values is: 2^12 registers, a standard error of 1.6 %.
 const REGISTERS: u8 = 12;
@@ -23,6 +23,10 @@ pub struct Column {
     profile: Profile,
     keeps_values: bool,
     held: HashMap<String, u64>,
+    /// The bytes of the values that are held.
+    held_bytes: usize,
+    /// The most bytes that are held.
+    budget: usize,
     /// Whether values hardly repeat, so that holding them saves nothing.
     is_diverse: bool,
     different: HllSketch,
@@ -32,16 +36,20 @@ pub struct Column {
 }
 
 impl Column {
-    /// Of the column `name` in the file of a day; of a personal column no value is kept.
+    /// Of the column `name` in the file of a day; of a personal column no value is kept. Values of at
+    /// most `budget` bytes are held before they are looked at.
     pub fn new(
         name: &str,
         is_personal: bool,
         date: FileDate,
+        budget: usize,
     ) -> Result<Self, datasketches::error::Error> {
         Ok(Self {
             profile: Profile { name: name.to_owned(), ..Profile::default() },
             keeps_values: !is_personal,
             held: HashMap::new(),
+            held_bytes: 0,
+            budget,
             is_diverse: false,
             different: HllSketch::new(REGISTERS, HllType::Hll8)?,
             numbers: TDigestMut::new(COMPRESSION)?,
@@ -60,12 +68,24 @@ impl Column {
             } else if self.is_diverse {
                 self.look_at(value, 1);
             } else {
-                *self.held.entry_ref(value).or_insert(0) += 1;
+                self.hold(value);
             }
         }
         if self.held.len() > HELD {
             self.is_diverse =
                 self.held.len() as u64 * 2 > self.held.values().sum::<u64>().max(taken);
+            self.look_at_held();
+        }
+    }
+
+    /// Holds a value; looks at all that are held if they are too large.
+    fn hold(&mut self, value: &str) {
+        let count = self.held.entry_ref(value).or_insert(0);
+        if *count == 0 {
+            self.held_bytes += value.len();
+        }
+        *count += 1;
+        if self.held_bytes > self.budget {
             self.look_at_held();
         }
     }
@@ -89,6 +109,7 @@ impl Column {
     }
 
     fn look_at_held(&mut self) {
+        self.held_bytes = 0;
         let mut held: Vec<(String, u64)> = std::mem::take(&mut self.held).into_iter().collect();
         // What the sketches make of values depends on their order a little.
         held.sort_unstable();
@@ -140,7 +161,7 @@ mod tests {
     }
 
     fn profile(values: &[&str], is_personal: bool) -> Profile {
-        let mut column = Column::new("c", is_personal, day()).expect("a column");
+        let mut column = Column::new("c", is_personal, day(), 1 << 20).expect("a column");
         column.add(values.iter().copied());
         column.finish().expect("a profile")
     }
@@ -181,7 +202,7 @@ mod tests {
     #[test]
     fn many_values_are_sketched() {
         let values: Vec<String> = (0..20_000).map(|n| format!("1{n:05}")).collect();
-        let mut column = Column::new("id", false, day()).expect("a column");
+        let mut column = Column::new("id", false, day(), 1 << 20).expect("a column");
         for part in values.chunks(1000) {
             column.add(part.iter().map(String::as_str));
         }
@@ -189,5 +210,17 @@ mod tests {
         assert!((19_000..21_000).contains(&found.distinct), "{}", found.distinct);
         assert!((found.percentiles[50] - 110_000.0).abs() < 200.0, "{}", found.percentiles[50]);
         assert_eq!((found.of_kind(&Kind::Integer), found.values), (20_000, None));
+    }
+
+    #[test]
+    fn long_values_are_not_held() {
+        let mut column = Column::new("c", false, day(), 1000).expect("a column");
+        for number in 0..100 {
+            let value = format!("{number:0400}");
+            column.add([value.as_str()].into_iter());
+            assert!(column.held_bytes <= 1400 && column.held.len() <= 4);
+        }
+        let found = column.finish().expect("a profile");
+        assert_eq!((found.given, found.longest), (100, 400));
     }
 }

@@ -1,18 +1,14 @@
 //! A **profile** says what the values of a column are like in one source file: how many there are, how
-//! long, of which shapes and kinds. It is drawn from the mirror, kept beside it, and never drawn twice.
+//! long, of which shapes and kinds. It is computed from the mirror, kept in staging as
+//! [`layout`](crate::store::layout) says, and never computed twice.
 //!
-//! ```text
-//! <staging>/profiles/<dataset>/_file_date=2025-09-22/<stem>-<hash>.json
-//! ```
 //! The hash covers the mirror's, the profile's version and which columns are personal. Of a personal
 //! column no value is kept, only shapes and counts; of the others, the values of a column that has few
 //! of them, and the quantiles of its numbers.
 
 mod column;
-pub mod day;
 mod keep;
-mod kind;
-pub mod shape;
+mod task;
 mod unclear;
 
 use std::collections::BTreeMap;
@@ -20,14 +16,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use keep::{Error, profiles};
-pub use kind::Kind;
+pub use task::Task;
 pub use unclear::settle;
+
+use crate::values::Kind;
 
 /// A column with more different values than this in a file has no list of them.
 pub const FEW_VALUES: usize = 64;
-/// A list of values holds none that is longer, in characters.
+/// Values longer than this (in characters) are never listed.
 pub const SHORT_VALUE: usize = 40;
-/// So many shapes of a column are counted one by one; the rest together.
+/// The most shapes counted individually per column; the rest are counted together.
 pub const SHAPES: usize = 64;
 
 /// The profile of a source file.

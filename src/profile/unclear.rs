@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{FileProfile, Kind, day};
-use crate::file_date::FileDate;
+use super::FileProfile;
+use crate::domain::FileDate;
+use crate::values::{Kind, day};
 
 /// Days from the file date within which a day is near to it.
 const NEAR: i64 = 31;

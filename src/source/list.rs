@@ -8,9 +8,9 @@ use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use serde::Serialize;
 
-use super::{Error, KeyMatch, SourceFile, Store};
-use crate::config::{Dataset, ZeroByteFiles};
-use crate::file_date::{DateRange, FileDate};
+use super::{Error, SourceFile};
+use crate::domain::{Dataset, DateRange, FileDate, Finding, Identity, KeyMatch, ZeroByteFiles};
+use crate::store::Store;
 
 /// Every key under a dataset's prefix: what a run reads, and what it does not and why.
 #[derive(Clone, Debug)]
@@ -58,58 +58,6 @@ impl fmt::Display for Reason {
             Self::ImpossibleDate => "the date in the key is no calendar day",
             Self::ZeroBytes => "zero bytes",
         })
-    }
-}
-
-/// What a person should know about a range before loading it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "finding", rename_all = "kebab-case")]
-pub enum Finding {
-    /// Days without a file, as runs of consecutive days.
-    MissingDays {
-        /// First missing day.
-        from: FileDate,
-        /// Last missing day.
-        to: FileDate,
-    },
-    /// A day with several files.
-    SeveralFiles {
-        /// The day.
-        date: FileDate,
-        /// The keys of its files.
-        keys: Vec<String>,
-    },
-    /// An object of no bytes in the range.
-    ZeroBytes {
-        /// Its key.
-        key: String,
-    },
-    /// Keys that look like exports but have no file date.
-    KeysWithoutDate {
-        /// How many.
-        count: usize,
-        /// One of them.
-        example: String,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MissingDays { from, to } if from == to => write!(f, "no file for {from}"),
-            Self::MissingDays { from, to } => write!(f, "no files from {from} to {to}"),
-            Self::SeveralFiles { date, keys } => {
-                write!(f, "{} files for {date}: {}", keys.len(), keys.join(", "))
-            }
-            Self::ZeroBytes { key } => write!(f, "{key} has no bytes"),
-            Self::KeysWithoutDate { count: 1, example } => {
-                write!(f, "{example} is ignored: its key does not match the key pattern")
-            }
-            Self::KeysWithoutDate { count, example } => write!(
-                f,
-                "{count} keys are ignored, such as {example}: they do not match the key pattern"
-            ),
-        }
     }
 }
 
@@ -194,7 +142,9 @@ fn sort_out(
             KeyMatch::Date(date) if !range.contains(date) => Reason::OutOfRange,
             KeyMatch::Date(_) if object.size == 0 => Reason::ZeroBytes,
             KeyMatch::Date(date) => {
-                files.push(SourceFile { name: store.file_name(&key), key, date, object });
+                let identity = Identity::from(&object);
+                let (name, location) = (store.file_name(&key), object.location);
+                files.push(SourceFile { name, key, date, location, identity });
                 continue;
             }
         };
@@ -233,17 +183,18 @@ fn findings(range: DateRange, files: &[SourceFile], ignored: &[Ignored]) -> Vec<
     for object in ignored.iter().filter(|object| object.reason == Reason::ZeroBytes) {
         findings.push(Finding::ZeroBytes { key: object.key.clone() });
     }
-    let strangers: Vec<&Ignored> = ignored.iter().filter(|object| is_stranger(object)).collect();
-    if let Some(first) = strangers.first() {
+    let missed: Vec<&Ignored> =
+        ignored.iter().filter(|object| may_be_missed_export(object)).collect();
+    if let Some(first) = missed.first() {
         let example = first.key.clone();
-        findings.push(Finding::KeysWithoutDate { count: strangers.len(), example });
+        findings.push(Finding::KeysWithoutDate { count: missed.len(), example });
     }
     findings
 }
 
 /// Whether an ignored object could be an export that the pattern fails to see: it has bytes and
 /// is no marker such as `_SUCCESS`.
-fn is_stranger(object: &Ignored) -> bool {
+fn may_be_missed_export(object: &Ignored) -> bool {
     let name = object.key.rsplit('/').next().unwrap_or(&object.key);
     let undated = matches!(object.reason, Reason::NoDate | Reason::ImpossibleDate);
     undated && object.size > 0 && !name.starts_with(['_', '.'])

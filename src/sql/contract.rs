@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::{Error, read_text, syntax};
-use crate::load::TableName;
+use crate::domain::TableName;
 
 /// The target table as `target.sql` declares it.
 #[derive(Clone, Debug)]

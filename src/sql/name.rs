@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{Expr, SelectItem, SetExpr, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use crate::load::quote_identifier;
+use crate::domain::quote_identifier;
 
 /// A name as SQL writes it: quoted where it has to be.
 pub fn identifier(name: &str) -> String {

@@ -14,38 +14,25 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::DataFrame;
 use futures::{TryStreamExt, stream};
 
-use super::{plan, survivors_of};
-use crate::catalog::Catalog;
-use crate::dedupe::RowSet;
-use crate::mirror::Mirrored;
-use crate::source::Store;
+use super::Task;
+use super::survivors::survivors_of;
+use super::task::plan_over;
+use crate::domain::{RowSet, provenance};
+use crate::engine::Engine;
+use crate::sql::Query;
 
 /// Where `stage.sql` fails.
-pub struct Place {
+pub struct Spot {
     /// The row of the source file.
     pub row_id: u64,
-    /// The column that it gives; nothing where it fails in its WHERE.
+    /// The column that it gives; `None` if it fails in its WHERE.
     pub column: Option<String>,
 }
 
-/// Finds the first of a file's survivors on which `stage.sql` fails; nothing where none fails by
-/// itself.
-pub async fn locate(
-    catalog: &Catalog,
-    mirrored: &Mirrored,
-    survivors: &RowSet,
-    staging: &Store,
-) -> Option<Place> {
-    let rows: Vec<u64> = survivors.iter().collect();
-    let over = async |rows: &[u64]| {
-        let mut set = RowSet::none(mirrored.note.summary.records);
-        for row in rows {
-            set.insert(*row);
-        }
-        let source = survivors_of(catalog, mirrored, &set, staging).await.ok()?;
-        let source = catalog.session().ok()?.read_table(source).ok()?;
-        plan(catalog, alone(source).ok()?).await.ok()
-    };
+/// Finds the first of a file's survivors on which `stage.sql` fails; `None` if none fails by itself.
+pub async fn locate(task: &Task, engine: &Engine, query: &Query) -> Option<Spot> {
+    let rows: Vec<u64> = task.survivors.iter().collect();
+    let over = async |rows: &[u64]| staged_of(task, engine, query, rows).await;
     let (mut from, mut to) = (0, rows.len());
     while to - from > 1 {
         let middle = from + (to - from) / 2;
@@ -59,17 +46,28 @@ pub async fn locate(
         return None;
     }
     // Where a row came from is given as it is, so that this can only fail because of a WHERE.
-    if fails(all.clone().select_columns(&["_file_name"]).ok()?).await {
-        return Some(Place { row_id: rows[from], column: None });
+    if fails(all.clone().select_columns(&[provenance::FILE_NAME]).ok()?).await {
+        return Some(Spot { row_id: rows[from], column: None });
     }
     let names: Vec<String> =
         all.schema().fields().iter().map(|field| field.name().clone()).collect();
     for name in names {
         if fails(all.clone().select_columns(&[&name]).ok()?).await {
-            return Some(Place { row_id: rows[from], column: Some(name) });
+            return Some(Spot { row_id: rows[from], column: Some(name) });
         }
     }
     None
+}
+
+/// What `stage.sql` makes of some rows of the file.
+async fn staged_of(task: &Task, engine: &Engine, query: &Query, rows: &[u64]) -> Option<DataFrame> {
+    let mut set = RowSet::none(task.mirrored.note.summary.records);
+    for row in rows {
+        set.insert(*row);
+    }
+    let source = survivors_of(engine, &task.columns, &task.mirrored, &set).ok()?;
+    let source = engine.session(Vec::new(), &task.dataset, 1).ok()?.read_table(source).ok()?;
+    plan_over(engine, &task.dataset, query, alone(source).ok()?).await.ok()
 }
 
 async fn fails(rows: DataFrame) -> bool {

@@ -2,13 +2,12 @@
 //! and the counts that lead to them. It is written last.
 
 use chrono::{DateTime, Utc};
-use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::file_date::FileDate;
-use crate::source::{Identity, Store};
+use crate::domain::{FileDate, Identity};
+use crate::store::Store;
 
 /// What staging holds for one dataset and range.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,17 +79,17 @@ impl Manifest {
         Some((self.files.first()?.date, self.files.last()?.date))
     }
 
-    /// Writes the manifest to `path`.
+    /// Writes the manifest to `key` of staging.
     ///
     /// # Errors
     /// [`Error::Manifest`].
-    pub async fn write(&self, staging: &Store, path: &Path) -> Result<(), Error> {
-        let failed = |source| Error::Manifest { path: staging.key(path), source };
+    pub async fn write(&self, staging: &Store, key: &str) -> Result<(), Error> {
+        let failed = |source| Error::Manifest { path: key.to_owned(), source };
         let text = serde_json::to_vec_pretty(self).map_err(|error| {
             failed(object_store::Error::Generic { store: "JSON", source: Box::new(error) })
         })?;
         let payload = PutPayload::from(text);
-        staging.objects.put(path, payload).await.map(|_| ()).map_err(failed)
+        staging.objects.put(&staging.path(key), payload).await.map(|_| ()).map_err(failed)
     }
 }
 

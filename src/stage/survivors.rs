@@ -1,5 +1,6 @@
 //! The **survivors** of one file: what `stage.sql` reads as `source`, and what it is to give, each once.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, Int64Array, RecordBatch};
@@ -8,54 +9,43 @@ use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{JoinType, LogicalPlan};
+use datafusion::logical_expr::JoinType;
 use datafusion::prelude::SessionContext;
 
-use super::{Error, failed};
-use crate::catalog::{self, Catalog, DatedFile, DatedFiles};
-use crate::dedupe::RowSet;
+use super::Error;
+use crate::domain::{RowSet, provenance};
+use crate::engine::{self, Engine};
 use crate::mirror::Mirrored;
-use crate::source::Store;
+use crate::tables::{dated, source_of};
 
-/// The survivors of one file as the table `source`.
-pub async fn survivors_of(
-    catalog: &Catalog,
+/// The survivors of one file as the table `source`, with the columns of the whole range.
+///
+/// # Errors
+/// The engine's, if the table cannot be made.
+pub fn survivors_of(
+    engine: &Engine,
+    columns: &[String],
     mirrored: &Mirrored,
     survivors: &RowSet,
-    staging: &Store,
-) -> Result<Arc<dyn TableProvider>, Error> {
-    let schema = catalog.source_schema();
-    let columns = schema.fields().len() - 1;
-    let file_schema = Arc::new(Schema::new(schema.fields()[..columns].to_vec()));
-    let file = DatedFile {
-        path: mirrored.path.clone(),
-        size: mirrored.size,
-        date: mirrored.file.date,
-        rows: mirrored.note.summary.accepted,
-    };
-    let table = Arc::new(DatedFiles::new(staging.url.clone(), file_schema, vec![file]));
+) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let table = Arc::new(source_of(&engine.staging, columns, vec![dated(mirrored)]));
     if survivors.count() == mirrored.note.summary.accepted {
         return Ok(table);
     }
-    let filtered = || -> Result<LogicalPlan, DataFusionError> {
-        let session = SessionContext::new();
-        let rows = session.read_table(table)?;
-        let keep = session.read_table(Arc::new(row_ids(survivors)?))?;
-        let keep = keep.alias("keep")?;
-        let joined = rows.join(keep, JoinType::LeftSemi, &["_row_id"], &["_row_id"], None)?;
-        Ok(joined.into_unoptimized_plan())
-    };
-    let plan = filtered().map_err(|error| Error::Query {
-        what: mirrored.file.name.clone(),
-        source: catalog::Error::execution(error),
-    })?;
-    Ok(Arc::new(ViewTable::new(plan, None)))
+    let session = SessionContext::new();
+    let rows = session.read_table(table)?;
+    let keep = session.read_table(Arc::new(row_ids(survivors)?))?;
+    let keep = keep.alias("keep")?;
+    let key = [provenance::ROW_ID];
+    let joined = rows.join(keep, JoinType::LeftSemi, &key, &key, None)?;
+    Ok(Arc::new(ViewTable::new(joined.into_unoptimized_plan(), None)))
 }
 
 /// A row set as a table of one column, `_row_id`.
 fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
     let ids = Int64Array::from_iter_values(rows.iter().map(|record| record as i64));
-    let schema = Arc::new(Schema::new(vec![Field::new("_row_id", DataType::Int64, false)]));
+    let schema =
+        Arc::new(Schema::new(vec![Field::new(provenance::ROW_ID, DataType::Int64, false)]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)])?;
     MemTable::try_new(schema, vec![vec![batch]])
 }
@@ -70,28 +60,26 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// Of one file; `schema` is what `stage.sql` gives.
+    /// Of one file; `schema` is what the `stage.sql` at `path` gives.
     ///
     /// # Errors
-    /// Where it lacks a column that says where a row came from.
+    /// If it lacks a column that says where a row came from.
     pub fn new(
-        catalog: &Catalog,
-        mirrored: &'a Mirrored,
+        path: &Path,
+        file: &'a str,
         survivors: &RowSet,
         schema: &Schema,
-    ) -> Result<Self, Error> {
-        let path = &catalog.sql.stage.path;
+    ) -> Result<Self, engine::Error> {
         let index = |column: &'static str| {
-            schema.index_of(column).map_err(|_| {
-                failed(catalog, catalog::Error::MissingColumn { path: path.clone(), column })
-            })
+            let missing = |_| engine::Error::MissingColumn { path: path.to_owned(), column };
+            schema.index_of(column).map_err(missing)
         };
         Ok(Self {
             path: path.display().to_string(),
-            file: &mirrored.file.name,
+            file,
             left: survivors.clone(),
-            name_index: index("_file_name")?,
-            id_index: index("_row_id")?,
+            name_index: index(provenance::FILE_NAME)?,
+            id_index: index(provenance::ROW_ID)?,
         })
     }
 
@@ -102,16 +90,16 @@ impl<'a> Seen<'a> {
     pub fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let changed = |column| Error::ChangedProvenance { path: self.path.clone(), column };
         let names = cast(batch.column(self.name_index), &DataType::Utf8View);
-        let names = names.map_err(|_| changed("_file_name"))?;
+        let names = names.map_err(|_| changed(provenance::FILE_NAME))?;
         let names = names.as_string_view();
         if names.null_count() > 0 || names.iter().flatten().any(|name| name != self.file) {
-            return Err(changed("_file_name"));
+            return Err(changed(provenance::FILE_NAME));
         }
         let ids = cast(batch.column(self.id_index), &DataType::Int64);
-        let ids = ids.map_err(|_| changed("_row_id"))?;
+        let ids = ids.map_err(|_| changed(provenance::ROW_ID))?;
         let ids = ids.as_primitive::<Int64Type>();
         if ids.null_count() > 0 {
-            return Err(changed("_row_id"));
+            return Err(changed(provenance::ROW_ID));
         }
         for &row_id in ids.values() {
             if row_id < 0 || !self.left.remove(row_id as u64) {

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backfill::catalog::{self, Catalog};
-use backfill::config::{Config, Environment};
-use backfill::file_date::DateRange;
-use backfill::load::DatabaseTables;
-use backfill::pipeline::{self, Run};
+use backfill::config::Config;
+use backfill::domain::{DateRange, Environment};
+use backfill::engine;
 use backfill::progress::Silent;
+use backfill::project::Project;
 use backfill::sql::single_statement;
+use backfill::tables::{self, Catalog};
+use backfill::target::DatabaseTables;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
@@ -44,7 +45,7 @@ impl AsyncDB for Engine {
         let sql = expand(sql);
         let path = Path::new("the script");
         let statement = single_statement(path, &sql, "statement").map_err(|e| Failed(chain(&e)))?;
-        let rows = catalog::plan(&self.session, path, statement).await;
+        let rows = engine::plan(&self.session, path, statement).await;
         let rows = rows.map_err(|error| Failed(chain(&error)))?;
         let batches = rows.collect().await.map_err(failed)?;
         let options = FormatOptions::default().with_null("NULL");
@@ -85,25 +86,25 @@ fn expand(sql: &str) -> String {
     text + rest
 }
 
-async fn catalog(staging: &Path) -> (Run, Catalog) {
+async fn catalog(staging: &Path) -> (Project, Catalog) {
     let text = std::fs::read_to_string(shipped("backfill.toml")).expect("the configuration");
     let exports = shipped("data/exports");
     let text = text
         .replace("s3://your-exports", &exports.display().to_string())
         .replace("url = \"staging\"", &format!("url = \"{}\"", staging.display()));
     let config = Config::parse(&text, &shipped("backfill.toml")).expect("valid");
-    let run = Run::open(config, &Environment::default(), Arc::new(Silent)).expect("opened");
+    let project = Project::open(config, &Environment::default(), Arc::new(Silent)).expect("opened");
     let day = |text: &str| text.parse().expect("a date");
     let range = DateRange::new(day("2025-09-22"), day("2025-10-12")).expect("a range");
-    let dataset = &run.config.datasets[0];
-    let catalog = pipeline::registered(&run, dataset, range).await.expect("registered");
-    (run, catalog)
+    let dataset = &project.config.datasets[0];
+    let catalog = project.registered(dataset, range).await.expect("registered");
+    (project, catalog)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_sql_and_the_functions_give_what_the_scripts_say() {
     let staging = tempfile::tempdir().expect("a folder");
-    let (run, catalog) = catalog(staging.path()).await;
+    let (project, catalog) = catalog(staging.path()).await;
     let mut scripts: Vec<_> = std::fs::read_dir(shipped("tests/sql"))
         .expect("scripts")
         .flatten()
@@ -115,7 +116,8 @@ async fn the_shipped_sql_and_the_functions_give_what_the_scripts_say() {
         let mut runner = Runner::new(|| async {
             let catalogs = std::slice::from_ref(&catalog);
             let database = Arc::new(DatabaseTables::new(None));
-            let session = run.engine.session_over(catalogs, database).expect("a session");
+            let session = tables::session_over(&project.engine, catalogs, database);
+            let session = session.expect("a session");
             Ok(Engine { session })
         });
         runner.run_file_async(&script).await.expect("the script holds");

@@ -73,6 +73,12 @@ pub enum InvalidHeader {
         /// Counted from 1.
         position: usize,
     },
+    /// The file starts as no CSV file does.
+    #[error("the file is not CSV: it starts like {what}")]
+    NotCsv {
+        /// What it seems to be.
+        what: &'static str,
+    },
     /// A number or a date stands where a name should be.
     #[error("the first line is no header: column {position} holds a number or a date, not a name")]
     LooksLikeData {
@@ -124,18 +130,19 @@ fn suffix(names: &mut [String]) {
     }
     // A name that stands once keeps it, also where a suffix would make another one like it.
     let mut taken: HashSet<String> = names.iter().cloned().collect();
-    let mut seen: HashSet<String> = HashSet::new();
+    let mut last: HashMap<String, usize> = HashMap::new();
     for name in names.iter_mut() {
-        if seen.insert(name.clone()) {
+        let Some(number) = last.get_mut(name) else {
+            last.insert(name.clone(), 1);
             continue;
+        };
+        let mut suffixed = name.clone();
+        while taken.contains(&suffixed) {
+            *number += 1;
+            suffixed = format!("{name}_{number}");
         }
-        let mut number = 2;
-        while taken.contains(&format!("{name}_{number}")) {
-            number += 1;
-        }
-        *name = format!("{name}_{number}");
-        taken.insert(name.clone());
-        seen.insert(name.clone());
+        taken.insert(suffixed.clone());
+        *name = suffixed;
     }
 }
 

@@ -126,6 +126,9 @@ impl Reader {
             .map_err(|source| Error::Read { offset: 0, source })?;
         let mut window = Window::new(opened.input, opened.mark as u64);
         let dialect = Dialect { encoding: opened.given, ..dialect.clone() };
+        if dialect.names.is_none() {
+            start::refuse_other_formats(&mut window)?;
+        }
         let delimiter = match syntax.delimiter {
             Some(given) => given,
             None => start::find_delimiter(&mut window, syntax.quote)?,

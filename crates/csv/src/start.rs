@@ -8,6 +8,43 @@ use crate::records::{Extent, MAX_COLUMNS, MAX_FIELD_BYTES, Scanned, Scanner, Spa
 use crate::reject::Reason;
 use crate::window::Window;
 
+/// Refuses a file that starts as HTML, XML or JSON does: an error page or an answer of an API is easily
+/// stored under the name of an export.
+///
+/// # Errors
+/// [`InvalidHeader::NotCsv`] and [`Error::Read`].
+pub fn refuse_other_formats(window: &mut Window) -> Result<(), Error> {
+    loop {
+        let start = window.bytes()[window.start()..].trim_ascii_start();
+        if start.len() >= 2 || window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES {
+            return match other_format(start) {
+                Some(what) => Err(InvalidHeader::NotCsv { what }.into()),
+                None => Ok(()),
+            };
+        }
+        window.fill()?;
+    }
+}
+
+/// What a file seems to be whose first bytes, blanks left out, are these; `None` if it may be CSV: a
+/// column can be named `[id]`, `{x}` or `<5`.
+fn other_format(start: &[u8]) -> Option<&'static str> {
+    let next = start.get(1).copied();
+    match start.first()? {
+        b'<' => {
+            let opens = next.is_some_and(|b| b.is_ascii_alphabetic() || b"!?/".contains(&b));
+            opens.then_some("HTML or XML")
+        }
+        b'{' => {
+            next.is_none_or(|b| b.is_ascii_whitespace() || b"\"}".contains(&b)).then_some("JSON")
+        }
+        b'[' => next
+            .is_none_or(|b| b.is_ascii_whitespace() || b.is_ascii_digit() || b"\"{[]".contains(&b))
+            .then_some("JSON"),
+        _ => None,
+    }
+}
+
 /// The delimiter that stands in the first line outside quotes: a comma before any other; where there
 /// is none at all, the file has one column, and any will do.
 ///
@@ -118,6 +155,30 @@ mod tests {
     fn found(text: &str) -> Option<char> {
         let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
         find_delimiter(&mut window, b'"').ok().map(char::from)
+    }
+
+    #[test]
+    fn what_is_not_csv_is_refused_by_its_first_bytes() {
+        let refused = |text: &str| {
+            let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
+            refuse_other_formats(&mut window).is_err()
+        };
+        for text in [
+            "<html><body>503</body></html>",
+            "\n <!DOCTYPE html>",
+            "<?xml version=\"1.0\"?>",
+            "<p>\n<b>\n",
+            "{\"error\":\"rate limited\"}\n",
+            "{\n  \"a\": 1}",
+            "[{\"a\":1}]",
+            "[]",
+            "[1,2]",
+        ] {
+            assert!(refused(text), "{text}");
+        }
+        for text in ["a,b\n", "", "\n\n", "[id],[name]\n", "{x},y\n", "<5,>5\n", "\"<p>\",b\n"] {
+            assert!(!refused(text), "{text}");
+        }
     }
 
     #[test]

@@ -14,9 +14,11 @@ use super::Context;
 use super::output::writable;
 use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
+use crate::engine;
 use crate::error::{Error, Exit};
-use crate::load::DatabaseTables;
-use crate::{catalog, pipeline};
+use crate::sql;
+use crate::tables;
+use crate::target::DatabaseTables;
 
 /// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
 ///
@@ -53,17 +55,17 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
     let is_shell = arguments.sql.is_none() && arguments.file.is_none() && io::stdin().is_terminal();
     let sql = if is_shell { String::new() } else { statement(&arguments)? };
-    let run = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let mut catalogs = Vec::new();
-    for dataset in &run.config.datasets {
-        catalogs.push(pipeline::registered(&run, dataset, range).await?);
+    for dataset in &project.config.datasets {
+        catalogs.push(project.registered(dataset, range).await?);
     }
     catalogs.sort_by_key(|catalog| catalog.mirror.files.is_empty());
     if catalogs.iter().all(|catalog| catalog.mirror.files.is_empty()) {
-        return Err(no_files(&run.config, range));
+        return Err(no_files(&project.config, range));
     }
-    let database = Arc::new(DatabaseTables::new(run.database.clone()));
-    let session = run.engine.session_over(&catalogs, database)?;
+    let database = Arc::new(DatabaseTables::new(project.database.clone()));
+    let session = tables::session_over(&project.engine, &catalogs, database)?;
     if is_shell {
         let prompt = catalogs.first().map_or("backfill", |catalog| catalog.dataset.name.as_str());
         let home = context.environment.get("HOME").map(PathBuf::from);
@@ -90,15 +92,15 @@ fn format(arguments: &Arguments, is_json: bool) -> Format {
 /// Plans a query that may only read.
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
     let path = Path::new("the query");
-    let statement = crate::sql::single_statement(path, sql, "statement")?;
-    Ok(catalog::plan(session, path, statement).await?)
+    let statement = sql::single_statement(path, sql, "statement")?;
+    Ok(engine::plan(session, path, statement).await?)
 }
 
 fn statement(arguments: &Arguments) -> Result<String, Error> {
     let unreadable = |what: String| move |source| Error::Output { what, source };
     match (&arguments.file, arguments.sql.as_deref()) {
         (Some(path), _) => match std::fs::read_to_string(path) {
-            Ok(text) => Ok(crate::sql::without_mark(text)),
+            Ok(text) => Ok(sql::without_mark(text)),
             Err(error) => Err(Error::Usage(format!(
                 "the query in {} cannot be read: {error}",
                 path.display()

@@ -17,6 +17,7 @@ use rustyline::{CompletionType, Config, Editor, Helper};
 
 use super::super::rows::{Format, Rows};
 use super::plan;
+use crate::engine;
 use crate::error::Error;
 use crate::sql::identifier;
 
@@ -124,7 +125,7 @@ impl Shell<'_> {
             }
             None if self.format == Format::Table => {
                 let first = query.limit(0, Some(SHOWN_ROWS + 1));
-                let first = first.map_err(crate::catalog::Error::execution)?;
+                let first = first.map_err(engine::Error::execution)?;
                 let count = Rows::of(first).await?.print(self.format).await?;
                 match count as usize > SHOWN_ROWS {
                     true => format!("the first {count} rows; \\o FILE takes them all"),
@@ -202,7 +203,7 @@ fn columns_of(table: &str) -> String {
 async fn names(session: &SessionContext) -> Result<Vec<String>, Error> {
     let sql = "SELECT DISTINCT unnest([table_name, column_name]) AS name \
                FROM information_schema.columns WHERE table_schema <> 'information_schema'";
-    let failed = |error| Error::from(crate::catalog::Error::execution(error));
+    let failed = |error| Error::from(engine::Error::execution(error));
     let batches = plan(session, sql).await?.collect().await.map_err(failed)?;
     let mut words: Vec<String> = WORDS.split_whitespace().map(str::to_owned).collect();
     for batch in batches {

@@ -3,6 +3,7 @@
 
 mod pgbouncer;
 mod postgres;
+mod proxy;
 mod random;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 
 pub use pgbouncer::Pooler;
 pub use postgres::Database;
+pub use proxy::Proxy;
 pub use random::Random;
 
 /// The bucket of every project.

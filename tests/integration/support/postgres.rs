@@ -61,6 +61,11 @@ impl Database {
         connect(self.port, &self.name).await.batch_execute(sql).await.expect("a statement");
     }
 
+    /// A session of its own, for what has to stay open.
+    pub async fn client(&self) -> Client {
+        connect(self.port, &self.name).await
+    }
+
     pub async fn rows(&self, sql: &str) -> Vec<String> {
         let client = connect(self.port, &self.name).await;
         let messages = client.simple_query(sql).await.expect("a query");

@@ -1,0 +1,186 @@
+//! The configuration **file** as it is written, and what it means.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use backfill_csv::Dialect;
+use serde::Deserialize;
+
+use super::{Config, Error, Size};
+use crate::domain::{
+    Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, Placement, RejectLimit,
+    ZeroByteFiles, with_slash,
+};
+use crate::store::Place;
+
+/// What the parser says, without the line of the file that it would show.
+pub fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Error::Syntax { path: path.to_owned(), line, column, reason: without_texts(error.message()) }
+}
+
+/// A message with `"…"` for what stands between its first and its last quotation mark.
+fn without_texts(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}\"…\"{}", &message[..first], &message[last + 1..])
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    source: SourceTable,
+    staging: StagingTable,
+    #[serde(default)]
+    limits: LimitsTable,
+    #[serde(default)]
+    datasets: BTreeMap<String, DatasetTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    url: String,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StagingTable {
+    url: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsTable {
+    sql_memory: Option<Size>,
+    files_at_once: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DatasetTable {
+    prefix: String,
+    key: OneOrMany,
+    table: String,
+    #[serde(default)]
+    mode: Placement,
+    sql: Option<PathBuf>,
+    #[serde(default)]
+    csv: Dialect,
+    #[serde(default)]
+    max_rejects: RejectLimit,
+    #[serde(default)]
+    zero_byte_files: ZeroByteFiles,
+    #[serde(default)]
+    optional_columns: Vec<String>,
+    #[serde(default)]
+    personal_columns: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// A key of the file and what is wrong with its value.
+pub type Complaint = (String, String);
+
+impl File {
+    /// What the file means; relative paths in it are relative to `folder`.
+    pub fn resolve(self, folder: &Path) -> Result<Config, Complaint> {
+        let place = |at: &str, url: &str, name: Option<String>| {
+            Place::parse(url, folder, name).map_err(|error| (at.to_owned(), error.to_string()))
+        };
+        let source = place("source.url", &self.source.url, self.source.name)?;
+        let staging = place("staging.url", &self.staging.url, None)?;
+        let datasets: Vec<Dataset> = self
+            .datasets
+            .into_iter()
+            .map(|(name, table)| table.resolve(name, folder))
+            .collect::<Result<_, _>>()?;
+        Ok(Config { source, staging, datasets, limits: self.limits.resolve()? })
+    }
+}
+
+impl LimitsTable {
+    fn resolve(self) -> Result<Limits, Complaint> {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let files_at_once = self.files_at_once.unwrap_or(cores);
+        let sql_memory = self.sql_memory.map_or(512 << 20, |size| size.bytes);
+        let complaint = |at: &str, reason: &str| Err((at.to_owned(), reason.to_owned()));
+        if files_at_once == 0 {
+            return complaint("limits.files_at_once", "must be 1 or more");
+        }
+        if sql_memory < 32 << 20 {
+            return complaint("limits.sql_memory", "must be 32 MiB or more");
+        }
+        Ok(Limits { sql_memory, files_at_once })
+    }
+}
+
+impl DatasetTable {
+    fn resolve(self, name: String, folder: &Path) -> Result<Dataset, Complaint> {
+        let at = |key: &str| format!("datasets.{name}.{key}");
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
+            let reason =
+                "a dataset's name is a SQL name: a-z, 0-9 and _, not starting with a digit";
+            return Err((format!("datasets.{name}"), reason.to_owned()));
+        }
+        // The engine keeps its own tables under this name.
+        if name == "information_schema" {
+            return Err((format!("datasets.{name}"), "the name is taken".to_owned()));
+        }
+        let is_pattern = |entry: &str| {
+            !entry.is_empty() && !entry.strip_suffix('*').unwrap_or(entry).contains('*')
+        };
+        if let Some(entry) = self.personal_columns.iter().find(|entry| !is_pattern(entry)) {
+            let reason = format!("`{entry}` is no column: a * stands at the end, as in billing_*");
+            return Err((at("personal_columns"), reason));
+        }
+        if self.prefix.starts_with('/') || self.prefix.contains("//") {
+            let reason = "a prefix is written without a leading or a double slash";
+            return Err((at("prefix"), reason.to_owned()));
+        }
+        let patterns = match self.key {
+            OneOrMany::One(pattern) => vec![pattern],
+            OneOrMany::Many(patterns) => patterns,
+        };
+        let key: Vec<KeyPattern> = patterns
+            .iter()
+            .map(|pattern| pattern.parse())
+            .collect::<Result<_, _>>()
+            .map_err(|error: InvalidPattern| (at("key"), error.to_string()))?;
+        if key.is_empty() {
+            return Err((at("key"), "at least one pattern is needed".to_owned()));
+        }
+        let table = self
+            .table
+            .parse()
+            .map_err(|error: InvalidTableName| (at("table"), error.to_string()))?;
+        self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;
+        let sql = folder.join(self.sql.unwrap_or_else(|| Path::new("sql").join(&name)));
+        Ok(Dataset {
+            prefix: with_slash(&self.prefix),
+            key,
+            table,
+            placement: self.mode,
+            sql,
+            dialect: self.csv,
+            max_rejects: self.max_rejects,
+            zero_byte_files: self.zero_byte_files,
+            optional_columns: self.optional_columns,
+            personal_columns: self.personal_columns,
+            name,
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! A **size** is an amount of memory as people write it: `"512 MiB"`.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Unexpected, Visitor};
+
+/// An amount of memory, written `"512 MiB"`, `"2 GiB"` or as a number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The amount in bytes.
+    pub bytes: u64,
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl Visitor<'_> for Written {
+            type Value = Size;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an amount of memory such as \"512 MiB\" or \"2 GiB\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Self::Value, E> {
+                u64::try_from(bytes)
+                    .map(|bytes| Size { bytes })
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(bytes), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+                let factor: Option<u64> = match text[split..].trim() {
+                    "" | "B" => Some(1),
+                    "KiB" => Some(1 << 10),
+                    "MiB" => Some(1 << 20),
+                    "GiB" => Some(1 << 30),
+                    _ => None,
+                };
+                text[..split]
+                    .parse::<u64>()
+                    .ok()
+                    .zip(factor)
+                    .and_then(|(number, factor)| number.checked_mul(factor))
+                    .map(|bytes| Size { bytes })
+                    .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}

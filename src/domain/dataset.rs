@@ -1,0 +1,94 @@
+//! A **dataset** is one prefix of exports with its SQL and its target table.
+
+use std::path::PathBuf;
+
+use backfill_csv::Dialect;
+use serde::Deserialize;
+
+use super::{KeyPattern, Placement, RejectLimit, TableName};
+
+/// One prefix of exports with its SQL and its target table.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The dataset's name: its SQL schema and the folder of its SQL.
+    pub name: String,
+    /// The prefix below the source URL, ending in `/` unless empty.
+    pub prefix: String,
+    /// Which keys under the prefix are exports, one pattern or several.
+    pub key: Vec<KeyPattern>,
+    /// The target table.
+    pub table: TableName,
+    /// How rows come into the target.
+    pub placement: Placement,
+    /// The folder with `target.sql`, `stage.sql`, `dedupe.sql` and `checks/`.
+    pub sql: PathBuf,
+    /// How its files are written.
+    pub dialect: Dialect,
+    /// How many records of a batch may be rejected.
+    pub max_rejects: RejectLimit,
+    /// What a zero-byte object means.
+    pub zero_byte_files: ZeroByteFiles,
+    /// Columns that older files may lack; `source` has them also where no file in range does.
+    pub optional_columns: Vec<String>,
+    /// Columns whose values are shown nowhere, only their shapes; `billing_*` means all that start so.
+    pub personal_columns: Vec<String>,
+}
+
+impl Dataset {
+    /// A dataset of which nothing is known but its name, its prefix, its table and the folder of its SQL;
+    /// it has no key pattern yet.
+    pub fn draft(name: &str, prefix: &str, table: TableName, sql: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            prefix: with_slash(prefix),
+            key: Vec::new(),
+            table,
+            placement: Placement::default(),
+            sql,
+            dialect: Dialect::default(),
+            max_rejects: RejectLimit::default(),
+            zero_byte_files: ZeroByteFiles::default(),
+            optional_columns: Vec::new(),
+            personal_columns: Vec::new(),
+        }
+    }
+
+    /// Whether a column's values are shown nowhere.
+    pub fn is_personal(&self, column: &str) -> bool {
+        self.personal_columns.iter().any(|pattern| is_meant(pattern, column))
+    }
+
+    /// The entries of `personal_columns` that mean none of these columns.
+    pub fn unmatched_personal<'a>(&'a self, columns: &[&str]) -> Vec<&'a str> {
+        let is_unmatched = |entry: &&String| !columns.iter().any(|column| is_meant(entry, column));
+        self.personal_columns.iter().filter(is_unmatched).map(String::as_str).collect()
+    }
+}
+
+/// Whether an entry of `personal_columns` means a column.
+fn is_meant(entry: &str, column: &str) -> bool {
+    match entry.strip_suffix('*') {
+        Some(start) => column.starts_with(start),
+        None => column == entry,
+    }
+}
+
+/// What a zero-byte object means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZeroByteFiles {
+    /// An export that failed: the run is refused until it is dealt with.
+    #[default]
+    Refuse,
+    /// A day without rows: reported, counted as zero records, and passed over.
+    Skip,
+}
+
+/// A prefix ends in a slash, so that `orders-create/` is not `orders-create-old/`.
+pub fn with_slash(prefix: &str) -> String {
+    if prefix.is_empty() || prefix.ends_with('/') {
+        prefix.to_owned()
+    } else {
+        format!("{prefix}/")
+    }
+}

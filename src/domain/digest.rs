@@ -1,0 +1,46 @@
+//! A **digest** is a short fingerprint: the first half of a SHA-256 in hexadecimal.
+
+use sha2::{Digest, Sha256};
+
+/// Bytes of a digest.
+const BYTES: usize = 8;
+
+/// Collects what a digest covers, part by part.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Adds a part as it is; two parts next to each other are not told apart.
+    pub fn add(&mut self, part: impl AsRef<[u8]>) {
+        self.0.update(part);
+    }
+
+    /// The digest of everything that was added: 16 hexadecimal digits.
+    pub fn finish(self) -> String {
+        self.0.finalize()[..BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The digest of some parts, with a NUL between each two: 16 hexadecimal digits.
+pub fn of<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String {
+    let mut hasher = Hasher::default();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            hasher.add([0]);
+        }
+        hasher.add(part);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_the_start_of_a_sha_256() {
+        assert_eq!(of(["abc"]), "ba7816bf8f01cfea");
+        assert_ne!(of(["ab", "c"]), of(["a", "bc"]));
+        assert_eq!(of(["a", "b"]), of(["a\0b"]));
+    }
+}

@@ -1,0 +1,13 @@
+//! **Limits** bound what a run takes, whatever the size of its input.
+
+/// Bounds that do not grow with the input.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Memory for the SQL engine, in bytes; what does not fit spills to disk.
+    pub sql_memory: u64,
+    /// How many files are mirrored or staged at once.
+    pub files_at_once: usize,
+}
+
+/// Days per batch if nobody says how many.
+pub const USUAL_BATCH_DAYS: u32 = 7;

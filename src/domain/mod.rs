@@ -1,0 +1,33 @@
+//! The **domain**: the nouns that every step speaks of, without I/O. Each word is defined at the top of
+//! the file that bears its name.
+
+mod dataset;
+pub mod digest;
+mod environment;
+mod error_kind;
+mod file_date;
+mod finding;
+mod identity;
+mod key_pattern;
+mod limits;
+mod notice;
+mod placement;
+pub mod provenance;
+mod reject_limit;
+mod row_set;
+mod table_name;
+
+pub use dataset::{Dataset, ZeroByteFiles, with_slash};
+pub use environment::Environment;
+pub use error_kind::{Carried, ErrorKind, Explain};
+pub use file_date::{BackwardRange, DateRange, FileDate, InvalidDate};
+pub use finding::Finding;
+pub use identity::Identity;
+pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern};
+pub use limits::{Limits, USUAL_BATCH_DAYS};
+pub use notice::{Event, Level, Notice};
+pub use placement::{Placed, Placement};
+pub use provenance::FILE_DATE;
+pub use reject_limit::RejectLimit;
+pub use row_set::RowSet;
+pub use table_name::{InvalidTableName, TableName, quote_identifier};

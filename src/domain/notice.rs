@@ -1,0 +1,192 @@
+//! A **notice** tells a person something that does not stop the work: each is shown once, and stands in
+//! the JSON and the HTML output.
+
+use std::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::Finding;
+
+/// Something that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The dataset it is about; `None` if it is about none.
+    pub dataset: Option<String>,
+    /// What it is.
+    pub event: Event,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Good to know.
+    Note,
+    /// Something may be wrong.
+    Warning,
+}
+
+/// What a notice is about. Never holds a cell value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// What listing the source found.
+    Listed(Finding),
+    /// Records that could not be read.
+    RecordsRejected {
+        /// How many.
+        records: u64,
+        /// In how many files.
+        files: usize,
+    },
+    /// A column that the SQL reads and some files lack.
+    ColumnMissing {
+        /// The column.
+        column: String,
+        /// How many files lack it.
+        files: usize,
+        /// Of how many.
+        of: usize,
+        /// The key of the first.
+        first: String,
+    },
+    /// Entries of `personal_columns` that match no column.
+    PersonalColumnsUnmatched {
+        /// The entries.
+        entries: Vec<String>,
+    },
+    /// A check of severity `warn` that found bad rows.
+    CheckWarned {
+        /// Its name, how many rows and where the first one is.
+        summary: String,
+    },
+    /// A file that is gone from the source while its rows stay in the target.
+    RowsKept {
+        /// Its key, and what is left of it.
+        file: String,
+    },
+    /// A file that another run has loaded or removed in the meantime.
+    DoneMeanwhile {
+        /// The file.
+        file: String,
+    },
+    /// A file that was replaced while it was read, and is read again.
+    ReplacedWhileRead {
+        /// The file.
+        file: String,
+    },
+    /// Deleting rows of the target sets off triggers or rules.
+    DeleteTriggers {
+        /// The target.
+        table: String,
+        /// Their names.
+        triggers: Vec<String>,
+    },
+    /// The report could not be written.
+    NoReport {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// A short name that never changes, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Listed(Finding::MissingDays { .. }) => "missing-days",
+            Self::Listed(Finding::SeveralFiles { .. }) => "several-files",
+            Self::Listed(Finding::ZeroBytes { .. }) => "zero-bytes",
+            Self::Listed(Finding::KeysWithoutDate { .. }) => "keys-without-date",
+            Self::RecordsRejected { .. } => "records-rejected",
+            Self::ColumnMissing { .. } => "column-missing",
+            Self::PersonalColumnsUnmatched { .. } => "personal-columns-unmatched",
+            Self::CheckWarned { .. } => "check-warned",
+            Self::RowsKept { .. } => "rows-kept",
+            Self::DoneMeanwhile { .. } => "done-meanwhile",
+            Self::ReplacedWhileRead { .. } => "replaced-while-read",
+            Self::DeleteTriggers { .. } => "delete-triggers",
+            Self::NoReport { .. } => "no-report",
+        }
+    }
+
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::DoneMeanwhile { .. } | Self::ReplacedWhileRead { .. } => Level::Note,
+            Self::Listed(_)
+            | Self::RecordsRejected { .. }
+            | Self::ColumnMissing { .. }
+            | Self::PersonalColumnsUnmatched { .. }
+            | Self::CheckWarned { .. }
+            | Self::RowsKept { .. }
+            | Self::DeleteTriggers { .. }
+            | Self::NoReport { .. } => Level::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listed(finding) => finding.fmt(f),
+            Self::RecordsRejected { records, files } => write!(
+                f,
+                "{records} record(s) in {files} file(s) are rejected; `backfill rejects` shows where \
+                 and why"
+            ),
+            Self::ColumnMissing { column, files, of, first } => write!(
+                f,
+                "{files} of {of} files lack the column `{column}`, the first is {first}; it is NULL \
+                 there (say optional_columns, or csv.aliases if it has another name)"
+            ),
+            Self::PersonalColumnsUnmatched { entries } => {
+                write!(f, "no file has a column that personal_columns calls {}", entries.join(", "))
+            }
+            Self::CheckWarned { summary } => f.write_str(summary),
+            Self::RowsKept { file } => f.write_str(file),
+            Self::DoneMeanwhile { file } => {
+                write!(f, "{file} was loaded or removed by another run in the meantime; skipped")
+            }
+            Self::ReplacedWhileRead { file } => {
+                write!(f, "{file} was replaced while it was read; it is read again")
+            }
+            Self::DeleteTriggers { table, triggers } => write!(
+                f,
+                "rows of {table} are deleted, which sets off its own triggers or rules: {}",
+                triggers.join(", ")
+            ),
+            Self::NoReport { reason } => write!(f, "the report was not written: {reason}"),
+        }
+    }
+}
+
+impl Notice {
+    /// A notice about a dataset.
+    pub fn of(dataset: &str, event: Event) -> Self {
+        Self { dataset: Some(dataset.to_owned()), event }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.event.level() {
+            Level::Note => "note: ",
+            Level::Warning => "warning: ",
+        })?;
+        if let Some(dataset) = &self.dataset {
+            write!(f, "{dataset}: ")?;
+        }
+        self.event.fmt(f)
+    }
+}
+
+impl Serialize for Notice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Notice", 4)?;
+        fields.serialize_field("level", &self.event.level())?;
+        fields.serialize_field("code", self.event.code())?;
+        fields.serialize_field("dataset", &self.dataset)?;
+        fields.serialize_field("text", &self.event.to_string())?;
+        fields.end()
+    }
+}

@@ -1,0 +1,256 @@
+//! What the engine's errors become: what is wrong with a query is reported in full, what is wrong with a
+//! value is reported without the value.
+
+use std::path::PathBuf;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
+
+use crate::domain::{Carried, ErrorKind, Explain};
+use crate::sql::identifier;
+use crate::store;
+
+/// From this similarity of Jaro and Winkler on, a name may have been meant.
+const NEAR: f64 = 0.85;
+/// So many names are offered.
+const NEAR_NAMES: usize = 3;
+
+/// What can go wrong in SQL.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A query does not plan: a name or a type in it is wrong.
+    #[error("{} cannot be planned", path.display())]
+    Plan {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// Why. Holds names and types of the query, no values of rows.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// A statement does more than read.
+    #[error("{} may only read: SELECT, EXPLAIN, DESCRIBE or SHOW", path.display())]
+    Writes {
+        /// The file, or `the query`.
+        path: PathBuf,
+    },
+    /// A query names a column that the tables it reads do not have.
+    #[error("{} names the column {column}, which the tables it reads do not have", path.display())]
+    UnknownColumn {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// The name, as the engine understood it.
+        column: String,
+        /// The columns whose names are like it, the likest first, as SQL writes them.
+        near: Vec<String>,
+    },
+    /// A query lacks a column that the next step needs.
+    #[error("{} does not return the column {column}", path.display())]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+    },
+    /// The query needs more memory than it may take, also with spilling.
+    #[error("a query needs more memory than limits.sql_memory allows")]
+    Memory,
+    /// The spill space, or staging, is full.
+    #[error("no space is left on the disk that holds the engine's spill files")]
+    DiskFull,
+    /// A value cannot be converted. The value itself is not told.
+    #[error("a value could not be converted to the type that the SQL asks for")]
+    Conversion,
+    /// A calculation went beyond its type, or divided by zero.
+    #[error("a calculation in the SQL overflowed or divided by zero")]
+    Arithmetic,
+    /// A function or a condition cannot work on a value, or on an argument that the SQL gives it.
+    #[error("an expression of the SQL failed on a value, or on an argument that it is given")]
+    Expression,
+    /// Staging cannot be read: the store's error is among the causes.
+    #[error("staging cannot be read")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A Parquet file in staging is not what it was when it was written.
+    #[error("a Parquet file in staging is damaged, or cannot be read to its end")]
+    Damaged,
+    /// A table of the target database, or a profile, cannot be read.
+    #[error("a table that the query names cannot be read")]
+    Table(#[source] Carried),
+    /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
+    /// only its kind is told.
+    #[error("the SQL engine failed ({kind})")]
+    Execution {
+        /// The kind of the engine's error.
+        kind: &'static str,
+    },
+}
+
+impl Error {
+    /// What an error of planning `path` may tell.
+    pub fn plan(path: PathBuf, error: DataFusionError) -> Self {
+        if let DataFusionError::SchemaError(schema, _) = error.find_root()
+            && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
+        {
+            let near = near(&field.name, valid_fields.iter().map(|valid| valid.name.as_str()));
+            return Self::UnknownColumn { path, column: field.name.clone(), near };
+        }
+        match own_error(error) {
+            Ok(own) => Self::Table(own),
+            Err(error) => Self::Plan { path, source: Box::new(error) },
+        }
+    }
+
+    /// What an error of execution may tell.
+    pub fn execution(error: DataFusionError) -> Self {
+        let error = match own_error(error) {
+            Ok(own) => return Self::Table(own),
+            Err(error) => error,
+        };
+        if store::find_error(&error).is_some() {
+            return Self::Store(Box::new(error));
+        }
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::Memory,
+            DataFusionError::ArrowError(arrow, _) => Self::arrow(arrow),
+            DataFusionError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull => {
+                Self::DiskFull
+            }
+            DataFusionError::External(_) => Self::Expression,
+            DataFusionError::ObjectStore(_) => Self::Execution { kind: "object store" },
+            DataFusionError::ParquetError(error) => Self::parquet(error),
+            DataFusionError::IoError(_) => Self::Execution { kind: "I/O" },
+            DataFusionError::NotImplemented(_) => Self::Execution { kind: "not implemented" },
+            DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
+                Self::Execution { kind: "plan" }
+            }
+            DataFusionError::Internal(_) => Self::Execution { kind: "internal" },
+            DataFusionError::Execution(_) => Self::Expression,
+            _ => Self::Execution { kind: "execution" },
+        }
+    }
+
+    /// A condition that is decided while a file is read fails as a part of reading it.
+    fn parquet(error: &ParquetError) -> Self {
+        match error {
+            ParquetError::External(inner)
+                if matches!(inner.downcast_ref(), Some(ArrowError::ComputeError(_))) =>
+            {
+                Self::Expression
+            }
+            _ => Self::Damaged,
+        }
+    }
+
+    fn arrow(error: &ArrowError) -> Self {
+        match error {
+            ArrowError::CastError(_) | ArrowError::ParseError(_) => Self::Conversion,
+            ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_) => Self::Arithmetic,
+            ArrowError::ParquetError(_) => Self::Damaged,
+            ArrowError::InvalidArgumentError(_)
+            | ArrowError::ComputeError(_)
+            | ArrowError::ExternalError(_) => Self::Expression,
+            _ => Self::Execution { kind: "Arrow" },
+        }
+    }
+
+    /// Whether the SQL fails on the data, rather than by itself.
+    pub fn is_about_a_value(&self) -> bool {
+        matches!(self, Self::Conversion | Self::Arithmetic | Self::Expression)
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Plan { .. }
+            | Self::Writes { .. }
+            | Self::UnknownColumn { .. }
+            | Self::MissingColumn { .. } => ErrorKind::Usage,
+            Self::Conversion | Self::Arithmetic | Self::Expression => ErrorKind::Refused,
+            Self::Store(error) => store::kind_behind(&**error),
+            Self::Table(error) => error.kind(),
+            Self::Memory | Self::DiskFull | Self::Damaged | Self::Execution { .. } => {
+                ErrorKind::Failed
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::UnknownColumn { near, .. } if !near.is_empty() => {
+                let or = near.join(" or ");
+                return Some(format!("is {or} meant? `DESCRIBE source` shows all columns"));
+            }
+            Self::Plan { .. } | Self::UnknownColumn { .. } => {
+                "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
+                 README lists the tables and functions"
+            }
+            Self::Writes { .. } => {
+                "the rows of a SELECT go to a file with `backfill query --to FILE`"
+            }
+            Self::MissingColumn { .. } => "add it to the SELECT: it says where a row came from",
+            Self::Memory => {
+                "raise limits.sql_memory, or let dedupe.sql name only key and order columns"
+            }
+            Self::DiskFull => "free some space, or point TMPDIR at a larger disk, and run again",
+            Self::Conversion => {
+                "use try_to_date, try_to_timestamp, try_to_timestamptz, try_to_decimal, try_to_bool \
+                 or TRY_CAST, which give NULL for what they cannot read, and a check that finds such \
+                 rows"
+            }
+            Self::Arithmetic => "guard the calculation with CASE or nullif",
+            Self::Table(error) => return error.hint(),
+            Self::Store(error) => return store::find_error(&**error).map(store::hint),
+            Self::Damaged => {
+                "delete the dataset's folders under `mirror` and `staged` in the staging area and \
+                 run again: both are made anew from the source files"
+            }
+            Self::Expression => {
+                "leave out such values with CASE or WHERE, or use a function that gives NULL for \
+                 them; if the argument is at fault, it fails on every row"
+            }
+            Self::Execution { .. } => {
+                "narrow the range to the file that causes it, and the SQL to the expression"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// The names that are like one that there is not, at most [`NEAR_NAMES`].
+fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    let mut near: Vec<_> = names.map(|other| (likeness(other), other)).collect();
+    near.retain(|(likeness, _)| *likeness >= NEAR);
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    near.dedup();
+    near.into_iter().take(NEAR_NAMES).map(|(_, name)| identifier(name)).collect()
+}
+
+/// An error of this program's own inside the engine's, or the engine's own.
+fn own_error(error: DataFusionError) -> Result<Carried, DataFusionError> {
+    match error {
+        DataFusionError::External(own) => match own.downcast::<Carried>() {
+            Ok(own) => Ok(*own),
+            Err(other) => Err(DataFusionError::External(other)),
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            own_error(*inner)
+        }
+        error => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_may_have_been_meant_are_written_as_sql() {
+        let names = ["Click ID", "email_address", "mail_date", "orders_id", "email_address"];
+        assert_eq!(near("click id", names.into_iter()), ["\"Click ID\""]);
+        assert_eq!(near("email_adress", names.into_iter()), ["email_address"]);
+        assert!(near("zzz", names.into_iter()).is_empty());
+    }
+}

@@ -1,0 +1,294 @@
+//! **Functions** of our own, because the engine's fail on the first bad value: each gives NULL for
+//! what it cannot read.
+//!
+//! | function | gives |
+//! |---|---|
+//! | `try_to_date(text, format…)` | the day, by the first format that reads the whole text |
+//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; NULL where a microsecond would not hold it |
+//! | `try_to_timestamptz(text, format…)` | the moment, likewise, of a time that is written with its offset from UTC |
+//! | `try_to_decimal(text, precision, scale)` | the number; `$`, thousands separators and parentheses for negative are understood; NULL where a digit would be lost |
+//! | `try_to_bool(text)` | `true` for true, t, yes, y, 1, on; `false` for false, f, no, n, 0, off |
+//! | `null_like(text)` | NULL for '', NA, N/A, None, NULL, \N and zero dates, else the text |
+//!
+//! Formats are those of `strftime`: `%m/%d/%Y`, `%m/%d/%Y %I:%M %p`. Without one, ISO is read. An offset is
+//! `%#z`, which reads `Z`, `+02`, `+0200` and `+02:00`; a format that ends with `Z` or `UTC` has none but zero.
+
+use std::sync::Arc;
+
+use chrono::format::{Item, StrftimeItems};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use datafusion::arrow::array::{
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, StringViewBuilder,
+    TimestampMicrosecondBuilder,
+};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::common::cast::as_string_view_array;
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+use crate::domain::FileDate;
+use crate::values::{
+    decimal, is_in_utc, is_null_like, moment, moment_in_iso, reads_offset, truth, usual_date,
+};
+
+/// Every function, ready to be registered.
+pub fn all() -> Vec<ScalarUDF> {
+    [Kind::Date, Kind::Timestamp, Kind::Moment, Kind::Decimal, Kind::Bool, Kind::NullLike]
+        .into_iter()
+        .map(|kind| ScalarUDF::from(Function::new(kind)))
+        .collect()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Date,
+    Timestamp,
+    Moment,
+    Decimal,
+    Bool,
+    NullLike,
+}
+
+/// The offset of UTC, as the session writes it.
+const UTC: &str = "+00:00";
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Function {
+    kind: Kind,
+    signature: Signature,
+}
+
+impl Function {
+    fn new(kind: Kind) -> Self {
+        Self { kind, signature: Signature::user_defined(Volatility::Immutable) }
+    }
+
+    /// Refuses a format that no text could ever match, and one that would leave out an offset or that
+    /// has none.
+    fn refuse_format(&self, format: &ScalarValue) -> Result<()> {
+        let name = self.name();
+        let Some(Some(format)) = format.try_as_str() else { return Ok(()) };
+        if format.is_empty() || StrftimeItems::new(format).any(|item| item == Item::Error) {
+            return plan_err!(
+                "'{format}' is no format that {name} knows; write one such as '%Y-%m-%d'"
+            );
+        }
+        match self.kind {
+            Kind::Timestamp if reads_offset(format) => plan_err!(
+                "{name} would leave out the offset that '{format}' reads; use try_to_timestamptz"
+            ),
+            Kind::Timestamp if format.contains("%Z") => plan_err!(
+                "{name} would leave out the zone that '{format}' reads; write its name instead of %Z"
+            ),
+            Kind::Moment if !reads_offset(format) && !is_in_utc(format) => plan_err!(
+                "'{format}' does not say the offset from UTC: {name} takes formats with %#z (which \
+                 reads Z, +02, +0200 and +02:00) and such as end with Z or UTC; a time without a \
+                 zone is one for try_to_timestamp"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ScalarUDFImpl for Function {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Date => "try_to_date",
+            Kind::Timestamp => "try_to_timestamp",
+            Kind::Moment => "try_to_timestamptz",
+            Kind::Decimal => "try_to_decimal",
+            Kind::Bool => "try_to_bool",
+            Kind::NullLike => "null_like",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        let (name, count) = (self.name(), given.len());
+        let text = |count| vec![DataType::Utf8View; count];
+        match self.kind {
+            Kind::Date | Kind::Timestamp | Kind::Moment if count >= 1 => Ok(text(count)),
+            Kind::Decimal if count == 3 => {
+                Ok(vec![DataType::Utf8View, DataType::Int64, DataType::Int64])
+            }
+            Kind::Bool | Kind::NullLike if count == 1 => Ok(text(1)),
+            Kind::Date | Kind::Timestamp | Kind::Moment => {
+                plan_err!("{name} takes a text and any formats")
+            }
+            Kind::Decimal => plan_err!("{name} takes a text, a precision and a scale"),
+            Kind::Bool | Kind::NullLike => plan_err!("{name} takes one text"),
+        }
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match self.kind {
+            Kind::Date => DataType::Date32,
+            Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Kind::Moment => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+            Kind::Decimal => DataType::Decimal128(38, 9),
+            Kind::Bool => DataType::Boolean,
+            Kind::NullLike => DataType::Utf8View,
+        })
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let types: Vec<DataType> =
+            args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let data_type = match (self.kind, args.scalar_arguments) {
+            (Kind::Decimal, [_, precision, scale]) => decimal_type(*precision, *scale)?,
+            (Kind::Date | Kind::Timestamp | Kind::Moment, [_, formats @ ..]) => {
+                let mut formats = formats.iter().flatten();
+                formats.try_for_each(|format| self.refuse_format(format))?;
+                self.return_type(&types)?
+            }
+            _ => self.return_type(&types)?,
+        };
+        Ok(Arc::new(Field::new(self.name(), data_type, true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let all_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if all_scalar { 1 } else { args.number_rows };
+        let formats = if matches!(self.kind, Kind::Date | Kind::Timestamp | Kind::Moment) {
+            formats(self.name(), &args.args[1..])?
+        } else {
+            Vec::new()
+        };
+        let text = args.args[0].to_array(rows)?;
+        let text = as_string_view_array(&text)?;
+        let values = text.iter();
+        let array: ArrayRef = match (self.kind, args.return_field.data_type()) {
+            (Kind::Date, _) => {
+                let mut built = Date32Builder::with_capacity(rows);
+                values.for_each(|v| built.append_option(v.and_then(|v| date(v, &formats))));
+                Arc::new(built.finish())
+            }
+            (Kind::Timestamp, _) => {
+                let mut built = TimestampMicrosecondBuilder::with_capacity(rows);
+                values.for_each(|v| built.append_option(v.and_then(|v| timestamp(v, &formats))));
+                Arc::new(built.finish())
+            }
+            (Kind::Moment, _) => {
+                let mut built = TimestampMicrosecondBuilder::with_capacity(rows);
+                values.for_each(|v| built.append_option(v.and_then(|v| moment_of(v, &formats))));
+                Arc::new(built.finish().with_timezone(UTC))
+            }
+            (Kind::Decimal, &DataType::Decimal128(precision, scale)) => {
+                let mut built = Decimal128Builder::with_capacity(rows)
+                    .with_precision_and_scale(precision, scale)?;
+                values.for_each(|v| {
+                    built.append_option(v.and_then(|v| decimal(v, precision, scale)));
+                });
+                Arc::new(built.finish())
+            }
+            (Kind::Bool, _) => {
+                let mut built = BooleanBuilder::with_capacity(rows);
+                values.for_each(|v| built.append_option(v.and_then(truth)));
+                Arc::new(built.finish())
+            }
+            (Kind::NullLike, _) => {
+                let mut built = StringViewBuilder::with_capacity(rows);
+                values.for_each(|v| built.append_option(v.filter(|v| !is_null_like(v))));
+                Arc::new(built.finish())
+            }
+            (Kind::Decimal, other) => return exec_err!("try_to_decimal cannot give {other}"),
+        };
+        if all_scalar {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
+        }
+        Ok(ColumnarValue::Array(array))
+    }
+}
+
+fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) -> Result<DataType> {
+    let number = |value: Option<&ScalarValue>| match value {
+        Some(ScalarValue::Int64(Some(number))) => Some(*number),
+        _ => None,
+    };
+    match (number(precision), number(scale)) {
+        (Some(precision @ 1..=38), Some(scale)) if (0..=precision).contains(&scale) => {
+            Ok(DataType::Decimal128(precision as u8, scale as i8))
+        }
+        _ => plan_err!(
+            "the precision of try_to_decimal is a number from 1 to 38, its scale one from 0 to the precision"
+        ),
+    }
+}
+
+/// The formats given, which must be the same for every row.
+fn formats(function: &str, args: &[ColumnarValue]) -> Result<Vec<String>> {
+    let format = |arg: &ColumnarValue| match arg {
+        ColumnarValue::Scalar(value) => match value.try_as_str() {
+            Some(Some(format)) => Ok(format.to_owned()),
+            _ => exec_err!("a format of {function} is a text"),
+        },
+        ColumnarValue::Array(_) => exec_err!("a format of {function} is a literal"),
+    };
+    args.iter().map(format).collect()
+}
+
+fn date(text: &str, formats: &[String]) -> Option<i32> {
+    let text = text.trim();
+    let parsed = if formats.is_empty() {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+    } else {
+        formats.iter().find_map(|format| {
+            if let Some(day) = usual_date(text, format) {
+                return Some(day);
+            }
+            let day = NaiveDate::parse_from_str(text, format).ok();
+            day.or_else(|| NaiveDateTime::parse_from_str(text, format).ok().map(|time| time.date()))
+        })
+    };
+    parsed.filter(plausible).map(|day| FileDate(day).days_since_epoch())
+}
+
+/// The forms of ISO 8601 in which a time has no zone, also with a space for the `T`.
+const ISO_TIMES: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
+
+/// The time that a text is in a format; of a day, its start.
+fn time_in(text: &str, format: &str) -> Option<NaiveDateTime> {
+    let time = NaiveDateTime::parse_from_str(text, format).ok();
+    time.or_else(|| NaiveDate::parse_from_str(text, format).ok()?.and_hms_opt(0, 0, 0))
+}
+
+fn timestamp(text: &str, formats: &[String]) -> Option<i64> {
+    let text = text.trim();
+    let parsed = if formats.is_empty() {
+        ISO_TIMES.iter().find_map(|format| time_in(text, format))
+    } else {
+        formats.iter().find_map(|format| time_in(text, format))
+    };
+    let parsed = parsed.filter(|time| plausible(&time.date()) && is_whole_micros(time.time()));
+    parsed.map(|time| time.and_utc().timestamp_micros())
+}
+
+fn moment_of(text: &str, formats: &[String]) -> Option<i64> {
+    let text = text.trim();
+    let parsed = match formats {
+        [] => moment_in_iso(text),
+        formats => formats.iter().find_map(|format| moment(text, format)),
+    };
+    let parsed =
+        parsed.filter(|time| plausible(&time.date_naive()) && is_whole_micros(time.time()));
+    parsed.map(|time| time.timestamp_micros())
+}
+
+/// Whether nothing is lost in microseconds: no finer decimals, and no leap second, which would become
+/// the minute after.
+fn is_whole_micros(time: NaiveTime) -> bool {
+    use chrono::Timelike;
+    time.nanosecond() < 1_000_000_000 && time.nanosecond().is_multiple_of(1000)
+}
+
+/// A year of four digits: `%Y` also reads `25` as the year 25.
+fn plausible(day: &NaiveDate) -> bool {
+    use chrono::Datelike;
+    (1000..=9999).contains(&day.year())
+}

@@ -1,0 +1,140 @@
+//! The SQL **engine**: DataFusion with our functions, our rules, a bound on its memory, and nothing
+//! registered. A session is made from it for every query; what its tables are is not known here.
+
+mod error;
+mod functions;
+mod overflow;
+mod row_number;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider,
+};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+
+use crate::domain::Limits;
+use crate::sql::Query;
+use crate::store::Store;
+
+pub use error::Error;
+
+/// The name of the catalog that holds a schema for each dataset.
+const CATALOG: &str = "backfill";
+
+/// The options of every session, with this many partitions per scan.
+pub fn session_config(partitions: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true)
+        .with_target_partitions(partitions);
+    // What has no zone has none; only now() knows one.
+    config.options_mut().execution.time_zone = Some("+00:00".to_owned());
+    config.options_mut().execution.parquet.pushdown_filters = true;
+    config
+}
+
+/// The functions that are ours: those that people write, and those that rules put into plans.
+pub fn functions() -> Vec<Arc<ScalarUDF>> {
+    functions::all().into_iter().chain(overflow::functions()).map(Arc::new).collect()
+}
+
+/// The SQL engine of a run: memory, spill space and the staging store.
+#[derive(Clone)]
+pub struct Engine {
+    /// What sessions start from: rules, functions, memory and spill space, but no table.
+    state: SessionState,
+    /// Where the objects are that tables are made of.
+    pub staging: Store,
+    /// How much memory, and how many files at once.
+    pub limits: Limits,
+}
+
+impl Engine {
+    /// An engine within the limits, spilling to the system's temporary folder.
+    ///
+    /// # Errors
+    /// [`Error`] where the engine cannot be set up.
+    pub fn new(staging: &Store, limits: Limits) -> Result<Self, Error> {
+        let pool = FairSpillPool::new(limits.sql_memory as usize);
+        let consumers = std::num::NonZeroUsize::MIN;
+        let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, consumers)))
+            .with_disk_manager_builder(spill)
+            .build_arc()
+            .map_err(Error::execution)?;
+        let url: &url::Url = staging.url.as_ref();
+        runtime.register_object_store(url, Arc::clone(&staging.objects));
+        let state = SessionStateBuilder::new()
+            .with_config(session_config(limits.files_at_once))
+            .with_runtime_env(runtime)
+            // Ours first: the engine's own are added to them.
+            .with_scalar_functions(functions())
+            .with_default_features()
+            .with_analyzer_rules(overflow::rules())
+            .with_physical_optimizer_rule(Arc::new(row_number::CountRowNumbers))
+            .build();
+        Ok(Self { state, staging: staging.clone(), limits })
+    }
+
+    /// A session in which `schemas` are known and `default` may be left out.
+    ///
+    /// # Errors
+    /// [`Error`] if it cannot be set up.
+    pub fn session(
+        &self,
+        schemas: Vec<(String, Arc<MemorySchemaProvider>)>,
+        default: &str,
+        partitions: usize,
+    ) -> Result<SessionContext, Error> {
+        let catalog = MemoryCatalogProvider::new();
+        for (name, schema) in schemas {
+            catalog.register_schema(&name, schema).map_err(Error::execution)?;
+        }
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+        let config = session_config(partitions).with_default_catalog_and_schema(CATALOG, default);
+        let state = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_config(config)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        Ok(SessionContext::new_with_state(state))
+    }
+}
+
+/// Plans the statement of a file in a session.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_query(session: &SessionContext, query: &Query) -> Result<DataFrame, Error> {
+    plan(session, &query.path, query.statement.clone()).await
+}
+
+/// Plans a statement that changes nothing: it makes no table, writes no row and no file, and changes
+/// no setting. Errors name it by `path`.
+///
+/// # Errors
+/// [`Error::Plan`], [`Error::UnknownColumn`], [`Error::Writes`], and [`Error::Table`] where a table of
+/// the target database cannot be looked up.
+pub async fn plan(
+    session: &SessionContext,
+    path: &Path,
+    statement: Statement,
+) -> Result<DataFrame, Error> {
+    let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
+    let plan = session.state().statement_to_plan(statement).await.map_err(cannot_be_planned)?;
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan).map_err(|_| Error::Writes { path: path.to_owned() })?;
+    session.execute_logical_plan(plan).await.map_err(cannot_be_planned)
+}

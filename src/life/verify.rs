@@ -1,0 +1,57 @@
+//! To **verify** is to count what the target holds after a run, and to keep the accounting.
+
+use object_store::{ObjectStoreExt, PutPayload};
+use tokio_postgres::Client;
+
+use crate::domain::Dataset;
+use crate::error::Error;
+use crate::failpoint;
+use crate::project::Project;
+use crate::state::{Accounting, Files};
+use crate::store::layout;
+use crate::target::{self, Target, ledger};
+
+/// Counts the target, and accounts for every file. Whether it adds up is for
+/// [`Accounting::refuse`] to say.
+///
+/// # Errors
+/// [`Error::Target`] if the target cannot be counted.
+pub async fn verify(
+    project: &Project,
+    files: &mut Files,
+    target: &Target,
+) -> Result<Accounting, Error> {
+    let names = files.names();
+    let counts = project
+        .database()?
+        .session(async |client: &Client| target::count_rows(client, target, &names).await)
+        .await?;
+    files.fill_counts(&counts);
+    failpoint::reach(failpoint::VERIFY_COUNTED);
+    Ok(files.accounting())
+}
+
+/// Keeps the accounting of a run in the ledger and in staging.
+///
+/// # Errors
+/// [`Error::Target`], [`Error::Accounting`].
+pub async fn store_accounting(
+    project: &Project,
+    dataset: &Dataset,
+    accounting: &Accounting,
+) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(accounting);
+    let text = text.map_err(|source| Error::Json { what: "the accounting", source })?;
+    let status = if accounting.refuse().is_ok() { "done" } else { "failed" };
+    let (id, name) = (&project.id, &dataset.name);
+    project
+        .database()?
+        .session(async |client: &Client| ledger::end_run(client, id, name, status, &text).await)
+        .await?;
+    let key = layout::accounting(id, name);
+    let payload = PutPayload::from(text);
+    let put = project.staging.objects.put(&project.staging.path(&key), payload).await;
+    put.map_err(|source| Error::Accounting { path: project.staging.display(&key), source })?;
+    failpoint::reach(failpoint::VERIFY_STORED);
+    Ok(())
+}

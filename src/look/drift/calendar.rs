@@ -1,0 +1,144 @@
+//! The **calendar** of a range: what is odd about days and sizes, before any content is compared.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::glimpse::Glimpse;
+use crate::domain::{FileDate, Finding};
+use crate::printable::bytes;
+use crate::source::Listing;
+
+/// A day is out of line where it has so many times more or fewer bytes than its neighbours.
+const OUT_OF_LINE: f64 = 3.0;
+/// The days before and after that a day is compared with, and how many of them it takes.
+const NEIGHBOURS: usize = 7;
+const FEWEST_NEIGHBOURS: usize = 4;
+/// A file's dates are far where their distance to the file date is so many days from the usual one.
+const FAR_DAYS: i64 = 7;
+/// A column follows the file date where its distance varies by no more, in most files.
+const STEADY_DAYS: i64 = 2;
+
+/// What is odd about a day or a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Oddity {
+    /// What listing finds: missing days, several files, zero bytes, keys without a date.
+    Listed(Finding),
+    /// What the sizes and the first rows tell.
+    Seen(Seen),
+}
+
+/// What the sizes and the first rows of files tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "finding", rename_all = "kebab-case")]
+pub enum Seen {
+    /// A day with far more or fewer bytes than the days around it.
+    SizeOutOfLine {
+        /// The day.
+        date: FileDate,
+        /// Its bytes.
+        bytes: u64,
+        /// The median of the days around it.
+        usual: u64,
+    },
+    /// A file whose dates are far from the day in its key, unlike those of the other files.
+    DatesFarAway {
+        /// The file.
+        key: String,
+        /// The column that holds the dates.
+        column: String,
+        /// Days from the file date to the dates in the file.
+        days: i64,
+        /// The same in most files.
+        usual: i64,
+    },
+    /// A file that cannot be read.
+    Unreadable {
+        /// The file.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listed(finding) => finding.fmt(f),
+            Self::Seen(Seen::SizeOutOfLine { date, bytes: size, usual }) => {
+                write!(f, "{date} has {}, the days around it {}", bytes(*size), bytes(*usual))
+            }
+            Self::Seen(Seen::DatesFarAway { key, column, days, usual }) => write!(
+                f,
+                "{key} holds dates {days:+} days from its own in {column}, other files {usual:+}"
+            ),
+            Self::Seen(Seen::Unreadable { key, reason }) => {
+                write!(f, "{key} cannot be read: {reason}")
+            }
+        }
+    }
+}
+
+/// What is odd about the days of a listing, and about the dates in its files.
+pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
+    let listed = listing.findings.iter().cloned().map(Oddity::Listed);
+    let seen = sizes(listing).into_iter().chain(dates(glimpses)).map(Oddity::Seen);
+    listed.chain(seen).collect()
+}
+
+fn sizes(listing: &Listing) -> Vec<Seen> {
+    let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
+    for file in &listing.files {
+        *days.entry(file.date).or_default() += file.identity.size;
+    }
+    let days: Vec<(FileDate, u64)> = days.into_iter().collect();
+    let mut found = Vec::new();
+    for (index, (date, size)) in days.iter().enumerate() {
+        let around = index.saturating_sub(NEIGHBOURS)..(index + NEIGHBOURS + 1).min(days.len());
+        let mut others: Vec<u64> =
+            around.filter(|other| *other != index).map(|other| days[other].1).collect();
+        if others.len() < FEWEST_NEIGHBOURS {
+            continue;
+        }
+        others.sort_unstable();
+        let usual = others[others.len() / 2];
+        let ratio = *size as f64 / usual.max(1) as f64;
+        if !(1.0 / OUT_OF_LINE..=OUT_OF_LINE).contains(&ratio) {
+            found.push(Seen::SizeOutOfLine { date: *date, bytes: *size, usual });
+        }
+    }
+    found
+}
+
+/// Files whose dates are far from the file date in a column whose dates follow it everywhere else.
+fn dates(glimpses: &[Glimpse]) -> Vec<Seen> {
+    let mut by_column: BTreeMap<&str, Vec<(&Glimpse, i64)>> = BTreeMap::new();
+    for glimpse in glimpses {
+        for (name, look) in glimpse.names.iter().zip(&glimpse.looks) {
+            if let Some(days) = look.days_off {
+                by_column.entry(name).or_default().push((glimpse, days));
+            }
+        }
+    }
+    let mut found: BTreeMap<&str, Seen> = BTreeMap::new();
+    for (column, files) in by_column {
+        let mut days: Vec<i64> = files.iter().map(|(_, days)| *days).collect();
+        days.sort_unstable();
+        let usual = days[days.len() / 2];
+        let steady = days.iter().filter(|days| (**days - usual).abs() <= STEADY_DAYS).count();
+        if days.len() < FEWEST_NEIGHBOURS || steady * 10 < days.len() * 8 {
+            continue;
+        }
+        for (glimpse, days) in files {
+            if (days - usual).abs() > FAR_DAYS {
+                let key = glimpse.file.key.clone();
+                let far = Seen::DatesFarAway { key, column: column.to_owned(), days, usual };
+                // One column per file is enough to report.
+                found.entry(&glimpse.file.key).or_insert(far);
+            }
+        }
+    }
+    found.into_values().collect()
+}

@@ -1,0 +1,89 @@
+//! What differs from a reference is told, and what chance does is not.
+
+use super::*;
+use crate::values::Kind;
+
+fn profile(values: &BTreeMap<&str, u64>) -> Profile {
+    let mut profile = Profile { name: "c".to_owned(), ..Profile::default() };
+    for (value, rows) in values {
+        profile.given += rows;
+        *profile.kinds.entry(Kind::of(value).0).or_default() += rows;
+        *profile.shapes.entry(crate::values::shape::of(value)).or_default() += rows;
+    }
+    let owned = values.iter().map(|(value, rows)| ((*value).to_owned(), *rows));
+    profile.values = Some(owned.collect());
+    profile
+}
+
+fn found(file: &[(&str, u64)], reference: &[(&str, u64)]) -> Vec<Difference> {
+    let profiles = [reference, file].map(|values| profile(&values.iter().copied().collect()));
+    Baseline::of(&[&profiles[0]], Habits::default()).differences(&profiles[1])
+}
+
+fn texts(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
+#[test]
+fn a_date_in_another_format_is_found() {
+    let reference = [("2025-12-18", 500), ("2025-12-19", 400)];
+    let [Difference::DateFormat { usual, here }] = &found(&[("12/18/2025", 90)], &reference)[..]
+    else {
+        panic!("another date format");
+    };
+    assert_eq!((usual.as_str(), here.as_str()), ("%Y-%m-%d", "%m/%d/%Y"));
+    assert!(found(&[("2025-11-18", 90)], &reference).is_empty(), "other days are no difference");
+}
+
+#[test]
+fn a_column_of_another_type_is_found() {
+    let reference = [("1", 500), ("2", 400), ("3", 300)];
+    let retyped = |usual, here| vec![Difference::Retyped { usual, here }];
+    assert_eq!(found(&[("one", 90)], &reference), retyped(Kind::Integer, Kind::Text));
+    let decimals = [("1", 30), ("2.5", 60)];
+    assert_eq!(found(&decimals, &reference), retyped(Kind::Integer, Kind::Decimal));
+    assert_eq!(found(&[("1", 1), ("one", 3)], &reference), [], "four rows prove nothing");
+}
+
+#[test]
+fn values_come_and_go_where_chance_does_not_do_it() {
+    let reference = [("NEW", 9000), ("DECLINED", 900), ("HELD", 1)];
+    let new = found(&[("NEW", 900), ("DECLINED", 90), ("REFUNDED", 50)], &reference);
+    assert_eq!(new, [Difference::NewValues { values: texts(&["REFUNDED"]) }]);
+    let gone = found(&[("NEW", 900)], &reference);
+    assert_eq!(gone, [Difference::GoneValues { values: texts(&["DECLINED"]) }]);
+    assert!(found(&[("NEW", 9), ("DECLINED", 1)], &reference).is_empty());
+}
+
+#[test]
+fn a_shift_is_told_by_its_index() {
+    let reference = [("YES", 5000), ("NO", 5000)];
+    let shifted = found(&[("YES", 950), ("NO", 50)], &reference);
+    let [Difference::Shifted { of: Measured::Values, index }] = shifted[..] else {
+        panic!("a shift: {shifted:?}");
+    };
+    assert!(index > 1.0, "{index}");
+    assert!(found(&[("YES", 8), ("NO", 2)], &reference).is_empty(), "ten rows prove nothing");
+}
+
+#[test]
+fn empty_fields_where_there_were_values_are_a_shift() {
+    let reference = profile(&[("a", 1000)].into_iter().collect());
+    let mut file = profile(&[("a", 100)].into_iter().collect());
+    file.empty = 100;
+    let found = Baseline::of(&[&reference], Habits::default()).differences(&file);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].name(), "empty values shifted");
+}
+
+#[test]
+fn a_file_of_the_reference_is_held_against_the_others() {
+    let usual = [("NEW", 100), ("DECLINED", 20)];
+    let odd = [("NEW", 90), ("ATLANTIS", 30)];
+    let profiles = [usual, usual, odd].map(|values| profile(&values.into_iter().collect()));
+    let baseline = Baseline::of(&profiles.each_ref(), Habits::default());
+    let found = baseline.differences_at(2, &profiles[2]);
+    assert_eq!(found[0], Difference::NewValues { values: texts(&["ATLANTIS"]) });
+    let found = baseline.differences_at(0, &profiles[0]);
+    assert!(found.iter().all(|difference| difference.level() == 1), "{found:?}");
+}

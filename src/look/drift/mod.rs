@@ -1,0 +1,155 @@
+//! **Drift** is what changes in a dataset's files from day to day. It is looked for before anything
+//! is loaded, in the first bytes of each file.
+//!
+//! A **format** is a header with its dialect; an **epoch** the dates over which a format held. Between
+//! neighbouring epochs, [`Change`]s say what was added, removed, renamed (a guess), moved or written
+//! in another way; [`Fit`] says what the dataset's SQL and its target make of each epoch; the
+//! [`calendar`] says what is odd about days and sizes.
+
+pub mod calendar;
+mod change;
+pub mod content;
+mod epoch;
+mod fit;
+mod glimpse;
+mod proposal;
+
+use futures::stream::{self, StreamExt};
+use serde::Serialize;
+
+pub use change::Change;
+pub use content::Content;
+pub use epoch::{Epoch, spans};
+pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
+pub use glimpse::{Format, Glimpse, Look, glimpse};
+pub use proposal::propose;
+
+use crate::domain::{Dataset, DateRange, Finding, ZeroByteFiles};
+use crate::mirror;
+use crate::source::Listing;
+use crate::store::Store;
+use calendar::{Oddity, Seen};
+
+/// Files whose first bytes are read at once.
+const AT_ONCE: usize = 16;
+
+/// What changed in a dataset's files over a range.
+#[derive(Clone, Debug, Serialize)]
+pub struct Drift {
+    /// The dataset.
+    pub dataset: String,
+    /// Its prefix.
+    pub prefix: String,
+    /// The range.
+    pub range: DateRange,
+    /// How many files there are.
+    pub files: usize,
+    /// The formats, each once.
+    pub formats: Vec<Format>,
+    /// The epochs, in order.
+    pub epochs: Vec<Epoch>,
+    /// What is odd about days, sizes and files.
+    pub oddities: Vec<Oddity>,
+    /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, and
+    /// with the content looked at, more rejects than are allowed.
+    pub refusals: Vec<String>,
+    /// What the SQL and the target make of it; nothing where the dataset has no SQL yet, or no file.
+    pub fit: Option<Fit>,
+    /// Lines of `stage.sql` that would bring the epochs together.
+    pub proposal: Vec<String>,
+    /// How the content of the files differs; nothing where only their first bytes were read.
+    pub content: Option<Content>,
+}
+
+impl Drift {
+    /// Whether the format or the content of files changes.
+    pub fn has_changed(&self) -> bool {
+        let content = self.content.as_ref();
+        self.epochs.len() > 1 || content.is_some_and(|content| !content.findings.is_empty())
+    }
+
+    /// Whether anything here would stop a run.
+    pub fn stops_a_run(&self) -> bool {
+        self.is_unusable() || !self.refusals.is_empty()
+    }
+
+    /// Whether files cannot be read, or the SQL does not fit them.
+    pub fn is_unusable(&self) -> bool {
+        let unreadable = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
+        self.oddities.iter().any(unreadable)
+            || self.fit.as_ref().is_some_and(|fit| !fit.failures.is_empty())
+    }
+}
+
+/// What the first bytes of a listing's files told.
+pub struct Glimpses {
+    /// The files that can be read, by file date, then key.
+    pub read: Vec<Glimpse>,
+    /// The files that cannot.
+    pub unreadable: Vec<Oddity>,
+    /// How many of these have a header that is no text in the dataset's encoding.
+    pub no_text: usize,
+}
+
+/// Reads the start of every file of a listing, several at once.
+///
+/// # Errors
+/// [`mirror::Error`] where the store fails; a file that cannot be used is a finding.
+pub async fn look(
+    store: &Store,
+    dataset: &Dataset,
+    listing: &Listing,
+) -> Result<Glimpses, mirror::Error> {
+    let results: Vec<_> = stream::iter(&listing.files)
+        .map(|file| async move { (file, glimpse(store, dataset, file).await) })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut glimpses = Glimpses { read: Vec::new(), unreadable: Vec::new(), no_text: 0 };
+    for (file, result) in results {
+        match result {
+            Ok(mut glimpse) => {
+                // Neighbours mostly have one format: it is kept once.
+                if let Some(before) = glimpses.read.last() {
+                    glimpse.share_format(before);
+                }
+                glimpses.read.push(glimpse);
+            }
+            Err(error) if error.is_about_the_store() => return Err(error),
+            Err(error) => {
+                glimpses.no_text += usize::from(error.is_about_the_encoding());
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let reason = cause.unwrap_or_else(|| error.to_string());
+                let unreadable = Seen::Unreadable { key: file.key.clone(), reason };
+                glimpses.unreadable.push(Oddity::Seen(unreadable));
+            }
+        }
+    }
+    Ok(glimpses)
+}
+
+/// Sorts the files of a listing into epochs and says what changed.
+pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift {
+    let (epochs, formats) = epoch::epochs(&glimpses.read);
+    let mut oddities = calendar::oddities(listing, &glimpses.read);
+    oddities.extend(glimpses.unreadable.iter().cloned());
+    let is_empty = |finding: &&Finding| matches!(finding, Finding::ZeroBytes { .. });
+    let empty = listing.findings.iter().filter(is_empty);
+    let refusals = match dataset.zero_byte_files {
+        ZeroByteFiles::Refuse => empty.map(ToString::to_string).collect(),
+        ZeroByteFiles::Skip => Vec::new(),
+    };
+    Drift {
+        dataset: dataset.name.clone(),
+        prefix: dataset.prefix.clone(),
+        range: listing.range,
+        files: listing.files.len(),
+        formats,
+        epochs,
+        oddities,
+        refusals,
+        fit: None,
+        proposal: Vec::new(),
+        content: None,
+    }
+}

@@ -1,0 +1,256 @@
+//! The files of a new dataset: its section of the configuration, and its SQL.
+
+use std::fmt::Write;
+
+use super::Guess;
+use super::columns::Column;
+use super::naming::ADDED;
+use crate::domain::Dataset;
+use crate::sql::identifier;
+use crate::target::Target;
+use backfill_csv::Encoding;
+
+/// A key longer than this in an `IN` list is broken over lines of so many names.
+const NAMES_A_LINE: usize = 4;
+
+/// The section of `backfill.toml`.
+pub fn section(dataset: &Dataset, columns: &[Column]) -> String {
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let list = |names: Vec<&str>| {
+        let names: Vec<String> = names.into_iter().map(quoted).collect();
+        format!("[{}]", names.join(", "))
+    };
+    let headers = |chosen: fn(&Column) -> bool| -> Vec<&str> {
+        let chosen = columns.iter().filter(|column| chosen(column));
+        chosen.flat_map(|column| column.headers.iter().map(String::as_str)).collect()
+    };
+    let patterns: Vec<String> = dataset.key.iter().map(ToString::to_string).collect();
+    let mut text = format!(
+        "\n[datasets.{}]\nprefix = {}\nkey = {}\ntable = {}\n",
+        dataset.name,
+        quoted(&dataset.prefix),
+        quoted(&patterns.join("")),
+        quoted(&dataset.table.to_string()),
+    );
+    if dataset.dialect.encoding == Encoding::Windows1252 {
+        text.push_str("csv = { encoding = \"windows-1252\" }\n");
+    }
+    let optional = headers(|column| column.is_optional || column.headers.len() > 1);
+    let personal = headers(|column| column.is_personal);
+    for (key, names) in [("optional_columns", optional), ("personal_columns", personal)] {
+        if !names.is_empty() {
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "{key} = {}", list(names));
+        }
+    }
+    text
+}
+
+/// `target.sql`: the table that is there, or the one to make.
+pub fn target(dataset: &Dataset, columns: &[Column], target: Option<&Target>) -> String {
+    let mut lines: Vec<(String, String)> = match target {
+        Some(target) => target
+            .columns
+            .iter()
+            .map(|column| {
+                let not_null = if column.not_null { " NOT NULL" } else { "" };
+                (identifier(&column.name), format!("{}{not_null}", column.type_text))
+            })
+            .collect(),
+        None => columns
+            .iter()
+            .map(|column| (identifier(&column.name), column.data_type.clone()))
+            .collect(),
+    };
+    if target.is_none() {
+        let types = ["text NOT NULL", "bigint NOT NULL", "date NOT NULL", "timestamptz"];
+        let added = ADDED.iter().zip(types);
+        lines.extend(added.map(|(name, data_type)| ((*name).to_owned(), data_type.to_owned())));
+    }
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> =
+        lines.iter().map(|(name, data_type)| format!("    {name:width$}  {data_type}")).collect();
+    let comment = match target {
+        Some(_) => "The table as it is: its columns are what stage.sql is held against.",
+        None => "Made where the table is missing: one row a line of the export.",
+    };
+    let table = identifier(&dataset.table.name);
+    format!("-- {comment}\nCREATE TABLE {table} (\n{}\n);\n", lines.join(",\n"))
+}
+
+/// `stage.sql`.
+pub fn stage(columns: &[Column], target: Option<&Target>) -> String {
+    let mut lines: Vec<String> = columns.iter().map(Column::line).collect();
+    let has = |name: &str| target.is_none_or(|target| target.column(name).is_some());
+    lines.extend(["_file_name", "_row_id"].map(str::to_owned));
+    if has("_file_date") {
+        let is_date = target.is_none_or(|target| {
+            target.column("_file_date").is_some_and(|column| column.type_name == "date")
+        });
+        let as_text = "CAST(_file_date AS varchar) AS _file_date";
+        lines.push(if is_date { "_file_date".to_owned() } else { as_text.to_owned() });
+    }
+    if has("_loaded_at") {
+        lines.push("date_trunc('second', now()) AS _loaded_at".to_owned());
+    }
+    let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
+    format!(
+        "-- Row by row: names and types as the target has them.\nSELECT\n{}\nFROM source\n",
+        lines.join(",\n")
+    )
+}
+
+/// `dedupe.sql`; without a key that is trusted every row survives.
+pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
+    let every = "SELECT _file_name, _row_id\nFROM source\n";
+    let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
+    let key = columns.join(", ");
+    let newest = format!(
+        "{every}QUALIFY row_number() OVER (\n    PARTITION BY {key}\n    \
+         ORDER BY _file_date DESC, _file_name DESC, _row_id DESC\n) = 1\n"
+    );
+    let commented = || newest.lines().map(|line| format!("--     {line}\n")).collect::<String>();
+    match (columns.is_empty(), guess.is_trusted) {
+        (true, _) => format!(
+            "-- No column or pair of columns is unique in every file, so every row survives.\n{every}"
+        ),
+        (false, true) => format!(
+            "-- The newest row of each key over the whole range. That the key is {key} is a guess: \
+             it is\n-- unique in the files that were looked at.\n{newest}"
+        ),
+        (false, false) => format!(
+            "-- Every row survives. {key}: unique in the files that were looked at, and {again} of a\n\
+             -- file's values come again in the next. Where the row is then the same one, sent again, \
+             take this:\n--\n{}--\n{every}",
+            commented(),
+            again = super::percent(guess.again),
+        ),
+    }
+}
+
+/// `checks/*.sql`, by name.
+pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
+    let mut checks = vec![
+        ("unknown_column", unknown_column(columns)),
+        ("several_files_for_a_day", SEVERAL_FILES.to_owned()),
+        ("row_count_out_of_line", ROW_COUNT.to_owned()),
+    ];
+    checks.extend(missing_column(columns).map(|text| ("missing_column", text)));
+    checks.extend(unreadable_value(columns).map(|text| ("unreadable_value", text)));
+    if !key.is_empty() {
+        checks.push(("missing_key", missing_key(key)));
+        checks.push(("duplicate_key_in_a_file", duplicate_key(key)));
+        checks.push(("mostly_superseded", mostly_superseded(key)));
+    }
+    checks.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}
+
+const SEVERAL_FILES: &str = "\
+-- A day with more than one file: both are loaded, the later one's rows win.
+-- severity: warn
+SELECT _file_date, min(_file_name) AS _file_name, count(*) AS files
+FROM files
+GROUP BY _file_date
+HAVING count(*) > 1
+";
+
+const ROW_COUNT: &str = "\
+-- A file with less than half or more than twice the usual rows, which are the median of the range.
+-- severity: warn
+SELECT f._file_name, f._file_date, f.rows
+FROM files AS f
+CROSS JOIN (SELECT median(rows) AS usual_rows FROM files) AS m
+WHERE f.rows * 2 < m.usual_rows OR f.rows > m.usual_rows * 2
+";
+
+fn literals<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+    let lines: Vec<String> = quoted.chunks(NAMES_A_LINE).map(|names| names.join(", ")).collect();
+    lines.join(",\n    ")
+}
+
+/// Of the columns that every file is to have; nothing where there is none.
+fn missing_column(columns: &[Column]) -> Option<String> {
+    let plain = columns.iter().filter(|column| column.headers.len() == 1 && !column.is_optional);
+    let names: Vec<String> =
+        plain.map(|column| format!("('{}')", column.headers[0].replace('\'', "''"))).collect();
+    let lines: Vec<String> = names.chunks(NAMES_A_LINE).map(|names| names.join(", ")).collect();
+    let text = format!(
+        "-- A column that a file lacks: it is NULL for the file's rows.\n-- severity: warn\n\
+         SELECT f._file_name, f._file_date, expected.name\nFROM files AS f\nCROSS JOIN (VALUES\n    \
+         {}\n) AS expected (name)\nLEFT JOIN file_columns AS c\n  \
+         ON c._file_name = f._file_name AND c.name = expected.name\nWHERE c.name IS NULL\n",
+        lines.join(",\n    ")
+    );
+    (!names.is_empty()).then_some(text)
+}
+
+fn unknown_column(columns: &[Column]) -> String {
+    let names = columns.iter().flat_map(|column| column.headers.iter().map(String::as_str));
+    format!(
+        "-- A column that no file had when this was written: it would be left out.\n\
+         -- severity: warn\nSELECT _file_name, _file_date, position, name\nFROM file_columns\n\
+         WHERE name NOT IN (\n    {}\n)\n",
+        literals(names)
+    )
+}
+
+fn unreadable_value(columns: &[Column]) -> Option<String> {
+    let conditions: Vec<String> = columns
+        .iter()
+        .filter(|column| column.reading.is_some())
+        .map(|column| {
+            let (source, value) = (column.source(), column.value());
+            let name = column.name.replace('\'', "''");
+            let unreadable = format!(
+                "    WHEN null_like({source}) IS NOT NULL AND {value} IS NULL\n        THEN '{name}'"
+            );
+            // As a number, a code would lose its leading zeros.
+            match column.is_guessed_whole {
+                true => format!("{unreadable}\n    WHEN trim({source}) LIKE '0_%' THEN '{name}'"),
+                false => unreadable,
+            }
+        })
+        .collect();
+    (!conditions.is_empty()).then(|| {
+        format!(
+            "-- A value that is not of its column's type: it would be NULL in the target, or lose its zeros.\n\
+             -- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\n\
+             FROM (\n    SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    \
+             FROM source\n)\nWHERE unreadable IS NOT NULL\n",
+            conditions.join("\n")
+        )
+    })
+}
+
+fn missing_key(key: &[&Column]) -> String {
+    let empty: Vec<String> =
+        key.iter().map(|column| format!("null_like({}) IS NULL", column.source())).collect();
+    format!(
+        "-- A row without its key: nothing can supersede it.\n-- severity: error\n\
+         SELECT _file_name, _file_date, _line, _row_id\nFROM source\nWHERE {}\n",
+        empty.join(" OR ")
+    )
+}
+
+fn duplicate_key(key: &[&Column]) -> String {
+    let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
+    let columns = columns.join(", ");
+    format!(
+        "-- The same key twice in a file: only the last line is loaded.\n-- severity: warn\n\
+         SELECT _file_name, _file_date, max(_line) AS _line, count(*) AS times\nFROM source\n\
+         GROUP BY _file_name, _file_date, {columns}\nHAVING count(*) > 1\n"
+    )
+}
+
+fn mostly_superseded(key: &[&Column]) -> String {
+    let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
+    let columns = columns.join(", ");
+    format!(
+        "-- More than half of the rows share their key with another row: it may be no key at all.\n\
+         -- severity: error\n\
+         SELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    \
+         SELECT count(*) AS times FROM source GROUP BY {columns}\n)\n\
+         HAVING sum(times) > 2 * count(*)\n"
+    )
+}

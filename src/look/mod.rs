@@ -1,0 +1,21 @@
+//! What **looks** before anything is loaded: prefixes of the chain that write to no database.
+//!
+//! | module | looks at |
+//! |---|---|
+//! | `plan` | what a run would do with every file |
+//! | [`drift`] | how the format and the content of files change |
+//! | `differences` | the commands over [`drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
+//! | `overview` | a dataset from all sides, for the report |
+//! | [`init`], `new_dataset` | a dataset that is not configured yet |
+
+mod differences;
+pub mod drift;
+pub mod init;
+mod new_dataset;
+mod overview;
+mod plan;
+
+pub use differences::{deep_drift, drift};
+pub use new_dataset::init;
+pub use overview::{Overview, overview};
+pub use plan::plan;

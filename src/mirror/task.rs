@@ -1,0 +1,260 @@
+//! To mirror **one file**: fetch it, read it, and write its rows and its rejects. A task says everything
+//! that decides its result, so that any process with the two stores can do it.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use backfill_csv::{Compression, Dialect, ReadError, Reader, Reject, decompress, reject};
+use datafusion::parquet::errors::ParquetError;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Mirrored, Note, StagedObject, fetch};
+use crate::domain::{Event, Identity, Notice, digest};
+use crate::failpoint;
+use crate::progress::Listener;
+use crate::source::SourceFile;
+use crate::store::object::ParquetWriter;
+use crate::store::{Store, layout};
+
+/// Changes when the reader gives other rows for the same bytes, so that old mirrors are not used.
+const READER_VERSION: u32 = 3;
+
+/// How often an object that is replaced while it is read is read again.
+const REPLACED_ATTEMPTS: u32 = 3;
+
+/// The mirroring of one file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// The dataset.
+    pub dataset: String,
+    /// How its files are written.
+    pub dialect: Dialect,
+    /// The file.
+    pub file: SourceFile,
+}
+
+/// Where the mirror of a file and its rejects lie.
+pub struct Paths {
+    /// The mirror.
+    pub mirror: Path,
+    /// The rejects.
+    pub rejects: Path,
+}
+
+/// Tells the threads of a step to stop when it is dropped, because nobody waits for their work any more.
+#[derive(Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Task {
+    /// Where the result lies in staging.
+    ///
+    /// # Errors
+    /// [`Error::Dialect`].
+    pub fn paths(&self, staging: &Store) -> Result<Paths, Error> {
+        let name = format!("{}-{}", self.file.stem(), self.hash()?);
+        let date = self.file.date;
+        Ok(Paths {
+            mirror: staging.path(&layout::mirror(&self.dataset, date, &name)),
+            rejects: staging.path(&layout::rejects_of(&self.dataset, date, &name)),
+        })
+    }
+
+    /// The digest of one version of one object, as one dialect and one reader see it.
+    fn hash(&self) -> Result<String, Error> {
+        let identity = &self.file.identity;
+        let version = match &identity.etag {
+            Some(etag) => etag.clone(),
+            None => identity.last_modified.timestamp().to_string(),
+        };
+        let dialect = serde_json::to_string(&self.dialect).map_err(Error::Dialect)?;
+        Ok(digest::of([
+            READER_VERSION.to_string(),
+            self.file.name.clone(),
+            identity.size.to_string(),
+            version,
+            dialect,
+        ]))
+    }
+
+    /// Mirrors the file; again if it is replaced in the meantime.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing becomes visible then.
+    pub async fn run(
+        mut self,
+        source: &Store,
+        staging: &Store,
+        stop: &Stop,
+        progress: &Listener,
+    ) -> Result<Mirrored, Error> {
+        let mut attempt = 1;
+        loop {
+            let result = self.attempt(source, staging, stop, progress).await;
+            let refusal = result.as_ref().err().and_then(Error::store_error);
+            match refusal {
+                Some(object_store::Error::PermissionDenied { .. })
+                    if source.is_archived(&self.file.location) =>
+                {
+                    return Err(Error::Archived { file: self.file.name });
+                }
+                Some(object_store::Error::Precondition { .. }) if attempt < REPLACED_ATTEMPTS => {
+                    let file = self.file.name.clone();
+                    let event = Event::ReplacedWhileRead { file };
+                    progress.notice(&Notice::of(&self.dataset, event));
+                    let head = source.objects.head(&self.file.location).await;
+                    let object = head.map_err(|error| unreadable(&self.file, error))?;
+                    self.file.identity = Identity::from(&object);
+                    attempt += 1;
+                }
+                _ => return result,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        source: &Store,
+        staging: &Store,
+        stop: &Stop,
+        progress: &Listener,
+    ) -> Result<Mirrored, Error> {
+        failpoint::reach(failpoint::MIRROR_BEGUN);
+        let listener = Arc::clone(progress);
+        let on_bytes = move |bytes| listener.advance(0, bytes, 0);
+        let input = fetch::fetch(Arc::clone(&source.objects), self.file.object(), on_bytes);
+        let job = Job {
+            staging: staging.clone(),
+            paths: self.paths(staging)?,
+            dialect: self.dialect.clone(),
+            file_name: self.file.name.clone(),
+            stop: stop.flag(),
+        };
+        let cancelled = || Error::Cancelled { file: self.file.name.clone() };
+        let done = tokio::task::spawn_blocking(move || job.run(input)).await;
+        let (note, paths) = done.map_err(|_| cancelled())??;
+        failpoint::reach(failpoint::MIRROR_FILE_DONE);
+        progress.advance(1, 0, note.summary.accepted);
+        let mirror = object(staging, paths.mirror).await?;
+        let rejects = match note.has_rejects() {
+            true => Some(object(staging, paths.rejects).await?),
+            false => None,
+        };
+        Ok(Mirrored {
+            file: self.file.clone(),
+            path: mirror.path,
+            size: mirror.size,
+            rejects,
+            note,
+        })
+    }
+}
+
+fn unreadable(file: &SourceFile, source: object_store::Error) -> Error {
+    let source = ReadError::Read { offset: 0, source: std::io::Error::other(source) };
+    Error::Read { file: file.name.clone(), source }
+}
+
+/// An object of staging with its size.
+async fn object(staging: &Store, path: Path) -> Result<StagedObject, Error> {
+    let head = staging.objects.head(&path).await;
+    let head = head.map_err(|source| Error::Staging { path: staging.key(&path), source })?;
+    Ok(StagedObject { path, size: head.size })
+}
+
+/// The part of a task for a thread that may block.
+struct Job {
+    staging: Store,
+    paths: Paths,
+    dialect: Dialect,
+    file_name: String,
+    stop: Arc<AtomicBool>,
+}
+
+impl Job {
+    fn run(self, input: impl Read + Send + 'static) -> Result<(Note, Paths), Error> {
+        let unreadable = |source| Error::Read { file: self.file_name.clone(), source };
+        let (input, compression) = decompress(input)
+            .map_err(|source| unreadable(ReadError::Read { offset: 0, source }))?;
+        let mut reader = Reader::new(input, &self.file_name, &self.dialect).map_err(unreadable)?;
+        let unwritable =
+            |source| Error::Write { path: self.staging.key(&self.paths.mirror), source };
+        let objects = Arc::clone(&self.staging.objects);
+        let schema = Arc::clone(reader.schema());
+        let mut writer = ParquetWriter::new(objects, &self.paths.mirror, schema);
+        let mut rejects = RejectWriter::new(&self);
+        while let Some(batch) = reader.next_batch().map_err(unreadable)? {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled { file: self.file_name.clone() });
+            }
+            if let Some(rows) = &batch.rows {
+                writer.write(rows).map_err(unwritable)?;
+            }
+            rejects.write(&batch.rejects)?;
+            failpoint::reach(failpoint::MIRROR_BATCH);
+        }
+        let note = note(&reader, compression);
+        rejects.finish(&note)?;
+        failpoint::reach(failpoint::MIRROR_BEFORE_VISIBLE);
+        writer.finish(&note).map_err(unwritable)?;
+        Ok((note, self.paths))
+    }
+}
+
+fn note(reader: &Reader, compression: Compression) -> Note {
+    Note { summary: reader.summary().clone(), compression: compression.name().to_owned() }
+}
+
+/// Writes the rejects of a file; writes nothing where there are none.
+struct RejectWriter<'a> {
+    job: &'a Job,
+    writer: Option<ParquetWriter>,
+}
+
+impl<'a> RejectWriter<'a> {
+    fn new(job: &'a Job) -> Self {
+        Self { job, writer: None }
+    }
+
+    fn write(&mut self, rejects: &[Reject]) -> Result<(), Error> {
+        if rejects.is_empty() {
+            return Ok(());
+        }
+        let job = self.job;
+        let unwritable =
+            |source| Error::Write { path: job.staging.key(&job.paths.rejects), source };
+        let rows = reject::to_batch(&job.file_name, rejects)
+            .map_err(|error| unwritable(ParquetError::ArrowError(error.to_string())))?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let objects = Arc::clone(&job.staging.objects);
+                none.insert(ParquetWriter::new(objects, &job.paths.rejects, rows.schema()))
+            }
+        };
+        writer.write(&rows).map_err(unwritable)
+    }
+
+    fn finish(self, note: &Note) -> Result<(), Error> {
+        let Some(writer) = self.writer else { return Ok(()) };
+        let job = self.job;
+        let path = || job.staging.key(&job.paths.rejects);
+        writer.finish(note).map_err(|source| Error::Write { path: path(), source })?;
+        failpoint::reach(failpoint::MIRROR_REJECTS_WRITTEN);
+        Ok(())
+    }
+}

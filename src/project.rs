@@ -1,0 +1,264 @@
+//! A **project** that is opened: its configuration, its stores, the SQL engine and the target database.
+//! What every command does with them first is here: list, mirror, register, ask the target.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_postgres::Client;
+
+use crate::check::{self, Outcome};
+use crate::config::Config;
+use crate::domain::{Dataset, DateRange, Environment, Event, Notice};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::failpoint;
+use crate::mirror::{self, Mirror, Mirrored};
+use crate::progress::{Listener, Recorder};
+use crate::source::{self, Listing};
+use crate::sql::Sql;
+use crate::state::Files;
+use crate::store::Store;
+use crate::tables::{self, Catalog};
+use crate::target::ledger::Scope;
+use crate::target::{self, Database, Target};
+
+/// An opened project.
+pub struct Project {
+    /// The id of what is done with it: when it was opened, and some letters.
+    pub id: String,
+    /// Where the source files are.
+    pub source: Store,
+    /// Where mirrors and staging are.
+    pub staging: Store,
+    /// Where the target is; `None` if no database is named.
+    pub database: Option<Database>,
+    /// The SQL engine.
+    pub engine: Engine,
+    /// The configuration.
+    pub config: Config,
+    /// Hears of all work.
+    pub progress: Listener,
+    recorder: Arc<Recorder>,
+}
+
+impl Project {
+    /// Opens the stores and the engine. The database is reached by those who need it.
+    ///
+    /// # Errors
+    /// [`Error`] if a place cannot be opened.
+    pub fn open(
+        config: Config,
+        environment: &Environment,
+        progress: Listener,
+    ) -> Result<Self, Error> {
+        let source = config.source.open(environment)?;
+        let staging = config.staging.open(environment)?;
+        let engine = Engine::new(&staging, config.limits)?;
+        let database = match Database::from_environment(environment) {
+            Ok(database) => Some(database),
+            Err(target::Error::NoDatabase) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let recorder = Arc::new(Recorder::new(progress));
+        let progress = Arc::clone(&recorder) as Listener;
+        Ok(Self { id: new_id(), source, staging, database, engine, config, progress, recorder })
+    }
+
+    /// The target database.
+    ///
+    /// # Errors
+    /// [`target::Error::NoDatabase`].
+    pub fn database(&self) -> Result<&Database, target::Error> {
+        self.database.as_ref().ok_or(target::Error::NoDatabase)
+    }
+
+    /// Tells the person something about a dataset.
+    pub fn notice(&self, dataset: &Dataset, event: Event) {
+        self.progress.notice(&Notice::of(&dataset.name, event));
+    }
+
+    /// The notices about a dataset so far.
+    pub fn notices(&self, dataset: &Dataset) -> Vec<Notice> {
+        self.recorder.notices(&dataset.name)
+    }
+
+    /// Lists the files of a range, and refuses what a run may not pass over.
+    ///
+    /// # Errors
+    /// [`Error::Source`].
+    pub async fn list(&self, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
+        let listing = source::list(&self.source, dataset, range).await?;
+        failpoint::reach(failpoint::LISTED);
+        let (files, ignored) = (listing.files.len(), listing.ignored.len());
+        tracing::info!(dataset = dataset.name, files, ignored, "listed");
+        for finding in &listing.findings {
+            self.notice(dataset, Event::Listed(finding.clone()));
+        }
+        Ok(listing)
+    }
+
+    /// Asks the database for the target and for what it holds of the files.
+    ///
+    /// # Errors
+    /// [`Error::Target`].
+    pub async fn ask_target(
+        &self,
+        dataset: &Dataset,
+        files: &mut Files,
+    ) -> Result<Option<Target>, Error> {
+        let prefix = self.source.file_name(&dataset.prefix);
+        let scope = Scope {
+            target: &dataset.table,
+            dataset: &dataset.name,
+            prefix: &prefix,
+            range: files.range,
+        };
+        let names = files.names();
+        let (target, held) = self
+            .database()?
+            .session(async |client: &Client| {
+                let target = Target::find(client, &dataset.table).await?;
+                let held = target::held(client, target.as_ref(), scope, &names).await?;
+                Ok((target, held))
+            })
+            .await?;
+        files.fill_target(held);
+        let contested = files.contested();
+        if let (Some(target), false) = (&target, contested.is_empty()) {
+            let ours = self
+                .database()?
+                .session(async |client: &Client| {
+                    target::count_ours(client, target, &contested).await
+                })
+                .await?;
+            files.fill_ours(&ours);
+        }
+        if files.deletes_rows() && !files.delete_triggers.is_empty() {
+            let (table, triggers) = (files.target.clone(), files.delete_triggers.clone());
+            self.notice(dataset, Event::DeleteTriggers { table, triggers });
+        }
+        Ok(target)
+    }
+
+    /// The target as the database has it; `None` if there is no such table, or no database is named.
+    ///
+    /// # Errors
+    /// [`Error::Target`].
+    pub async fn find_target(&self, dataset: &Dataset) -> Result<Option<Target>, Error> {
+        let Some(database) = &self.database else { return Ok(None) };
+        let table = &dataset.table;
+        Ok(database.session(async |client: &Client| Target::find(client, table).await).await?)
+    }
+
+    /// Mirrors what has no mirror yet.
+    ///
+    /// # Errors
+    /// [`Error::Mirror`].
+    pub async fn mirror(&self, dataset: &Dataset, listing: Listing) -> Result<Mirror, Error> {
+        let (source, staging, limits) = (&self.source, &self.staging, self.config.limits);
+        let mirror =
+            mirror::mirror(source, staging, dataset, listing, limits, &self.progress).await?;
+        tracing::info!(dataset = dataset.name, files = mirror.files.len(), "mirrored");
+        let rejected = || mirror.files.iter().map(|file| file.note.summary.rejected);
+        let (records, files) =
+            (rejected().sum::<u64>(), rejected().filter(|count| *count > 0).count());
+        if records > 0 {
+            self.notice(dataset, Event::RecordsRejected { records, files });
+        }
+        Ok(mirror)
+    }
+
+    /// Registers a mirror with the engine, and warns of columns that the SQL reads and some files lack.
+    ///
+    /// # Errors
+    /// [`Error::Engine`].
+    pub async fn register(
+        &self,
+        dataset: &Dataset,
+        sql: Sql,
+        mirror: Mirror,
+    ) -> Result<Catalog, Error> {
+        let catalog = tables::register(&self.engine, dataset, sql, mirror, &self.progress).await?;
+        for event in missing_columns(&catalog).await {
+            self.notice(dataset, event);
+        }
+        failpoint::reach(failpoint::REGISTERED);
+        Ok(catalog)
+    }
+
+    /// Mirrors what is missing and registers it: what queries and checks by hand start from.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn registered(&self, dataset: &Dataset, range: DateRange) -> Result<Catalog, Error> {
+        let sql = Sql::read(dataset)?;
+        let listing = self.list(dataset, range).await?;
+        let mirror = self.mirror(dataset, listing).await?;
+        self.warn_of_personal(dataset, headers(&mirror));
+        self.register(dataset, sql, mirror).await
+    }
+
+    /// Runs every check of a registered dataset; a failed check is not an error here.
+    ///
+    /// # Errors
+    /// [`Error::Check`] if a check cannot run.
+    pub async fn check(&self, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
+        Ok(check::check(catalog, &self.staging, &self.id).await?)
+    }
+
+    /// Warns of personal columns that no file has: the name may be a slip, and then the values of the
+    /// column that is meant are shown.
+    pub fn warn_of_personal<'a>(
+        &self,
+        dataset: &Dataset,
+        headers: impl Iterator<Item = &'a String>,
+    ) {
+        let columns: std::collections::BTreeSet<&str> = headers.map(String::as_str).collect();
+        let columns: Vec<&str> = columns.into_iter().collect();
+        let unmatched = dataset.unmatched_personal(&columns);
+        if !unmatched.is_empty() && !columns.is_empty() {
+            let entries = unmatched.into_iter().map(str::to_owned).collect();
+            self.notice(dataset, Event::PersonalColumnsUnmatched { entries });
+        }
+    }
+}
+
+/// An id that sorts by time, with the process, so that two differ.
+fn new_id() -> String {
+    let now = chrono::Utc::now();
+    format!("{}-{:04x}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id() & 0xffff)
+}
+
+/// The columns of every file.
+pub fn headers(mirror: &Mirror) -> impl Iterator<Item = &String> {
+    mirror.files.iter().flat_map(|file| &file.note.summary.header)
+}
+
+/// Columns that the dataset's SQL reads and some files lack, but for those that the dataset calls
+/// optional: they will be NULL, and a person should know.
+async fn missing_columns(catalog: &Catalog) -> Vec<Event> {
+    let files = &catalog.mirror.files;
+    let mut having: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in headers(&catalog.mirror) {
+        *having.entry(name).or_default() += 1;
+    }
+    let is_optional = |name: &str| catalog.dataset.optional_columns.iter().any(|o| o == name);
+    having.retain(|name, count| *count < files.len() && !is_optional(name));
+    if having.is_empty() {
+        return Vec::new();
+    }
+    let read = catalog.columns_read(catalog.sql.queries()).await;
+    let missing = having.into_iter().filter(|(name, _)| read.contains(*name));
+    missing.map(|(name, count)| missing_column(files, name, count)).collect()
+}
+
+fn missing_column(files: &[Arc<Mirrored>], name: &str, having: usize) -> Event {
+    let lacks = |file: &&Arc<Mirrored>| !file.note.summary.header.iter().any(|other| other == name);
+    let first = files.iter().find(lacks).map(|file| file.file.key.clone()).unwrap_or_default();
+    Event::ColumnMissing {
+        column: name.to_owned(),
+        files: files.len() - having,
+        of: files.len(),
+        first,
+    }
+}

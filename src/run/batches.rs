@@ -1,0 +1,193 @@
+//! The **batches** of a run: staged and loaded one after the other, several at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::SinkExt;
+use futures::channel::mpsc;
+use futures::stream::{StreamExt, TryStreamExt};
+use tokio_postgres::Client;
+
+use crate::dedupe::Survivors;
+use crate::domain::{Dataset, Event};
+use crate::error::Error;
+use crate::failpoint;
+use crate::progress::Total;
+use crate::project::Project;
+use crate::stage::{self, Area, Manifest};
+use crate::state::{Contested, Files, Loaded, Options};
+use crate::tables::Catalog;
+use crate::target::ledger::{self, RunRecord};
+use crate::target::{self, Batch, Encoder, Guest, Job, Target};
+
+/// What is loaded where.
+pub struct Loading<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The dataset.
+    pub dataset: &'a Dataset,
+    /// What the run is asked to do.
+    pub options: Options,
+    /// The files.
+    pub files: &'a Files,
+    /// The target.
+    pub target: &'a Target,
+}
+
+impl Loading<'_> {
+    /// Stages and loads batch by batch, several at once: while the server writes some, the next is staged,
+    /// so that no connection waits for it.
+    ///
+    /// # Errors
+    /// The first [`Error`]; batches that are committed by then stay.
+    pub async fn stage_and_load(
+        &self,
+        catalog: &Catalog,
+        survivors: &Survivors,
+        encoder: Arc<Encoder>,
+    ) -> Result<(Manifest, Vec<Loaded>), Error> {
+        self.record_run().await?;
+        let schema = stage::schema(catalog).await?;
+        let area = Area::open(catalog, &schema, &self.project.staging).await?;
+        let reload = self.files.to_reload();
+        let job = self.job(Some(encoder), &reload)?;
+        let bytes = self.files.to_load().map(|file| file.size()).sum();
+        let total = Total { files: self.files.to_load().count() as u64, bytes };
+        self.project.progress.begin("load", total);
+        let (sender, staged) = mpsc::channel(0);
+        let stage = self.stage_ahead(catalog, survivors, &area, sender);
+        let load = staged
+            .map(|(number, manifest)| self.load(&job, number, manifest))
+            .buffer_unordered(self.batches_at_once())
+            .try_collect::<Vec<_>>();
+        let results = tokio::try_join!(stage, load).map(|((), results)| results);
+        self.project.progress.end();
+        if let Err(error) = &results {
+            self.record_failure(error).await;
+        }
+        let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
+        let loaded: Vec<Loaded> = loaded.into_iter().flatten().collect();
+        for file in loaded.iter().flat_map(|batch| &batch.skipped) {
+            self.project.notice(self.dataset, Event::DoneMeanwhile { file: file.clone() });
+        }
+        Ok((stage::conclude(&area, manifests).await?, loaded))
+    }
+
+    /// Deletes the rows of files that are gone, if the range has no other file.
+    ///
+    /// # Errors
+    /// The first [`Error`]; batches that are committed by then stay.
+    pub async fn remove(&self) -> Result<(), Error> {
+        self.record_run().await?;
+        let reload = HashMap::new();
+        let job = self.job(None, &reload)?;
+        for number in self.files.batches() {
+            let removed = self.files.removed_in(number);
+            let Some(batch) = Batch::of(number, Vec::new(), removed) else { continue };
+            if let Err(error) = target::load(&job, &batch).await.map_err(Error::from) {
+                self.record_failure(&error).await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn job<'a>(
+        &'a self,
+        encoder: Option<Arc<Encoder>>,
+        reload: &'a HashMap<String, Contested>,
+    ) -> Result<Job<'a>, Error> {
+        Ok(Job {
+            database: self.project.database()?,
+            target: self.target,
+            placement: self.dataset.placement,
+            guest: Guest::default(),
+            encoder,
+            staging: &self.project.staging,
+            run_id: &self.project.id,
+            dataset: &self.dataset.name,
+            sql_hash: self.files.sql_hash(),
+            reload,
+            progress: &self.project.progress,
+        })
+    }
+
+    /// How many batches are loaded at once: one, if some of them delete rows of files that are gone,
+    /// because these have to be committed before the others.
+    fn batches_at_once(&self) -> usize {
+        match self.files.to_remove().next() {
+            Some(_) => 1,
+            None => self.options.connections,
+        }
+    }
+
+    /// Stages batch after batch, and waits with each until it is taken.
+    async fn stage_ahead(
+        &self,
+        catalog: &Catalog,
+        survivors: &Survivors,
+        area: &Area,
+        mut staged: mpsc::Sender<(usize, Manifest)>,
+    ) -> Result<(), Error> {
+        let files_at_once = self.project.config.limits.files_at_once;
+        let mut mirrors = self.files.mirrors_to_load();
+        for number in self.files.batches() {
+            let wanted = mirrors.remove(&number).unwrap_or_default();
+            let manifest = stage::stage(catalog, survivors, &wanted, area, files_at_once).await?;
+            tracing::info!(dataset = self.dataset.name, batch = number, "staged");
+            if staged.send((number, manifest)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads a staged batch.
+    async fn load(
+        &self,
+        job: &Job<'_>,
+        number: usize,
+        manifest: Manifest,
+    ) -> Result<(Manifest, Option<Loaded>), Error> {
+        let removed = self.files.removed_in(number);
+        let loaded = match Batch::of(number, manifest.files.clone(), removed) {
+            Some(batch) => Some(target::load(job, &batch).await?),
+            None => None,
+        };
+        tracing::info!(dataset = self.dataset.name, batch = number, "loaded");
+        Ok((manifest, loaded))
+    }
+
+    /// Makes the ledger if there is none, and records that the run starts to load.
+    async fn record_run(&self) -> Result<(), Error> {
+        let record = RunRecord {
+            run_id: &self.project.id,
+            dataset: &self.dataset.name,
+            target: &self.dataset.table,
+            range: self.options.range,
+            batch_days: self.options.batch_days,
+            sql_hash: self.files.sql_hash(),
+        };
+        let database = self.project.database()?;
+        database.session(async |client: &Client| ledger::create(client).await).await?;
+        failpoint::reach(failpoint::LOAD_LEDGER_READY);
+        database.session(async |client: &Client| ledger::begin_run(client, &record).await).await?;
+        failpoint::reach(failpoint::LOAD_RUN_RECORDED);
+        Ok(())
+    }
+
+    /// Records that the run failed, as far as the database allows it.
+    async fn record_failure(&self, error: &Error) {
+        let Ok(database) = self.project.database() else { return };
+        let text = serde_json::json!({ "error": error.to_string() }).to_string();
+        let (id, name) = (&self.project.id, &self.dataset.name);
+        let ended = database
+            .session(async |client: &Client| {
+                ledger::end_run(client, id, name, "failed", &text).await
+            })
+            .await;
+        if ended.is_err() {
+            tracing::debug!("the failure could not be recorded in the ledger");
+        }
+    }
+}

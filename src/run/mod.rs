@@ -1,0 +1,205 @@
+//! A **run** is one execution of the chain over a range; this is the only place that knows the order of
+//! its steps.
+//!
+//! Each step takes the value that the step before it returned, so that the order is in the types.
+
+mod batches;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::check::{self, Outcome};
+use crate::dedupe::{self, Survivors};
+use crate::domain::{Dataset, Event, FileDate, Notice, TableName};
+use crate::error::Error;
+use crate::failpoint;
+use crate::life::{store_accounting, verify};
+use crate::mirror::Mirror;
+use crate::project::{Project, headers};
+use crate::sql::{Severity, Sql};
+use crate::stage;
+use crate::state::{Accounting, FileState, Files, Options, Plan, Refusal, USUAL_ROW_BYTES};
+use crate::tables::Catalog;
+use crate::target::{Encoder, Target, ledger};
+
+/// What came of a dataset.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The run.
+    pub run_id: String,
+    /// What was planned.
+    pub plan: Plan,
+    /// What the checks found.
+    pub checks: Vec<Outcome>,
+    /// Every file accounted for.
+    pub accounting: Accounting,
+    /// What a person should know.
+    pub notices: Vec<Notice>,
+}
+
+/// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify.
+///
+/// # Errors
+/// The first [`Error`]. What is committed by then stays and is skipped next time.
+pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Result<Report, Error> {
+    let sql = Sql::read(dataset)?;
+    let listing = project.list(dataset, options.range).await?;
+    let mut files = Files::listed(dataset, &listing, options.batch_days, options.policy(&sql));
+    let target = project.ask_target(dataset, &mut files).await?;
+    files.refuse()?;
+    for file in files.kept_gone() {
+        project.notice(dataset, Event::RowsKept { file: file.describe() });
+    }
+    if files.is_done() && files.has_seen_range() {
+        return nothing_to_load(project, dataset, &files);
+    }
+    if let (true, Some(target)) = (listing.files.is_empty(), &target) {
+        return only_remove(project, dataset, options, files, target).await;
+    }
+    let mirror = project.mirror(dataset, listing).await?;
+    files.fill_mirror(&mirror);
+    files.refuse()?;
+    refuse_bad_files(dataset, &sql, &mirror, &files)?;
+    project.warn_of_personal(dataset, headers(&mirror));
+    let catalog = project.register(dataset, sql, mirror).await?;
+    let (target, encoder) = ready_target(project, &catalog).await?;
+    let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
+    let (checks, survivors) = (checks?, survivors?);
+    files.fill_survivors(&survivors);
+    files.refuse()?;
+    if dedupe::compares_rows(&catalog).await? {
+        refuse_narrow_range(project, &dataset.table, &files).await?;
+    }
+    let loading = batches::Loading { project, dataset, options, files: &files, target: &target };
+    let (manifest, loaded) = loading.stage_and_load(&catalog, &survivors, encoder).await?;
+    files.fill_placed(&manifest, &loaded);
+    let accounting = verify(project, &mut files, &target).await?;
+    store_accounting(project, dataset, &accounting).await?;
+    accounting.refuse()?;
+    Ok(report(project, dataset, &files, checks, accounting))
+}
+
+fn report(
+    project: &Project,
+    dataset: &Dataset,
+    files: &Files,
+    checks: Vec<Outcome>,
+    accounting: Accounting,
+) -> Report {
+    Report {
+        run_id: project.id.clone(),
+        plan: files.plan(USUAL_ROW_BYTES),
+        checks,
+        accounting,
+        notices: project.notices(dataset),
+    }
+}
+
+/// Refuses to load a range that holds files that are not exports, or a batch with more rejects than the
+/// dataset allows.
+fn refuse_bad_files(
+    dataset: &Dataset,
+    sql: &Sql,
+    mirror: &Mirror,
+    files: &Files,
+) -> Result<(), Error> {
+    check::refuse_not_exports(dataset, sql, &mirror.files)?;
+    for mirrors in files.mirrors_to_load().values() {
+        check::refuse_rejects(&dataset.name, dataset.max_rejects, mirrors)?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the target exists and takes what `stage.sql` gives, before any row is staged.
+async fn ready_target(
+    project: &Project,
+    catalog: &Catalog,
+) -> Result<(Target, Arc<Encoder>), Error> {
+    let schema = stage::schema(catalog).await?;
+    let table = &catalog.dataset.table;
+    let stage = catalog.sql.stage.path.display().to_string();
+    let contract = &catalog.sql.contract;
+    let (target, encoder) = project
+        .database()?
+        .session(async |client: &Client| match Target::find(client, table).await? {
+            Some(target) => {
+                let encoder = Encoder::new(&schema, &target, &stage)?;
+                Ok((target, encoder))
+            }
+            None => Target::create(client, table, contract, &schema, &stage).await,
+        })
+        .await?;
+    failpoint::reach(failpoint::LOAD_TARGET_READY);
+    Ok((target, Arc::new(encoder)))
+}
+
+async fn check(project: &Project, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
+    let outcomes = project.check(catalog).await?;
+    let warns = |outcome: &&Outcome| outcome.severity == Severity::Warn && !outcome.has_passed();
+    for outcome in outcomes.iter().filter(warns) {
+        let summary = check::summary(outcome);
+        project.notice(&catalog.dataset, Event::CheckWarned { summary });
+    }
+    tracing::info!(dataset = catalog.dataset.name, checks = outcomes.len(), "checked");
+    check::refuse(&outcomes, false)?;
+    Ok(outcomes)
+}
+
+async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
+    let survivors = dedupe::dedupe(catalog).await?;
+    tracing::info!(dataset = catalog.dataset.name, "deduplicated");
+    Ok(survivors)
+}
+
+/// Accounts for files that are all there already, by what the target was found to hold.
+fn nothing_to_load(project: &Project, dataset: &Dataset, files: &Files) -> Result<Report, Error> {
+    let accounting = files.accounting();
+    accounting.refuse()?;
+    Ok(report(project, dataset, files, Vec::new(), accounting))
+}
+
+/// Deletes the rows of files that are gone, if the range has no other file.
+async fn only_remove(
+    project: &Project,
+    dataset: &Dataset,
+    options: Options,
+    mut files: Files,
+    target: &Target,
+) -> Result<Report, Error> {
+    // Without a file nobody can tell whether dedupe.sql compares rows.
+    refuse_narrow_range(project, &dataset.table, &files).await?;
+    batches::Loading { project, dataset, options, files: &files, target }.remove().await?;
+    let accounting = verify(project, &mut files, target).await?;
+    store_accounting(project, dataset, &accounting).await?;
+    accounting.refuse()?;
+    Ok(report(project, dataset, &files, Vec::new(), accounting))
+}
+
+/// Refuses to load files into the middle of what was loaded in a larger range, or to delete their rows
+/// from it: a row that a file outside this range supersedes would come in beside the one that is there,
+/// and one that was superseded would not come back.
+async fn refuse_narrow_range(
+    project: &Project,
+    table: &TableName,
+    files: &Files,
+) -> Result<(), Error> {
+    let touched: Vec<&FileState> = files.to_load().chain(files.to_remove()).collect();
+    let days: BTreeSet<FileDate> = touched.iter().map(|file| file.date).collect();
+    if days.is_empty() {
+        return Ok(());
+    }
+    let loaded_with = project
+        .database()?
+        .session(async |client: &Client| ledger::loaded_around(client, table, &days).await)
+        .await?;
+    match loaded_with.map(|loaded| loaded.hull(files.range)) {
+        Some(loaded_with) if !files.range.covers(loaded_with) => {
+            let keys = touched.iter().map(|file| file.key.clone()).collect();
+            Err(Refusal::NarrowRange { files: keys, range: files.range, loaded_with }.into())
+        }
+        _ => Ok(()),
+    }
+}

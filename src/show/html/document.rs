@@ -1,0 +1,457 @@
+//! The **document** that the report's page shows: everything in it is counted here, and nothing there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::check::Outcome;
+use crate::domain::{DateRange, FileDate, Finding, Notice};
+use crate::look::drift::calendar::{Oddity, Seen};
+use crate::look::drift::{Change, Content, Drift, Fit, TargetSeen};
+use crate::look::{Overview, drift};
+use crate::mirror::Rejected;
+use crate::sql::Severity;
+use crate::state::{Account, Accounting, Action, FileState, LoadedBy, Sums, Verdict};
+
+/// What the page shows.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    program: &'static str,
+    made_at: String,
+    from: FileDate,
+    to: FileDate,
+    run_id: Option<String>,
+    datasets: Vec<Dataset>,
+}
+
+impl Document {
+    /// What stands in the window's title.
+    pub fn title(&self) -> String {
+        let names: Vec<&str> = self.datasets.iter().map(|d| d.dataset.as_str()).collect();
+        format!("{}, {} to {}", names.join(", "), self.from, self.to)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Dataset {
+    dataset: String,
+    prefix: String,
+    table: String,
+    totals: Totals,
+    days: Vec<Day>,
+    epochs: Vec<Epoch>,
+    oddities: Vec<String>,
+    fit: Option<FitPart>,
+    content: Option<ContentPart>,
+    checks: Vec<Check>,
+    checks_why: Option<String>,
+    rejects: Vec<RejectPart>,
+    accounting: Option<AccountingPart>,
+    notices: Vec<Notice>,
+}
+
+#[derive(Debug, Serialize)]
+struct Totals {
+    files: usize,
+    bytes: u64,
+    rows: Option<u64>,
+    rejects: Option<u64>,
+    days: u64,
+    missing_days: usize,
+    epochs: usize,
+    formats: usize,
+    findings: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Day {
+    date: FileDate,
+    state: State,
+    why: Option<String>,
+    files: usize,
+    bytes: u64,
+    rows: Option<u64>,
+    rejects: Option<u64>,
+}
+
+/// What became of a day; of several files, what is most pressing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Missing,
+    Loaded,
+    Elsewhere,
+    Unknown,
+    Waiting,
+    Changed,
+    Refused,
+}
+
+#[derive(Debug, Serialize)]
+struct Epoch {
+    from: FileDate,
+    to: FileDate,
+    format: usize,
+    columns: usize,
+    files: usize,
+    delimiter: String,
+    line_end: String,
+    encoding: String,
+    byte_order_mark: bool,
+    compression: String,
+    changes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FitPart {
+    failures: Vec<String>,
+    not_given: Vec<String>,
+    target: TargetSeen,
+    read_as_null: Vec<Columns>,
+    not_loaded: Vec<Columns>,
+}
+
+#[derive(Debug, Serialize)]
+struct Columns {
+    days: String,
+    columns: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ContentPart {
+    reference: drift::content::Reference,
+    measure: &'static str,
+    columns: Vec<String>,
+    columns_compared: usize,
+    dates: Vec<FileDate>,
+    /// Place of the date, place of the column, level, text.
+    cells: Vec<(usize, usize, u8, String)>,
+    findings: Vec<FindingPart>,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingPart {
+    column: String,
+    what: &'static str,
+    from: FileDate,
+    to: FileDate,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    description: String,
+    severity: Severity,
+    bad_rows: u64,
+    first: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RejectPart {
+    reason: String,
+    records: u64,
+    files: usize,
+    first: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountingPart {
+    target: String,
+    files: Vec<AccountPart>,
+    totals: Sums,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountPart {
+    date: FileDate,
+    key: String,
+    records: Option<u64>,
+    accepted: Option<u64>,
+    rejected: Option<u64>,
+    staged: Option<u64>,
+    superseded: Option<u64>,
+    filtered: Option<u64>,
+    inserted: Option<u64>,
+    in_target: u64,
+    loaded_by: &'static str,
+    verdict: &'static str,
+    why: Option<String>,
+}
+
+/// The document of a range.
+pub fn document(range: DateRange, run_id: Option<String>, overviews: &[Overview]) -> Document {
+    Document {
+        program: concat!("backfill ", env!("CARGO_PKG_VERSION")),
+        made_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+        from: range.start(),
+        to: range.end(),
+        run_id,
+        datasets: overviews.iter().map(dataset).collect(),
+    }
+}
+
+fn dataset(overview: &Overview) -> Dataset {
+    let Overview { files, drift, checks, accounting, notices } = overview;
+    let days = days(overview);
+    let content = drift.content.as_ref();
+    let (outcomes, checks_why) = match checks {
+        Ok(outcomes) => (outcomes.as_slice(), None),
+        Err(why) => (&[][..], Some(why.clone())),
+    };
+    Dataset {
+        dataset: drift.dataset.clone(),
+        prefix: drift.prefix.clone(),
+        table: files.target.clone(),
+        totals: Totals {
+            files: drift.files,
+            bytes: files.in_source().map(FileState::size).sum(),
+            rows: content.map(|content| content.files.iter().map(|file| file.rows).sum()),
+            rejects: content.map(|content| content.rejects.iter().map(|r| r.records).sum()),
+            days: drift.range.day_count(),
+            missing_days: days.iter().filter(|day| day.state == State::Missing).count(),
+            epochs: drift.epochs.len(),
+            formats: drift.formats.len(),
+            findings: content.map_or(0, |content| content.findings.len()),
+        },
+        days,
+        epochs: epochs(drift),
+        oddities: drift.oddities.iter().map(ToString::to_string).collect(),
+        fit: drift.fit.as_ref().map(|fit| self::fit(fit, drift)),
+        content: content.map(self::content),
+        checks: outcomes.iter().map(check).collect(),
+        checks_why,
+        rejects: rejects(content.map_or(&[], |content| &content.rejects)),
+        accounting: accounting.as_ref().map(self::accounting),
+        notices: notices.clone(),
+    }
+}
+
+fn days(overview: &Overview) -> Vec<Day> {
+    let refused = refused(&overview.drift);
+    let mut by_day: BTreeMap<FileDate, Vec<&FileState>> = BTreeMap::new();
+    for file in &overview.files.files {
+        by_day.entry(file.date).or_default().push(file);
+    }
+    let content = overview.drift.content.as_ref().map(counts_by_day);
+    let is_known = overview.files.is_target_known;
+    let day = |date: FileDate| {
+        let files = by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
+        let states = files.iter().map(|file| state(file, &refused, is_known));
+        let (state, why) = states.max_by_key(|(state, _)| *state).unwrap_or((State::Missing, None));
+        let files: Vec<_> = files.iter().filter(|file| !file.is_gone()).collect();
+        let counts = content.as_ref().filter(|_| !files.is_empty());
+        let counts = counts.map(|by_day| by_day.get(&date).copied().unwrap_or_default());
+        Day {
+            date,
+            state,
+            why,
+            files: files.len(),
+            bytes: files.iter().map(|file| file.size()).sum(),
+            rows: counts.map(|(rows, _)| rows),
+            rejects: counts.map(|(_, rejects)| rejects),
+        }
+    };
+    overview.drift.range.days().map(day).collect()
+}
+
+/// Rows and rejects of each day.
+fn counts_by_day(content: &Content) -> BTreeMap<FileDate, (u64, u64)> {
+    let mut by_day: BTreeMap<FileDate, (u64, u64)> = BTreeMap::new();
+    for file in &content.files {
+        by_day.entry(file.date).or_default().0 += file.rows;
+    }
+    for rejects in &content.rejects {
+        by_day.entry(rejects.date).or_default().1 += rejects.records;
+    }
+    by_day
+}
+
+/// The keys that would make a run fail, and why.
+fn refused(drift: &Drift) -> BTreeMap<&str, String> {
+    let mut refused = BTreeMap::new();
+    for oddity in &drift.oddities {
+        match oddity {
+            Oddity::Seen(Seen::Unreadable { key, reason }) => {
+                refused.insert(key.as_str(), reason.clone());
+            }
+            Oddity::Listed(Finding::ZeroBytes { key }) => {
+                refused.insert(key.as_str(), "zero bytes".to_owned());
+            }
+            _ => {}
+        }
+    }
+    refused
+}
+
+fn state(
+    file: &FileState,
+    refused: &BTreeMap<&str, String>,
+    is_target_known: bool,
+) -> (State, Option<String>) {
+    if let Some(reason) = refused.get(file.key.as_str()) {
+        return (State::Refused, Some(reason.clone()));
+    }
+    match &file.action {
+        Action::Load if is_target_known => (State::Waiting, None),
+        Action::Load => (State::Unknown, None),
+        Action::SkipLoaded { run_id } => (State::Loaded, Some(format!("run {run_id}"))),
+        Action::SkipLoadedElsewhere { rows } => {
+            (State::Elsewhere, Some(format!("{rows} rows by another loader")))
+        }
+        Action::Reload { because, .. } | Action::Refuse { because, .. } => {
+            (State::Changed, Some(because.clone()))
+        }
+        Action::KeepGone { .. } | Action::Remove { .. } => {
+            (State::Changed, Some(file.action.describe()))
+        }
+    }
+}
+
+fn epochs(drift: &Drift) -> Vec<Epoch> {
+    let epoch = |epoch: &drift::Epoch| {
+        let format = &drift.formats[epoch.format - 1];
+        Epoch {
+            from: epoch.from,
+            to: epoch.to,
+            format: epoch.format,
+            columns: epoch.columns,
+            files: epoch.keys.len(),
+            delimiter: format.delimiter.clone(),
+            line_end: format.line_end.clone(),
+            encoding: format.encoding.clone(),
+            byte_order_mark: format.byte_order_mark,
+            compression: format.compression.clone(),
+            changes: epoch.changes.iter().map(Change::to_string).collect(),
+        }
+    };
+    drift.epochs.iter().map(epoch).collect()
+}
+
+fn fit(fit: &Fit, drift: &Drift) -> FitPart {
+    let failures = fit.failures.iter().map(|f| format!("{}: {}", f.place, f.reason)).collect();
+    let by_days = |columns: fn(&drift::EpochFit) -> &Vec<String>| {
+        let mut places: BTreeMap<&Vec<String>, Vec<usize>> = BTreeMap::new();
+        for (place, epoch) in fit.epochs.iter().enumerate() {
+            places.entry(columns(epoch)).or_default().push(place);
+        }
+        let lines = places.into_iter().filter(|(columns, _)| !columns.is_empty());
+        let line = |(columns, places): (&Vec<String>, Vec<usize>)| {
+            let days = drift::spans(&drift.epochs, &places);
+            Columns { days, columns: columns.clone() }
+        };
+        lines.map(line).collect()
+    };
+    FitPart {
+        failures,
+        not_given: fit.not_given.clone(),
+        target: fit.target,
+        read_as_null: by_days(|epoch| &epoch.read_as_null),
+        not_loaded: by_days(|epoch| &epoch.not_loaded),
+    }
+}
+
+fn content(content: &Content) -> ContentPart {
+    let dates: BTreeSet<FileDate> = content.files.iter().map(|file| file.date).collect();
+    let dates: Vec<FileDate> = dates.into_iter().collect();
+    let place_of: BTreeMap<&str, usize> =
+        content.columns.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    // Of several files of a day, the cell shows all differences and the highest level.
+    let mut cells: BTreeMap<(usize, usize), (u8, Vec<String>)> = BTreeMap::new();
+    for file in &content.files {
+        let Ok(date) = dates.binary_search(&file.date) else { continue };
+        for (column, differences) in &file.differences {
+            let Some(column) = place_of.get(column.as_str()) else { continue };
+            let cell = cells.entry((date, *column)).or_default();
+            for difference in differences {
+                cell.0 = cell.0.max(difference.level());
+                cell.1.push(format!("{}: {difference}", difference.name()));
+            }
+        }
+    }
+    let finding = |finding: &drift::content::Finding| FindingPart {
+        column: finding.column.clone(),
+        what: finding.difference.name(),
+        from: finding.from,
+        to: finding.to,
+        text: finding.difference.to_string(),
+    };
+    ContentPart {
+        reference: content.reference.clone(),
+        measure: content.measure,
+        columns_compared: content.columns_compared,
+        columns: content.columns.clone(),
+        dates,
+        cells: cells
+            .into_iter()
+            .map(|((date, column), (level, texts))| (date, column, level, texts.join("; ")))
+            .collect(),
+        findings: content.findings.iter().map(finding).collect(),
+    }
+}
+
+fn check(outcome: &Outcome) -> Check {
+    Check {
+        name: outcome.name.clone(),
+        description: outcome.description.clone(),
+        severity: outcome.severity,
+        bad_rows: outcome.bad_rows,
+        first: outcome.locations.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn rejects(rejected: &[Rejected]) -> Vec<RejectPart> {
+    let mut parts: Vec<RejectPart> = Vec::new();
+    for line in rejected {
+        match parts.iter_mut().find(|part| part.reason == line.reason) {
+            Some(part) => {
+                part.records += line.records;
+                part.files += 1;
+            }
+            None => parts.push(RejectPart {
+                reason: line.reason.clone(),
+                records: line.records,
+                files: 1,
+                first: format!("{}:{}", line.key, line.first_line),
+            }),
+        }
+    }
+    parts
+}
+
+fn accounting(accounting: &Accounting) -> AccountingPart {
+    let file = |account: &Account| {
+        let counts = account.counts.as_ref();
+        let (verdict, why) = match &account.verdict {
+            Verdict::Ok => ("OK", None),
+            Verdict::Unverified(why) => ("UNVERIFIED", Some(why.clone())),
+            Verdict::Wrong(why) => ("WRONG", Some(why.clone())),
+            Verdict::Removed => ("REMOVED", None),
+        };
+        AccountPart {
+            date: account.date,
+            key: account.key.clone(),
+            records: counts.map(|counts| counts.records),
+            accepted: counts.map(|counts| counts.accepted),
+            rejected: counts.map(|counts| counts.rejected),
+            staged: counts.map(|counts| counts.staged),
+            superseded: counts.map(|counts| counts.superseded),
+            filtered: counts.map(|counts| counts.filtered),
+            inserted: account.inserted,
+            in_target: account.in_target,
+            loaded_by: match account.loaded_by {
+                LoadedBy::ThisRun => "this run",
+                LoadedBy::AnotherRun => "another run",
+                LoadedBy::AnotherLoader => "another loader",
+            },
+            verdict,
+            why,
+        }
+    };
+    AccountingPart {
+        target: accounting.target.clone(),
+        files: accounting.files.iter().map(file).collect(),
+        totals: accounting.totals,
+    }
+}

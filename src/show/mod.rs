@@ -1,0 +1,32 @@
+//! **Reports**: what commands have to say, as tables for people, and as a page.
+
+mod accounting;
+mod checks;
+mod drift;
+mod html;
+mod junit;
+mod plan;
+
+pub use accounting::accounting;
+pub use checks::checks;
+pub use drift::drift;
+pub use html::{Document, document, html};
+pub use junit::junit;
+pub use plan::plan;
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+/// A table with these column heads; those of `right` hold numbers.
+pub fn table(heads: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_BORDERS_ONLY);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(heads.iter().copied());
+    for index in right {
+        if let Some(column) = table.column_mut(*index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}

@@ -1,0 +1,325 @@
+//! The **SQL** of a dataset: `target.sql`, `stage.sql`, `dedupe.sql` and `checks/*.sql`, read from
+//! its folder at run time, one statement a file.
+//!
+//! A file may open with comments. The first plain line says what the file is for; a line
+//! `-- severity: warn` sets a check's severity.
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::{Dataset, ErrorKind, Explain, digest};
+use datafusion::error::DataFusionError;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+mod contract;
+mod mentioned;
+mod name;
+mod row_wise;
+
+pub use contract::{Contract, ContractColumn};
+pub use mentioned::mentioned_columns;
+pub use name::identifier;
+pub use row_wise::row_dependence;
+
+/// Everything that a dataset's folder holds.
+#[derive(Clone, Debug)]
+pub struct Sql {
+    /// The target table as `target.sql` declares it.
+    pub contract: Contract,
+    /// The row-wise SELECT from `source` to the rows to load.
+    pub stage: Query,
+    /// The SELECT of the rows that survive.
+    pub dedupe: Query,
+    /// The checks, by name.
+    pub checks: Vec<Check>,
+}
+
+/// One SELECT and where it stands.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The file.
+    pub path: PathBuf,
+    /// The parsed statement.
+    pub statement: Statement,
+    /// The text of the file.
+    pub text: String,
+}
+
+/// A query for the bad rows.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The file's name without its ending: the fault it finds.
+    pub name: String,
+    /// Whether a fault stops the load.
+    pub severity: Severity,
+    /// What the first comment line says.
+    pub description: String,
+    /// The query; no rows means passed.
+    pub query: Query,
+}
+
+/// Whether a fault stops the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It does.
+    Error,
+    /// It is reported, and the load goes on.
+    Warn,
+}
+
+/// What is wrong with a dataset's SQL.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file is missing or cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not SQL.
+    #[error("{} does not parse", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file holds no statement, or several, or one of another kind.
+    #[error("{} must hold exactly one {expected}", path.display())]
+    Statement {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// A check's header is not understood.
+    #[error("{}: the severity is error or warn, not `{found}`", path.display())]
+    Severity {
+        /// The file.
+        path: PathBuf,
+        /// What stands there.
+        found: String,
+    },
+    /// `target.sql` creates another table than the configuration names.
+    #[error("{} creates {found}, but the dataset's table is {expected}", path.display())]
+    OtherTable {
+        /// The file.
+        path: PathBuf,
+        /// The table it creates.
+        found: String,
+        /// The table of the configuration.
+        expected: String,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreadable { .. }
+            | Self::Syntax { .. }
+            | Self::Statement { .. }
+            | Self::Severity { .. }
+            | Self::OtherTable { .. } => ErrorKind::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Unreadable { .. } => {
+                    "a dataset's folder holds target.sql, stage.sql, dedupe.sql and checks/*.sql; \
+                     copy the shipped sql/orders_create to start from"
+                }
+                Self::Syntax { .. } | Self::Statement { .. } => {
+                    "one statement at a time; `backfill query --file FILE` tries a file alone"
+                }
+                Self::Severity { .. } => "write `-- severity: error` or `-- severity: warn`",
+                Self::OtherTable { .. } => {
+                    "use the same name in target.sql and in the dataset's `table`; a name without \
+                     quotes is lower case, however it is written"
+                }
+            }
+            .to_owned(),
+        )
+    }
+}
+
+impl Sql {
+    /// Reads the folder of a dataset.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file.
+    pub fn read(dataset: &Dataset) -> Result<Self, Error> {
+        let folder = &dataset.sql;
+        let query = |name: &str| Query::read(&folder.join(name));
+        Ok(Self {
+            contract: Contract::read(&folder.join("target.sql"), &dataset.table)?,
+            stage: query("stage.sql")?,
+            dedupe: query("dedupe.sql")?,
+            checks: read_checks(&folder.join("checks"))?,
+        })
+    }
+
+    /// Every query over `source`.
+    pub fn queries(&self) -> impl Iterator<Item = &Query> {
+        let checks = self.checks.iter().map(|check| &check.query);
+        [&self.stage, &self.dedupe].into_iter().chain(checks)
+    }
+
+    /// What identifies the SQL that decides over rows: `stage.sql` and `dedupe.sql`, without
+    /// comments and white space.
+    pub fn hash(&self) -> String {
+        let tokens = [&self.stage, &self.dedupe].map(|query| significant_tokens(&query.text));
+        digest::of(tokens)
+    }
+}
+
+impl Query {
+    /// Reads a file that holds one SELECT.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::parse(path, read_text(path)?)
+    }
+
+    /// Takes `text` as the content of the file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] and [`Error::Statement`].
+    pub fn parse(path: &Path, text: String) -> Result<Self, Error> {
+        let statement = single_statement(path, &text, "SELECT")?;
+        if is_query(&statement) {
+            Ok(Self { path: path.to_owned(), statement, text })
+        } else {
+            Err(Error::Statement { path: path.to_owned(), expected: "SELECT" })
+        }
+    }
+}
+
+/// The one statement of a text; `expected` says which, in the error where there is none or several.
+///
+/// # Errors
+/// [`Error::Syntax`] and [`Error::Statement`].
+pub fn single_statement(
+    path: &Path,
+    text: &str,
+    expected: &'static str,
+) -> Result<Statement, Error> {
+    let mut statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {}).map_err(
+        |error| match error {
+            DataFusionError::SQL(error, _) => syntax(path, *error),
+            error => Error::Syntax { path: path.to_owned(), source: Box::new(error) },
+        },
+    )?;
+    let single = (statements.len() == 1).then(|| statements.pop_front()).flatten();
+    single.ok_or(Error::Statement { path: path.to_owned(), expected })
+}
+
+fn is_query(statement: &Statement) -> bool {
+    use datafusion::sql::sqlparser::ast::Statement as Ast;
+    matches!(statement, Statement::Statement(inner) if matches!(**inner, Ast::Query(_)))
+}
+
+/// A text without the byte order mark that some editors put before it.
+pub fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path)
+        .map(without_mark)
+        .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+/// The checks of a folder, by name; none where the folder is missing.
+fn read_checks(folder: &Path) -> Result<Vec<Check>, Error> {
+    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|ending| ending == "sql") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| Check::read(path)).collect()
+}
+
+impl Check {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let query = Query::read(path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut severity = Severity::Error;
+        let mut description = String::new();
+        let comments = query.text.lines().map_while(|line| line.trim().strip_prefix("--"));
+        for comment in comments.map(str::trim) {
+            match comment.strip_prefix("severity:").map(str::trim) {
+                Some("error") => severity = Severity::Error,
+                Some("warn") => severity = Severity::Warn,
+                Some(found) => {
+                    return Err(Error::Severity { path: path.to_owned(), found: found.to_owned() });
+                }
+                None if description.is_empty() => description = comment.to_owned(),
+                None => {}
+            }
+        }
+        Ok(Self { name, severity, description, query })
+    }
+}
+
+/// The tokens of a SQL text without comments and white space, for hashing.
+fn significant_tokens(text: &str) -> String {
+    match Tokenizer::new(&PostgreSqlDialect {}, text).tokenize() {
+        Ok(tokens) => {
+            let significant = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
+            significant.map(|token| format!("{token}\u{1}")).collect()
+        }
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// A parser's refusal as a cause.
+fn syntax(path: &Path, source: ParserError) -> Error {
+    Error::Syntax { path: path.to_owned(), source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Query, Error> {
+        Query::parse(Path::new("x.sql"), text.to_owned())
+    }
+
+    #[test]
+    fn a_file_holds_one_select() {
+        assert!(parse("-- why\nSELECT a FROM source WHERE b = ';'").is_ok());
+        assert!(matches!(parse("SELECT 1; SELECT 2"), Err(Error::Statement { .. })));
+        assert!(matches!(parse("DROP TABLE source"), Err(Error::Statement { .. })));
+        assert!(matches!(parse("-- nothing"), Err(Error::Statement { .. })));
+        assert!(matches!(parse("SELEC a"), Err(Error::Syntax { .. })));
+    }
+
+    #[test]
+    fn comments_and_white_space_do_not_change_the_hash() {
+        let one = significant_tokens("SELECT a, -- note\n  b FROM source");
+        let other = significant_tokens("SELECT a,b\nFROM source");
+        assert_eq!(one, other);
+        assert_ne!(one, significant_tokens("SELECT a, c FROM source"));
+    }
+}

@@ -1,0 +1,107 @@
+//! An **action** is what a run does with one file.
+
+use serde::Serialize;
+
+/// What a run does with one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// It is loaded.
+    Load,
+    /// It is loaded again in place of the rows of an earlier run.
+    Reload {
+        /// The run that loaded it.
+        run_id: String,
+        /// What changed.
+        because: String,
+    },
+    /// We loaded it before.
+    SkipLoaded {
+        /// The run that loaded it.
+        run_id: String,
+    },
+    /// Another loader did.
+    SkipLoadedElsewhere {
+        /// Its rows in the target.
+        rows: u64,
+    },
+    /// It would have to be loaded again or removed, and that is not allowed.
+    Refuse {
+        /// What changed.
+        because: String,
+        /// What stands in the way.
+        blocked: Blocked,
+    },
+    /// It is gone from the source, and its rows stay.
+    KeepGone {
+        /// The run that loaded it.
+        run_id: String,
+        /// Its rows in the target.
+        rows: u64,
+    },
+    /// It is gone from the source, and its rows are deleted from the target.
+    Remove {
+        /// The run that loaded it.
+        run_id: String,
+        /// Its rows in the target.
+        rows: u64,
+    },
+}
+
+/// Why the rows of a file are not replaced or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocked {
+    /// Nobody asked for it: `--reload` would do it.
+    NotAsked,
+    /// Rows of it are not ours: no flag deletes them.
+    ForeignRows {
+        /// How many.
+        rows: u64,
+    },
+    /// Deleting its rows would change other tables: no flag does that.
+    Cascade,
+}
+
+impl Action {
+    /// The action in words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Load => "load".to_owned(),
+            Self::Reload { because, .. } => format!("reload: {because}"),
+            Self::SkipLoaded { run_id } => format!("skip: loaded by run {run_id}"),
+            Self::SkipLoadedElsewhere { rows } => {
+                format!("skip: another loader has put {rows} rows of it there")
+            }
+            Self::Refuse { because, blocked } => format!("refuse: {because}{}", blocked.describe()),
+            Self::KeepGone { run_id, rows } => {
+                format!("gone: {rows} rows of it are in the target, loaded by run {run_id}")
+            }
+            Self::Remove { run_id, rows } => {
+                format!("remove: gone; {rows} rows of it are in the target, loaded by run {run_id}")
+            }
+        }
+    }
+
+    /// Whether rows of the file are loaded.
+    pub fn is_load(&self) -> bool {
+        matches!(self, Self::Load | Self::Reload { .. })
+    }
+
+    /// Whether rows of the file are deleted from the target.
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::Reload { .. } | Self::Remove { .. })
+    }
+}
+
+impl Blocked {
+    fn describe(self) -> String {
+        match self {
+            Self::NotAsked => String::new(),
+            Self::ForeignRows { rows } => {
+                format!("; {rows} rows of it in the target were inserted or changed by others")
+            }
+            Self::Cascade => "; deleting its rows would change other tables".to_owned(),
+        }
+    }
+}

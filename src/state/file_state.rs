@@ -1,0 +1,196 @@
+//! The **state of a file** is everything that is known about it: what the source has, what the ledger
+//! and the target say, what was read and staged, what a run does with it and what came of it.
+
+use std::sync::Arc;
+
+use crate::domain::{FileDate, Placed};
+use crate::mirror::Mirrored;
+use crate::source::SourceFile;
+use crate::stage::Counts;
+
+use super::files::Policy;
+use super::{Action, Blocked, LedgerEntry, TargetRows};
+
+/// Everything that is known about one file; a step that has not run yet leaves its part open.
+#[derive(Clone, Debug)]
+pub struct FileState {
+    /// The name by which rows refer to it: `bucket/prefix/key`.
+    pub name: String,
+    /// The key below the source URL.
+    pub key: String,
+    /// The file date.
+    pub date: FileDate,
+    /// The batch it falls into, counted from 1.
+    pub batch: usize,
+    /// The object; `None` if the file is gone from the source.
+    pub source: Option<SourceFile>,
+    /// What the ledger knows about it; `None` if this program did not load it.
+    pub ledger: Option<LedgerEntry>,
+    /// Its rows in the target before the run; `None` if the target was not asked.
+    pub rows: Option<TargetRows>,
+    /// Its mirror.
+    pub mirror: Option<Arc<Mirrored>>,
+    /// Whether other rows of it survive than were loaded.
+    pub has_other_survivors: bool,
+    /// What the run does with it.
+    pub action: Action,
+    /// The counts up to staging, of a file that this run staged.
+    pub staged: Option<Counts>,
+    /// What this run placed of it.
+    pub placed: Option<Placed>,
+    /// Its rows in the target after the run; `None` if they were not counted again.
+    pub rows_after: Option<u64>,
+}
+
+/// What a file is, compared with what the target holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The target has nothing of it.
+    New,
+    /// We loaded it, from this object, with this SQL.
+    Loaded,
+    /// We loaded it, and something has changed since.
+    Changed(Change),
+    /// Another loader did.
+    LoadedElsewhere,
+    /// We loaded it, and the source does not have it any more.
+    Gone,
+}
+
+/// What changed since a file was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The object was replaced.
+    Object,
+    /// `stage.sql` or `dedupe.sql` was edited.
+    Sql,
+    /// Other rows of it survive than were loaded, because of other files in the range.
+    Survivors,
+    /// Rows of the file are gone from the target, or more have come.
+    Rows {
+        /// How many were loaded.
+        loaded: u64,
+        /// How many there are.
+        in_target: u64,
+    },
+}
+
+impl Change {
+    /// The change in words.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Object => "the object was replaced".to_owned(),
+            Self::Sql => "stage.sql or dedupe.sql was edited".to_owned(),
+            Self::Survivors => {
+                "with the files of this range, other rows of it survive than were loaded".to_owned()
+            }
+            Self::Rows { loaded, in_target } => {
+                format!("{loaded} rows were loaded, {in_target} are in the target")
+            }
+        }
+    }
+}
+
+impl FileState {
+    /// A file of the source of which nothing else is known yet.
+    pub fn listed(source: SourceFile, batch: usize) -> Self {
+        let (name, key) = (source.name.clone(), source.key.clone());
+        Self { source: Some(source.clone()), ..Self::draft(name, key, source.date, batch) }
+    }
+
+    /// A file that the ledger knows and the source does not have any more.
+    pub fn gone(entry: LedgerEntry, batch: usize) -> Self {
+        let name = entry.file_name.clone();
+        // A name is the bucket and the key.
+        let key = name.split_once('/').map_or(name.as_str(), |(_, key)| key).to_owned();
+        Self { ledger: Some(entry.clone()), ..Self::draft(name, key, entry.date, batch) }
+    }
+
+    fn draft(name: String, key: String, date: FileDate, batch: usize) -> Self {
+        Self {
+            name,
+            key,
+            date,
+            batch,
+            source: None,
+            ledger: None,
+            rows: None,
+            mirror: None,
+            has_other_survivors: false,
+            action: Action::Load,
+            staged: None,
+            placed: None,
+            rows_after: None,
+        }
+    }
+
+    /// Whether the source does not have it any more.
+    pub fn is_gone(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// Size of the object in bytes; of a file that is gone, when it was loaded.
+    pub fn size(&self) -> u64 {
+        match (&self.source, &self.ledger) {
+            (Some(source), _) => source.identity.size,
+            (None, Some(entry)) => entry.identity.size,
+            (None, None) => 0,
+        }
+    }
+
+    /// Its rows in the target before the run, as far as they are known.
+    pub fn rows_before(&self) -> u64 {
+        self.rows.map_or(0, |rows| rows.total)
+    }
+
+    /// What the file is, given the SQL of today.
+    pub fn status(&self, sql_hash: &str) -> Status {
+        let Some(entry) = &self.ledger else {
+            return if self.rows_before() == 0 { Status::New } else { Status::LoadedElsewhere };
+        };
+        let Some(source) = &self.source else { return Status::Gone };
+        let in_target = self.rows_before();
+        if !entry.identity.is_same_as(&source.identity) {
+            Status::Changed(Change::Object)
+        } else if entry.sql_hash != sql_hash {
+            Status::Changed(Change::Sql)
+        } else if entry.inserted != in_target {
+            Status::Changed(Change::Rows { loaded: entry.inserted, in_target })
+        } else if self.has_other_survivors {
+            Status::Changed(Change::Survivors)
+        } else {
+            Status::Loaded
+        }
+    }
+
+    /// What a run does with the file.
+    pub fn decide(&self, policy: &Policy) -> Action {
+        let rows = self.rows_before();
+        let run_id = || self.ledger.as_ref().map(|entry| entry.run_id.clone()).unwrap_or_default();
+        let (because, is_asked) = match self.status(&policy.sql_hash) {
+            Status::New => return Action::Load,
+            Status::Loaded => return Action::SkipLoaded { run_id: run_id() },
+            Status::LoadedElsewhere => return Action::SkipLoadedElsewhere { rows },
+            Status::Gone if !policy.remove_gone => {
+                return Action::KeepGone { run_id: run_id(), rows };
+            }
+            Status::Gone => ("gone from the source".to_owned(), true),
+            Status::Changed(change) => (change.describe(), policy.reload),
+        };
+        match self.blocked(is_asked, policy) {
+            Some(blocked) => Action::Refuse { because, blocked },
+            None if self.is_gone() => Action::Remove { run_id: run_id(), rows },
+            None => Action::Reload { run_id: run_id(), because },
+        }
+    }
+
+    /// What stands in the way of deleting the file's rows.
+    fn blocked(&self, is_asked: bool, policy: &Policy) -> Option<Blocked> {
+        match self.rows.map_or(0, TargetRows::foreign) {
+            0 if !is_asked => Some(Blocked::NotAsked),
+            0 if self.rows_before() > 0 && policy.cascades => Some(Blocked::Cascade),
+            0 => None,
+            rows => Some(Blocked::ForeignRows { rows }),
+        }
+    }
+}

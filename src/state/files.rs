@@ -1,0 +1,326 @@
+//! The **files** of a dataset over a range, each with its state.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::dedupe::Survivors;
+use crate::domain::{Dataset, DateRange, FileDate, Finding};
+use crate::mirror::{Mirror, Mirrored};
+use crate::source::{Ignored, Listing, SourceFile};
+use crate::stage::Manifest;
+
+use super::{
+    Action, Blocked, Contested, FileState, Loaded, Refusal, Status, TargetRows, TargetState,
+};
+
+/// What a run is allowed to do with files that were loaded before.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Whether files that changed are loaded again.
+    pub reload: bool,
+    /// Whether rows of files that are gone from the source are deleted.
+    pub remove_gone: bool,
+    /// The digest of today's SQL.
+    pub sql_hash: String,
+    /// Whether deleting rows of the target would change other tables.
+    pub cascades: bool,
+}
+
+/// The files of a dataset over a range, and what was found out on the way.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The dataset.
+    pub dataset: String,
+    /// Its prefix.
+    pub prefix: String,
+    /// Its target.
+    pub target: String,
+    /// First and last day.
+    pub range: DateRange,
+    /// Days per batch.
+    pub batch_days: u32,
+    /// Every file, by file date, then key: those of the source, and those that are gone while the target
+    /// has rows of them.
+    pub files: Vec<FileState>,
+    /// Every other key, with the reason why it is not read.
+    pub ignored: Vec<Ignored>,
+    /// What a person should know before loading.
+    pub findings: Vec<Finding>,
+    /// Whether the target was asked what it holds.
+    pub is_target_known: bool,
+    /// What deleting rows would change in other tables.
+    pub cascades: Vec<String>,
+    /// The target's own triggers and rules that deleting rows sets off.
+    pub delete_triggers: Vec<String>,
+    has_lost_files: bool,
+    policy: Policy,
+}
+
+impl Files {
+    /// The files of a listing; of the target nothing is known yet.
+    pub fn listed(dataset: &Dataset, listing: &Listing, batch_days: u32, policy: Policy) -> Self {
+        let batch = |date| listing.range.batch_of(date, batch_days) + 1;
+        let state = |file: &SourceFile| FileState::listed(file.clone(), batch(file.date));
+        Self {
+            dataset: dataset.name.clone(),
+            prefix: dataset.prefix.clone(),
+            target: dataset.table.to_string(),
+            range: listing.range,
+            batch_days,
+            files: listing.files.iter().map(state).collect(),
+            ignored: listing.ignored.clone(),
+            findings: listing.findings.clone(),
+            is_target_known: false,
+            cascades: Vec::new(),
+            delete_triggers: Vec::new(),
+            has_lost_files: false,
+            policy,
+        }
+    }
+
+    /// Takes over what the target holds. Files that are gone from the source are added if the target
+    /// still has rows of them.
+    pub fn fill_target(&mut self, target: TargetState) {
+        let rows = |name: &str| target.rows.get(name).copied().unwrap_or(0);
+        let mut entries: HashMap<String, _> =
+            target.entries.into_iter().map(|entry| (entry.file_name.clone(), entry)).collect();
+        for file in &mut self.files {
+            file.rows = Some(TargetRows { total: rows(&file.name), ours: None });
+            file.ledger = entries.remove(&file.name);
+        }
+        for entry in target.others {
+            let total = rows(&entry.file_name);
+            if total > 0 {
+                let batch = self.range.batch_of(entry.date, self.batch_days) + 1;
+                let mut file = FileState::gone(entry, batch);
+                file.rows = Some(TargetRows { total, ours: None });
+                self.files.push(file);
+            }
+        }
+        self.files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
+        self.is_target_known = true;
+        self.has_lost_files = target.has_lost_files;
+        self.policy.cascades = !target.cascades.is_empty();
+        self.cascades = target.cascades;
+        self.delete_triggers = target.delete_triggers;
+        self.decide();
+    }
+
+    /// The files whose rows a run might delete, unless it is known already whose these are.
+    pub fn contested(&self) -> Vec<Contested> {
+        let is_open = |file: &&FileState| {
+            let is_unknown = file.rows.is_some_and(|rows| rows.total > 0 && rows.ours.is_none());
+            let status = file.status(&self.policy.sql_hash);
+            is_unknown && matches!(status, Status::Changed(_) | Status::Gone)
+        };
+        self.files.iter().filter(is_open).filter_map(contested).collect()
+    }
+
+    /// Takes over how many rows of each contested file are ours.
+    pub fn fill_ours(&mut self, ours: &HashMap<String, u64>) {
+        for file in &mut self.files {
+            if let (Some(rows), Some(count)) = (&mut file.rows, ours.get(&file.name)) {
+                rows.ours = Some(*count);
+            }
+        }
+        self.decide();
+    }
+
+    /// Takes over the mirrors. An object that was replaced after it was listed is another one now.
+    pub fn fill_mirror(&mut self, mirror: &Mirror) {
+        let mut mirrors: HashMap<&str, &Arc<Mirrored>> =
+            mirror.files.iter().map(|mirrored| (mirrored.file.name.as_str(), mirrored)).collect();
+        for file in &mut self.files {
+            if let Some(mirrored) = mirrors.remove(file.name.as_str()) {
+                file.mirror = Some(Arc::clone(mirrored));
+                file.source = Some(mirrored.file.clone());
+            }
+        }
+        self.decide();
+    }
+
+    /// Takes over which rows survive: a file of which other rows do than were loaded has changed.
+    pub fn fill_survivors(&mut self, survivors: &Survivors) {
+        for file in &mut self.files {
+            if let (Some(entry), Some(rows)) = (&file.ledger, survivors.of(&file.name)) {
+                file.has_other_survivors = entry.is_outdated(self.range, rows);
+            }
+        }
+        self.decide();
+    }
+
+    /// Takes over what was staged, and what the target took of it.
+    pub fn fill_placed(&mut self, manifest: &Manifest, loaded: &[Loaded]) {
+        let staged: HashMap<&str, _> =
+            manifest.files.iter().map(|file| (file.file_name.as_str(), file.counts)).collect();
+        let placed: HashMap<&str, _> = loaded
+            .iter()
+            .flat_map(|batch| &batch.files)
+            .map(|(name, placed)| (name.as_str(), *placed))
+            .collect();
+        for file in &mut self.files {
+            file.staged = staged.get(file.name.as_str()).copied();
+            file.placed = placed.get(file.name.as_str()).copied();
+        }
+    }
+
+    /// Takes over what the target holds after the run.
+    pub fn fill_counts(&mut self, rows: &HashMap<String, u64>) {
+        for file in &mut self.files {
+            file.rows_after = Some(rows.get(&file.name).copied().unwrap_or(0));
+        }
+    }
+
+    fn decide(&mut self) {
+        for file in &mut self.files {
+            file.action = file.decide(&self.policy);
+        }
+    }
+
+    /// The digest of the SQL that files are compared with.
+    pub fn sql_hash(&self) -> &str {
+        &self.policy.sql_hash
+    }
+
+    /// What a file is, compared with what the target holds.
+    pub fn status(&self, file: &FileState) -> Status {
+        file.status(&self.policy.sql_hash)
+    }
+
+    /// The names of all files.
+    pub fn names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.name.clone()).collect()
+    }
+
+    /// The files that the source has.
+    pub fn in_source(&self) -> impl Iterator<Item = &FileState> {
+        self.files.iter().filter(|file| !file.is_gone())
+    }
+
+    /// The files to load.
+    pub fn to_load(&self) -> impl Iterator<Item = &FileState> {
+        self.files.iter().filter(|file| file.action.is_load())
+    }
+
+    /// The files that are gone, whose rows stay.
+    pub fn kept_gone(&self) -> impl Iterator<Item = &FileState> {
+        self.files.iter().filter(|file| matches!(file.action, Action::KeepGone { .. }))
+    }
+
+    /// The files that are gone, whose rows are deleted.
+    pub fn to_remove(&self) -> impl Iterator<Item = &FileState> {
+        self.files.iter().filter(|file| matches!(file.action, Action::Remove { .. }))
+    }
+
+    /// The files whose rows are replaced, by name.
+    pub fn to_reload(&self) -> HashMap<String, Contested> {
+        let reload = self.files.iter().filter(|file| matches!(file.action, Action::Reload { .. }));
+        reload.filter_map(contested).map(|file| (file.file_name.clone(), file)).collect()
+    }
+
+    /// The files to delete rows of in one batch.
+    pub fn removed_in(&self, batch: usize) -> Vec<(FileDate, Contested)> {
+        let in_batch = self.to_remove().filter(|file| file.batch == batch);
+        in_batch.filter_map(|file| Some((file.date, contested(file)?))).collect()
+    }
+
+    /// Whether rows of the target are deleted.
+    pub fn deletes_rows(&self) -> bool {
+        self.files.iter().any(|file| file.action.deletes() && file.rows_before() > 0)
+    }
+
+    /// The batches that hold work, in the order in which they are loaded. Those that delete the rows of
+    /// files that are gone come first: a killed run must never leave rows beside those that replace
+    /// them.
+    pub fn batches(&self) -> Vec<usize> {
+        let removing: BTreeSet<usize> = self.to_remove().map(|file| file.batch).collect();
+        let loading: BTreeSet<usize> = self.to_load().map(|file| file.batch).collect();
+        removing.iter().copied().chain(loading.difference(&removing).copied()).collect()
+    }
+
+    /// The mirrors to load, by batch.
+    pub fn mirrors_to_load(&self) -> BTreeMap<usize, Vec<Arc<Mirrored>>> {
+        let mut batches: BTreeMap<usize, Vec<Arc<Mirrored>>> = BTreeMap::new();
+        for file in self.to_load() {
+            if let Some(mirrored) = &file.mirror {
+                batches.entry(file.batch).or_default().push(Arc::clone(mirrored));
+            }
+        }
+        batches
+    }
+
+    /// Whether nothing is left to load or to delete.
+    pub fn is_done(&self) -> bool {
+        self.to_load().next().is_none() && self.to_remove().next().is_none()
+    }
+
+    /// Whether every file that is loaded was compared with the whole range when it was.
+    pub fn has_seen_range(&self) -> bool {
+        let has_seen = |file: &FileState| {
+            let entry = file.ledger.as_ref().filter(|_| !file.is_gone());
+            entry.is_none_or(|entry| entry.has_seen(self.range))
+        };
+        !self.has_lost_files && self.files.iter().all(has_seen)
+    }
+
+    /// Refuses files that changed since they were loaded, and, as soon as anything would be loaded
+    /// beside their rows, files that are gone: their rows may be those that come again, by another name
+    /// or from a file that they superseded.
+    ///
+    /// # Errors
+    /// [`Refusal`], with the list.
+    pub fn refuse(&self) -> Result<(), Refusal> {
+        let table = || self.target.clone();
+        let foreign = self.blocked(|blocked| matches!(blocked, Blocked::ForeignRows { .. }));
+        if !foreign.is_empty() {
+            return Err(Refusal::ForeignRows { table: table(), files: foreign });
+        }
+        let cascading = self.blocked(|blocked| blocked == Blocked::Cascade);
+        if !cascading.is_empty() {
+            let cascades = self.cascades.clone();
+            return Err(Refusal::Cascade { table: table(), files: cascading, cascades });
+        }
+        let changes = self.blocked(|blocked| blocked == Blocked::NotAsked);
+        let gone: Vec<String> = self.kept_gone().map(FileState::describe).collect();
+        if !gone.is_empty() && (!changes.is_empty() || self.to_load().next().is_some()) {
+            return Err(Refusal::Gone { table: table(), files: gone });
+        }
+        if changes.is_empty() { Ok(()) } else { Err(Refusal::Changed { table: table(), changes }) }
+    }
+
+    /// The files that are refused for a reason, each with what changed.
+    fn blocked(&self, is_it: impl Fn(Blocked) -> bool) -> Vec<String> {
+        let describe = |file: &FileState| match &file.action {
+            Action::Refuse { because, blocked } if is_it(*blocked) => {
+                let rows = match blocked {
+                    Blocked::ForeignRows { rows } => {
+                        format!(
+                            "; {rows} of {} rows in the target are not ours",
+                            file.rows_before()
+                        )
+                    }
+                    _ => String::new(),
+                };
+                Some(format!("{} ({because}{rows})", file.key))
+            }
+            _ => None,
+        };
+        self.files.iter().filter_map(describe).collect()
+    }
+}
+
+impl FileState {
+    /// The key and what the run does with the file.
+    pub fn describe(&self) -> String {
+        format!("{} ({})", self.key, self.action.describe())
+    }
+}
+
+fn contested(file: &FileState) -> Option<Contested> {
+    let entry = file.ledger.as_ref()?;
+    Some(Contested {
+        file_name: file.name.clone(),
+        run_id: entry.run_id.clone(),
+        xid: entry.xid.clone(),
+    })
+}

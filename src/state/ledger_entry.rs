@@ -1,0 +1,46 @@
+//! A **ledger entry** is what the ledger knows about a file that was loaded.
+
+use crate::domain::{DateRange, FileDate, Identity, RowSet};
+use crate::stage::Counts;
+
+/// A file as the ledger knows it.
+#[derive(Clone, Debug)]
+pub struct LedgerEntry {
+    /// The name by which rows refer to the file.
+    pub file_name: String,
+    /// Its file date when it was loaded.
+    pub date: FileDate,
+    /// Which version of the object was loaded.
+    pub identity: Identity,
+    /// The SQL that staged it.
+    pub sql_hash: String,
+    /// The counts up to staging.
+    pub counts: Counts,
+    /// Rows that the target took.
+    pub inserted: u64,
+    /// The digest of the set of its rows that survived.
+    pub survivors: String,
+    /// The run that loaded it.
+    pub run_id: String,
+    /// The transaction that inserted its rows, a 64-bit id in decimal; `None` if the ledger has lost it.
+    pub xid: Option<String>,
+    /// The range of that run: the files that its rows were compared with.
+    pub range: DateRange,
+}
+
+impl LedgerEntry {
+    /// Whether its rows were compared with those of every file date of `range`.
+    pub fn has_seen(&self, range: DateRange) -> bool {
+        self.range.covers(range)
+    }
+
+    /// Whether other rows of it survive in `range` than were loaded. If the range leaves out dates that
+    /// the run had, more rows of it survive, and that means nothing.
+    pub fn is_outdated(&self, range: DateRange, survivors: &RowSet) -> bool {
+        if range.covers(self.range) {
+            survivors.digest() != self.survivors
+        } else {
+            survivors.count() + self.counts.superseded < self.counts.accepted
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The **state** of a dataset's files over a range: everything that is known about each file, in one
+//! place, filled in step by step. The plan and the accounting are queries over it.
+//!
+//! ```text
+//! listed ─▶ fill_target ─▶ fill_mirror ─▶ fill_survivors ─▶ fill_placed ─▶ fill_counts
+//! ```
+//! Nothing here does I/O, and nothing here knows Postgres: what the target holds is filled in.
+
+mod accounting;
+mod action;
+mod file_state;
+mod files;
+mod ledger_entry;
+mod options;
+mod plan;
+mod refusal;
+mod target_state;
+
+pub use accounting::{Account, Accounting, LoadedBy, Sums, Unbalanced, Verdict};
+pub use action::{Action, Blocked};
+pub use file_state::{Change, FileState, Status};
+pub use files::{Files, Policy};
+pub use ledger_entry::LedgerEntry;
+pub use options::Options;
+pub use plan::{Plan, PlannedFile, Totals, USUAL_ROW_BYTES};
+pub use refusal::Refusal;
+pub use target_state::{Contested, Loaded, TargetRows, TargetState};

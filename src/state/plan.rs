@@ -1,0 +1,151 @@
+//! A **plan** shows what a run would do with every key under a prefix, and why.
+
+use serde::Serialize;
+
+use crate::domain::{DateRange, FileDate, Finding};
+use crate::source::Ignored;
+
+use super::{Action, FileState, Files};
+
+/// What a row has if nothing can be read of it, in bytes: that of the exports that this was made for.
+pub const USUAL_ROW_BYTES: f64 = 750.0;
+
+/// What a run would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The dataset.
+    pub dataset: String,
+    /// The prefix.
+    pub prefix: String,
+    /// The target.
+    pub target: String,
+    /// First and last day.
+    pub range: DateRange,
+    /// Days per batch.
+    pub batch_days: u32,
+    /// The files in range, by file date, then key.
+    pub files: Vec<PlannedFile>,
+    /// Files in range that were loaded and are gone from the source, while the target has rows of
+    /// them; by file date, then key.
+    pub gone: Vec<PlannedFile>,
+    /// Every other key, with the reason.
+    pub ignored: Vec<Ignored>,
+    /// What a person should know before loading.
+    pub findings: Vec<Finding>,
+    /// Sums over the files.
+    pub totals: Totals,
+}
+
+/// What a run would do with one file.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlannedFile {
+    /// The key.
+    pub key: String,
+    /// The name by which rows refer to it.
+    pub file_name: String,
+    /// The file date.
+    pub date: FileDate,
+    /// Size in bytes.
+    pub size: u64,
+    /// About how many rows it has.
+    pub estimated_rows: u64,
+    /// The batch it falls into, counted from 1.
+    pub batch: usize,
+    /// What happens to it.
+    #[serde(rename = "fate")]
+    pub action: Action,
+}
+
+/// Sums over the files of a plan.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Files in range.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files to load.
+    pub files_to_load: usize,
+    /// Their bytes.
+    pub bytes_to_load: u64,
+    /// About how many rows these have.
+    pub estimated_rows_to_load: u64,
+    /// Files whose rows are deleted, because they are gone from the source.
+    pub files_to_remove: usize,
+    /// The batches that all these fall into.
+    pub batches: usize,
+    /// Whether a database was asked what is loaded already.
+    pub is_target_known: bool,
+}
+
+impl Files {
+    /// What a run would do with the files, about `row_bytes` bytes being a row.
+    pub fn plan(&self, row_bytes: f64) -> Plan {
+        let planned = |file: &FileState| file.plan(row_bytes);
+        let gone = self.files.iter().filter(|file| file.is_gone());
+        Plan {
+            dataset: self.dataset.clone(),
+            prefix: self.prefix.clone(),
+            target: self.target.clone(),
+            range: self.range,
+            batch_days: self.batch_days,
+            files: self.in_source().map(planned).collect(),
+            gone: gone.map(planned).collect(),
+            ignored: self.ignored.clone(),
+            findings: self.findings.clone(),
+            totals: self.plan_totals(row_bytes),
+        }
+    }
+
+    fn plan_totals(&self, row_bytes: f64) -> Totals {
+        let mut totals = Totals {
+            files_to_remove: self.to_remove().count(),
+            batches: self.batches().len(),
+            is_target_known: self.is_target_known,
+            ..Totals::default()
+        };
+        for file in self.in_source() {
+            totals.files += 1;
+            totals.bytes += file.size();
+            if file.action.is_load() {
+                totals.files_to_load += 1;
+                totals.bytes_to_load += file.size();
+                totals.estimated_rows_to_load += file.estimated_rows(row_bytes);
+            }
+        }
+        totals
+    }
+}
+
+impl FileState {
+    fn plan(&self, row_bytes: f64) -> PlannedFile {
+        PlannedFile {
+            key: self.key.clone(),
+            file_name: self.name.clone(),
+            date: self.date,
+            size: self.size(),
+            estimated_rows: self.estimated_rows(row_bytes),
+            batch: self.batch,
+            action: self.action.clone(),
+        }
+    }
+
+    /// About how many rows it has; of a file that is gone, how many the target has.
+    fn estimated_rows(&self, row_bytes: f64) -> u64 {
+        match &self.source {
+            Some(_) => (self.size() as f64 / row_bytes).round() as u64,
+            None => self.rows_before(),
+        }
+    }
+}
+
+impl Plan {
+    /// The files, and those that are gone.
+    pub fn everything(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.files.iter().chain(&self.gone)
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_done(&self) -> bool {
+        self.totals.files_to_load == 0 && self.totals.files_to_remove == 0
+    }
+}

@@ -1,0 +1,64 @@
+//! What the target and its ledger say about the files of a range, and what a run put there.
+
+use std::collections::HashMap;
+
+use crate::domain::Placed;
+
+use super::LedgerEntry;
+
+/// What the target holds of a dataset's files in a range.
+#[derive(Clone, Debug, Default)]
+pub struct TargetState {
+    /// What the ledger knows about the files of the listing.
+    pub entries: Vec<LedgerEntry>,
+    /// What the ledger knows about files of the dataset that the listing does not have.
+    pub others: Vec<LedgerEntry>,
+    /// Rows in the target, by file name.
+    pub rows: HashMap<String, u64>,
+    /// Whether files were removed since others were loaded, so that other rows may survive.
+    pub has_lost_files: bool,
+    /// What deleting rows of the target would change elsewhere, such as `rows of public.note (constraint
+    /// note_t_id_fkey, ON DELETE CASCADE)`.
+    pub cascades: Vec<String>,
+    /// The target's own triggers and rules that deleting rows sets off.
+    pub delete_triggers: Vec<String>,
+}
+
+/// Rows of one file in the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetRows {
+    /// All of them.
+    pub total: u64,
+    /// Those that were inserted by the transaction in the ledger and never changed since; `None` as long
+    /// as nobody had to know.
+    pub ours: Option<u64>,
+}
+
+impl TargetRows {
+    /// Rows that another program inserted or changed, as far as that is known.
+    pub fn foreign(self) -> u64 {
+        self.ours.map_or(0, |ours| self.total.saturating_sub(ours))
+    }
+}
+
+/// A file whose rows a run might delete: whose they are has to be known first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contested {
+    /// The name of the file.
+    pub file_name: String,
+    /// The run that loaded it.
+    pub run_id: String,
+    /// The transaction that inserted its rows; `None` if the ledger has lost it.
+    pub xid: Option<String>,
+}
+
+/// What the target took of one batch.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The batch.
+    pub number: usize,
+    /// What was placed of each file, by name.
+    pub files: Vec<(String, Placed)>,
+    /// Files that another run has loaded or removed in the meantime.
+    pub skipped: Vec<String>,
+}

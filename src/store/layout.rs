@@ -1,0 +1,98 @@
+//! The **layout** of staging: where everything lies in it. Every path is made here.
+//!
+//! ```text
+//! <staging>/
+//!   mirror/<dataset>/_file_date=2025-09-22/<stem>-<hash>.parquet      a source file in columnar form
+//!   rejects/<dataset>/_file_date=2025-09-22/<stem>-<hash>.parquet     its records that could not be read
+//!   profiles/<dataset>/_file_date=2025-09-22/<stem>-<hash>.json       what its values are like
+//!   staged/<dataset>/<fingerprint>/
+//!     _file_date=2025-09-22/<stem>-<hash>.parquet                     its rows to load
+//!     manifest_2025-09-22_2025-09-28.json                             what a batch holds
+//!     manifest.json                                                   what the whole range holds
+//!   runs/<run>/<dataset>/
+//!     checks/<check>.parquet                                          the bad rows of a check
+//!     accounting.json                                                 every record accounted for
+//! ```
+
+use crate::domain::{FILE_DATE, FileDate};
+
+/// The folder of a dataset's mirrors.
+pub fn mirrors(dataset: &str) -> String {
+    format!("mirror/{dataset}")
+}
+
+/// The mirror of a source file; `name` is its stem with a hash.
+pub fn mirror(dataset: &str, date: FileDate, name: &str) -> String {
+    format!("{}/{FILE_DATE}={date}/{name}.parquet", mirrors(dataset))
+}
+
+/// The folder of a dataset's rejects.
+pub fn rejects(dataset: &str) -> String {
+    format!("rejects/{dataset}")
+}
+
+/// The rejects of a source file; `name` is that of its mirror.
+pub fn rejects_of(dataset: &str, date: FileDate, name: &str) -> String {
+    format!("{}/{FILE_DATE}={date}/{name}.parquet", rejects(dataset))
+}
+
+/// The folder of a dataset's profiles.
+pub fn profiles(dataset: &str) -> String {
+    format!("profiles/{dataset}")
+}
+
+/// The profile of a source file; `name` is its stem with a hash.
+pub fn profile(dataset: &str, date: FileDate, name: &str) -> String {
+    format!("{}/{FILE_DATE}={date}/{name}.json", profiles(dataset))
+}
+
+/// The folder of the rows that one SQL makes of some mirrors.
+pub fn staged(dataset: &str, fingerprint: &str) -> String {
+    format!("staged/{dataset}/{fingerprint}")
+}
+
+/// The staged rows of a source file; `file` is the file name of its mirror.
+pub fn staged_file(dataset: &str, fingerprint: &str, date: FileDate, file: &str) -> String {
+    format!("{}/{FILE_DATE}={date}/{file}", staged(dataset, fingerprint))
+}
+
+/// The manifest of a batch.
+pub fn batch_manifest(dataset: &str, fingerprint: &str, days: (FileDate, FileDate)) -> String {
+    let (first, last) = days;
+    format!("{}/manifest_{first}_{last}.json", staged(dataset, fingerprint))
+}
+
+/// The manifest of a whole range.
+pub fn manifest(dataset: &str, fingerprint: &str) -> String {
+    format!("{}/manifest.json", staged(dataset, fingerprint))
+}
+
+/// The bad rows of a check in a run.
+pub fn bad_rows(run_id: &str, dataset: &str, check: &str) -> String {
+    format!("runs/{run_id}/{dataset}/checks/{check}.parquet")
+}
+
+/// The accounting of a dataset in a run.
+pub fn accounting(run_id: &str, dataset: &str) -> String {
+    format!("runs/{run_id}/{dataset}/accounting.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_place_of_its_own() {
+        let day: FileDate = "2025-09-22".parse().expect("a day");
+        assert_eq!(mirror("people", day, "x-1"), "mirror/people/_file_date=2025-09-22/x-1.parquet");
+        assert_eq!(
+            staged_file("people", "f0", day, "x-1.parquet"),
+            "staged/people/f0/_file_date=2025-09-22/x-1.parquet"
+        );
+        assert_eq!(
+            batch_manifest("people", "f0", (day, day.plus_days(6))),
+            "staged/people/f0/manifest_2025-09-22_2025-09-28.json"
+        );
+        assert_eq!(bad_rows("r", "people", "c"), "runs/r/people/checks/c.parquet");
+    }
+}

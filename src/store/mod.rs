@@ -1,0 +1,89 @@
+//! A **store** keeps objects: the exports of a source, and what staging holds. Only this module opens
+//! one; [`layout`] says where in staging everything lies.
+
+pub mod layout;
+pub mod object;
+pub mod path_text;
+mod place;
+mod refusal;
+
+pub use place::{InvalidPlace, OpenError, Place, Store};
+
+use std::error::Error as StdError;
+
+use crate::domain::ErrorKind;
+
+/// What to do about an object store's refusal.
+pub fn hint(error: &object_store::Error) -> String {
+    use object_store::Error as E;
+    match error {
+        E::NotFound { .. } => "check the bucket, the prefix and AWS_ENDPOINT_URL",
+        E::Unauthenticated { .. } | E::PermissionDenied { .. } => {
+            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and that they \
+             may list the bucket and read (for staging: write) the prefix"
+        }
+        E::InvalidPath { .. } => {
+            "a key there holds what no key may hold here, such as a line break; rename that object, \
+             or give the dataset a narrower prefix"
+        }
+        E::Generic { store: "LocalFileSystem", .. } => {
+            "check that the folder exists, may be read (for staging: written) and has room; run \
+             again: what is done is kept"
+        }
+        E::Precondition { .. } => "the object was replaced while it was read; run again",
+        _ => "check AWS_ENDPOINT_URL, AWS_REGION and the network; run again: what is done is kept",
+    }
+    .to_owned()
+}
+
+/// Whether running again may help.
+pub fn is_transient(error: &object_store::Error) -> bool {
+    matches!(
+        error,
+        object_store::Error::Generic { store: "S3", .. } | object_store::Error::Precondition { .. }
+    )
+}
+
+/// The store's error somewhere in a chain of causes, also inside wrapped I/O errors.
+pub fn find_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a object_store::Error> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(found) = error.downcast_ref::<object_store::Error>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        current = match inner {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// The kind of a store's error.
+pub fn kind(error: &object_store::Error) -> ErrorKind {
+    if is_transient(error) { ErrorKind::Transient } else { ErrorKind::Failed }
+}
+
+/// The kind of an error that may have a store's behind it.
+pub fn kind_behind(error: &(dyn StdError + 'static)) -> ErrorKind {
+    find_error(error).map_or(ErrorKind::Failed, kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stores_error_is_found_however_deep_it_lies() {
+        let busy = || object_store::Error::Generic { store: "S3", source: "503 Slow Down".into() };
+        let io = std::io::Error::other(busy());
+        let parquet = datafusion::parquet::errors::ParquetError::External(Box::new(io));
+        let twice = std::io::Error::other(parquet);
+        assert_eq!(kind_behind(&twice), ErrorKind::Transient);
+        let missing =
+            object_store::Error::NotFound { path: String::new(), source: "no such key".into() };
+        assert_eq!(kind_behind(&std::io::Error::other(missing)), ErrorKind::Failed);
+        assert_eq!(kind_behind(&std::io::Error::other("disk full")), ErrorKind::Failed);
+    }
+}

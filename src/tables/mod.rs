@@ -1,0 +1,263 @@
+//! The **catalog**: what SQL sees. To register a dataset is to make its mirrors one table, `source`,
+//! partitioned by file date, with the tables that describe it beside.
+//!
+//! | table | rows |
+//! |---|---|
+//! | `source` | accepted rows, all text; a column that a file lacks is NULL |
+//! | `files` | one a source file: key, date, size, rows, rejects, encoding … |
+//! | `formats` | one a format: a header with its dialect, and the days on which it is seen |
+//! | `file_columns` | one a file and column: position, name, and what its values are like |
+//! | `column_shapes` | one a file, column and shape of its values |
+//! | `rejects` | records that could not be read: where and why |
+//! | `contract` | the columns of `target.sql` |
+//! | `staged` | the survivors as `stage.sql` makes them |
+//!
+//! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out.
+
+mod dated_files;
+mod describing;
+mod profiled;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::ViewTable;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{JoinType, LogicalPlan};
+use datafusion::prelude::{DataFrame, SessionContext};
+use tokio::sync::OnceCell;
+
+use crate::domain::{Dataset, provenance};
+use crate::engine::{Engine, Error, plan_query};
+use crate::mirror::Mirror;
+use crate::progress::Listener;
+use crate::sql::{Query, Sql};
+
+pub use dated_files::{DatedFile, DatedFiles};
+pub use describing::{dated, source_of, union_of_headers};
+use profiled::{ColumnShapes, FileColumns, Profiles};
+
+/// The name of the catalog that holds the tables of the target database.
+const DATABASE: &str = "target";
+
+/// A registered dataset: its mirror as tables, and its SQL.
+#[derive(Clone)]
+pub struct Catalog {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its SQL files.
+    pub sql: Sql,
+    /// What was mirrored.
+    pub mirror: Mirror,
+    /// The names of all columns of `source`, but for those that say where a row came from.
+    pub columns: Arc<[String]>,
+    engine: Engine,
+    schema: Arc<MemorySchemaProvider>,
+    /// The tables that describe `source`.
+    describing: Vec<(&'static str, Arc<dyn TableProvider>)>,
+}
+
+/// The columns that say which row it is.
+const WHICH_ROW: [&str; 2] = [provenance::FILE_NAME, provenance::ROW_ID];
+
+/// What a query reads of `source`.
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    /// How often it is scanned.
+    pub scans: usize,
+    /// Which of its columns are read.
+    pub columns: BTreeSet<String>,
+}
+
+/// Registers a mirrored dataset.
+///
+/// # Errors
+/// [`Error`] where a table cannot be made. `staged` is left out where `stage.sql` or `dedupe.sql`
+/// does not plan: the steps that need it say why.
+pub async fn register(
+    engine: &Engine,
+    dataset: &Dataset,
+    sql: Sql,
+    mirror: Mirror,
+    progress: &Listener,
+) -> Result<Catalog, Error> {
+    let columns: Arc<[String]> = union_of_headers(&mirror.files, &dataset.optional_columns).into();
+    let profiles = Arc::new(Profiles {
+        staging: engine.staging.clone(),
+        dataset: dataset.clone(),
+        mirror: mirror.clone(),
+        limits: engine.limits,
+        progress: Arc::clone(progress),
+        drawn: OnceCell::new(),
+    });
+    let describing: Vec<(&'static str, Arc<dyn TableProvider>)> = vec![
+        ("files", describing::files(&mirror)?),
+        ("formats", describing::formats(&mirror)?),
+        ("file_columns", Arc::new(FileColumns(Arc::clone(&profiles)))),
+        ("column_shapes", Arc::new(ColumnShapes(profiles))),
+        ("rejects", Arc::new(describing::rejects(&engine.staging, &mirror))),
+        ("contract", describing::contract(&sql.contract)?),
+    ];
+    let source = describing::source(&engine.staging, &mirror, &columns);
+    let schema = Arc::new(schema_of(&describing, Arc::new(source))?);
+    let (dataset, engine) = (dataset.clone(), engine.clone());
+    let catalog = Catalog { dataset, sql, mirror, columns, engine, schema, describing };
+    if let Ok(plan) = catalog.plan_staged().await {
+        let view = Arc::new(ViewTable::new(plan, None));
+        catalog.schema.register_table("staged".to_owned(), view).map_err(Error::execution)?;
+    }
+    Ok(catalog)
+}
+
+/// A schema with `source` and the tables that describe it.
+fn schema_of(
+    describing: &[(&'static str, Arc<dyn TableProvider>)],
+    source: Arc<dyn TableProvider>,
+) -> Result<MemorySchemaProvider, Error> {
+    let schema = MemorySchemaProvider::new();
+    schema.register_table("source".to_owned(), source).map_err(Error::execution)?;
+    for (name, table) in describing {
+        let table = Arc::clone(table);
+        schema.register_table((*name).to_owned(), table).map_err(Error::execution)?;
+    }
+    Ok(schema)
+}
+
+/// One session over several registered datasets, for queries by hand; the schema may be left out if there
+/// is only one. The tables of the target database are `target.<schema>.<table>`.
+///
+/// # Errors
+/// [`Error`] if it cannot be set up.
+pub fn session_over(
+    engine: &Engine,
+    catalogs: &[Catalog],
+    database: Arc<dyn CatalogProvider>,
+) -> Result<SessionContext, Error> {
+    let schemas = catalogs
+        .iter()
+        .map(|catalog| (catalog.dataset.name.clone(), Arc::clone(&catalog.schema)))
+        .collect();
+    let default = catalogs.first().map_or("public", |catalog| catalog.dataset.name.as_str());
+    let session = engine.session(schemas, default, engine.limits.files_at_once)?;
+    session.register_catalog(DATABASE, database);
+    Ok(session)
+}
+
+impl Catalog {
+    /// A session in which this dataset's tables need no schema.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be set up.
+    pub fn session(&self) -> Result<SessionContext, Error> {
+        let schemas = vec![(self.dataset.name.clone(), Arc::clone(&self.schema))];
+        self.engine.session(schemas, &self.dataset.name, self.engine.limits.files_at_once)
+    }
+
+    /// A session like [`session`](Self::session) in which `source` is another table, read in one
+    /// stream, so that its rows keep their order.
+    fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
+        let schema = Arc::new(schema_of(&self.describing, source)?);
+        self.engine.session(vec![(self.dataset.name.clone(), schema)], &self.dataset.name, 1)
+    }
+
+    /// Plans a query of the dataset.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan(&self, query: &Query) -> Result<DataFrame, Error> {
+        plan_query(&self.session()?, query).await
+    }
+
+    /// What a query reads of `source`.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn reads(&self, query: &Query) -> Result<Reads, Error> {
+        let plan = self.plan(query).await?.into_optimized_plan().map_err(Error::execution)?;
+        let mut reads = Reads::default();
+        let visited = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && scan.table_name.table() == "source"
+            {
+                reads.scans += 1;
+                let columns = &mut reads.columns;
+                columns.extend(scan.projected_schema.fields().iter().map(|f| f.name().clone()));
+                let filtered = scan.filters.iter().flat_map(|filter| filter.column_refs());
+                columns.extend(filtered.map(|column| column.name.clone()));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        visited.map_err(Error::execution)?;
+        Ok(reads)
+    }
+
+    /// The columns of the files that queries read; one that does not plan reads none.
+    pub async fn columns_read(
+        &self,
+        queries: impl IntoIterator<Item = &Query>,
+    ) -> BTreeSet<String> {
+        let mut columns = BTreeSet::new();
+        for query in queries {
+            if let Ok(reads) = self.reads(query).await {
+                columns.extend(reads.columns);
+            }
+        }
+        columns.retain(|column| !provenance::is_provenance(column));
+        columns
+    }
+
+    /// The rows of `source` in some of its columns, in no order.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn scan(&self, columns: &[&str]) -> Result<SendableRecordBatchStream, Error> {
+        let source = self.session()?.table("source").await.map_err(Error::execution)?;
+        let source = source.select_columns(columns).map_err(Error::execution)?;
+        source.execute_stream().await.map_err(Error::execution)
+    }
+
+    /// Plans a query over a `source` of its own.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan_over(
+        &self,
+        query: &Query,
+        source: Arc<dyn TableProvider>,
+    ) -> Result<DataFrame, Error> {
+        plan_query(&self.session_with_source(source)?, query).await
+    }
+
+    /// The schema of `source`, `_file_date` included.
+    pub fn source_schema(&self) -> SchemaRef {
+        self.empty_source().schema()
+    }
+
+    /// `source` without rows.
+    pub fn empty_source(&self) -> Arc<dyn TableProvider> {
+        Arc::new(source_of(&self.engine.staging, &self.columns, Vec::new()))
+    }
+
+    /// The engine in which it is registered.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// `stage.sql` over the rows that `dedupe.sql` keeps.
+    async fn plan_staged(&self) -> Result<LogicalPlan, Error> {
+        let session = self.session()?;
+        let keep = plan_query(&session, &self.sql.dedupe).await?;
+        let keep = keep.select_columns(&WHICH_ROW).map_err(Error::execution)?;
+        let keep = keep.alias("keep").map_err(Error::execution)?;
+        let source = session.table("source").await.map_err(Error::execution)?;
+        let survivors = source
+            .join(keep, JoinType::LeftSemi, &WHICH_ROW, &WHICH_ROW, None)
+            .map_err(Error::execution)?;
+        let survivors = ViewTable::new(survivors.into_unoptimized_plan(), None);
+        let staged = self.plan_over(&self.sql.stage, Arc::new(survivors)).await?;
+        Ok(staged.into_unoptimized_plan())
+    }
+}

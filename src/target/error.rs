@@ -1,0 +1,302 @@
+//! What can go wrong while rows are loaded. The server's own texts quote values once rows are under
+//! way, so that from then on only code, table, column and constraint are told.
+
+use std::path::PathBuf;
+
+use datafusion::parquet::errors::ParquetError;
+
+use super::postgres::Meaning;
+use crate::domain::{ErrorKind, Explain};
+use crate::store;
+
+/// What can go wrong while rows are loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No database is named.
+    #[error("no database is named: neither DATABASE_URL nor PGHOST is set")]
+    NoDatabase,
+    /// `DATABASE_URL` or a `PG*` variable is not understood.
+    #[error("{variable} is not understood: {reason}")]
+    Setting {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it; never its value.
+        reason: String,
+    },
+    /// A file of certificates cannot be read.
+    #[error("cannot read the certificates in {}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No connection.
+    #[error("cannot connect to {database}")]
+    Connect {
+        /// Host, port and database.
+        database: String,
+        /// Why.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// A statement that carries no rows fails.
+    #[error("{doing} failed")]
+    Statement {
+        /// What was being done.
+        doing: String,
+        /// Why.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// Postgres refuses rows.
+    #[error("{doing} failed: {}", describe(state, place))]
+    Rows {
+        /// What was being done.
+        doing: String,
+        /// The SQLSTATE; empty where the connection was lost.
+        state: String,
+        /// Table, column and constraint, as far as the server names them.
+        place: String,
+    },
+    /// A value of a table that a query reads cannot be held. The value itself is not told.
+    #[error("column {column} of {table} holds a value that is no {data_type}")]
+    NoArrowValue {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The type that the engine has for it.
+        data_type: String,
+    },
+    /// The target's columns do not take what `stage.sql` gives.
+    #[error("{table} does not fit {stage}: {}", problems.join("; "))]
+    Mismatch {
+        /// The target.
+        table: String,
+        /// The SQL file.
+        stage: String,
+        /// Column by column, what does not fit.
+        problems: Vec<String>,
+    },
+    /// The target is no table that rows can be copied into.
+    #[error("{table} cannot be loaded: {reason}")]
+    Target {
+        /// The target.
+        table: String,
+        /// Why.
+        reason: String,
+    },
+    /// A value does not fit the target's type.
+    #[error("column {column} of {file}, row {row_id}: {reason}")]
+    Value {
+        /// The column of the target.
+        column: String,
+        /// The source file.
+        file: String,
+        /// The row.
+        row_id: i64,
+        /// What the type cannot hold; never the value.
+        reason: String,
+    },
+    /// What goes into the ledger cannot be written as JSON.
+    #[error("the ledger's rows cannot be written as JSON")]
+    Json(#[source] serde_json::Error),
+    /// Staging cannot be read.
+    #[error("cannot read the staged file {path}")]
+    Staged {
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: ParquetError,
+    },
+    /// The server took another number of rows than it was sent.
+    #[error(
+        "{table} took {taken} rows of batch {batch}, {sent} were sent; the batch is rolled back"
+    )]
+    Count {
+        /// The target.
+        table: String,
+        /// The batch.
+        batch: usize,
+        /// Rows sent.
+        sent: u64,
+        /// Rows taken.
+        taken: u64,
+    },
+    /// A transaction did not commit, though the server did not say so.
+    #[error("batch {batch} was not committed: the server has rolled its transaction back")]
+    RolledBack {
+        /// The batch.
+        batch: usize,
+    },
+    /// Whether a transaction committed is not known: the connection was lost on the way.
+    #[error("whether batch {batch} was committed is not known: the connection was lost meanwhile")]
+    CommitUnknown {
+        /// The batch.
+        batch: usize,
+    },
+    /// A transaction of ours that lost its connection does not end.
+    #[error("the server still holds the transaction of an earlier try of batch {batch}")]
+    Unfinished {
+        /// The batch.
+        batch: usize,
+    },
+    /// Rows of a file that are not ours turned up when ours were to be deleted.
+    #[error(
+        "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others; the \
+         batch is rolled back"
+    )]
+    ForeignRows {
+        /// The target.
+        table: String,
+        /// The batch.
+        batch: usize,
+        /// How many rows.
+        rows: u64,
+    },
+}
+
+/// Whether connecting failed because of settings (TLS, certificate, password), and not because of the
+/// network. A certificate that is not trusted is invalid data.
+fn is_configuration_problem(error: &tokio_postgres::Error) -> bool {
+    use std::error::Error as _;
+    let Some(source) = error.source().filter(|_| error.code().is_none()) else { return false };
+    let io = source.downcast_ref::<std::io::Error>();
+    io.is_none_or(|io| io.kind() == std::io::ErrorKind::InvalidData)
+}
+
+fn describe(state: &str, place: &str) -> String {
+    match (state, place) {
+        ("", _) => "the connection was lost".to_owned(),
+        (state, "") => format!("SQLSTATE {state}"),
+        (state, place) => format!("SQLSTATE {state}, {place}"),
+    }
+}
+
+impl Error {
+    /// An error of a statement that carries rows, without the server's text.
+    pub fn rows(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        let Some(error) = error.as_db_error() else {
+            return Self::Rows { doing, state: String::new(), place: String::new() };
+        };
+        let named = [
+            ("table", error.table()),
+            ("column", error.column()),
+            ("constraint", error.constraint()),
+        ];
+        let place: Vec<String> = named
+            .into_iter()
+            .filter_map(|(kind, name)| name.map(|name| format!("{kind} {name}")))
+            .collect();
+        Self::Rows { doing, state: error.code().code().to_owned(), place: place.join(", ") }
+    }
+
+    /// An error of a statement that carries no rows.
+    pub fn statement(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Statement { doing, source }
+    }
+
+    /// What the server's code means, if it gave one.
+    fn meaning(&self) -> Option<Meaning> {
+        match self {
+            Self::Connect { source, .. } if is_configuration_problem(source) => None,
+            Self::Connect { source, .. } | Self::Statement { source, .. } => {
+                Some(source.code().map_or(Meaning::Transient, Meaning::of))
+            }
+            Self::Rows { state, .. } if state.is_empty() => Some(Meaning::Transient),
+            Self::Rows { state, .. } => {
+                Some(Meaning::of(&tokio_postgres::error::SqlState::from_code(state)))
+            }
+            Self::NoDatabase
+            | Self::Setting { .. }
+            | Self::Certificates { .. }
+            | Self::NoArrowValue { .. }
+            | Self::Mismatch { .. }
+            | Self::Target { .. }
+            | Self::Value { .. }
+            | Self::Staged { .. }
+            | Self::Json(_)
+            | Self::Count { .. }
+            | Self::RolledBack { .. }
+            | Self::CommitUnknown { .. }
+            | Self::Unfinished { .. }
+            | Self::ForeignRows { .. } => None,
+        }
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoDatabase
+            | Self::Setting { .. }
+            | Self::Certificates { .. }
+            | Self::Mismatch { .. }
+            | Self::Target { .. } => ErrorKind::Usage,
+            Self::Connect { .. } => self.meaning().map_or(ErrorKind::Usage, Meaning::kind),
+            Self::Statement { .. } | Self::Rows { .. } => {
+                self.meaning().map_or(ErrorKind::Failed, Meaning::kind)
+            }
+            Self::Value { .. } | Self::ForeignRows { .. } => ErrorKind::Refused,
+            Self::Staged { source, .. } => store::kind_behind(source),
+            Self::CommitUnknown { .. } | Self::Unfinished { .. } => ErrorKind::Transient,
+            Self::NoArrowValue { .. }
+            | Self::Json(_)
+            | Self::Count { .. }
+            | Self::RolledBack { .. } => ErrorKind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoArrowValue { .. } => {
+                "leave the column out of the query, or query a view that casts it to text"
+            }
+            Self::NoDatabase | Self::Setting { .. } => {
+                "set DATABASE_URL=postgres://user:password@host:5432/database, or PGHOST, PGUSER, \
+                 PGPASSWORD and PGDATABASE; for verify-full give the CA file as PGSSLROOTCERT"
+            }
+            Self::Certificates { .. } => "give a PEM file as sslrootcert or PGSSLROOTCERT",
+            Self::Connect { source, .. } if is_configuration_problem(source) => {
+                "the server asks for a password that is not given, offers no TLS, or has a certificate \
+                 that is not trusted: check PGPASSWORD, sslmode and sslrootcert"
+            }
+            Self::Connect { source, .. } if source.code().is_none() => {
+                "check that the database runs and can be reached from here, and sslmode"
+            }
+            Self::Connect { .. } | Self::Statement { .. } | Self::Rows { .. } => {
+                return self.meaning().map(|meaning| meaning.hint().to_owned());
+            }
+            Self::Mismatch { .. } => {
+                "name and CAST the columns in stage.sql as the target has them, or alter the target"
+            }
+            Self::Target { .. } => "name a plain or partitioned table that you own",
+            Self::Value { .. } => {
+                "`backfill query` shows the row by _file_name and _row_id; cast or clean it in \
+                 stage.sql, or find such rows with a check"
+            }
+            Self::Staged { source, .. } => match store::find_error(source) {
+                Some(error) => return Some(store::hint(error)),
+                None => "delete the staging folder's `staged` part and run again",
+            },
+            Self::Json(_) => return None,
+            Self::Count { .. } | Self::RolledBack { .. } => {
+                "nothing of the batch is in the target; look for triggers or rules on it, and run again"
+            }
+            Self::CommitUnknown { .. } | Self::Unfinished { .. } => {
+                "run again: the ledger commits with the rows, so that the next run finds out, and \
+                 nothing is loaded twice"
+            }
+            Self::ForeignRows { .. } => {
+                "another program wrote rows of these files while this run was under way; no flag \
+                 deletes them: run `backfill plan` to see which files they belong to"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}

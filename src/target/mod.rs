@@ -1,0 +1,18 @@
+//! The **target** is the Postgres table that rows go into. To **load** is to bring staging into it: several
+//! batches at once, each one transaction.
+//!
+//! Only this module speaks to Postgres. What it promises: nothing of a batch is visible before it commits;
+//! the ledger commits with it; a commit is verified; no row of another loader is changed or deleted
+//! ([`Guest`]); a file that is already there is skipped, and reported.
+
+mod error;
+mod guest;
+mod placement;
+mod postgres;
+
+pub use error::Error;
+pub use guest::Guest;
+pub use postgres::{
+    Batch, Column, Database, DatabaseTables, Encoder, Job, Target, count_ours, count_rows, held,
+    ledger, load,
+};

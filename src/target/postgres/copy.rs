@@ -1,0 +1,199 @@
+//! To **copy** is to send the rows of one staged file to the server, encoded a few pieces ahead.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use futures::{SinkExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio_postgres::{Client, CopyInSink};
+
+use super::{Encoder, Job};
+use crate::domain::{Placed, provenance};
+use crate::failpoint;
+use crate::stage::StagedFile;
+use crate::store::object;
+use crate::target::Error;
+
+/// Copies one staged file into the target; returns what was placed of it.
+///
+/// # Errors
+/// [`Error::Rows`], with row and column as far as the server names them; [`Error::Value`],
+/// [`Error::Staged`], [`Error::Count`].
+pub async fn copy(
+    job: &Job<'_>,
+    batch: usize,
+    file: &StagedFile,
+    client: &Client,
+) -> Result<Placed, Error> {
+    let table = &job.target.table;
+    let Some(encoder) = &job.encoder else { return Ok(Placed::default()) };
+    let (sent, taken) = match send(job, encoder, file, client).await {
+        Ok(counts) => counts,
+        Err(Failure::Own(error)) => return Err(error),
+        Err(Failure::Server(error)) => return Err(refusal(job, encoder, file, &error).await),
+    };
+    job.progress.advance(1, 0, 0);
+    if taken != sent || sent != file.counts.staged {
+        let table = table.to_string();
+        return Err(Error::Count { table, batch, sent: file.counts.staged, taken });
+    }
+    Ok(Placed { inserted: taken, ..Placed::default() })
+}
+
+/// What ends a copy.
+enum Failure {
+    Own(Error),
+    Server(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+/// Sends every row; returns how many were sent, and how many the server took.
+async fn send(
+    job: &Job<'_>,
+    encoder: &Arc<Encoder>,
+    file: &StagedFile,
+    client: &Client,
+) -> Result<(u64, u64), Failure> {
+    let statement = job.placement.copy_statement(&job.target.table, encoder.columns());
+    let sink: CopyInSink<Bytes> = client.copy_in(&statement).await?;
+    let mut sink = Box::pin(sink);
+    let mut chunks = encode_ahead(job, encoder, file);
+    let mut sent = 0;
+    while let Some(chunk) = chunks.recv().await {
+        let (bytes, rows) = chunk.map_err(Failure::Own)?;
+        sent += rows;
+        sink.send(bytes).await?;
+        job.progress.advance(0, file.identity.size * rows / file.counts.staged.max(1), rows);
+        failpoint::reach(failpoint::LOAD_COPYING);
+    }
+    Ok((sent, sink.as_mut().finish().await?))
+}
+
+/// The server's refusal, with the row and the column that it names.
+async fn refusal(
+    job: &Job<'_>,
+    encoder: &Encoder,
+    file: &StagedFile,
+    error: &tokio_postgres::Error,
+) -> Error {
+    let table = &job.target.table;
+    let context = error.as_db_error().and_then(tokio_postgres::error::DbError::where_);
+    let named = context.and_then(|context| in_context(context, &table.name, encoder.columns()));
+    let Some((line, column)) = named else {
+        return Error::rows(format!("copying {} into {table}", file.file_name), error);
+    };
+    let row = match row_id(job, file, line).await {
+        Some(row_id) => format!("row {row_id}"),
+        None => format!("the {line}th staged row"),
+    };
+    let column = column.map(|column| format!(", column {column},")).unwrap_or_default();
+    Error::rows(format!("copying {row} of {}{column} into {table}", file.file_name), error)
+}
+
+/// The line and the column that the context of a server's error names, in whatever language it is:
+/// `COPY people, line 17, column amount: "…"`. What follows the column is a value.
+fn in_context<'a>(
+    context: &str,
+    table: &str,
+    columns: impl Iterator<Item = &'a str>,
+) -> Option<(u64, Option<&'a str>)> {
+    let of_table = |line: &'_ str| {
+        let rest = line.strip_prefix("COPY ")?.strip_prefix(table)?;
+        rest.starts_with(',').then(|| rest.to_owned())
+    };
+    let rest = context.lines().find_map(of_table)?;
+    let start = rest.find(|c: char| c.is_ascii_digit())?;
+    let end = rest[start..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |e| start + e);
+    let number = rest[start..end].parse().ok()?;
+    let before_value = rest[end..].split('"').next().unwrap_or_default();
+    let named = before_value.trim_end().trim_end_matches(':');
+    let is_named = |column: &&str| {
+        named.strip_suffix(*column).is_some_and(|before| before.ends_with(char::is_whitespace))
+    };
+    Some((number, columns.filter(is_named).max_by_key(|column| column.len())))
+}
+
+/// The row of the source file that is the `line`th of a staged one, counted from 1.
+async fn row_id(job: &Job<'_>, file: &StagedFile, line: u64) -> Option<i64> {
+    let path = job.staging.path(&file.path);
+    let mut rows = object::read(&job.staging.objects, &path, file.size).await.ok()?;
+    let mut before = line.checked_sub(1)? as usize;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.ok()?;
+        if before >= batch.num_rows() {
+            before -= batch.num_rows();
+            continue;
+        }
+        let ids = cast(batch.column_by_name(provenance::ROW_ID)?, &DataType::Int64).ok()?;
+        return Some(ids.as_primitive::<Int64Type>().value(before));
+    }
+    None
+}
+
+/// The rows of a piece: few enough that it stays in the processor's cache on its way out.
+const PIECE_ROWS: usize = 128;
+
+/// A piece of COPY data with the number of rows in it.
+type Chunk = Result<(Bytes, u64), Error>;
+
+/// Reads and encodes a staged file in a task of its own, a few pieces ahead.
+fn encode_ahead(job: &Job<'_>, encoder: &Arc<Encoder>, file: &StagedFile) -> mpsc::Receiver<Chunk> {
+    let (sender, receiver) = mpsc::channel(16);
+    let encoder = Arc::clone(encoder);
+    let (staging, file) = (job.staging.clone(), file.clone());
+    tokio::spawn(async move {
+        let unreadable = |source| Error::Staged { path: staging.display(&file.path), source };
+        let path = staging.path(&file.path);
+        let mut rows = match object::read(&staging.objects, &path, file.size).await {
+            Ok(rows) => rows,
+            Err(error) => return drop(sender.send(Err(unreadable(error))).await),
+        };
+        let mut capacity = 0;
+        while let Some(batch) = rows.next().await {
+            let batch = match batch.map_err(unreadable) {
+                Ok(batch) => batch,
+                Err(error) => return drop(sender.send(Err(error)).await),
+            };
+            for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
+                let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
+                let mut bytes = Vec::with_capacity(capacity);
+                let encoded = encoder.encode(&piece, &mut bytes);
+                capacity = capacity.max(bytes.len() + bytes.len() / 8);
+                let failed = encoded.is_err();
+                let chunk = encoded.map(|()| (Bytes::from(bytes), piece.num_rows() as u64));
+                if sender.send(chunk).await.is_err() || failed {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_and_column_are_read_in_any_language_and_no_value_is() {
+        let columns = ["id", "my id", "amount"];
+        let named = |context| in_context(context, "people", columns.into_iter());
+        let english = "COPY people, line 17, column amount: \"line 3, column id: \"";
+        assert_eq!(named(english), Some((17, Some("amount"))));
+        let german = "COPY people, Zeile 17, Spalte my id: \"x\"";
+        assert_eq!(named(german), Some((17, Some("my id"))));
+        let nested = "JSON data, line 1: {\"a\"\nCOPY people, line 2, column id: \"{\"a\"\"";
+        assert_eq!(named(nested), Some((2, Some("id"))));
+        assert_eq!(named("COPY people, line 5: \"id: 1\""), Some((5, None)));
+        assert_eq!(named("COPY others, line 5: \"1\""), None);
+        assert_eq!(named("PL/pgSQL function f() line 3 at RAISE"), None);
+    }
+}

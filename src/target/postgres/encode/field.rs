@@ -1,0 +1,247 @@
+//! How one column of the staged rows becomes a column of the target.
+
+use chrono::DateTime;
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
+    Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
+};
+
+use super::line;
+use super::value::{Form, unreadable};
+use crate::target::postgres::catalog::Column;
+
+/// How one column is encoded: what it is read as, and what it is written as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    carrier: DataType,
+    form: Form,
+}
+
+/// The values of one column, ready to be put.
+pub struct Values<'a> {
+    form: Form,
+    array: Carried<'a>,
+    /// Whether any text will do that Postgres can store.
+    takes_any_text: bool,
+}
+
+enum Carried<'a> {
+    Text(&'a StringViewArray),
+    Integer(&'a Int64Array),
+    Float(&'a Float64Array),
+    Decimal(&'a Decimal128Array),
+    Boolean(&'a BooleanArray),
+    Date(&'a Date32Array),
+    Timestamp(&'a TimestampMicrosecondArray),
+    Bytes(&'a BinaryViewArray),
+}
+
+impl Field {
+    /// How `from` becomes the column's type.
+    ///
+    /// # Errors
+    /// Why it cannot without losing or inventing something.
+    pub fn new(from: &DataType, column: &Column) -> Result<Self, String> {
+        let form = Form::of(column)?;
+        let carrier = form.carrier(from).ok_or_else(|| {
+            format!("stage.sql gives {}, the target holds {}", type_name(from), column.type_text)
+        })?;
+        Ok(Self { carrier, form })
+    }
+
+    /// The array in the type that it is read as.
+    ///
+    /// # Errors
+    /// Where the values cannot be read so.
+    pub fn prepare(&self, array: &ArrayRef) -> Result<ArrayRef, String> {
+        if *array.data_type() == self.carrier {
+            return Ok(array.clone());
+        }
+        if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
+            let nanoseconds = cast(array, &DataType::Int64).map_err(|_| unreadable())?;
+            let nanoseconds = nanoseconds.as_primitive::<Int64Type>();
+            if nanoseconds.iter().flatten().any(|value| value % 1000 != 0) {
+                return Err("it is finer than a microsecond; round it with date_trunc".to_owned());
+            }
+        }
+        let carried = cast(array, &self.carrier).map_err(|_| unreadable())?;
+        if carried.null_count() == array.logical_null_count() {
+            Ok(carried)
+        } else {
+            Err(unreadable())
+        }
+    }
+
+    /// The prepared array's values.
+    pub fn values<'a>(&self, array: &'a ArrayRef) -> Values<'a> {
+        let array = match &self.carrier {
+            DataType::Int64 => Carried::Integer(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Carried::Float(array.as_primitive::<Float64Type>()),
+            DataType::Decimal128(..) => Carried::Decimal(array.as_primitive::<Decimal128Type>()),
+            DataType::Boolean => Carried::Boolean(array.as_boolean()),
+            DataType::Date32 => Carried::Date(array.as_primitive::<Date32Type>()),
+            DataType::Timestamp(..) => {
+                Carried::Timestamp(array.as_primitive::<TimestampMicrosecondType>())
+            }
+            DataType::BinaryView => Carried::Bytes(array.as_binary_view()),
+            _ => Carried::Text(array.as_string_view()),
+        };
+        let takes_any_text = self.form == Form::Text { max_characters: None };
+        Values { form: self.form, array, takes_any_text }
+    }
+}
+
+/// An Arrow type as SQL calls it.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "text".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::Int32 => "int".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+fn cannot_be_copied(column: &Column) -> String {
+    format!("rows cannot be copied into type {}", column.type_text)
+}
+
+/// How many decimals of a second a type keeps: its modifier, or six where it has none.
+fn decimals(modifier: i32) -> u32 {
+    u32::try_from(modifier).unwrap_or(6)
+}
+
+impl Form {
+    fn of(column: &Column) -> Result<Self, String> {
+        let modifier = column.modifier;
+        Ok(match (column.type_name.as_str(), column.category) {
+            ("int2", _) => Self::Integer { bytes: 2 },
+            ("int4", _) => Self::Integer { bytes: 4 },
+            ("int8", _) => Self::Integer { bytes: 8 },
+            ("float4", _) => Self::Float { is_single: true },
+            ("float8", _) => Self::Float { is_single: false },
+            ("numeric", _) => Self::Numeric { limit: column.precision_and_scale() },
+            ("bool", _) => Self::Boolean,
+            ("date", _) => Self::Date,
+            ("timestamp", _) => Self::Timestamp { with_zone: false, decimals: decimals(modifier) },
+            ("timestamptz", _) => Self::Timestamp { with_zone: true, decimals: decimals(modifier) },
+            ("time", _) => Self::Time { decimals: decimals(modifier) },
+            ("uuid", _) => Self::Uuid,
+            ("json" | "jsonb", _) => Self::Json,
+            ("bytea", _) => Self::Bytes,
+            ("varchar" | "bpchar", _) if modifier >= 4 => {
+                Self::Text { max_characters: Some((modifier - 4) as usize) }
+            }
+            // A `name` is cut at 63 bytes, a "char" at one.
+            ("name" | "char", _) => return Err(cannot_be_copied(column)),
+            (_, 'S' | 'E') => Self::Text { max_characters: None },
+            _ => return Err(cannot_be_copied(column)),
+        })
+    }
+
+    /// What values of an Arrow type are read as on their way; `None` where they cannot go.
+    fn carrier(self, from: &DataType) -> Option<DataType> {
+        use DataType as T;
+        let from = match from {
+            T::Dictionary(_, value) => value,
+            other => other,
+        };
+        let is_text = matches!(from, T::Utf8 | T::LargeUtf8 | T::Utf8View);
+        let micros = T::Timestamp(TimeUnit::Microsecond, None);
+        match (self, from) {
+            (Self::Bytes, T::Binary | T::LargeBinary | T::BinaryView) => Some(T::BinaryView),
+            (Self::Bytes, _) => None,
+            (_, T::Null) => Some(T::Utf8View),
+            _ if is_text => Some(T::Utf8View),
+            (Self::Text { .. }, T::Date32 | T::Decimal128(..)) => Some(T::Utf8View),
+            (Self::Text { .. }, from) if from.is_integer() => Some(T::Utf8View),
+            (Self::Integer { .. }, from) if from.is_integer() && *from != T::UInt64 => {
+                Some(T::Int64)
+            }
+            (Self::Float { .. }, T::Float32 | T::Float64) => Some(T::Float64),
+            (Self::Float { .. }, T::Int8 | T::Int16 | T::Int32) => Some(T::Float64),
+            (Self::Numeric { .. }, T::Decimal128(..)) => Some(from.clone()),
+            (Self::Numeric { .. }, from) if from.is_integer() => Some(T::Decimal128(20, 0)),
+            (Self::Boolean, T::Boolean) => Some(T::Boolean),
+            (Self::Date, T::Date32) => Some(T::Date32),
+            (Self::Timestamp { with_zone: false, .. }, T::Date32 | T::Timestamp(_, None)) => {
+                Some(micros)
+            }
+            (Self::Timestamp { with_zone: true, .. }, T::Timestamp(_, Some(_))) => {
+                Some(T::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Values<'_> {
+    /// Whether the row's value is NULL.
+    #[inline]
+    pub fn is_null(&self, row: usize) -> bool {
+        match &self.array {
+            Carried::Text(array) => array.is_null(row),
+            Carried::Integer(array) => array.is_null(row),
+            Carried::Float(array) => array.is_null(row),
+            Carried::Decimal(array) => array.is_null(row),
+            Carried::Boolean(array) => array.is_null(row),
+            Carried::Date(array) => array.is_null(row),
+            Carried::Timestamp(array) => array.is_null(row),
+            Carried::Bytes(array) => array.is_null(row),
+        }
+    }
+
+    /// Puts the row's value; where any text will do, as it is, with nothing in it escaped.
+    ///
+    /// # Errors
+    /// Why the target's type cannot hold it.
+    #[inline]
+    pub fn put_unescaped(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
+        match &self.array {
+            Carried::Text(array) if self.takes_any_text => {
+                line::put_view(array.views()[row], || array.value(row), into);
+                Ok(())
+            }
+            _ => self.put(row, into),
+        }
+    }
+
+    /// Puts the row's value.
+    ///
+    /// # Errors
+    /// Why the target's type cannot hold it.
+    pub fn put(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
+        match &self.array {
+            Carried::Text(array) => self.form.put_text(array.value(row), into),
+            Carried::Integer(array) => self.form.put_integer(array.value(row), into),
+            Carried::Float(array) => self.form.put_float(array.value(row), into),
+            Carried::Decimal(array) => self.form.put_numeric(&array.value_as_string(row), into),
+            Carried::Boolean(array) => {
+                line::put_boolean(array.value(row), into);
+                Ok(())
+            }
+            Carried::Date(array) => {
+                let day = array.value_as_date(row).ok_or_else(unreadable)?;
+                line::put_date(day, into);
+                Ok(())
+            }
+            Carried::Timestamp(array) => {
+                let time = DateTime::from_timestamp_micros(array.value(row));
+                self.form.put_timestamp(time.ok_or_else(unreadable)?.naive_utc(), into)
+            }
+            Carried::Bytes(array) => {
+                line::put_bytes(array.value(row), into);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! One **value** on its way into a column: written as the column's type reads it, or refused where the
+//! type would round it, cut it or take it for something else.
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use serde::de::IgnoredAny;
+
+use super::line;
+use super::numeric::{Digits, Significant};
+use crate::values::moment_in_iso;
+
+/// What a value is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Text { max_characters: Option<usize> },
+    Integer { bytes: usize },
+    Float { is_single: bool },
+    Numeric { limit: Option<(i32, i32)> },
+    Boolean,
+    Date,
+    Timestamp { with_zone: bool, decimals: u32 },
+    Time { decimals: u32 },
+    Uuid,
+    Json,
+    Bytes,
+}
+
+/// Says that a value cannot be converted.
+pub fn unreadable() -> String {
+    "it cannot be converted without loss".to_owned()
+}
+
+impl Form {
+    /// Puts a text.
+    ///
+    /// # Errors
+    /// Why the column cannot hold what it says; never the value.
+    pub fn put_text(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+        match self {
+            Self::Text { max_characters } => put_characters(text, max_characters, into),
+            Self::Integer { .. } => {
+                let number = text.parse().map_err(|_| "it is no whole number".to_owned())?;
+                self.put_integer(number, into)
+            }
+            Self::Float { is_single } => {
+                let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+                self.refuse_rounding(number, Significant::parse(text))?;
+                // Read at once as what it becomes: by way of a double it would be rounded twice.
+                match is_single {
+                    true => line::put_float(text.parse::<f32>().map_err(|_| unreadable())?, into),
+                    false => line::put_float(number, into),
+                }
+                Ok(())
+            }
+            Self::Numeric { .. } => self.put_numeric(text, into),
+            Self::Boolean => {
+                let value = match text {
+                    "t" | "true" | "TRUE" => true,
+                    "f" | "false" | "FALSE" => false,
+                    _ => return Err("it is neither true nor false; use try_to_bool".to_owned()),
+                };
+                line::put_boolean(value, into);
+                Ok(())
+            }
+            Self::Date => {
+                let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
+                let day = day.map_err(|_| "it is no date written YYYY-MM-DD".to_owned())?;
+                line::put_date(day, into);
+                Ok(())
+            }
+            Self::Timestamp { with_zone, .. } => {
+                let time = match with_zone {
+                    true => moment_in_iso(text).map(|moment| moment.naive_utc()),
+                    false => naive_time(text),
+                };
+                self.put_timestamp(time.ok_or_else(|| no_time(with_zone))?, into)
+            }
+            Self::Time { decimals } => {
+                let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f");
+                let time = time.map_err(|_| "it is no time written HH:MM:SS".to_owned())?;
+                refuse_finer(time, decimals)?;
+                line::put_time(time, into);
+                Ok(())
+            }
+            Self::Uuid => put_uuid(text, into),
+            Self::Json => {
+                serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is no JSON".to_owned())?;
+                line::put_escaped(text, into);
+                Ok(())
+            }
+            Self::Bytes => Err(unreadable()),
+        }
+    }
+
+    /// Puts a time; one with a zone is in UTC.
+    ///
+    /// # Errors
+    /// Where the column keeps fewer decimals of a second.
+    pub fn put_timestamp(self, time: NaiveDateTime, into: &mut Vec<u8>) -> Result<(), String> {
+        let Self::Timestamp { with_zone, decimals } = self else { return Err(unreadable()) };
+        refuse_finer(time.time(), decimals)?;
+        line::put_timestamp(time, if with_zone { b"+00" } else { b"" }, into);
+        Ok(())
+    }
+
+    /// Puts a whole number.
+    ///
+    /// # Errors
+    /// Where the column is too small for it.
+    pub fn put_integer(self, number: i64, into: &mut Vec<u8>) -> Result<(), String> {
+        let Self::Integer { bytes } = self else { return Err(unreadable()) };
+        let fits = match bytes {
+            2 => i16::try_from(number).is_ok(),
+            4 => i32::try_from(number).is_ok(),
+            _ => true,
+        };
+        if !fits {
+            return Err(format!("it does not fit into {bytes} bytes"));
+        }
+        line::put_integer(number, into);
+        Ok(())
+    }
+
+    /// Puts a floating-point number.
+    ///
+    /// # Errors
+    /// Where the column would round it.
+    pub fn put_float(self, number: f64, into: &mut Vec<u8>) -> Result<(), String> {
+        let Self::Float { is_single } = self else { return Err(unreadable()) };
+        if !is_single {
+            line::put_float(number, into);
+            return Ok(());
+        }
+        let single = number as f32;
+        if number.is_finite() && f64::from(single) != number {
+            self.refuse_rounding(number, Significant::parse(&format!("{number:e}")))?;
+        }
+        line::put_float(single, into);
+        Ok(())
+    }
+
+    /// Puts a decimal number.
+    ///
+    /// # Errors
+    /// Where the column would round it, or is too small for it.
+    pub fn put_numeric(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+        let digits = Digits::parse(text).ok_or_else(|| "it is no number".to_owned())?;
+        if let Self::Numeric { limit: Some((precision, scale)) } = self
+            && !digits.fits(precision, scale)
+        {
+            return Err(format!("numeric({precision},{scale}) would round it or is too small"));
+        }
+        into.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// Refuses a number whose digits the column does not give back: 0.1 comes back as 0.1 from any
+    /// of them, 16777217 from a `real` as 16777216.
+    fn refuse_rounding(self, number: f64, meant: Option<Significant>) -> Result<(), String> {
+        let (kept, name) = match self {
+            Self::Float { is_single: true } => (format!("{:e}", number as f32), "real"),
+            _ => (format!("{number:e}"), "double precision"),
+        };
+        // Infinity and what is no number have no digits.
+        if meant.is_none() || meant == Significant::parse(&kept) {
+            return Ok(());
+        }
+        Err(format!("{name} would round it; CAST it in stage.sql where that is meant"))
+    }
+}
+
+fn put_characters(text: &str, max: Option<usize>, into: &mut Vec<u8>) -> Result<(), String> {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err("it holds a NUL character, which Postgres cannot store".to_owned());
+    }
+    if let Some(max) = max
+        && text.len() > max
+        && text.chars().count() > max
+    {
+        return Err(format!("it is longer than {max} characters"));
+    }
+    line::put_escaped(text, into);
+    Ok(())
+}
+
+fn no_time(with_zone: bool) -> String {
+    let form = if with_zone { "time with its offset from UTC" } else { "time without a zone" };
+    format!("it is no ISO 8601 {form}")
+}
+
+fn naive_time(text: &str) -> Option<NaiveDateTime> {
+    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+}
+
+/// Refuses a time that `decimals` of a second do not hold: finer ones, and leap seconds, which would
+/// become the minute after.
+fn refuse_finer(time: NaiveTime, decimals: u32) -> Result<(), String> {
+    let nanoseconds = time.nanosecond();
+    if nanoseconds >= 1_000_000_000 {
+        return Err("it is a leap second, which Postgres cannot store".to_owned());
+    }
+    if !nanoseconds.is_multiple_of(10_u32.pow(9 - decimals.min(9))) {
+        return Err(format!(
+            "it has more than {decimals} decimals of a second; cut it with date_trunc or left in \
+             stage.sql where that is meant"
+        ));
+    }
+    Ok(())
+}
+
+fn put_uuid(text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    if digits.len() != 32 || !digits.iter().all(is_digit) {
+        return Err("it is no UUID".to_owned());
+    }
+    into.extend_from_slice(&digits);
+    Ok(())
+}

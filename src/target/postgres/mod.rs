@@ -1,0 +1,22 @@
+//! The target in **PostgreSQL**: sessions, the catalog's view of the table, the encoding of rows, batches
+//! and the ledger.
+
+mod address;
+mod batch;
+mod catalog;
+mod copy;
+mod database_tables;
+mod encode;
+mod held;
+pub mod ledger;
+mod session;
+mod sqlstate;
+mod tls;
+
+pub use batch::{Batch, Job, load};
+pub use catalog::{Column, Target};
+pub use database_tables::DatabaseTables;
+pub use encode::Encoder;
+pub use held::{count_ours, count_rows, held};
+pub use session::Database;
+pub use sqlstate::Meaning;

@@ -1,0 +1,119 @@
+//! **SQLSTATE**: what a Postgres error code means for us, by class, never by its text.
+
+use tokio_postgres::error::SqlState;
+
+use crate::domain::ErrorKind;
+
+/// What an error code means for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Running again may help: a lost connection, a deadlock, too many connections.
+    Transient,
+    /// Wrong user, password or database, or a missing right.
+    Access,
+    /// The database may not be written: a quota, a standby.
+    ReadOnly,
+    /// The server's disk is full.
+    DiskFull,
+    /// A value does not fit its column or breaks a constraint.
+    Data,
+    /// A table, column or type is not as expected.
+    Schema,
+    /// The server cancelled the statement: a time-out, or somebody did.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+impl Meaning {
+    /// The meaning of a code.
+    pub fn of(state: &SqlState) -> Self {
+        let code = state.code();
+        match code {
+            // Prepared statements that a pooler has mixed up: gone on a fresh connection.
+            "26000" | "42P05" => return Self::Transient,
+            // Somebody holds a lock for longer than lock_timeout allows.
+            "55P03" => return Self::Transient,
+            "57014" => return Self::Cancelled,
+            "25006" => return Self::ReadOnly,
+            "53100" => return Self::DiskFull,
+            "42501" | "3D000" => return Self::Access,
+            _ => {}
+        }
+        match code.get(..2).unwrap_or_default() {
+            "08" | "40" | "53" | "57" | "58" => Self::Transient,
+            "28" => Self::Access,
+            // P0: what a function or trigger of the target raises.
+            "22" | "23" | "P0" => Self::Data,
+            "42" | "0A" | "3F" => Self::Schema,
+            _ => Self::Other,
+        }
+    }
+
+    /// What kind of error it makes.
+    pub fn kind(self) -> ErrorKind {
+        match self {
+            Self::Transient => ErrorKind::Transient,
+            Self::Data => ErrorKind::Refused,
+            Self::Schema => ErrorKind::Usage,
+            Self::Access | Self::ReadOnly | Self::DiskFull | Self::Cancelled | Self::Other => {
+                ErrorKind::Failed
+            }
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Transient => "run again: what is loaded is kept, and nothing is loaded twice",
+            Self::Access => {
+                "check DATABASE_URL or PGHOST, PGUSER, PGPASSWORD and PGDATABASE, and that the \
+                 user may create and write the tables"
+            }
+            Self::ReadOnly => {
+                "the database is read-only, as Supabase makes it when its quota is used up: free \
+                 some space or raise the quota, then run again"
+            }
+            Self::DiskFull => "the server's disk is full: make room there, then run again",
+            Self::Data => {
+                "a row breaks a rule of the target; find it with a check, or mend stage.sql"
+            }
+            Self::Schema => "compare the target with target.sql and stage.sql",
+            Self::Cancelled => {
+                "the server cancelled the statement, because of a time-out (statement_timeout of a \
+                 pooler) or because somebody cancelled it; what is loaded is kept"
+            }
+            Self::Other => "see the SQLSTATE in the PostgreSQL documentation, appendix A",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_by_class_and_by_their_exceptions() {
+        for (code, meaning) in [
+            ("08006", Meaning::Transient),
+            ("40P01", Meaning::Transient),
+            ("26000", Meaning::Transient),
+            ("28P01", Meaning::Access),
+            ("3D000", Meaning::Access),
+            ("25006", Meaning::ReadOnly),
+            ("53100", Meaning::DiskFull),
+            ("53300", Meaning::Transient),
+            ("55P03", Meaning::Transient),
+            ("57014", Meaning::Cancelled),
+            ("57P01", Meaning::Transient),
+            ("22P02", Meaning::Data),
+            ("23505", Meaning::Data),
+            ("P0001", Meaning::Data),
+            ("42P01", Meaning::Schema),
+            ("0A000", Meaning::Schema),
+            ("XX000", Meaning::Other),
+        ] {
+            assert_eq!(Meaning::of(&SqlState::from_code(code)), meaning, "{code}");
+        }
+    }
+}

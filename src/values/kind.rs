@@ -1,0 +1,152 @@
+//! The **kind** of a value: what type it could be read as.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{day, decimal, truth};
+
+/// What type a value could be read as. Written as text, a date with its format: `date %m/%d/%Y`, or with
+/// two: `date %m/%d/%Y or %d/%m/%Y`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub enum Kind {
+    /// A whole number. One with a leading zero is a code, and text.
+    Integer,
+    /// A number with decimals.
+    Decimal,
+    /// Yes or no, in words.
+    Boolean,
+    /// A day, perhaps with a time, in this format.
+    Date(String),
+    /// A day, perhaps with a time, in the one format or the other: `01/02/2025`.
+    Unclear(String, String),
+    /// Anything else.
+    Text,
+}
+
+/// Digits and decimals of the largest number that is told from text.
+const DIGITS: u8 = 38;
+const DECIMALS: i8 = 12;
+
+impl Kind {
+    /// The kind of a value that is given, and its number where it is one.
+    pub fn of(value: &str) -> (Self, Option<f64>) {
+        let value = value.trim();
+        let Some(first) = value.bytes().next() else { return (Self::Text, None) };
+        if first.is_ascii_digit()
+            && let Some(written) = day::written(value)
+        {
+            return (Self::from(written), None);
+        }
+        if first.is_ascii_digit() || b"+-$(.".contains(&first) {
+            return match decimal(value, DIGITS, DECIMALS) {
+                Some(_) if is_code(value) => (Self::Text, None),
+                Some(number) => {
+                    let number = number as f64 / 10_f64.powi(i32::from(DECIMALS));
+                    let kind = if value.contains('.') { Self::Decimal } else { Self::Integer };
+                    (kind, Some(number))
+                }
+                None => (Self::Text, None),
+            };
+        }
+        (if truth(value).is_some() { Self::Boolean } else { Self::Text }, None)
+    }
+
+    /// Whether it is a day.
+    pub fn is_date(&self) -> bool {
+        matches!(self, Self::Date(_) | Self::Unclear(..))
+    }
+
+    /// How its days are written; with both formats where it is one or the other.
+    pub fn date_format(&self) -> Option<String> {
+        match self {
+            Self::Date(format) => Some(format.clone()),
+            Self::Unclear(one, other) => Some(format!("{one}{OR}{other}")),
+            _ => None,
+        }
+    }
+}
+
+/// Stands between the two formats of a day that is unclear.
+const OR: &str = " or ";
+
+impl From<day::Written> for Kind {
+    fn from(written: day::Written) -> Self {
+        match written.other {
+            Some((_, other)) => Self::Unclear(written.format, other),
+            None => Self::Date(written.format),
+        }
+    }
+}
+
+/// Whether digits start with a zero, as in a postcode.
+fn is_code(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    bytes.len() > 1 && bytes[0] == b'0' && bytes[1].is_ascii_digit()
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer => f.write_str("integer"),
+            Self::Decimal => f.write_str("decimal"),
+            Self::Boolean => f.write_str("boolean"),
+            Self::Date(format) => write!(f, "date {format}"),
+            Self::Unclear(format, other) => write!(f, "date {format}{OR}{other}"),
+            Self::Text => f.write_str("text"),
+        }
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> Self {
+        kind.to_string()
+    }
+}
+
+impl From<String> for Kind {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "integer" => Self::Integer,
+            "decimal" => Self::Decimal,
+            "boolean" => Self::Boolean,
+            text => match text.strip_prefix("date ").map(|date| (date, date.split_once(OR))) {
+                Some((_, Some((one, other)))) => Self::Unclear(one.to_owned(), other.to_owned()),
+                Some((format, None)) => Self::Date(format.to_owned()),
+                None => Self::Text,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_the_kind_of_the_type_that_could_hold_it() {
+        for (value, kind) in [
+            ("95", "integer"),
+            ("$1,234", "integer"),
+            ("-0.25", "decimal"),
+            (".5", "decimal"),
+            ("00123", "text"),
+            ("0", "integer"),
+            ("0.5", "decimal"),
+            ("No", "boolean"),
+            ("12/18/2025", "date %m/%d/%Y"),
+            ("12/11/2025", "date %m/%d/%Y or %d/%m/%Y"),
+            ("2025-12-18 12:43 AM", "date %Y-%m-%d %I:%M %p"),
+            ("20251218", "date %Y%m%d"),
+            ("12.34.56", "text"),
+            ("1e5", "text"),
+            ("NEW", "text"),
+        ] {
+            let found = Kind::of(value).0;
+            assert_eq!(found.to_string(), kind, "{value}");
+            assert_eq!(Kind::from(found.to_string()), found);
+        }
+        assert_eq!(Kind::of("(1,234.50)").1, Some(-1234.5));
+    }
+}

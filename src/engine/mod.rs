@@ -5,6 +5,7 @@ mod error;
 mod functions;
 mod overflow;
 mod row_number;
+mod wide;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider,
 };
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 
@@ -132,9 +134,23 @@ pub async fn plan(
     statement: Statement,
 ) -> Result<DataFrame, Error> {
     let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
-    let plan = session.state().statement_to_plan(statement).await.map_err(cannot_be_planned)?;
+    let plan = logical_plan(session, statement).await.map_err(cannot_be_planned)?;
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|_| Error::Writes { path: path.to_owned() })?;
     session.execute_logical_plan(plan).await.map_err(cannot_be_planned)
+}
+
+async fn logical_plan(
+    session: &SessionContext,
+    statement: Statement,
+) -> Result<LogicalPlan, DataFusionError> {
+    let state = session.state();
+    if let Some(narrow) = wide::narrowed(&statement)
+        && let Ok(plan) = state.statement_to_plan(narrow).await
+        && let Some(plan) = wide::widened(plan)
+    {
+        return Ok(plan);
+    }
+    state.statement_to_plan(statement).await
 }

@@ -1,4 +1,4 @@
-//! The **baseline** of a column is what its files are held against: those of the reference taken
+//! The **baseline** of a column is what its files are compared with: the files of the reference taken
 //! together, and what is usual among them.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,6 @@ use crate::profile::Profile;
 /// The files of the reference, of one column.
 pub struct Baseline {
     all: Pool,
-    /// All but one, for each file: a file of the reference is held against the others.
-    others: Vec<Pool>,
     usual: Usual,
 }
 
@@ -20,9 +18,8 @@ impl Baseline {
     /// Of these files; what the column does anyway is given.
     pub fn of(files: &[&Profile], habits: Habits) -> Self {
         let all = Pool::of(files);
-        let others: Vec<Pool> = files.iter().map(|file| all.without(file)).collect();
-        let usual = Usual { habits, index: usual_indices(files, &others) };
-        Self { all, others, usual }
+        let usual = Usual { habits, index: usual_indices(files, &all) };
+        Self { all, usual }
     }
 
     /// How a file that is not among them differs.
@@ -30,20 +27,30 @@ impl Baseline {
         compare(file, &self.all, &self.usual)
     }
 
-    /// How the file at `place` among them differs from the others.
-    pub fn differences_at(&self, place: usize, file: &Profile) -> Vec<Difference> {
-        self.others.get(place).map(|others| compare(file, others, &self.usual)).unwrap_or_default()
+    /// How a file that is among them differs from the others.
+    pub fn differences_to_others(&self, file: &Profile) -> Vec<Difference> {
+        compare(file, &self.all.without(file), &self.usual)
     }
 }
 
-/// The median index between a file and all others, by what is measured.
-fn usual_indices(files: &[&Profile], others: &[Pool]) -> BTreeMap<Measured, f64> {
+/// The median index between a file and all others, by what is measured. The others of one file are taken
+/// together at a time: of many files with many shapes, all at once would be too much.
+fn usual_indices(files: &[&Profile], all: &Pool) -> BTreeMap<Measured, f64> {
     use Measured::{Kinds, Numbers, Presence, Shapes, Values};
-    let median = |of| {
-        let counts = files.iter().zip(others).filter_map(|(file, others)| counts(of, file, others));
-        let mut indices: Vec<f64> = counts.map(|counts| stability_index(&counts)).collect();
-        indices.sort_unstable_by(f64::total_cmp);
-        indices.get(indices.len() / 2).map(|median| (of, *median))
-    };
-    [Presence, Kinds, Shapes, Values, Numbers].into_iter().filter_map(median).collect()
+    let mut indices: BTreeMap<Measured, Vec<f64>> = BTreeMap::new();
+    for file in files {
+        let others = all.without(file);
+        for of in [Presence, Kinds, Shapes, Values, Numbers] {
+            if let Some(counts) = counts(of, file, &others) {
+                indices.entry(of).or_default().push(stability_index(&counts));
+            }
+        }
+    }
+    indices.into_iter().map(|(of, indices)| (of, median(indices))).collect()
+}
+
+/// The median of at least one number.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }

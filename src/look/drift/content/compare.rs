@@ -234,8 +234,8 @@ pub fn counts(of: Measured, profile: &Profile, pool: &Pool) -> Option<Vec<(f64, 
         ],
         Measured::Kinds => by_key(&profile.kinds, &pool.kinds),
         // Where shapes are too many to be counted one by one, they say nothing.
-        Measured::Shapes if profile.other_shapes + pool.other_shapes > 0 => return None,
-        Measured::Shapes => by_key(&profile.shapes, &pool.shapes),
+        Measured::Shapes if profile.other_shapes > 0 => return None,
+        Measured::Shapes => by_key(&profile.shapes, pool.shapes.as_ref()?),
         Measured::Values => by_key(profile.values.as_ref()?, pool.values.as_ref()?),
         Measured::Numbers => numbers(profile, pool)?,
     };

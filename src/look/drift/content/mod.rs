@@ -10,7 +10,7 @@ mod measure;
 mod pool;
 mod steady;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ use crate::source::SourceFile;
 pub const MEASURE: &str = "A distribution counts as shifted where the population stability index against \
      the reference is above 0.25, above what chance makes of so many rows in all but one case in a \
      thousand million, and above three times what is usual between days of the reference. Where none was \
-     named, a column that changes for good within the reference is held against what it is since.";
+     named, a column that changes for good within the reference is compared with its files after the change.";
 
 /// The fewest files that tell a trend.
 const TREND_FILES: usize = 5;
@@ -107,8 +107,8 @@ pub fn newest_epoch(epochs: &[super::Epoch]) -> Option<DateRange> {
     DateRange::new(newest.from, newest.to).ok()
 }
 
-/// Compares files with those of a reference, which may be among them. Of a reference that nobody
-/// named, a column that changed within it is held against its newest part.
+/// Compares files with those of a reference, which may be among them. If nobody named
+/// the reference, a column that changed within it is compared with the newest part.
 pub fn compare_content(
     files: &[Profiled<'_>],
     reference: &[Profiled<'_>],
@@ -133,12 +133,14 @@ pub fn compare_content(
         let since = if is_named { 0 } else { steady(&of_reference, habits) };
         of_reference.drain(..since);
         let baseline = Baseline::of(&of_reference, habits);
-        let places: HashMap<&str, usize> = names.into_iter().skip(since).zip(0..).collect();
+        let in_baseline: HashSet<&str> = names.into_iter().skip(since).collect();
         for ((file, profile), compared) in files.iter().zip(&mut compared) {
-            let differences = match (find(profile, column), places.get(file.name.as_str())) {
-                (Some(profile), Some(place)) => baseline.differences_at(*place, profile),
-                (Some(profile), None) => baseline.differences(profile),
-                (None, _) => vec![Difference::Absent],
+            let differences = match find(profile, column) {
+                Some(profile) if in_baseline.contains(file.name.as_str()) => {
+                    baseline.differences_to_others(profile)
+                }
+                Some(profile) => baseline.differences(profile),
+                None => vec![Difference::Absent],
             };
             if !differences.is_empty() {
                 compared.differences.insert(column.clone(), differences);

@@ -7,6 +7,8 @@ use crate::values::Kind;
 
 /// A column with more different values than this over all files is no list of categories.
 const CATEGORIES: usize = 256;
+/// A column with more different shapes than this over all files is free text.
+const SHAPES: usize = 1024;
 /// A kind is a column's where it has this share of the values.
 const DOMINANT: f64 = 0.95;
 
@@ -21,8 +23,8 @@ pub struct Pool {
     pub null_like: u64,
     pub given: u64,
     pub kinds: BTreeMap<Kind, u64>,
-    pub shapes: BTreeMap<String, u64>,
-    pub other_shapes: u64,
+    /// Rows a shape; nothing where there are too many shapes to be counted one by one.
+    pub shapes: Option<BTreeMap<String, u64>>,
     /// Rows a value; nothing where there are too many values.
     pub values: Option<BTreeMap<String, u64>>,
     /// Files a value.
@@ -38,15 +40,23 @@ pub struct Pool {
 impl Pool {
     /// Of these profiles of one column.
     pub fn of(profiles: &[&Profile]) -> Self {
-        let mut pool = Self { values: Some(BTreeMap::new()), ..Self::default() };
+        let mut pool = Self {
+            shapes: Some(BTreeMap::new()),
+            values: Some(BTreeMap::new()),
+            ..Self::default()
+        };
         for profile in profiles {
             pool.files += 1;
             pool.empty += profile.empty;
             pool.null_like += profile.null_like;
             pool.given += profile.given;
-            pool.other_shapes += profile.other_shapes;
             add(&mut pool.kinds, &profile.kinds);
-            add(&mut pool.shapes, &profile.shapes);
+            if let Some(shapes) = &mut pool.shapes {
+                add(shapes, &profile.shapes);
+                if profile.other_shapes > 0 || shapes.len() > SHAPES {
+                    pool.shapes = None;
+                }
+            }
             match (&mut pool.values, &profile.values) {
                 (Some(values), Some(more)) => {
                     add(values, more);
@@ -75,9 +85,10 @@ impl Pool {
         rest.empty -= profile.empty;
         rest.null_like -= profile.null_like;
         rest.given -= profile.given;
-        rest.other_shapes -= profile.other_shapes;
         subtract(&mut rest.kinds, &profile.kinds);
-        subtract(&mut rest.shapes, &profile.shapes);
+        if let Some(shapes) = &mut rest.shapes {
+            subtract(shapes, &profile.shapes);
+        }
         if let (Some(values), Some(own)) = (&mut rest.values, &profile.values) {
             subtract(values, own);
             subtract(&mut rest.files_having, &once(own));
@@ -175,4 +186,38 @@ fn subtract<K: Clone + Ord>(sums: &mut BTreeMap<K, u64>, less: &BTreeMap<K, u64>
         }
     }
     sums.retain(|_, rows| *rows > 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A profile of a column of texts with one row of each of these shapes.
+    fn of_shapes(shapes: impl Iterator<Item = usize>) -> Profile {
+        let shapes: BTreeMap<String, u64> =
+            shapes.map(|number| (format!("a{number}"), 1)).collect();
+        Profile { given: shapes.len() as u64, shapes, ..Profile::default() }
+    }
+
+    #[test]
+    fn a_pool_of_free_text_keeps_no_shapes() {
+        let files: Vec<Profile> =
+            (0..40).map(|file| of_shapes(file * 30..(file + 1) * 30)).collect();
+        let few: Vec<&Profile> = files.iter().take(10).collect();
+        assert_eq!(Pool::of(&few).shapes.expect("300 shapes").len(), 300);
+        let all: Vec<&Profile> = files.iter().collect();
+        assert_eq!(Pool::of(&all).shapes, None, "1200 shapes");
+        assert_eq!(Pool::of(&all).without(all[0]).shapes, None);
+        let mut more = of_shapes(0..5);
+        more.other_shapes = 1;
+        assert_eq!(Pool::of(&[&more]).shapes, None);
+    }
+
+    #[test]
+    fn without_one_of_its_files_a_pool_is_that_of_the_others() {
+        let files = [of_shapes(0..5), of_shapes(3..9)];
+        let pool = Pool::of(&[&files[0], &files[1]]).without(&files[0]);
+        assert_eq!(pool.shapes, Some(files[1].shapes.clone()));
+        assert_eq!((pool.files, pool.given), (1, 6));
+    }
 }

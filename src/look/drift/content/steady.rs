@@ -5,7 +5,7 @@ use super::baseline::Baseline;
 use super::compare::Habits;
 use crate::profile::Profile;
 
-/// The newest files, so many, are what all are held against: a whole week.
+/// All files are compared with this many of the newest: a whole week.
 const NEWEST: usize = 7;
 /// A change for good has this share of files that differ before it, and of those that do not after it.
 const SHARE: f64 = 0.8;
@@ -15,9 +15,8 @@ const SHARE: f64 = 0.8;
 pub fn steady(files: &[&Profile], habits: Habits) -> usize {
     let Some(older) = files.len().checked_sub(NEWEST).filter(|older| *older > 0) else { return 0 };
     let newest = Baseline::of(&files[older..], habits);
-    let is_odd =
-        |(place, file): &(usize, &&Profile)| !newest.differences_at(*place, file).is_empty();
-    let odd = files[older..].iter().enumerate().filter(is_odd).count();
+    let is_odd = |file: &&&Profile| !newest.differences_to_others(file).is_empty();
+    let odd = files[older..].iter().filter(is_odd).count();
     if odd as f64 > (1.0 - SHARE) * NEWEST as f64 {
         return 0;
     }

@@ -77,13 +77,13 @@ fn empty_fields_where_there_were_values_are_a_shift() {
 }
 
 #[test]
-fn a_file_of_the_reference_is_held_against_the_others() {
+fn a_file_of_the_reference_is_compared_with_the_others() {
     let usual = [("NEW", 100), ("DECLINED", 20)];
     let odd = [("NEW", 90), ("ATLANTIS", 30)];
     let profiles = [usual, usual, odd].map(|values| profile(&values.into_iter().collect()));
     let baseline = Baseline::of(&profiles.each_ref(), Habits::default());
-    let found = baseline.differences_at(2, &profiles[2]);
+    let found = baseline.differences_to_others(&profiles[2]);
     assert_eq!(found[0], Difference::NewValues { values: texts(&["ATLANTIS"]) });
-    let found = baseline.differences_at(0, &profiles[0]);
+    let found = baseline.differences_to_others(&profiles[0]);
     assert!(found.iter().all(|difference| difference.level() == 1), "{found:?}");
 }

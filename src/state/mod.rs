@@ -25,3 +25,6 @@ pub use options::Options;
 pub use plan::{Plan, PlannedFile, Totals, USUAL_ROW_BYTES};
 pub use refusal::Refusal;
 pub use target_state::{Contested, Loaded, TargetRows, TargetState};
+
+#[cfg(test)]
+mod tests;

@@ -14,12 +14,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::DataFrame;
 use futures::{TryStreamExt, stream};
 
-use super::Task;
-use super::survivors::survivors_of;
-use super::task::plan_over;
-use crate::domain::{RowSet, provenance};
-use crate::engine::Engine;
-use crate::sql::Query;
+use crate::domain::provenance;
 
 /// Where `stage.sql` fails.
 pub struct Spot {
@@ -30,18 +25,20 @@ pub struct Spot {
 }
 
 /// Finds the first of a file's survivors on which `stage.sql` fails; `None` if none fails by itself.
-pub async fn locate(task: &Task, engine: &Engine, query: &Query) -> Option<Spot> {
-    let rows: Vec<u64> = task.survivors.iter().collect();
-    let over = async |rows: &[u64]| staged_of(task, engine, query, rows).await;
+/// `plan_of` gives the plan of `stage.sql` over some of the rows.
+pub async fn locate(
+    rows: &[u64],
+    plan_of: impl AsyncFn(&[u64]) -> Option<DataFrame>,
+) -> Option<Spot> {
     let (mut from, mut to) = (0, rows.len());
     while to - from > 1 {
         let middle = from + (to - from) / 2;
-        match fails(over(&rows[from..middle]).await?).await {
+        match fails(plan_of(&rows[from..middle]).await?).await {
             true => to = middle,
             false => from = middle,
         }
     }
-    let all = over(&rows[from..to]).await?;
+    let all = plan_of(&rows[from..to]).await?;
     if !fails(all.clone()).await {
         return None;
     }
@@ -59,17 +56,6 @@ pub async fn locate(task: &Task, engine: &Engine, query: &Query) -> Option<Spot>
     None
 }
 
-/// What `stage.sql` makes of some rows of the file.
-async fn staged_of(task: &Task, engine: &Engine, query: &Query, rows: &[u64]) -> Option<DataFrame> {
-    let mut set = RowSet::none(task.mirrored.note.summary.records);
-    for row in rows {
-        set.insert(*row);
-    }
-    let source = survivors_of(engine, &task.columns, &task.mirrored, &set).ok()?;
-    let source = engine.session(Vec::new(), &task.dataset, 1).ok()?.read_table(source).ok()?;
-    plan_over(engine, &task.dataset, query, alone(source).ok()?).await.ok()
-}
-
 async fn fails(rows: DataFrame) -> bool {
     match rows.execute_stream().await {
         Ok(batches) => batches.try_for_each(|_| async { Ok(()) }).await.is_err(),
@@ -79,7 +65,7 @@ async fn fails(rows: DataFrame) -> bool {
 
 /// Rows as a table into which no condition is pushed down: it would be decided on the file's other
 /// rows too.
-fn alone(rows: DataFrame) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+pub fn alone(rows: DataFrame) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let schema = Arc::new(rows.schema().as_arrow().clone());
     let rows = Arc::new(Alone { schema: Arc::clone(&schema), rows });
     Ok(Arc::new(StreamingTable::try_new(schema, vec![rows])?))

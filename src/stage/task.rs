@@ -165,7 +165,9 @@ impl Task {
         query: &Query,
         source: engine::Error,
     ) -> Error {
-        match locate::locate(self, engine, query).await {
+        let rows: Vec<u64> = self.survivors.iter().collect();
+        let plan_of = async |rows: &[u64]| self.plan_of_rows(engine, query, rows).await;
+        match locate::locate(&rows, plan_of).await {
             Some(locate::Spot { row_id, column }) => Error::Row {
                 path: query.path.display().to_string(),
                 file: self.mirrored.file.name.clone(),
@@ -175,6 +177,22 @@ impl Task {
             },
             None => self.failed(source),
         }
+    }
+
+    /// What `stage.sql` makes of some rows of the file; `None` if it cannot be planned.
+    async fn plan_of_rows(
+        &self,
+        engine: &Engine,
+        query: &Query,
+        rows: &[u64],
+    ) -> Option<DataFrame> {
+        let mut set = RowSet::none(self.mirrored.note.summary.records);
+        for row in rows {
+            set.insert(*row);
+        }
+        let source = survivors_of(engine, &self.columns, &self.mirrored, &set).ok()?;
+        let source = engine.session(Vec::new(), &self.dataset, 1).ok()?.read_table(source).ok()?;
+        plan_over(engine, &self.dataset, query, locate::alone(source).ok()?).await.ok()
     }
 
     fn failed(&self, source: engine::Error) -> Error {

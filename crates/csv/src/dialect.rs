@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
-use crate::header::{Header, InvalidHeader};
+use crate::header::{Header, InvalidHeader, UnusableNames};
 
 /// How the CSV files of a dataset are written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,17 +58,6 @@ pub enum Nul {
     Drop,
     /// The record is rejected.
     Reject,
-}
-
-/// What is done with a column without a name, or with one that has another's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UnusableNames {
-    /// The file is refused.
-    #[default]
-    Refuse,
-    /// A blank name becomes `column_7` by its position; the second `city` becomes `city_2`.
-    Suffix,
 }
 
 /// A dialect that cannot be read.

@@ -1,8 +1,9 @@
 //! A **header** gives every column of a file its name; columns are found by it and by nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::dialect::{Dialect, UnusableNames};
+use serde::{Deserialize, Serialize};
+
 use crate::reject::Reason;
 
 /// The columns that the mirror adds to a file's own.
@@ -17,6 +18,17 @@ pub struct Header {
     pub written: Vec<String>,
     /// Whether the header ends in a delimiter, so that rows may too.
     pub trailing_delimiter: bool,
+}
+
+/// What is done with a column without a name, or with one that has another's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnusableNames {
+    /// The file is refused.
+    #[default]
+    Refuse,
+    /// A blank name becomes `column_7` by its position; the second `city` becomes `city_2`.
+    Suffix,
 }
 
 /// A file whose header gives no usable names; the file is not read.
@@ -88,20 +100,24 @@ pub enum InvalidHeader {
 }
 
 impl Header {
-    /// Takes the fields of the first record as names.
+    /// Takes the fields of the first record as names; `aliases` are other names of a column, by its own.
     ///
     /// # Errors
     /// [`InvalidHeader`], with positions and names, where the names cannot serve.
-    pub fn new(mut written: Vec<String>, dialect: &Dialect) -> Result<Self, InvalidHeader> {
+    pub fn new(
+        mut written: Vec<String>,
+        unusable_names: UnusableNames,
+        aliases: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Self, InvalidHeader> {
         let trailing_delimiter = written.len() > 1 && written.last().is_some_and(String::is_empty);
         if trailing_delimiter {
             written.pop();
         }
         let mut names = written.clone();
-        if dialect.unusable_names == UnusableNames::Suffix {
+        if unusable_names == UnusableNames::Suffix {
             suffix(&mut names);
         }
-        for (name, others) in &dialect.aliases {
+        for (name, others) in aliases {
             rename(&mut names, name, others)?;
         }
         check(&names)?;
@@ -197,11 +213,11 @@ mod tests {
     use super::*;
 
     fn header(names: &[&str]) -> Result<Header, InvalidHeader> {
-        read(names, &Dialect::default())
+        Header::new(texts(names), UnusableNames::Refuse, &BTreeMap::new())
     }
 
-    fn read(names: &[&str], dialect: &Dialect) -> Result<Header, InvalidHeader> {
-        Header::new(names.iter().map(|name| (*name).to_owned()).collect(), dialect)
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
@@ -229,17 +245,20 @@ mod tests {
 
     #[test]
     fn names_get_a_suffix_where_the_dialect_says_so() {
-        let dialect = Dialect { unusable_names: UnusableNames::Suffix, ..Dialect::default() };
-        let header = read(&["a", "", "a", "a_2", "a", ""], &dialect).expect("a header");
+        let written = texts(&["a", "", "a", "a_2", "a", ""]);
+        let header = Header::new(written, UnusableNames::Suffix, &BTreeMap::new());
+        let header = header.expect("a header");
         assert_eq!(header.names, ["a", "column_2", "a_3", "a_2", "a_4"]);
         assert_eq!(header.written, ["a", "", "a", "a_2", "a"]);
     }
 
     #[test]
     fn a_column_is_found_by_its_own_name_and_then_by_another() {
-        let aliases = [("id".to_owned(), vec!["Order ID".to_owned(), "no".to_owned()])];
-        let dialect = Dialect { aliases: aliases.into(), ..Dialect::default() };
-        let names = |written: &[&str]| read(written, &dialect).map(|header| header.names);
+        let aliases = BTreeMap::from([("id".to_owned(), texts(&["Order ID", "no"]))]);
+        let names = |written: &[&str]| {
+            let header = Header::new(texts(written), UnusableNames::Refuse, &aliases);
+            header.map(|header| header.names)
+        };
         assert_eq!(names(&["x", "no"]).expect("a header"), ["x", "id"]);
         assert_eq!(names(&["no", "id"]).expect("a header"), ["no", "id"]);
         assert_eq!(

@@ -1,24 +1,24 @@
 //! The **reader**: from the bytes of one CSV file to record batches, rejects and a summary.
 //!
 //! It streams: the memory it takes is one batch and a window of the file, at least 1 MiB and at most a
-//! record's limit with the step in which it is read (96 MiB). It knows no store, no table and no network. What it accepts, rejects,
-//! normalises and counts is stated in the documentation of the [module](super).
+//! record's limit with the step in which it is read (96 MiB). What it accepts, rejects, normalises and
+//! counts is stated in the documentation of the [crate].
 
 use std::io::Read;
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
 use arrow_schema::SchemaRef;
-use serde::{Deserialize, Serialize};
 
 use crate::columns::{Cleaner, Columns};
-use crate::dialect::{Dialect, InvalidDialect, Nul, Syntax};
+use crate::dialect::{Dialect, Nul, Syntax};
 use crate::encoding::{self, Encoding};
+use crate::error::Error;
 use crate::header::{Header, InvalidHeader};
 use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
 use crate::skip::Skip;
 use crate::start;
+use crate::summary::Summary;
 use crate::window::Window;
 
 /// The most bytes of rejects in a batch, and of the raw bytes of one record that is too long.
@@ -31,39 +31,6 @@ const RESYNC_BYTES: usize = 1 << 20;
 /// and [`RESYNC_BYTES`] more, so that its time stays linear.
 const RESYNC_PASSES: usize = 16;
 
-/// What was read of a file, complete once the reader has returned its last batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
-    /// The names of the columns, in the file's order.
-    pub header: Vec<String>,
-    /// Columns that the file calls otherwise: the file's name, and ours.
-    pub renamed: Vec<(String, String)>,
-    /// Every record after the header, blank lines excluded.
-    pub records: u64,
-    /// The records that became rows.
-    pub accepted: u64,
-    /// The records that did not.
-    pub rejected: u64,
-    /// Lines of no bytes, which are no records.
-    pub blank_lines: u64,
-    /// Unquoted fields that hold a quote, in accepted records.
-    pub bare_quotes: u64,
-    /// Accepted records that held NUL bytes.
-    pub records_with_nul: u64,
-    /// Decompressed bytes read.
-    pub bytes: u64,
-    /// The character between fields.
-    pub delimiter: String,
-    /// How the header's line ends: `crlf`, `lf`, `cr`, or `none` at the end of the file.
-    pub line_end: String,
-    /// The encoding that was used.
-    pub encoding: String,
-    /// Whether the file starts with a byte order mark.
-    pub byte_order_mark: bool,
-    /// The first rejects, for messages: line and reason, no content.
-    pub first_rejects: Vec<(i64, String)>,
-}
-
 /// Accepted rows, and the records that were rejected on the way to them.
 #[derive(Debug)]
 pub struct Batch {
@@ -71,29 +38,6 @@ pub struct Batch {
     pub rows: Option<RecordBatch>,
     /// Rejects, in file order.
     pub rejects: Vec<Reject>,
-}
-
-/// Why a file cannot be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The dialect's special characters cannot be told apart.
-    #[error(transparent)]
-    Dialect(#[from] InvalidDialect),
-    /// The header gives no usable names.
-    #[error(transparent)]
-    Header(#[from] InvalidHeader),
-    /// The bytes stopped coming.
-    #[error("reading stopped after {offset} bytes")]
-    Read {
-        /// How many bytes had been read.
-        offset: u64,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Arrow refused a batch.
-    #[error("the rows read do not make a batch")]
-    Arrow(#[source] ArrowError),
 }
 
 /// Reads one CSV file.

@@ -2,10 +2,11 @@
 
 use crate::columns::Cleaner;
 use crate::dialect::{DELIMITERS, Dialect};
+use crate::error::Error;
 use crate::header::{Header, InvalidHeader};
-use crate::reader::{Error, Summary};
 use crate::records::{Extent, MAX_COLUMNS, MAX_FIELD_BYTES, Scanned, Scanner, Span};
 use crate::reject::Reason;
+use crate::summary::Summary;
 use crate::window::Window;
 
 /// Refuses a file that starts as HTML, XML or JSON does: an error page or an answer of an API is easily
@@ -143,7 +144,7 @@ pub fn header(
         String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(Reason::Encoding))
     };
     let names = scanner.spans.iter().map(name).collect::<Result<_, _>>()?;
-    Header::new(names, dialect)
+    Header::new(names, dialect.unusable_names, &dialect.aliases)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::reader::Error;
+use crate::error::Error;
 use crate::records::MAX_FIELD_BYTES;
 
 /// How much is read at once: 1 MiB.

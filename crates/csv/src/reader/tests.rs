@@ -5,6 +5,7 @@ use arrow_array::types::Int64Type;
 
 use super::*;
 use crate::dialect::BareQuotes;
+use crate::dialect::InvalidDialect;
 
 /// What came out of a file: rows as text, rejects as (row id, line, reason, raw).
 #[derive(Debug, Default, PartialEq)]

@@ -1,0 +1,29 @@
+//! Why a file cannot be read at all; a record that cannot be read is a [reject](crate::reject).
+
+use arrow_schema::ArrowError;
+
+use crate::dialect::InvalidDialect;
+use crate::header::InvalidHeader;
+
+/// Why a file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The dialect's special characters cannot be told apart.
+    #[error(transparent)]
+    Dialect(#[from] InvalidDialect),
+    /// The header gives no usable names.
+    #[error(transparent)]
+    Header(#[from] InvalidHeader),
+    /// The bytes stopped coming.
+    #[error("reading stopped after {offset} bytes")]
+    Read {
+        /// How many bytes had been read.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Arrow refused a batch.
+    #[error("the rows read do not make a batch")]
+    Arrow(#[source] ArrowError),
+}

@@ -1,0 +1,36 @@
+//! The **summary** of a file: its names, its form, and how many records it has.
+
+use serde::{Deserialize, Serialize};
+
+/// What was read of a file, complete once the reader has returned its last batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The names of the columns, in the file's order.
+    pub header: Vec<String>,
+    /// Columns that the file calls otherwise: the file's name, and ours.
+    pub renamed: Vec<(String, String)>,
+    /// Every record after the header, blank lines excluded.
+    pub records: u64,
+    /// The records that became rows.
+    pub accepted: u64,
+    /// The records that did not.
+    pub rejected: u64,
+    /// Lines of no bytes, which are no records.
+    pub blank_lines: u64,
+    /// Unquoted fields that hold a quote, in accepted records.
+    pub bare_quotes: u64,
+    /// Accepted records that held NUL bytes.
+    pub records_with_nul: u64,
+    /// Decompressed bytes read.
+    pub bytes: u64,
+    /// The character between fields.
+    pub delimiter: String,
+    /// How the header's line ends: `crlf`, `lf`, `cr`, or `none` at the end of the file.
+    pub line_end: String,
+    /// The encoding that was used.
+    pub encoding: String,
+    /// Whether the file starts with a byte order mark.
+    pub byte_order_mark: bool,
+    /// The first rejects, for messages: line and reason, no content.
+    pub first_rejects: Vec<(i64, String)>,
+}

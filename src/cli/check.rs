@@ -11,6 +11,7 @@ use super::output::{to_file, writable};
 use super::range::{RangeArguments, no_files};
 use super::rows::{Format, Rows};
 use crate::check::{self, Outcome};
+use crate::domain::Notice;
 use crate::error::{Error, Exit};
 use crate::project::Project;
 use crate::show;
@@ -48,6 +49,7 @@ enum FailOn {
 struct Checked {
     dataset: String,
     checks: Vec<Outcome>,
+    notices: Vec<Notice>,
 }
 
 /// Runs the command.
@@ -65,7 +67,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
             continue;
         }
         let checks = project.check(&catalog).await?;
-        checked.push(Checked { dataset: dataset.name.clone(), checks });
+        let notices = project.notices(dataset);
+        checked.push(Checked { dataset: dataset.name.clone(), checks, notices });
     }
     if checked.is_empty() {
         return Err(no_files(&project.config, range));
@@ -96,7 +99,7 @@ async fn write_bad_rows(
 ) -> Result<(), Error> {
     let failed = |source| Error::Output { what: folder.display().to_string(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    for Checked { dataset, checks } in checked {
+    for Checked { dataset, checks, .. } in checked {
         for outcome in checks {
             let path = folder.join(format!("{dataset}.{}.csv", outcome.name));
             let Some(rows) = check::bad_rows(&project.staging, outcome).await? else {

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::Context;
 use super::days::Days;
 use super::range::{RangeArguments, no_files};
+use crate::domain::Notice;
 use crate::error::{Error, Exit};
 use crate::look::drift::Drift;
 use crate::{look, show};
@@ -41,6 +42,13 @@ enum FailOn {
     Change,
 }
 
+#[derive(serde::Serialize)]
+struct Looked {
+    #[serde(flatten)]
+    drift: Drift,
+    notices: Vec<Notice>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -48,28 +56,30 @@ enum FailOn {
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
-    let mut drifts = Vec::new();
+    let mut looked = Vec::new();
     for dataset in &project.config.datasets {
-        drifts.push(match arguments.deep {
+        let drift = match arguments.deep {
             true => {
                 let reference = arguments.reference.map(Days::range);
                 look::deep_drift(&project, dataset, range, reference).await?
             }
             false => look::drift(&project, dataset, range).await?,
-        });
+        };
+        looked.push(Looked { drift, notices: project.notices(dataset) });
     }
-    context.output.print(&drifts, |drifts| {
-        let texts = drifts.iter().map(|drift| show::drift(drift, arguments.propose));
+    context.output.print(&looked, |looked| {
+        let texts = looked.iter().map(|Looked { drift, .. }| show::drift(drift, arguments.propose));
         texts.collect::<Vec<_>>().join("\n")
     })?;
-    let fails = |drift: &Drift| {
-        drift.stops_a_run() || arguments.fail_on == FailOn::Change && drift.has_changed()
-    };
-    if drifts.iter().any(fails) {
+    if looked.iter().any(|Looked { drift, .. }| fails(drift, arguments.fail_on)) {
         return Ok(Exit::Refused);
     }
-    if drifts.iter().all(|drift| drift.files == 0) {
+    if looked.iter().all(|Looked { drift, .. }| drift.files == 0) {
         return Err(no_files(&project.config, range));
     }
     Ok(Exit::Done)
+}
+
+fn fails(drift: &Drift, fail_on: FailOn) -> bool {
+    drift.stops_a_run() || fail_on == FailOn::Change && drift.has_changed()
 }

@@ -83,6 +83,12 @@ async fn a_browser_shows_the_numbers_of_the_document_without_a_network() {
     ] {
         assert!(numbers.contains_key(path), "{path} is not shown");
     }
+    let notices = document["datasets"][0]["notices"].as_array().expect("notices");
+    assert!(notices.iter().any(|notice| notice["code"] == "records-rejected"), "{notices:?}");
+    assert!(
+        shown.page.contains("rejected; `backfill rejects` shows where"),
+        "a notice is not shown"
+    );
     let loaded = project.database.rows("SELECT count(*)::text FROM orders_create").await;
     assert_eq!(numbers["datasets.0.accounting.totals.in_target"], loaded[0]);
     let days = document["datasets"][0]["days"].as_array().expect("days");

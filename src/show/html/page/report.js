@@ -1053,7 +1053,7 @@
     return out;
   }
 
-  // ---------------------------------------------------------------- checks, rejects, fit, odd days
+  // ---------------------------------------------------------------- checks, rejects, fit, odd days, notices
 
   const verdictOf = (k) =>
     k.bad_rows === 0
@@ -1161,6 +1161,11 @@
     return [h('h3', { id: id + 'odd' }, 'Odd days'), set.oddities.length ? list(set.oddities, 30) : none('No day is odd.')];
   }
 
+  function notices(set, id) {
+    const texts = set.notices.map((n) => n.text);
+    return [h('h3', { id: id + 'notices' }, 'Notices'), texts.length ? list(texts, 30) : none('There is no notice.')];
+  }
+
   // ---------------------------------------------------------------- accounting
 
   const ACCOUNT = [
@@ -1230,6 +1235,7 @@
     checks: 'Checks',
     fit: 'SQL and target',
     odd: 'Odd days',
+    notices: 'Notices',
     accounting: 'Accounting',
   };
 
@@ -1345,6 +1351,7 @@
       ...quality(set, id, path),
       ...fit(set, id),
       ...odd(set, id),
+      ...notices(set, id),
       ...accounting(set, id, path),
     );
   }

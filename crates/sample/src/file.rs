@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cells::Cells;
-use crate::fault::Fault;
-use crate::layout::{Layout, Raw};
+use crate::fault::{Fault, Raw};
+use crate::layout::Layout;
 use crate::plan::FilePlan;
 use crate::quirks::Quirk;
 use crate::row;
@@ -67,7 +67,7 @@ pub(super) fn render(plan: &FilePlan, to: &mut impl Write) -> io::Result<u64> {
     for place in 0..=plan.rows() {
         while let Some((_, position, fault)) = faults.next_if(|(before, ..)| *before <= place) {
             row::draw(&plan.stream, position, &mut cells);
-            fault.record(&layout, &cells, &mut buffer);
+            layout.faulty_record(fault, &cells, &mut buffer);
         }
         if header_again == Some(place) {
             layout.header(&mut buffer);

@@ -5,14 +5,8 @@
 
 use crate::cells::Cells;
 use crate::columns::{APPENDED, BILLING, COLUMNS, DELIVERY, position};
+use crate::fault::{Fault, Raw};
 use crate::quirks::{Quirk, RENAMED};
-
-/// A field that is written as it is, in place of the cell of a column.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Raw {
-    pub(super) column: usize,
-    pub(super) field: &'static [u8],
-}
 
 /// The columns of a file and its line ends.
 #[derive(Debug)]
@@ -83,8 +77,21 @@ impl Layout {
         self.end(out);
     }
 
+    /// Appends a record with a fault.
+    pub(super) fn faulty_record(&self, fault: Fault, cells: &Cells, out: &mut Vec<u8>) {
+        let count = match fault {
+            Fault::TooFewFields => 40,
+            _ => usize::MAX,
+        };
+        self.fields(cells, fault.raw().as_slice(), count, out);
+        if fault == Fault::TooManyFields {
+            out.extend_from_slice(b",one,two");
+        }
+        self.end(out);
+    }
+
     /// Appends the first `count` fields of a record, without a line end.
-    pub(super) fn fields(&self, cells: &Cells, raw: &[Raw], count: usize, out: &mut Vec<u8>) {
+    fn fields(&self, cells: &Cells, raw: &[Raw], count: usize, out: &mut Vec<u8>) {
         for (place, column) in self.columns.iter().take(count).enumerate() {
             separate(place, out);
             match raw.iter().find(|raw| raw.column == *column) {
@@ -95,7 +102,7 @@ impl Layout {
     }
 
     /// Appends a line end.
-    pub(super) fn end(&self, out: &mut Vec<u8>) {
+    fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.line_end);
     }
 }
@@ -123,7 +130,11 @@ fn push_field(cell: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
+    use crate::row;
+    use crate::stream::{Position, Stream};
 
     fn field(cell: &str) -> String {
         let mut out = Vec::new();
@@ -170,5 +181,39 @@ mod tests {
         names.sort_unstable();
         expected.sort_unstable();
         assert_eq!(names, expected);
+    }
+
+    fn faulty(fault: Fault) -> Vec<u8> {
+        let (mut cells, mut out) = (Cells::default(), Vec::new());
+        let day = NaiveDate::from_ymd_opt(2025, 9, 22).expect("a date");
+        row::draw(&Stream::new(1, "a"), Position { day, index: 0, revision: 0 }, &mut cells);
+        Layout::new(&[]).faulty_record(fault, &cells, &mut out);
+        out
+    }
+
+    #[test]
+    fn every_bad_record_is_one_line() {
+        for fault in Fault::ALL {
+            let record = faulty(fault);
+            assert!(record.ends_with(b"\r\n"), "{fault:?}");
+            assert_eq!(record.iter().filter(|byte| **byte == b'\n').count(), 1, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_fields_is_wrong_only_where_that_is_the_fault() {
+        // Row 0 has no comma inside quotes, so that separators can be counted.
+        let fields = |fault| 1 + faulty(fault).iter().filter(|byte| **byte == b',').count();
+        assert_eq!(fields(Fault::TooFewFields), 40);
+        assert_eq!(fields(Fault::TooManyFields), COLUMNS.len() + 2);
+        assert_eq!(fields(Fault::InvalidByte), COLUMNS.len());
+    }
+
+    #[test]
+    fn only_the_invalid_byte_is_not_utf_8() {
+        for fault in Fault::ALL {
+            let valid = std::str::from_utf8(&faulty(fault)).is_ok();
+            assert_eq!(valid, fault != Fault::InvalidByte, "{fault:?}");
+        }
     }
 }

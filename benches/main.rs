@@ -1,8 +1,8 @@
-//! Benchmarks of the steps that touch every byte, and the one peer that is a library.
+//! `cargo bench` measures the commands that look at 182 exports on S3; `cargo bench -p backfill-csv`
+//! measures the reader.
 //!
-//! `cargo bench` measures; `benches/peers/compare` sets whole commands side by side with other
-//! programs, and calls this one as `datafusion <folder of CSVs> <folder for Parquet>`. `look` measures
-//! the commands that look at 182 exports on S3.
+//! `benches/peers/compare` measures whole commands beside other programs. One of these is a library:
+//! `datafusion <folder of CSVs> <folder for Parquet>` runs it here.
 
 mod look;
 
@@ -14,17 +14,11 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [peer, from, to] = &arguments[..]
-        && peer == "datafusion"
-    {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        return runtime.block_on(csv_to_parquet(from, to));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match &arguments[..] {
+        [peer, from, to] if peer == "datafusion" => runtime.block_on(csv_to_parquet(from, to)),
+        _ => runtime.block_on(look::look()),
     }
-    if arguments.iter().any(|argument| argument == "look") {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        return runtime.block_on(look::look());
-    }
-    Err("say what to measure: `cargo bench --bench main -- look`".into())
 }
 
 /// What DataFusion does by itself: a folder of CSVs, all text, to Parquet.

@@ -3,10 +3,10 @@
 //! | module | looks at |
 //! |---|---|
 //! | `plan` | what a run would do with every file |
-//! | [`drift`] | how the format and the content of files change |
-//! | `differences` | the commands over [`drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
+//! | [`mod@drift`] | how the format and the content of files change |
+//! | `differences` | the commands over [`mod@drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
 //! | `overview` | a dataset from all sides, for the report |
-//! | [`init`], `new_dataset` | a dataset that is not configured yet |
+//! | [`mod@init`], `new_dataset` | a dataset that is not configured yet |
 
 mod differences;
 pub mod drift;

@@ -114,7 +114,7 @@ impl Project {
             range: files.range,
         };
         let names = files.names();
-        let (target, held) = self
+        let (target, mut held) = self
             .database()?
             .session(async |client: &Client| {
                 let target = Target::find(client, &dataset.table).await?;
@@ -122,22 +122,33 @@ impl Project {
                 Ok((target, held))
             })
             .await?;
+        held.ignored = files.ignored.iter().map(|key| self.source.file_name(&key.key)).collect();
         files.fill_target(held);
-        let contested = files.contested();
-        if let (Some(target), false) = (&target, contested.is_empty()) {
-            let ours = self
-                .database()?
-                .session(async |client: &Client| {
-                    target::count_ours(client, target, &contested).await
-                })
-                .await?;
-            files.fill_ours(&ours);
+        if let Some(target) = &target {
+            self.ask_ours(target, files).await?;
         }
         if files.deletes_rows() && !files.delete_triggers.is_empty() {
             let (table, triggers) = (files.target.clone(), files.delete_triggers.clone());
             self.notice(dataset, Event::DeleteTriggers { table, triggers });
         }
         Ok(target)
+    }
+
+    /// Asks the database whose the rows are that a run might delete, unless that is known already.
+    ///
+    /// # Errors
+    /// [`Error::Target`].
+    pub async fn ask_ours(&self, target: &Target, files: &mut Files) -> Result<(), Error> {
+        let contested = files.contested();
+        if contested.is_empty() {
+            return Ok(());
+        }
+        let ours = self
+            .database()?
+            .session(async |client: &Client| target::count_ours(client, target, &contested).await)
+            .await?;
+        files.fill_ours(&ours);
+        Ok(())
     }
 
     /// The target as the database has it; `None` if there is no such table, or no database is named.

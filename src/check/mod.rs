@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use first_locations::FirstLocations;
 use one_read::OneRead;
 
-pub use not_export::{NotExport, not_exports, refuse_not_exports};
+pub use not_export::refuse_not_exports;
 
 use crate::domain::{ErrorKind, Explain, RejectLimit};
 use crate::engine;

@@ -3,53 +3,30 @@
 //! that its rows would be NULL throughout, or its day would count as loaded without a row.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use super::Error;
 use crate::domain::{Dataset, provenance};
-use crate::mirror::Mirrored;
 use crate::sql::{Sql, mentioned_columns};
 
-/// A file that is not an export of its dataset, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotExport {
-    /// The key.
-    pub key: String,
-    /// What gives it away.
-    pub reason: String,
-}
-
-/// The files among `files` that are not exports of the dataset. `files` are all those of the range: what
-/// they have in common is what each is compared with.
-pub fn not_exports(dataset: &Dataset, sql: &Sql, files: &[Arc<Mirrored>]) -> Vec<NotExport> {
-    let known = known_columns(sql);
-    let mut having: HashMap<&str, usize> = HashMap::new();
-    for name in files.iter().flat_map(|file| &file.note.summary.header) {
-        *having.entry(name).or_default() += 1;
-    }
-    let optional: HashSet<&str> = dataset.optional_columns.iter().map(String::as_str).collect();
-    having.retain(|name, _| !optional.contains(name));
-    let judge = |file: &Arc<Mirrored>| {
-        let reason = reason(&file.note.summary.header, &known, &having, files.len())?;
-        Some(NotExport { key: file.file.key.clone(), reason })
-    };
-    files.iter().filter_map(judge).collect()
-}
-
-/// Refuses a range that holds files that are not exports of the dataset.
+/// Refuses a range that holds files that are not exports of the dataset. `headers` are the key and the
+/// columns of every file of the range: each file is compared with the others.
 ///
 /// # Errors
 /// [`Error::NotExports`].
-pub fn refuse_not_exports(
+pub fn refuse_not_exports<'a>(
     dataset: &Dataset,
     sql: &Sql,
-    files: &[Arc<Mirrored>],
+    headers: impl IntoIterator<Item = (&'a str, &'a [String])>,
 ) -> Result<(), Error> {
-    let found = not_exports(dataset, sql, files);
-    if found.is_empty() {
+    let (keys, headers): (Vec<&str>, Vec<&[String]>) = headers.into_iter().unzip();
+    let optional: HashSet<&str> = dataset.optional_columns.iter().map(String::as_str).collect();
+    let reasons = reasons(&headers, &known_columns(sql), &optional);
+    let found = keys.iter().zip(reasons);
+    let files: Vec<String> =
+        found.filter_map(|(key, reason)| Some(format!("{key} ({})", reason?))).collect();
+    if files.is_empty() {
         return Ok(());
     }
-    let files = found.into_iter().map(|file| format!("{} ({})", file.key, file.reason)).collect();
     Err(Error::NotExports { dataset: dataset.name.clone(), files })
 }
 
@@ -65,32 +42,94 @@ fn known_columns(sql: &Sql) -> BTreeSet<String> {
     known
 }
 
-/// Why a header is not one of the dataset's; `None` if it may be.
-fn reason(
-    header: &[String],
+/// Why each header is not one of the dataset's; `None` if it may be.
+fn reasons(
+    headers: &[&[String]],
     known: &BTreeSet<String>,
-    having: &HashMap<&str, usize>,
-    files: usize,
-) -> Option<String> {
+    optional: &HashSet<&str>,
+) -> Vec<Option<String>> {
+    let alone: Vec<Option<String>> =
+        headers.iter().map(|header| reason_alone(header, known)).collect();
+    let accepted = || headers.iter().zip(&alone).filter(|(_, reason)| reason.is_none());
+    let mut others = Others { having: HashMap::new(), files: 0, known };
+    for (header, _) in accepted() {
+        others.files += 1;
+        for name in header.iter().map(String::as_str) {
+            if !optional.contains(name) {
+                *others.having.entry(name).or_default() += 1;
+            }
+        }
+    }
+    let compare =
+        |(header, reason): (&&[String], Option<String>)| reason.or_else(|| others.reason(header));
+    headers.iter().zip(alone.clone()).map(compare).collect()
+}
+
+/// Why a header is not one of the dataset's, whatever the other files have.
+fn reason_alone(header: &[String], known: &BTreeSet<String>) -> Option<String> {
     if let Some(first) = header.first().and_then(|name| name.strip_prefix('#'))
         && known.contains(first.trim())
     {
         return Some("a # stands before its header".to_owned());
     }
-    if !known.is_empty() && !header.iter().any(|name| known.contains(name)) {
-        return Some("it has none of the columns that the SQL names".to_owned());
+    let has_known = known.is_empty() || header.iter().any(|name| known.contains(name));
+    (!has_known).then(|| "it has none of the columns that the SQL names".to_owned())
+}
+
+/// The files of a range that may be exports, each to be compared with the others.
+struct Others<'a> {
+    /// How many of them have a column.
+    having: HashMap<&'a str, usize>,
+    /// How many there are.
+    files: usize,
+    /// The columns that the SQL names.
+    known: &'a BTreeSet<String>,
+}
+
+impl Others<'_> {
+    /// Why a header, which is one of them, is unlike the others. A file that has every column that the
+    /// SQL names and the others have may lack any other.
+    fn reason(&self, header: &[String]) -> Option<String> {
+        let own: HashSet<&str> = header.iter().map(String::as_str).collect();
+        let others = self.files.saturating_sub(1);
+        let of_others = |name: &str| {
+            self.having.get(name).map_or(0, |count| count - usize::from(own.contains(name)))
+        };
+        let of_all = self.lacking(&own, |name| others > 0 && of_others(name) == others);
+        if let Some((lacking, of)) = of_all {
+            return Some(format!(
+                "it lacks {lacking} of the {of} columns that all other files of the range have"
+            ));
+        }
+        // Older files may lack most of what newer ones have; those of another kind have columns of
+        // their own instead.
+        let is_usual = |name: &str| of_others(name) * 2 > others;
+        let strange = own.iter().filter(|name| !self.known.contains(**name) && !is_usual(name));
+        if strange.count() * 2 <= own.len() {
+            return None;
+        }
+        let (lacking, of) = self.lacking(&own, is_usual)?;
+        Some(format!(
+            "it lacks {lacking} of the {of} columns that most other files of the range have, and most \
+             of its own are in no other"
+        ))
     }
-    let own: HashSet<&str> = header.iter().map(String::as_str).collect();
-    // What all the others have.
-    let common =
-        |(name, count): (&&str, &usize)| *count - usize::from(own.contains(*name)) == files - 1;
-    let of_others = having.iter().filter(|column| files > 1 && common((column.0, column.1)));
-    let (of, lacking) = of_others.fold((0, 0), |(of, lacking), (name, _)| {
-        (of + 1, lacking + usize::from(!own.contains(name)))
-    });
-    (lacking * 2 > of).then(|| {
-        format!("it lacks {lacking} of the {of} columns that all other files of the range have")
-    })
+
+    /// How many of the expected columns are missing, and how many are expected; `None` if it is not more
+    /// than half of them, or none that the SQL names.
+    fn lacking(
+        &self,
+        own: &HashSet<&str>,
+        is_expected: impl Fn(&str) -> bool,
+    ) -> Option<(usize, usize)> {
+        let expected: Vec<&str> =
+            self.having.keys().copied().filter(|name| is_expected(name)).collect();
+        let lacking: Vec<&str> =
+            expected.iter().copied().filter(|name| !own.contains(name)).collect();
+        let lacks_known = lacking.iter().any(|name| self.known.contains(*name));
+        let lacks_most = lacking.len() * 2 > expected.len();
+        (lacks_known && lacks_most).then_some((lacking.len(), expected.len()))
+    }
 }
 
 #[cfg(test)]
@@ -101,15 +140,18 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    /// Why each of some headers is not an export, `known` being what the SQL names.
-    fn reasons(known: &[&str], headers: &[&[&str]]) -> Vec<Option<String>> {
+    /// Which of some headers are not exports, and why; `known` is what the SQL names.
+    fn found(known: &[&str], headers: &[&[&str]]) -> Vec<(usize, String)> {
         let known: BTreeSet<String> = names(known).into_iter().collect();
         let headers: Vec<Vec<String>> = headers.iter().map(|header| names(header)).collect();
-        let mut having: HashMap<&str, usize> = HashMap::new();
-        for name in headers.iter().flatten() {
-            *having.entry(name).or_default() += 1;
-        }
-        headers.iter().map(|header| reason(header, &known, &having, headers.len())).collect()
+        let headers: Vec<&[String]> = headers.iter().map(Vec::as_slice).collect();
+        let reasons = reasons(&headers, &known, &HashSet::new());
+        reasons.into_iter().enumerate().filter_map(|(at, reason)| Some((at, reason?))).collect()
+    }
+
+    /// The places of those that are not exports.
+    fn places(known: &[&str], headers: &[&[&str]]) -> Vec<usize> {
+        found(known, headers).into_iter().map(|(at, _)| at).collect()
     }
 
     #[test]
@@ -117,28 +159,43 @@ mod tests {
         let known = ["id", "name"];
         for header in [&["No data"][..], &["ID", "Name"], &["error"], &["#id", "name"], &["x", "y"]]
         {
-            let found = reasons(&known, &[&["id", "name"], header, &["id", "name"]]);
-            assert!(found[1].is_some(), "{header:?}");
-            assert_eq!((&found[0], &found[2]), (&None, &None), "{header:?}");
-            assert!(reasons(&known, &[header])[0].is_some(), "{header:?} alone");
+            assert_eq!(places(&known, &[&["id", "name"], header, &["id", "name"]]), [1]);
+            assert_eq!(places(&known, &[&["id", "name"], header]), [1], "{header:?}");
+            assert_eq!(places(&known, &[header]), [0], "{header:?} alone");
         }
     }
 
     #[test]
     fn files_may_have_fewer_and_more_columns() {
         let known = ["id", "name", "city", "amount"];
-        let found =
-            reasons(&known, &[&["id", "name"], &["id", "name", "city"], &["id", "name", "new"]]);
-        assert!(found.iter().all(Option::is_none), "{found:?}");
-        let two = reasons(&["id"], &[&["id", "a"], &["id", "b"]]);
-        assert!(two.iter().all(Option::is_none), "{two:?}");
+        let headers = [&["id", "name"][..], &["id", "name", "city"], &["id", "name", "new"]];
+        assert!(places(&known, &headers).is_empty());
+        assert!(places(&["id"], &[&["id", "a"], &["id", "b"]]).is_empty());
+        let all_known = &["id", "name", "city", "amount"][..];
+        let more = &["id", "name", "city", "amount", "n1", "n2", "n3", "n4", "n5", "n6"][..];
+        assert!(places(&known, &[all_known, more, more, more]).is_empty());
+        assert!(places(&known, &[all_known, more]).is_empty());
+        // An older format, and a newer one with three times as many columns.
+        let older = &["id", "name"][..];
+        let known = ["id", "name", "a", "b", "c", "d", "e"];
+        let newer = &["id", "name", "a", "b", "c", "d", "e"][..];
+        assert!(places(&known, &[older, older, newer, newer, newer, newer]).is_empty());
     }
 
     #[test]
     fn a_file_that_lacks_most_of_what_all_others_have_is_not_an_export() {
         let full = &["id", "a", "b", "c", "d"][..];
-        let found = reasons(&["id", "a"], &[full, &["id", "other"], full]);
-        assert_eq!((&found[0], &found[2]), (&None, &None));
-        assert!(found[1].as_ref().is_some_and(|why| why.contains("4 of the 5")), "{found:?}");
+        let found = found(&["id", "a"], &[full, &["id", "other"], full]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].1.contains("4 of the 5"), "{found:?}");
+    }
+
+    #[test]
+    fn several_files_of_another_kind_do_not_hide_each_other() {
+        let known = ["id", "email", "amount", "day"];
+        let good = &["id", "email", "amount", "day", "note"][..];
+        let wrong = &["id", "foo", "bar", "baz"][..];
+        assert_eq!(places(&known, &[good, wrong, good, good, wrong, good]), [1, 4]);
+        assert_eq!(places(&known, &[good, &["id", "email", "foo", "bar", "baz"]]), [1]);
     }
 }

@@ -66,6 +66,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         if catalog.mirror.files.is_empty() {
             continue;
         }
+        check::refuse_not_exports(dataset, &catalog.sql, catalog.mirror.headers())?;
         let checks = project.check(&catalog).await?;
         let notices = project.notices(dataset);
         checked.push(Checked { dataset: dataset.name.clone(), checks, notices });

@@ -65,6 +65,15 @@ pub enum Event {
         /// Its key, and what is left of it.
         file: String,
     },
+    /// A file of which another loader has put fewer rows into the target than it has.
+    LoadedInPart {
+        /// The file.
+        file: String,
+        /// Its rows in the target.
+        rows: u64,
+        /// Its records that became rows.
+        accepted: u64,
+    },
     /// A file that another run has loaded or removed in the meantime.
     DoneMeanwhile {
         /// The file.
@@ -102,6 +111,7 @@ impl Event {
             Self::PersonalColumnsUnmatched { .. } => "personal-columns-unmatched",
             Self::CheckWarned { .. } => "check-warned",
             Self::RowsKept { .. } => "rows-kept",
+            Self::LoadedInPart { .. } => "loaded-in-part",
             Self::DoneMeanwhile { .. } => "done-meanwhile",
             Self::ReplacedWhileRead { .. } => "replaced-while-read",
             Self::DeleteTriggers { .. } => "delete-triggers",
@@ -119,6 +129,7 @@ impl Event {
             | Self::PersonalColumnsUnmatched { .. }
             | Self::CheckWarned { .. }
             | Self::RowsKept { .. }
+            | Self::LoadedInPart { .. }
             | Self::DeleteTriggers { .. }
             | Self::NoReport { .. } => Level::Warning,
         }
@@ -144,6 +155,11 @@ impl fmt::Display for Event {
             }
             Self::CheckWarned { summary } => f.write_str(summary),
             Self::RowsKept { file } => f.write_str(file),
+            Self::LoadedInPart { file, rows, accepted } => write!(
+                f,
+                "another loader has put {rows} rows of {file} there, which has {accepted}; the others are \
+                 not loaded, though they may supersede rows of other files"
+            ),
             Self::DoneMeanwhile { file } => {
                 write!(f, "{file} was loaded or removed by another run in the meantime; skipped")
             }

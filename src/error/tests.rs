@@ -41,6 +41,10 @@ fn text() -> String {
     "x".to_owned()
 }
 
+fn cut_short() -> std::io::Error {
+    std::io::ErrorKind::UnexpectedEof.into()
+}
+
 fn io() -> std::io::Error {
     std::io::Error::other("x")
 }
@@ -131,6 +135,7 @@ fn sql_files() {
 variants!(mirror, mirror::Error:
     mirror::Error::Read { source: backfill_csv::ReadError::Header(_), .. } => "Read a header",
     mirror::Error::Read { source: backfill_csv::ReadError::Dialect(_), .. } => "Read with a dialect",
+    mirror::Error::Read { source: backfill_csv::ReadError::Doubtful { .. }, .. } => "Read a quote",
     mirror::Error::Read { source: backfill_csv::ReadError::Read { .. }, .. } => "Read bytes",
     mirror::Error::Read { source: backfill_csv::ReadError::Arrow(_), .. } => "Read rows",
     mirror::Error::Archived { .. } => "Archived",
@@ -151,6 +156,8 @@ fn mirroring() {
     let arrow = datafusion::arrow::error::ArrowError::SchemaError(text());
     assert_exits(vec![
         (read(ReadError::Header(InvalidHeader::Missing)), Exit::Refused),
+        (read(ReadError::Doubtful { line: 2 }), Exit::Refused),
+        (read(ReadError::Read { offset: 9, source: cut_short() }), Exit::Refused),
         (read(ReadError::Dialect(InvalidDialect::Characters)), Exit::Usage),
         (bytes(busy()), Exit::Transient),
         // It was listed, and is gone: the next run lists again.
@@ -336,6 +343,7 @@ variants!(refusal, state::Refusal:
     state::Refusal::Changed { .. } => "Changed",
     state::Refusal::ForeignRows { .. } => "ForeignRows",
     state::Refusal::Cascade { .. } => "Cascade",
+    state::Refusal::StillListed { .. } => "StillListed",
     state::Refusal::Gone { .. } => "Gone",
     state::Refusal::NarrowRange { .. } => "NarrowRange",
 );
@@ -346,6 +354,7 @@ fn what_is_loaded_already() {
         (state::Refusal::Changed { table: text(), changes: vec![] }, Exit::Refused),
         (state::Refusal::ForeignRows { table: text(), files: vec![] }, Exit::Refused),
         (state::Refusal::Cascade { table: text(), files: vec![], cascades: vec![] }, Exit::Refused),
+        (state::Refusal::StillListed { table: text(), files: vec![] }, Exit::Refused),
         (state::Refusal::Gone { table: text(), files: vec![] }, Exit::Refused),
         (
             state::Refusal::NarrowRange { files: vec![], range: range(), loaded_with: range() },
@@ -371,6 +380,7 @@ variants!(target, target::Error:
     target::Error::RolledBack { .. } => "RolledBack",
     target::Error::CommitUnknown { .. } => "CommitUnknown",
     target::Error::Unfinished { .. } => "Unfinished",
+    target::Error::LedgerUnreadable { .. } => "LedgerUnreadable",
     target::Error::ForeignRows { .. } => "ForeignRows",
 );
 
@@ -421,6 +431,7 @@ async fn the_target() {
         (target::Error::RolledBack { batch: 1 }, Exit::Failed),
         (target::Error::CommitUnknown { batch: 1 }, Exit::Transient),
         (target::Error::Unfinished { batch: 1 }, Exit::Transient),
+        (target::Error::LedgerUnreadable { file: text() }, Exit::Failed),
         (target::Error::ForeignRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
     ]);
 }

@@ -87,6 +87,10 @@ async fn look(
     let mut drift = drift::drift(dataset, &listing, &glimpses);
     project.warn_of_personal(dataset, drift.epochs.iter().flat_map(|epoch| epoch.names.iter()));
     if let Some(sql) = readable(dataset)?.filter(|_| !glimpses.read.is_empty()) {
+        let headers = glimpses.read.iter().map(|file| (file.file.key.as_str(), &*file.names));
+        if let Err(refusal) = check::refuse_not_exports(dataset, &sql, headers) {
+            drift.refusals.push(refusal.to_string());
+        }
         drift.fit = Some(fit(project, dataset, &sql, &drift).await?);
     }
     drift.proposal = drift::propose(&drift);

@@ -42,6 +42,13 @@ pub struct Mirror {
     pub findings: Vec<Finding>,
 }
 
+impl Mirror {
+    /// The key and the columns of every file.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.files.iter().map(|file| (file.file.key.as_str(), file.note.summary.header.as_slice()))
+    }
+}
+
 /// A source file in columnar form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mirrored {
@@ -171,6 +178,14 @@ impl Error {
         matches!(self, Self::Read { source: ReadError::Header(found), .. } if *found == header)
     }
 
+    /// Whether the compressed bytes of a file are not whole.
+    fn is_about_compression(&self) -> bool {
+        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        let Self::Read { source: ReadError::Read { source, .. }, .. } = self else { return false };
+        let is_damaged = matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof);
+        is_damaged && self.store_error().is_none()
+    }
+
     /// Whether the store fails, and not the file.
     pub fn is_about_the_store(&self) -> bool {
         self.store_error()
@@ -184,7 +199,10 @@ impl Explain for Error {
             return ErrorKind::Transient;
         }
         match self {
-            Self::Read { source: ReadError::Header(_), .. } => ErrorKind::Refused,
+            Self::Read { source: ReadError::Header(_) | ReadError::Doubtful { .. }, .. } => {
+                ErrorKind::Refused
+            }
+            Self::Read { .. } if self.is_about_compression() => ErrorKind::Refused,
             Self::Read { source: ReadError::Dialect(_), .. } => ErrorKind::Usage,
             Self::Read {
                 source: source @ (ReadError::Read { .. } | ReadError::Arrow(_)), ..
@@ -198,6 +216,14 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Read { source: ReadError::Header(header), .. } => header_hint(header),
+            Self::Read { source: ReadError::Doubtful { .. }, .. } => {
+                "nothing of the file is used; mend the quote in the file, name the right csv.quote or \
+                 csv.escape, or leave its day out of the range"
+            }
+            Self::Read { .. } if self.is_about_compression() => {
+                "the file is compressed, and cut short or damaged; nothing of it is used: fetch it again, \
+                 or leave its day out of the range"
+            }
             Self::Read { .. } if self.is_gone() => {
                 "it was there when the files were listed, and is gone; run again to see what is there \
                  now"

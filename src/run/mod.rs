@@ -61,7 +61,13 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     }
     let mirror = project.mirror(dataset, listing).await?;
     files.fill_mirror(&mirror);
+    if let Some(target) = &target {
+        project.ask_ours(target, &mut files).await?;
+    }
     files.refuse()?;
+    for event in files.in_part() {
+        project.notice(dataset, event);
+    }
     refuse_bad_files(dataset, &sql, &mirror, &files)?;
     project.warn_of_personal(dataset, headers(&mirror));
     let catalog = project.register(dataset, sql, mirror).await?;
@@ -69,6 +75,7 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
     let (checks, survivors) = (checks?, survivors?);
     files.fill_survivors(&survivors);
+    project.ask_ours(&target, &mut files).await?;
     files.refuse()?;
     if dedupe::compares_rows(&catalog).await? {
         refuse_narrow_range(project, &dataset.table, &files).await?;
@@ -106,7 +113,7 @@ fn refuse_bad_files(
     mirror: &Mirror,
     files: &Files,
 ) -> Result<(), Error> {
-    check::refuse_not_exports(dataset, sql, &mirror.files)?;
+    check::refuse_not_exports(dataset, sql, mirror.headers())?;
     for mirrors in files.mirrors_to_load().values() {
         check::refuse_rejects(&dataset.name, dataset.max_rejects, mirrors)?;
     }

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::domain::{Dataset, ErrorKind, Explain, digest};
+use backfill_csv::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
@@ -34,6 +35,8 @@ pub struct Sql {
     pub dedupe: Query,
     /// The checks, by name.
     pub checks: Vec<Check>,
+    /// How the files are written: it decides what the SQL reads.
+    pub dialect: Dialect,
 }
 
 /// One SELECT and where it stands.
@@ -164,6 +167,7 @@ impl Sql {
             stage: query("stage.sql")?,
             dedupe: query("dedupe.sql")?,
             checks: read_checks(&folder.join("checks"))?,
+            dialect: dataset.dialect.clone(),
         })
     }
 
@@ -173,11 +177,14 @@ impl Sql {
         [&self.stage, &self.dedupe].into_iter().chain(checks)
     }
 
-    /// What identifies the SQL that decides over rows: `stage.sql` and `dedupe.sql`, without
-    /// comments and white space.
+    /// What identifies the settings that decide over rows: `stage.sql` and `dedupe.sql`, without
+    /// comments and white space, and the dialect unless it is the default.
     pub fn hash(&self) -> String {
         let tokens = [&self.stage, &self.dedupe].map(|query| significant_tokens(&query.text));
-        digest::of(tokens)
+        let is_default = self.dialect == Dialect::default();
+        let dialect =
+            (!is_default).then(|| serde_json::to_string(&self.dialect).unwrap_or_default());
+        digest::of(tokens.into_iter().chain(dialect))
     }
 }
 

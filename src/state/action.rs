@@ -61,6 +61,8 @@ pub enum Blocked {
     },
     /// Deleting its rows would change other tables: no flag does that.
     Cascade,
+    /// The source still has an object of this name, which the configuration leaves out.
+    StillListed,
 }
 
 impl Action {
@@ -102,6 +104,7 @@ impl Blocked {
                 format!("; {rows} rows of it in the target were inserted or changed by others")
             }
             Self::Cascade => "; deleting its rows would change other tables".to_owned(),
+            Self::StillListed => "; the source still has it, and its key is ignored".to_owned(),
         }
     }
 }

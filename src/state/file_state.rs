@@ -24,6 +24,8 @@ pub struct FileState {
     pub batch: usize,
     /// The object; `None` if the file is gone from the source.
     pub source: Option<SourceFile>,
+    /// Whether the source still has an object of this name, which is not read as a file of the range.
+    pub is_still_listed: bool,
     /// What the ledger knows about it; `None` if this program did not load it.
     pub ledger: Option<LedgerEntry>,
     /// Its rows in the target before the run; `None` if the target was not asked.
@@ -62,7 +64,7 @@ pub enum Status {
 pub enum Change {
     /// The object was replaced.
     Object,
-    /// `stage.sql` or `dedupe.sql` was edited.
+    /// `stage.sql`, `dedupe.sql` or the settings of the dialect were edited.
     Sql,
     /// Other rows of it survive than were loaded, because of other files in the range.
     Survivors,
@@ -80,7 +82,7 @@ impl Change {
     pub fn describe(self) -> String {
         match self {
             Self::Object => "the object was replaced".to_owned(),
-            Self::Sql => "stage.sql or dedupe.sql was edited".to_owned(),
+            Self::Sql => "stage.sql or dedupe.sql was edited, or the csv settings were".to_owned(),
             Self::Survivors => {
                 "with the files of this range, other rows of it survive than were loaded".to_owned()
             }
@@ -113,6 +115,7 @@ impl FileState {
             date,
             batch,
             source: None,
+            is_still_listed: false,
             ledger: None,
             rows: None,
             mirror: None,
@@ -174,7 +177,7 @@ impl FileState {
             Status::Gone if !policy.remove_gone => {
                 return Action::KeepGone { run_id: run_id(), rows };
             }
-            Status::Gone => ("gone from the source".to_owned(), true),
+            Status::Gone => ("gone from the files of the range".to_owned(), true),
             Status::Changed(change) => (change.describe(), policy.reload),
         };
         match self.blocked(is_asked, policy) {
@@ -186,6 +189,9 @@ impl FileState {
 
     /// What stands in the way of deleting the file's rows.
     fn blocked(&self, is_asked: bool, policy: &Policy) -> Option<Blocked> {
+        if self.is_still_listed {
+            return Some(Blocked::StillListed);
+        }
         match self.rows.map_or(0, TargetRows::foreign) {
             0 if !is_asked => Some(Blocked::NotAsked),
             0 if self.rows_before() > 0 && policy.cascades => Some(Blocked::Cascade),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::dedupe::Survivors;
-use crate::domain::{Dataset, DateRange, FileDate, Finding};
+use crate::domain::{Dataset, DateRange, Event, FileDate, Finding};
 use crate::mirror::{Mirror, Mirrored};
 use crate::source::{Ignored, Listing, SourceFile};
 use crate::stage::Manifest;
@@ -93,6 +93,7 @@ impl Files {
             if total > 0 {
                 let batch = self.range.batch_of(entry.date, self.batch_days) + 1;
                 let mut file = FileState::gone(entry, batch);
+                file.is_still_listed = target.ignored.contains(&file.name);
                 file.rows = Some(TargetRows { total, ours: None });
                 self.files.push(file);
             }
@@ -212,6 +213,17 @@ impl Files {
         self.files.iter().filter(|file| matches!(file.action, Action::Remove { .. }))
     }
 
+    /// The files of which another loader has put only a part of the rows into the target.
+    pub fn in_part(&self) -> Vec<Event> {
+        let in_part = |file: &FileState| {
+            let Action::SkipLoadedElsewhere { rows } = file.action else { return None };
+            let accepted = file.mirror.as_ref()?.note.summary.accepted;
+            let event = Event::LoadedInPart { file: file.key.clone(), rows, accepted };
+            (rows < accepted).then_some(event)
+        };
+        self.files.iter().filter_map(in_part).collect()
+    }
+
     /// The files whose rows are replaced, by name.
     pub fn to_reload(&self) -> HashMap<String, Contested> {
         let reload = self.files.iter().filter(|file| matches!(file.action, Action::Reload { .. }));
@@ -274,6 +286,10 @@ impl Files {
         let foreign = self.blocked(|blocked| matches!(blocked, Blocked::ForeignRows { .. }));
         if !foreign.is_empty() {
             return Err(Refusal::ForeignRows { table: table(), files: foreign });
+        }
+        let still_listed = self.blocked(|blocked| blocked == Blocked::StillListed);
+        if !still_listed.is_empty() {
+            return Err(Refusal::StillListed { table: table(), files: still_listed });
         }
         let cascading = self.blocked(|blocked| blocked == Blocked::Cascade);
         if !cascading.is_empty() {

@@ -38,6 +38,18 @@ pub enum Refusal {
         /// What would change, with its constraint.
         cascades: Vec<String>,
     },
+    /// Rows of files would have to be deleted whose objects are still there.
+    #[error(
+        "rows of {} file(s) of {table} would be deleted, but the source still has these objects, and their \
+         keys are ignored: {}",
+        files.len(), files.join("; ")
+    )]
+    StillListed {
+        /// The target.
+        table: String,
+        /// Each file.
+        files: Vec<String>,
+    },
     /// Files that were loaded are gone from the source, and others would be loaded beside their rows.
     #[error(
         "{} file(s) that were loaded into {table} are gone from the source: {}",
@@ -71,6 +83,7 @@ impl Explain for Refusal {
             Self::Changed { .. }
             | Self::ForeignRows { .. }
             | Self::Cascade { .. }
+            | Self::StillListed { .. }
             | Self::Gone { .. }
             | Self::NarrowRange { .. } => ErrorKind::Refused,
         }
@@ -83,12 +96,16 @@ impl Explain for Refusal {
                 .to_owned(),
             Self::ForeignRows { table, .. } => format!(
                 "nothing was loaded, and no flag deletes these rows; if they may go, delete the rows of \
-                 these files from {table} by _file_name yourself and run again with --reload, or leave \
+                 these files from {table} by _file_name yourself and run the same command again, or leave \
                  their days out of the range"
             ),
             Self::Cascade { .. } => "nothing was loaded, and no flag does this; make the constraint NO \
                                      ACTION DEFERRABLE INITIALLY DEFERRED, so that rows that come back \
                                      with the same key keep what refers to them, and run again"
+                .to_owned(),
+            Self::StillListed { .. } => "nothing was deleted; `backfill plan` says why each key is \
+                                         ignored: mend the dataset's key pattern or prefix, or move the \
+                                         objects away if their rows are to go"
                 .to_owned(),
             Self::Gone { .. } => "nothing was loaded; put the files back, or leave their days out of the \
                                   range, or let --remove-gone delete their rows from the target, in the \

@@ -1,6 +1,6 @@
 //! What the target and its ledger say about the files of a range, and what a run put there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::Placed;
 
@@ -13,6 +13,8 @@ pub struct TargetState {
     pub entries: Vec<LedgerEntry>,
     /// What the ledger knows about files of the dataset that the listing does not have.
     pub others: Vec<LedgerEntry>,
+    /// The names of objects that the source has and that are not read.
+    pub ignored: HashSet<String>,
     /// Rows in the target, by file name.
     pub rows: HashMap<String, u64>,
     /// Whether files were removed since others were loaded, so that other rows may survive.

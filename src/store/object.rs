@@ -157,7 +157,7 @@ impl Drop for ParquetWriter {
 /// buffers above it write out what they hold when they are dropped, and that may happen where
 /// nothing may block.
 struct Upload {
-    /// `None` once it is shut down.
+    /// `None` once it is shut down, or has failed.
     object: Option<SyncIoBridge<BufWriter>>,
     abandoned: Arc<AtomicBool>,
 }
@@ -165,11 +165,7 @@ struct Upload {
 impl Upload {
     /// Makes the object visible.
     fn shut_down(mut self) -> std::io::Result<()> {
-        let shut_down = self.object.as_mut().map_or(Ok(()), SyncIoBridge::shutdown);
-        if shut_down.is_ok() {
-            self.object = None;
-        }
-        shut_down
+        self.object.take().map_or(Ok(()), |mut object| object.shutdown())
     }
 }
 
@@ -193,10 +189,13 @@ impl Write for Upload {
         if self.abandoned.load(Ordering::Relaxed) {
             return Ok(bytes.len());
         }
-        match &mut self.object {
-            Some(object) => object.write(bytes),
-            None => Ok(bytes.len()),
+        let Some(object) = &mut self.object else { return Ok(bytes.len()) };
+        let written = object.write(bytes);
+        if written.is_err() {
+            // An upload that failed can be neither continued nor aborted.
+            self.object = None;
         }
+        written
     }
 
     /// Does nothing: an object is visible or it is not, and shutting it down is what makes it so.

@@ -144,6 +144,12 @@ pub enum Error {
         /// The batch.
         batch: usize,
     },
+    /// An entry of the ledger does not make sense.
+    #[error("the ledger's entry of {file} cannot be read")]
+    LedgerUnreadable {
+        /// The name of the file.
+        file: String,
+    },
     /// Rows of a file that are not ours turned up when ours were to be deleted.
     #[error(
         "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others; the \
@@ -183,15 +189,16 @@ impl Error {
         let Some(error) = error.as_db_error() else {
             return Self::Rows { doing, state: String::new(), place: String::new() };
         };
+        // What a function of the target raises may call a value a column.
+        let is_raised = error.file() == Some("pl_exec.c");
         let named = [
             ("table", error.table()),
             ("column", error.column()),
             ("constraint", error.constraint()),
         ];
-        let place: Vec<String> = named
-            .into_iter()
-            .filter_map(|(kind, name)| name.map(|name| format!("{kind} {name}")))
-            .collect();
+        let named = named.into_iter().filter(|_| !is_raised);
+        let place: Vec<String> =
+            named.filter_map(|(kind, name)| name.map(|name| format!("{kind} {name}"))).collect();
         Self::Rows { doing, state: error.code().code().to_owned(), place: place.join(", ") }
     }
 
@@ -225,6 +232,7 @@ impl Error {
             | Self::RolledBack { .. }
             | Self::CommitUnknown { .. }
             | Self::Unfinished { .. }
+            | Self::LedgerUnreadable { .. }
             | Self::ForeignRows { .. } => None,
         }
     }
@@ -248,7 +256,8 @@ impl Explain for Error {
             Self::NoArrowValue { .. }
             | Self::Json(_)
             | Self::Count { .. }
-            | Self::RolledBack { .. } => ErrorKind::Failed,
+            | Self::RolledBack { .. }
+            | Self::LedgerUnreadable { .. } => ErrorKind::Failed,
         }
     }
 
@@ -292,9 +301,12 @@ impl Explain for Error {
                 "run again: the ledger commits with the rows, so that the next run finds out, and \
                  nothing is loaded twice"
             }
+            Self::LedgerUnreadable { .. } => {
+                "somebody changed the tables of the schema backfill; nothing was loaded: restore them"
+            }
             Self::ForeignRows { .. } => {
-                "another program wrote rows of these files while this run was under way; no flag \
-                 deletes them: run `backfill plan` to see which files they belong to"
+                "another program wrote or changed rows of these files, and no flag deletes such rows; what \
+                 earlier batches loaded is kept: run again to see which files they belong to"
             }
         };
         Some(hint.to_owned())

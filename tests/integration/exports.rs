@@ -29,7 +29,7 @@ async fn a_file_that_is_not_an_export_is_refused() {
         let made = project.rows("SELECT to_regclass('people') IS NULL").await;
         assert_eq!(made, ["t"], "{content}: nothing is loaded");
         // When the real file comes, the same command loads it.
-        project.put("people/report_2025-09-23.csv", "id,city,amount\nb,Oslo,2\n");
+        project.put("people/report_2025-09-23.csv", "id,city,amount\nb,Oslo,2.25\n");
         project.backfill(&RUN).await.ended(0);
         assert_eq!(project.rows("SELECT count(*) FROM people").await, ["2"], "{content}");
     }
@@ -64,4 +64,40 @@ async fn no_row_comes_out_of_a_quoted_value() {
     project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 1");
     project.backfill(&RUN).await.ended(0);
     assert_eq!(project.rows("SELECT id FROM people ORDER BY id").await, ["a", "d"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_an_export_is_refused_by_every_command_that_looks() {
+    let project = with("sku,price\nx,1\n").await;
+    project.put("people/report_2025-09-24.csv", "id,city,amount\nc,Bern,3\n");
+    for command in ["run", "drift", "check"] {
+        let ran = project.backfill(&[&[command], &RUN[1..]].concat()).await.ended(3);
+        let told = ran.stdout + &ran.stderr;
+        assert!(told.contains("report_2025-09-23.csv (it has none"), "{command}: {told}");
+        assert!(!told.contains("report_2025-09-22.csv (it"), "{command}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_may_have_columns_that_the_sql_does_not_name() {
+    let project = with("id,city,amount,n1,n2,n3,n4,n5\nb,Oslo,2,,,,,\n").await;
+    project.put("people/report_2025-09-24.csv", "id,city,amount,n1,n2,n3,n4,n5\nc,Bern,3,,,,,\n");
+    project.backfill(&RUN).await.ended(0);
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_cut_short_or_swallows_records_is_refused() {
+    let mut content = "id,city,amount\nb,\"12 inch,2\n".to_owned();
+    content.push_str(&"c,Kiel,3\n".repeat((17 << 20) / 9));
+    let project = with(&content).await;
+    project.edit("backfill.toml", "max_rejects = 0", "max_rejects = \"1%\"");
+    let refused = project.backfill(&RUN).await.ended(3).stderr;
+    assert!(refused.contains("on line 2, a quote opens more text"), "{refused}");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, &content.as_bytes()[..1 << 20]).expect("compressed");
+    let gzip = gzip.finish().expect("compressed");
+    project.put("people/report_2025-09-23.csv", &gzip[..gzip.len() / 2]);
+    let refused = project.backfill(&RUN).await.ended(3).stderr;
+    assert!(refused.contains("the file is compressed, and cut short or damaged"), "{refused}");
 }

@@ -219,3 +219,89 @@ async fn a_file_that_came_back_meanwhile_is_not_removed() {
         ["other|1"]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_and_triggers_of_a_partition_count_as_the_targets() {
+    let project = Project::people().await;
+    let create = project.read("sql/people/target.sql");
+    let create = create.trim().trim_end_matches(';');
+    project
+        .database
+        .execute(&format!(
+            "{create} PARTITION BY RANGE (_file_date); \
+             CREATE TABLE people_all PARTITION OF people FOR VALUES FROM (MINVALUE) TO (MAXVALUE); \
+             ALTER TABLE people_all ADD PRIMARY KEY (id); \
+             CREATE TABLE note (person text REFERENCES people_all (id) ON DELETE CASCADE); \
+             CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+             CREATE TRIGGER audit AFTER DELETE ON people_all FOR EACH ROW EXECUTE FUNCTION nothing()"
+        ))
+        .await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
+    project.backfill(&RUN).await.ended(0);
+    project.database.execute("INSERT INTO note VALUES ('a')").await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,2\n");
+    let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
+    assert!(refused.contains("rows of note (constraint note_person_fkey"), "{refused}");
+    assert_eq!(project.rows("SELECT count(*) FROM note").await, ["1"]);
+    project.database.execute("DROP TABLE note").await;
+    let told = project.backfill(&run(&["--reload"])).await.ended(0).stderr;
+    assert!(told.contains("its own triggers or rules: audit"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_row_is_found_before_anything_is_loaded_if_other_rows_survive() {
+    let project = loaded().await;
+    project.database.execute("UPDATE people SET city = 'Roma' WHERE id = 'a'").await;
+    // The file of the first day is as it was, and loses a row to a new file.
+    project.put("people/report_2025-09-24.csv", "id,city,amount\nb,Oslo,7\nd,Kiel,8\n");
+    let grown = ["run", "--start", "2025-09-22", "--end", "2025-09-24", "--batch-size", "1"];
+    let refused = project.backfill(&[&grown[..], &["--reload"]].concat()).await.ended(3).stderr;
+    assert!(refused.contains("1 of 2 rows in the target are not ours"), "{refused}");
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["3"], "nothing is loaded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_there_and_ignored_is_not_gone() {
+    let project = loaded().await;
+    project.edit("backfill.toml", "report_{date", "reports_{date");
+    let refused = project.backfill(&run(&["--remove-gone"])).await.ended(3).stderr;
+    assert!(refused.contains("the source still has these objects"), "{refused}");
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["3"]);
+    project.edit("backfill.toml", "reports_{date", "report_{date");
+    project.backfill(&run(&["--remove-gone"])).await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_forms_of_dates_of_a_role_change_nothing() {
+    let project = loaded().await;
+    project.database.execute("ALTER ROLE CURRENT_USER SET datestyle = 'German, DMY'").await;
+    let again = project.backfill(&RUN).await.ended(0).stdout;
+    assert!(!again.contains("UNVERIFIED"), "{again}");
+    std::fs::remove_file(project.bucket().join("people/report_2025-09-22.csv")).expect("a file");
+    project.put("people/report_2025-09-22b.csv", "id,city,amount\na,Rome,1\nb,Oslo,2\n");
+    let refused = project.backfill(&RUN).await.ended(3).stderr;
+    assert!(refused.contains("gone from the source"), "{refused}");
+    let status = project.backfill(&["status"]).await.ended(0).stdout;
+    assert!(status.contains("2025-09-22 to 2025-09-23"), "{status}");
+    project.database.execute("ALTER ROLE CURRENT_USER RESET datestyle").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_loader_has_loaded_in_part_is_reported() {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\nb,Oslo,2\n");
+    project.backfill(&RUN).await.ended(0);
+    project
+        .database
+        .execute(
+            "INSERT INTO people VALUES ('c', 'theirs', 1, 'exports/people/report_2025-09-23.csv', 0, \
+             '2025-09-23')",
+        )
+        .await;
+    project.put("people/report_2025-09-23.csv", "id,city,amount\nc,Bern,3\nd,Kiel,4\n");
+    project.put("people/report_2025-09-21.csv", "id,city,amount\ne,Ulm,5\n");
+    let more = ["run", "--start", "2025-09-21", "--end", "2025-09-23"];
+    let told = project.backfill(&more).await.ended(0).stderr;
+    let expected = "has put 1 rows of people/report_2025-09-23.csv there, which has 2";
+    assert!(told.contains(expected), "{told}");
+}

@@ -335,3 +335,23 @@ async fn a_transaction_pooler_stands_between() {
     let again = project.backfill_with(&variables, &load).await.ended(0);
     assert!(again.stdout.contains("0 rows loaded"), "{}", again.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_csv_settings_is_a_change_of_what_was_loaded() {
+    let project = Project::people().await;
+    project.edit(
+        "backfill.toml",
+        "max_rejects = 0",
+        "optional_columns = [\"city\"]\nmax_rejects = 0",
+    );
+    project.put("people/report_2025-09-22.csv", "id,town,amount\na,Rome,1\n");
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert_eq!(project.rows("SELECT city IS NULL FROM people").await, ["t"]);
+    let aliased = "max_rejects = 0\ncsv.aliases = { city = [\"town\"] }";
+    project.edit("backfill.toml", "max_rejects = 0", aliased);
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(refused.contains("or the csv settings were"), "{refused}");
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"];
+    project.backfill(&reload).await.ended(0);
+    assert_eq!(project.rows("SELECT city FROM people").await, ["Rome"]);
+}

@@ -207,7 +207,7 @@ async fn the_parts_of_an_upload_that_fails_are_deleted() {
     let mut bytes = encoder.finish().expect("encoded");
     bytes.truncate(bytes.len() - 100);
     project.put("people/report_2025-09-22.csv", bytes);
-    project.backfill(&RUN).await.ended(1);
+    project.backfill(&RUN).await.ended(3);
     let requests = project.s3.take_requests();
     let begun = requests.iter().filter(|r| r.starts_with("POST ") && r.contains("uploads")).count();
     let ended =

@@ -14,6 +14,16 @@ pub enum Error {
     /// The header gives no usable names.
     #[error(transparent)]
     Header(#[from] InvalidHeader),
+    /// Behind a quote stands more than a record may have, and it does not end as a record of the file
+    /// does: a stray quote may have swallowed any number of records.
+    #[error(
+        "in the record on line {line}, a quote opens more text than a record may have, and it does not \
+         close where a field ends; the records behind it cannot be told from its text"
+    )]
+    Doubtful {
+        /// The first line of the record.
+        line: i64,
+    },
     /// The bytes stopped coming.
     #[error("reading stopped after {offset} bytes")]
     Read {

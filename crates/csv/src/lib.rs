@@ -63,7 +63,9 @@
 //! one), a stray quote may have swallowed lines that are records by themselves. Reading then goes on at
 //! the line from which every further line of the faulty stretch is a whole record without stray quotes;
 //! where there is none, the whole stretch is rejected. A record that is too long is passed over to its
-//! end, so that a quoted field of any length gives no rows; the first MiB of its bytes is kept.
+//! end, so that a quoted field of any length gives no rows; the first MiB of its bytes is kept. If it does
+//! not end as a record of the file does, with its quotes closed and with the header's number of fields, a stray
+//! quote may have swallowed any number of records: then the file is refused ([`ReadError::Doubtful`]).
 //!
 //! **Values.** All are text as they stand in the file, unquoted. An empty field is the empty text; a
 //! column that a file lacks is NULL in the `source` table.

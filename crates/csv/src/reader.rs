@@ -129,7 +129,7 @@ impl Reader {
     /// Reads until a batch is full or the file ends; `None` after the last batch.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::Arrow`].
+    /// [`Error::Doubtful`], [`Error::Read`] and [`Error::Arrow`].
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
         while !self.columns.is_full() && self.reject_bytes < REJECT_BYTES {
             let start = self.window.start();
@@ -220,6 +220,9 @@ impl Reader {
     }
 
     /// Rejects a record that is too long, and passes over it to its end.
+    ///
+    /// # Errors
+    /// [`Error::Doubtful`] where it may be many records behind a stray quote.
     fn skip(&mut self, fault: Fault) -> Result<(), Error> {
         let offset = self.window.offset_of_start();
         let mut raw = Vec::new();
@@ -235,6 +238,9 @@ impl Reader {
                 break;
             }
             self.fill()?;
+        }
+        if skip.is_doubtful(self.header.names.len()) {
+            return Err(Error::Doubtful { line: self.line });
         }
         let kept = strip_line_end(&raw).len();
         raw.truncate(kept);
@@ -339,13 +345,16 @@ impl Reader {
         decodes || memchr::memchr(0, record).is_some()
     }
 
+    /// Whether the record scanned last is the header once more, also with a byte order mark before it, as
+    /// in files that were put together.
     fn is_header_again(&self, record: &[u8]) -> bool {
         let bytes = self.window.bytes();
+        let record = without_mark(record);
         let names = self.header.written.iter().zip(&self.scanner.spans);
         self.header.written.first().is_some_and(|first| contains_at_start(record, first))
             && names.into_iter().all(|(name, span)| {
                 let raw = &bytes[span.start..span.end];
-                raw == name.as_bytes()
+                without_mark(raw) == name.as_bytes()
             })
     }
 }
@@ -366,6 +375,11 @@ enum Resync {
     Unknown,
     /// Nowhere within the record.
     Nowhere,
+}
+
+/// Text without the byte order mark of UTF-8 before it.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// A quick look before a whole record is compared with the header.

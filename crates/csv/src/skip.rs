@@ -33,6 +33,10 @@ pub struct Skip {
     delimiter: u8,
     syntax: Syntax,
     lines: usize,
+    /// How many delimiters stand outside of quotes.
+    delimiters: usize,
+    has_quoted_field: bool,
+    has_text_after_quote: bool,
     /// Whether the last byte was a carriage return that is not counted yet.
     ends_in_return: bool,
 }
@@ -40,7 +44,16 @@ pub struct Skip {
 impl Skip {
     /// At the start of a record.
     pub fn new(syntax: Syntax, delimiter: u8) -> Self {
-        Self { state: State::FieldStart, delimiter, syntax, lines: 0, ends_in_return: false }
+        Self {
+            state: State::FieldStart,
+            delimiter,
+            syntax,
+            lines: 0,
+            delimiters: 0,
+            has_quoted_field: false,
+            has_text_after_quote: false,
+            ends_in_return: false,
+        }
     }
 
     /// Passes over the next bytes; returns how many of them belong to the record.
@@ -58,6 +71,14 @@ impl Skip {
         self.state == State::Ended
     }
 
+    /// Whether nobody can tell what was passed over: one long value, or many records behind a stray
+    /// quote. `width` is how many fields a record of the file has.
+    pub fn is_doubtful(&self, width: usize) -> bool {
+        let is_open = matches!(self.state, State::Quoted | State::Escaped);
+        let has_other_width = self.delimiters + 1 != width;
+        self.has_quoted_field && (is_open || self.has_text_after_quote || has_other_width)
+    }
+
     /// How many line endings the record holds, its own included.
     pub fn lines(&self) -> usize {
         self.lines + usize::from(self.ends_in_return)
@@ -70,6 +91,7 @@ impl Skip {
         match self.state {
             State::FieldStart if byte == self.syntax.quote => {
                 self.state = State::Quoted;
+                self.has_quoted_field = true;
                 at + 1
             }
             State::FieldStart | State::Unquoted => {
@@ -119,9 +141,13 @@ impl Skip {
         self.state = match byte {
             b'\n' => State::Ended,
             b'\r' => State::ReturnSeen,
-            byte if byte == self.delimiter && self.state != State::RestOfLine => State::FieldStart,
+            byte if byte == self.delimiter && self.state != State::RestOfLine => {
+                self.delimiters += 1;
+                State::FieldStart
+            }
             _ => otherwise,
         };
+        self.has_text_after_quote |= self.state == State::RestOfLine;
     }
 
     fn count_lines(&mut self, bytes: &[u8]) {
@@ -172,6 +198,22 @@ mod tests {
                     "{record:?}, {size}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_form_than_the_others_is_doubtful() {
+        for (record, is_doubtful) in [
+            ("\"a\nb\",c\n", false),
+            ("a,b,c\n", false),
+            ("\"a\nb\"\n", true),
+            ("\"a\nb\",c,d\n", true),
+            ("x,\"12 inch\n1,\"y\",z\n", true),
+            ("x,\"12 inch\n1,2\n", true),
+        ] {
+            let mut skip = Skip::new(Dialect::default().syntax().expect("a dialect"), b',');
+            skip.pass(record.as_bytes());
+            assert_eq!(skip.is_doubtful(2), is_doubtful, "{record:?}");
         }
     }
 }

@@ -50,8 +50,8 @@ pub struct Drift {
     pub epochs: Vec<Epoch>,
     /// What is odd about days, sizes and files.
     pub oddities: Vec<Oddity>,
-    /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, and
-    /// with the content looked at, more rejects than are allowed.
+    /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, files that
+    /// are not exports, and with the content looked at, more rejects than are allowed.
     pub refusals: Vec<String>,
     /// What the SQL and the target make of it; nothing where the dataset has no SQL yet, or no file.
     pub fit: Option<Fit>,

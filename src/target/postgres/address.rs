@@ -133,11 +133,10 @@ fn parse(url: &str) -> Result<Url, Error> {
     }
     let path = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(path);
-    let before_query = path.split('?').next().unwrap_or_default();
-    if before_query.contains('@') {
+    if path.contains('@') {
         return Err(wrong_url(
-            "an @ stands behind its first /; in a user or password write / as %2F, in the name of a \
-             database write @ as %40",
+            "an @ stands behind its first /; in a user or password write / as %2F, anywhere else write \
+             @ as %40",
         ));
     }
     let text = match authority.rsplit_once('@') {

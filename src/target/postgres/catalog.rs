@@ -74,21 +74,33 @@ WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 
 /// What is asked about foreign keys that change other rows when rows are deleted; `$1` the table's oid.
-/// Of a partitioned table that refers to it, the parent counts.
+/// Its partitions have keys that refer to them alone. Of a key that stands for one of another table, such
+/// as that of a partition for its parent's, the other one counts.
 const CASCADES: &str = "\
+WITH RECURSIVE tree AS (
+    SELECT $1::int8::oid AS oid
+    UNION
+    SELECT inhrelid FROM pg_catalog.pg_inherits JOIN tree ON inhparent = tree.oid
+)
 SELECT format('rows of %s (constraint %s, ON DELETE %s)', conrelid::regclass, conname,
               CASE confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END)
 FROM pg_catalog.pg_constraint c
-WHERE contype = 'f' AND confrelid = $1::int8::oid AND confdeltype IN ('c', 'n', 'd')
+WHERE contype = 'f' AND confrelid IN (SELECT oid FROM tree) AND confdeltype IN ('c', 'n', 'd')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint parent
-                  WHERE parent.oid = c.conparentid AND parent.confrelid = c.confrelid)
+                  WHERE parent.oid = c.conparentid AND parent.confrelid IN (SELECT oid FROM tree))
 ORDER BY 1";
 
-/// What is asked about triggers and rules on DELETE; `$1` the table's oid.
+/// What is asked about triggers and rules on DELETE, those of partitions included; `$1` the table's oid.
 const DELETE_TRIGGERS: &str = "\
+WITH RECURSIVE tree AS (
+    SELECT $1::int8::oid AS oid
+    UNION
+    SELECT inhrelid FROM pg_catalog.pg_inherits JOIN tree ON inhparent = tree.oid
+)
 SELECT tgname::text FROM pg_catalog.pg_trigger
-WHERE tgrelid = $1::int8::oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 8 <> 0
-UNION ALL
+WHERE tgrelid IN (SELECT oid FROM tree)
+  AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 8 <> 0
+UNION
 SELECT rulename::text FROM pg_catalog.pg_rewrite
 WHERE ev_class = $1::int8::oid AND ev_type = '4' AND ev_enabled <> 'D'
 ORDER BY 1";

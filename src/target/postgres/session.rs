@@ -126,16 +126,19 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Begins a transaction in which the time-outs of the server and of the role do not count: they are made
-/// for queries of people, and a count of a large table or a load takes its time. Which of them there are
-/// depends on the server's version.
+/// Begins a transaction in which the settings of the server and of the role do not count. Their time-outs
+/// are made for queries of people, and a count of a large table or a load takes its time; which of them
+/// there are depends on the server's version. Their forms of dates are made for people as well.
 const BEGIN: &str = "\
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
 WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
-               'transaction_timeout')";
+               'transaction_timeout');
+SELECT pg_catalog.set_config('datestyle', 'ISO', true),
+       pg_catalog.set_config('intervalstyle', 'postgres', true),
+       pg_catalog.set_config('bytea_output', 'hex', true)";
 
-/// Begins a transaction without time-outs.
+/// Begins a transaction without time-outs, in which values have their usual text.
 ///
 /// # Errors
 /// [`Error::Statement`].

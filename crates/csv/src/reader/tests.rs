@@ -182,7 +182,6 @@ fn a_field_of_any_length_gives_no_rows() {
         (format!("a,b\n1,\"{inside}\"\n3,4\n"), Reason::FieldTooLong),
         (format!("a,b\n1,{}\n3,4\n", "y".repeat(17 << 20)), Reason::FieldTooLong),
         (format!("a,b\n1,{}\n3,4\n", "y,".repeat(33 << 20)), Reason::RecordTooLong),
-        (format!("a,b\n1,\"{inside}\"x,\"2\n3,4\n"), Reason::FieldTooLong),
     ] {
         let mut reader = Reader::new(
             Box::new(std::io::Cursor::new(text.clone())),
@@ -204,6 +203,25 @@ fn a_field_of_any_length_gives_no_rows() {
         let line = rows[0].column(4).as_primitive::<Int64Type>().value(0);
         assert_eq!(line, text.lines().count() as i64);
         assert_eq!(summary.bytes, text.len() as u64);
+    }
+}
+
+#[test]
+fn a_file_in_which_a_stray_quote_swallows_records_is_refused() {
+    let inside = "yy,zz\n".repeat((17 << 20) / 6);
+    for end in ["\"x,\"2\n3,4\n", "", "1,\"y\"\n3,4\n", "\"\n3,4\n\"", "\",2,3\n4,5\n"] {
+        let text = format!("a,b\n1,2\n3,\"12 inch\n{inside}{end}");
+        let input = Box::new(std::io::Cursor::new(text));
+        let mut reader = Reader::new(input, "b/x.csv", &Dialect::default()).expect("a header");
+        let is_whole = end.starts_with("\"\n");
+        let error = loop {
+            match reader.next_batch() {
+                Ok(Some(_)) => {}
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        assert_eq!(matches!(error, Some(Error::Doubtful { line: 3 })), !is_whole, "{end:?}");
     }
 }
 

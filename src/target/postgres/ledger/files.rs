@@ -39,7 +39,7 @@ pub async fn files(
         .query_typed(&statement, &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)])
         .await
         .map_err(Error::statement("reading the ledger"))?;
-    Ok(rows.iter().filter_map(ledger_entry).collect())
+    rows.iter().map(ledger_entry).collect()
 }
 
 /// The files of a dataset that are looked for in the ledger.
@@ -90,7 +90,7 @@ pub async fn others(
         )
         .await
         .map_err(Error::statement("reading the ledger"))?;
-    Ok(rows.iter().filter_map(ledger_entry).collect())
+    rows.iter().map(ledger_entry).collect()
 }
 
 /// The range from the first to the last file that the ledger knows of a target, within the ranges of
@@ -179,10 +179,12 @@ pub async fn has_lost_files(
     Ok(row.get(0))
 }
 
-fn ledger_entry(row: &Row) -> Option<LedgerEntry> {
+fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
+    let unreadable = || Error::LedgerUnreadable { file: row.get(0) };
     let count = |index: usize| row.get::<_, i64>(index) as u64;
-    let date = |index: usize| row.get::<_, String>(index).parse().ok();
-    Some(LedgerEntry {
+    let date = |index: usize| row.get::<_, String>(index).parse().map_err(|_| unreadable());
+    let range = DateRange::new(date(14)?, date(15)?).map_err(|_| unreadable())?;
+    Ok(LedgerEntry {
         file_name: row.get(0),
         date: date(16)?,
         identity: Identity {
@@ -203,6 +205,6 @@ fn ledger_entry(row: &Row) -> Option<LedgerEntry> {
         survivors: row.get(12),
         run_id: row.get(13),
         xid: row.get(17),
-        range: DateRange::new(date(14)?, date(15)?).ok()?,
+        range,
     })
 }

@@ -16,7 +16,7 @@ use crate::look::init::{Scaffold, column_name};
 ///
 /// The newest files and one of each format are read; where the target table exists, it decides the
 /// columns and their types. The key pattern, the types, the key of dedupe.sql and the personal columns
-/// are guesses, and told as such. Nothing that is there is overwritten. Where there is no backfill.toml
+/// are guesses, and marked as such. Nothing that is there is overwritten. Where there is no backfill.toml
 /// yet, --source makes one.
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -78,7 +78,7 @@ pub enum Error {
     #[error("a table that the query names cannot be read")]
     Table(#[source] Carried),
     /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
-    /// only its kind is told.
+    /// only its kind is shown.
     #[error("the SQL engine failed ({kind})")]
     Execution {
         /// The kind of the engine's error.

@@ -1,3 +1,5 @@
+//! What a run does with files in each state, and what the accounting says of them.
+
 use std::collections::HashMap;
 use std::path::Path;
 

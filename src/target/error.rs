@@ -1,5 +1,5 @@
 //! What can go wrong while rows are loaded. The server's own texts quote values once rows are under
-//! way, so that from then on only code, table, column and constraint are told.
+//! way, so that from then on only code, table, column and constraint are shown.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
 //! Histories: exports come, change, move and go; runs over the whole range and over parts of it come
-//! between, and some are killed. The table is held against a model of a few lines.
+//! between, and some are killed. The table is compared with a model of a few lines.
 
 use std::collections::BTreeMap;
 

@@ -89,7 +89,7 @@ pub async fn run(
             };
             let going_on = tokio::select! {
                 going_on = going_on => going_on,
-                _ = tokio::signal::ctrl_c() => shell.say("given up\n").map(|()| true),
+                _ = tokio::signal::ctrl_c() => shell.say("cancelled\n").map(|()| true),
             };
             match going_on {
                 Ok(true) => {}

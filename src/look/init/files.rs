@@ -71,7 +71,7 @@ pub fn target(dataset: &Dataset, columns: &[Column], target: Option<&Target>) ->
     let lines: Vec<String> =
         lines.iter().map(|(name, data_type)| format!("    {name:width$}  {data_type}")).collect();
     let comment = match target {
-        Some(_) => "The table as it is: its columns are what stage.sql is held against.",
+        Some(_) => "The table as it is: the columns of stage.sql are compared with its own.",
         None => "Made where the table is missing: one row a line of the export.",
     };
     let table = identifier(&dataset.table.name);

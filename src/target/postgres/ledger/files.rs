@@ -132,7 +132,7 @@ FROM backfill.files JOIN around ON file_date BETWEEN range_start AND range_end
 WHERE target = $1 AND survivors <> 'removed'";
 
 /// Marks files as removed whose rows are taken out of the target. They stay in the ledger, because other
-/// rows survive without them: those loaded before must be held against each other again.
+/// rows survive without them: those loaded before must be compared again.
 ///
 /// # Errors
 /// [`Error::Statement`].

@@ -239,7 +239,7 @@ async fn keys_and_triggers_of_a_partition_count_as_the_targets() {
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
     project.backfill(&RUN).await.ended(0);
     project.database.execute("INSERT INTO note VALUES ('a')").await;
-    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,2\n");
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,20\n");
     let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
     assert!(refused.contains("rows of note (constraint note_person_fkey"), "{refused}");
     assert_eq!(project.rows("SELECT count(*) FROM note").await, ["1"]);

@@ -125,20 +125,22 @@ impl Project {
         held.ignored = files.ignored.iter().map(|key| self.source.file_name(&key.key)).collect();
         files.fill_target(held);
         if let Some(target) = &target {
-            self.ask_ours(target, files).await?;
-        }
-        if files.deletes_rows() && !files.delete_triggers.is_empty() {
-            let (table, triggers) = (files.target.clone(), files.delete_triggers.clone());
-            self.notice(dataset, Event::DeleteTriggers { table, triggers });
+            self.ask_ours(dataset, target, files).await?;
         }
         Ok(target)
     }
 
-    /// Asks the database whose the rows are that a run might delete, unless that is known already.
+    /// Asks the database whose the rows are that a run might delete, unless that is known already, and warns
+    /// of the triggers that deleting them sets off.
     ///
     /// # Errors
     /// [`Error::Target`].
-    pub async fn ask_ours(&self, target: &Target, files: &mut Files) -> Result<(), Error> {
+    pub async fn ask_ours(
+        &self,
+        dataset: &Dataset,
+        target: &Target,
+        files: &mut Files,
+    ) -> Result<(), Error> {
         let contested = files.contested();
         if contested.is_empty() {
             return Ok(());
@@ -148,6 +150,10 @@ impl Project {
             .session(async |client: &Client| target::count_ours(client, target, &contested).await)
             .await?;
         files.fill_ours(&ours);
+        if files.deletes_rows() && !files.delete_triggers.is_empty() {
+            let (table, triggers) = (files.target.clone(), files.delete_triggers.clone());
+            self.notice(dataset, Event::DeleteTriggers { table, triggers });
+        }
         Ok(())
     }
 
@@ -242,7 +248,7 @@ fn new_id() -> String {
 
 /// The columns of every file.
 pub fn headers(mirror: &Mirror) -> impl Iterator<Item = &String> {
-    mirror.files.iter().flat_map(|file| &file.note.summary.header)
+    mirror.headers().flat_map(|(_, names)| names)
 }
 
 /// Columns that the dataset's SQL reads and some files lack, but for those that the dataset calls

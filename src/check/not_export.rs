@@ -50,19 +50,14 @@ fn reasons(
 ) -> Vec<Option<String>> {
     let alone: Vec<Option<String>> =
         headers.iter().map(|header| reason_alone(header, known)).collect();
-    let accepted = || headers.iter().zip(&alone).filter(|(_, reason)| reason.is_none());
     let mut others = Others { having: HashMap::new(), files: 0, known };
-    for (header, _) in accepted() {
-        others.files += 1;
-        for name in header.iter().map(String::as_str) {
-            if !optional.contains(name) {
-                *others.having.entry(name).or_default() += 1;
-            }
+    for (header, reason) in headers.iter().zip(&alone) {
+        if reason.is_none() {
+            others.add(header, optional);
         }
     }
-    let compare =
-        |(header, reason): (&&[String], Option<String>)| reason.or_else(|| others.reason(header));
-    headers.iter().zip(alone.clone()).map(compare).collect()
+    let pairs = headers.iter().zip(alone);
+    pairs.map(|(header, reason)| reason.or_else(|| others.reason(header))).collect()
 }
 
 /// Why a header is not one of the dataset's, whatever the other files have.
@@ -86,16 +81,23 @@ struct Others<'a> {
     known: &'a BTreeSet<String>,
 }
 
-impl Others<'_> {
+impl<'a> Others<'a> {
+    fn add(&mut self, header: &'a [String], optional: &HashSet<&str>) {
+        self.files += 1;
+        for name in header.iter().map(String::as_str) {
+            if !optional.contains(name) {
+                *self.having.entry(name).or_default() += 1;
+            }
+        }
+    }
+
     /// Why a header, which is one of them, is unlike the others. A file that has every column that the
     /// SQL names and the others have may lack any other.
     fn reason(&self, header: &[String]) -> Option<String> {
         let own: HashSet<&str> = header.iter().map(String::as_str).collect();
         let others = self.files.saturating_sub(1);
-        let of_others = |name: &str| {
-            self.having.get(name).map_or(0, |count| count - usize::from(own.contains(name)))
-        };
-        let of_all = self.lacking(&own, |name| others > 0 && of_others(name) == others);
+        let of_all =
+            self.lacking(&own, |name| others > 0 && self.others_having(name, &own) == others);
         if let Some((lacking, of)) = of_all {
             return Some(format!(
                 "it lacks {lacking} of the {of} columns that all other files of the range have"
@@ -103,16 +105,25 @@ impl Others<'_> {
         }
         // Older files may lack most of what newer ones have; those of another kind have columns of
         // their own instead.
-        let is_usual = |name: &str| of_others(name) * 2 > others;
-        let strange = own.iter().filter(|name| !self.known.contains(**name) && !is_usual(name));
-        if strange.count() * 2 <= own.len() {
+        let is_strange = |name: &&&str| !self.known.contains(**name) && !self.is_usual(name, &own);
+        if own.iter().filter(is_strange).count() * 2 <= own.len() {
             return None;
         }
-        let (lacking, of) = self.lacking(&own, is_usual)?;
+        let (lacking, of) = self.lacking(&own, |name| self.is_usual(name, &own))?;
         Some(format!(
             "it lacks {lacking} of the {of} columns that most other files of the range have, and most \
              of its own are in no other"
         ))
+    }
+
+    /// How many files have a column beside the one with these columns.
+    fn others_having(&self, name: &str, own: &HashSet<&str>) -> usize {
+        self.having.get(name).map_or(0, |count| count - usize::from(own.contains(name)))
+    }
+
+    /// Whether most other files have a column.
+    fn is_usual(&self, name: &str, own: &HashSet<&str>) -> bool {
+        self.others_having(name, own) * 2 > self.files.saturating_sub(1)
     }
 
     /// How many of the expected columns are missing, and how many are expected; `None` if it is not more

@@ -62,7 +62,7 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     let mirror = project.mirror(dataset, listing).await?;
     files.fill_mirror(&mirror);
     if let Some(target) = &target {
-        project.ask_ours(target, &mut files).await?;
+        project.ask_ours(dataset, target, &mut files).await?;
     }
     files.refuse()?;
     for event in files.in_part() {
@@ -75,7 +75,7 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
     let (checks, survivors) = (checks?, survivors?);
     files.fill_survivors(&survivors);
-    project.ask_ours(&target, &mut files).await?;
+    project.ask_ours(dataset, &target, &mut files).await?;
     files.refuse()?;
     if dedupe::compares_rows(&catalog).await? {
         refuse_narrow_range(project, &dataset.table, &files).await?;

@@ -109,12 +109,8 @@ impl Files {
 
     /// The files whose rows a run might delete, unless it is known already whose these are.
     pub fn contested(&self) -> Vec<Contested> {
-        let is_open = |file: &&FileState| {
-            let is_unknown = file.rows.is_some_and(|rows| rows.total > 0 && rows.ours.is_none());
-            let status = file.status(&self.policy.sql_hash);
-            is_unknown && matches!(status, Status::Changed(_) | Status::Gone)
-        };
-        self.files.iter().filter(is_open).filter_map(contested).collect()
+        let open = self.files.iter().filter(|file| file.is_contested(&self.policy.sql_hash));
+        open.filter_map(contested).collect()
     }
 
     /// Takes over how many rows of each contested file are ours.
@@ -215,13 +211,7 @@ impl Files {
 
     /// The files of which another loader has put only a part of the rows into the target.
     pub fn in_part(&self) -> Vec<Event> {
-        let in_part = |file: &FileState| {
-            let Action::SkipLoadedElsewhere { rows } = file.action else { return None };
-            let accepted = file.mirror.as_ref()?.note.summary.accepted;
-            let event = Event::LoadedInPart { file: file.key.clone(), rows, accepted };
-            (rows < accepted).then_some(event)
-        };
-        self.files.iter().filter_map(in_part).collect()
+        self.files.iter().filter_map(FileState::in_part).collect()
     }
 
     /// The files whose rows are replaced, by name.
@@ -268,11 +258,8 @@ impl Files {
 
     /// Whether every file that is loaded was compared with the whole range when it was.
     pub fn has_seen_range(&self) -> bool {
-        let has_seen = |file: &FileState| {
-            let entry = file.ledger.as_ref().filter(|_| !file.is_gone());
-            entry.is_none_or(|entry| entry.has_seen(self.range))
-        };
-        !self.has_lost_files && self.files.iter().all(has_seen)
+        let entries = self.in_source().filter_map(|file| file.ledger.as_ref());
+        !self.has_lost_files && entries.into_iter().all(|entry| entry.has_seen(self.range))
     }
 
     /// Refuses files that changed since they were loaded, and, as soon as anything would be loaded
@@ -306,26 +293,37 @@ impl Files {
 
     /// The files that are refused for a reason, each with what changed.
     fn blocked(&self, is_it: impl Fn(Blocked) -> bool) -> Vec<String> {
-        let describe = |file: &FileState| match &file.action {
-            Action::Refuse { because, blocked } if is_it(*blocked) => {
-                let rows = match blocked {
-                    Blocked::ForeignRows { rows } => {
-                        format!(
-                            "; {rows} of {} rows in the target are not ours",
-                            file.rows_before()
-                        )
-                    }
-                    _ => String::new(),
-                };
-                Some(format!("{} ({because}{rows})", file.key))
-            }
-            _ => None,
-        };
-        self.files.iter().filter_map(describe).collect()
+        self.files.iter().filter_map(|file| file.refused(&is_it)).collect()
     }
 }
 
 impl FileState {
+    /// Whether a run might delete its rows, and it is not known yet whose these are.
+    fn is_contested(&self, sql_hash: &str) -> bool {
+        let is_unknown = self.rows.is_some_and(|rows| rows.total > 0 && rows.ours.is_none());
+        is_unknown && matches!(self.status(sql_hash), Status::Changed(_) | Status::Gone)
+    }
+
+    /// A notice if another loader has put only a part of its rows into the target.
+    fn in_part(&self) -> Option<Event> {
+        let Action::SkipLoadedElsewhere { rows } = self.action else { return None };
+        let accepted = self.mirror.as_ref()?.note.summary.accepted;
+        let event = Event::LoadedInPart { file: self.key.clone(), rows, accepted };
+        (rows < accepted).then_some(event)
+    }
+
+    /// The key and what changed, if the file is refused for such a reason.
+    fn refused(&self, is_it: impl Fn(Blocked) -> bool) -> Option<String> {
+        let Action::Refuse { because, blocked } = &self.action else { return None };
+        let rows = match blocked {
+            Blocked::ForeignRows { rows } => {
+                format!("; {rows} of {} rows in the target are not ours", self.rows_before())
+            }
+            _ => String::new(),
+        };
+        is_it(*blocked).then(|| format!("{} ({because}{rows})", self.key))
+    }
+
     /// The key and what the run does with the file.
     pub fn describe(&self) -> String {
         format!("{} ({})", self.key, self.action.describe())

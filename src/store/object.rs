@@ -170,7 +170,7 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// Deletes the parts that were sent already: a store keeps them, and bills them, until it is told.
+    /// Deletes the parts that were sent already: a store keeps them, and bills them, until they are deleted.
     fn drop(&mut self) {
         let (Some(object), Ok(runtime)) = (self.object.take(), Handle::try_current()) else {
             return;

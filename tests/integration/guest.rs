@@ -83,18 +83,24 @@ async fn the_removal_of_a_gone_file_deletes_no_row_of_another_loader() {
     assert_eq!(project.rows("SELECT id FROM people").await, ["c"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_of_a_partitioned_target_are_replaced_too() {
+/// A target that is partitioned by the file date, without a partition yet.
+async fn partitioned() -> Project {
     let project = Project::people().await;
     let create = project.read("sql/people/target.sql");
     let create = create.trim().trim_end_matches(';');
+    project.database.execute(&format!("{create} PARTITION BY RANGE (_file_date)")).await;
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_partitioned_target_are_replaced_too() {
+    let project = partitioned().await;
     project
         .database
-        .execute(&format!(
-            "{create} PARTITION BY RANGE (_file_date); \
-             CREATE TABLE people_old PARTITION OF people FOR VALUES FROM (MINVALUE) TO ('2025-09-23'); \
-             CREATE TABLE people_new PARTITION OF people FOR VALUES FROM ('2025-09-23') TO (MAXVALUE)"
-        ))
+        .execute(
+            "CREATE TABLE people_old PARTITION OF people FOR VALUES FROM (MINVALUE) TO ('2025-09-23'); \
+             CREATE TABLE people_new PARTITION OF people FOR VALUES FROM ('2025-09-23') TO (MAXVALUE)",
+        )
         .await;
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
     project.put("people/report_2025-09-23.csv", "id,city,amount\nc,Bern,3\n");
@@ -222,19 +228,16 @@ async fn a_file_that_came_back_meanwhile_is_not_removed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_triggers_of_a_partition_count_as_the_targets() {
-    let project = Project::people().await;
-    let create = project.read("sql/people/target.sql");
-    let create = create.trim().trim_end_matches(';');
+    let project = partitioned().await;
     project
         .database
-        .execute(&format!(
-            "{create} PARTITION BY RANGE (_file_date); \
-             CREATE TABLE people_all PARTITION OF people FOR VALUES FROM (MINVALUE) TO (MAXVALUE); \
+        .execute(
+            "CREATE TABLE people_all PARTITION OF people FOR VALUES FROM (MINVALUE) TO (MAXVALUE); \
              ALTER TABLE people_all ADD PRIMARY KEY (id); \
              CREATE TABLE note (person text REFERENCES people_all (id) ON DELETE CASCADE); \
              CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
-             CREATE TRIGGER audit AFTER DELETE ON people_all FOR EACH ROW EXECUTE FUNCTION nothing()"
-        ))
+             CREATE TRIGGER audit AFTER DELETE ON people_all FOR EACH ROW EXECUTE FUNCTION nothing()",
+        )
         .await;
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
     project.backfill(&RUN).await.ended(0);

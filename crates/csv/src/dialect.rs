@@ -108,7 +108,7 @@ impl Dialect {
         Ok(Syntax { delimiter, quote, escape: escape.filter(|escape| *escape != quote) })
     }
 
-    /// Checks that the special characters and the names can be told apart.
+    /// Checks that the special characters differ, and that each name stands for one column.
     ///
     /// # Errors
     /// [`InvalidDialect`].

@@ -8,7 +8,7 @@ use crate::header::InvalidHeader;
 /// Why a file cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The dialect's special characters cannot be told apart.
+    /// The dialect's special characters do not differ.
     #[error(transparent)]
     Dialect(#[from] InvalidDialect),
     /// The header gives no usable names.
@@ -18,7 +18,7 @@ pub enum Error {
     /// does: a stray quote may have swallowed any number of records.
     #[error(
         "in the record on line {line}, a quote opens more text than a record may have, and it does not \
-         close where a field ends; the records behind it cannot be told from its text"
+         close where a field ends; nobody can say what behind it is a record and what is text"
     )]
     Doubtful {
         /// The first line of the record.

@@ -24,9 +24,9 @@
 //! **Bytes.** gzip (all members), zstd (all frames) and bzip2 (all streams) are recognised by content,
 //! whatever the name; a stream that is cut short or corrupt fails the file, and nothing of it is used.
 //! A byte order mark says the encoding (UTF-8, UTF-16 of either order) and is skipped; without one it
-//! is the [`Dialect`]'s. Bytes that are no text in it reject their record; none is ever replaced.
+//! is the [`Dialect`]'s. Bytes that are not text in it reject their record; none is ever replaced.
 //!
-//! **Records.** A record ends at LF, CRLF or CR, mixed as they come. A line of no bytes is no record:
+//! **Records.** A record ends at LF, CRLF or CR, mixed as they come. A line of no bytes is not a record:
 //! it is counted as blank and has no row id. Every other record has one, counted from 0, also when it
 //! is rejected. Records of up to [`MAX_RECORD_BYTES`] with up to [`MAX_COLUMNS`] fields of up to
 //! [`MAX_FIELD_BYTES`] are read.
@@ -53,7 +53,7 @@
 //! | `text after a closing quote` | goes on between a closing quote and the next delimiter |
 //! | `unterminated quote` | opens a quote that is never closed |
 //! | `quote in an unquoted field` | holds one, and the dialect says `bare_quotes = "reject"` |
-//! | `invalid encoding` | holds bytes that are no text |
+//! | `invalid encoding` | holds bytes that are not text |
 //! | `field too long`, `record too long` | exceeds a limit |
 //! | `repeated header` | is the header once more |
 //! | `NUL byte` | holds one, and the dialect says `nul = "reject"` |

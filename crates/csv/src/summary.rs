@@ -15,7 +15,7 @@ pub struct Summary {
     pub accepted: u64,
     /// The records that did not.
     pub rejected: u64,
-    /// Lines of no bytes, which are no records.
+    /// Lines of no bytes, which are not records.
     pub blank_lines: u64,
     /// Unquoted fields that hold a quote, in accepted records.
     pub bare_quotes: u64,

@@ -163,7 +163,7 @@ fn nothing_inside_balanced_quotes_is_read_as_rows() {
 
 #[test]
 fn reading_goes_on_only_where_every_further_line_is_a_record() {
-    // The last line of the stretch is no record, so that the one before it may be text.
+    // The last line of the stretch is not a record, so that the one before it may be text.
     let torn = read("a,b\n1,\"x\n2,3\ny\" z,9\n6,7\n");
     assert_eq!(torn.rows, [row(1, 5, &["6", "7"])]);
     assert_eq!(torn.rejects, [reject(0, 2, Reason::TextAfterQuote, "1,\"x\n2,3\ny\" z,9")]);

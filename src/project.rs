@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::check::{self, Outcome};
 use crate::config::Config;
-use crate::domain::{Dataset, DateRange, Environment, Event, Notice};
+use crate::domain::{Dataset, DateRange, Environment, Event, FileDate, Notice, first_date};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::failpoint;
@@ -122,38 +122,58 @@ impl Project {
                 Ok((target, held))
             })
             .await?;
-        held.ignored = files.ignored.iter().map(|key| self.source.file_name(&key.key)).collect();
-        files.fill_target(held);
+        held.state.ignored =
+            files.ignored.iter().map(|key| self.source.file_name(&key.key)).collect();
+        held.state.live_since = live_since(dataset, &prefix, &held.live_files);
+        files.fill_target(held.state);
         if let Some(target) = &target {
-            self.ask_ours(dataset, target, files).await?;
+            self.ask_ours(target, files).await?;
+            self.warn_of_target(dataset, target, files);
         }
         Ok(target)
     }
 
-    /// Asks the database whose the rows are that a run might delete, unless that is known already, and warns
-    /// of the triggers that deleting them sets off.
+    /// Tells what a person should know about the target.
+    fn warn_of_target(&self, dataset: &Dataset, target: &Target, files: &Files) {
+        let table = files.target.clone();
+        if !target.has_file_name_index && target.bytes > LARGE_TABLE {
+            self.notice(dataset, Event::NoFileNameIndex { table: target.table.clone() });
+        }
+        if target.guest.dlt().is_some_and(|dlt| dlt.loads.is_none()) {
+            self.notice(dataset, Event::NoLoadsTable { table: table.clone() });
+        }
+        if files.deletes_rows() && !files.effects.cascades.is_empty() {
+            let changes = files.effects.cascades.clone();
+            self.notice(dataset, Event::Cascades { table, changes });
+        }
+        self.warn_of_triggers(dataset, files);
+    }
+
+    /// Warns of the triggers and rules of the target that a run sets off.
+    pub fn warn_of_triggers(&self, dataset: &Dataset, files: &Files) {
+        let triggers = files.triggers();
+        if !triggers.is_empty() {
+            let (load, delete) = (files.to_load().count(), files.to_remove().count());
+            let table = files.target.clone();
+            self.notice(dataset, Event::Triggers { table, triggers, files: load + delete });
+        }
+    }
+
+    /// Asks the database whose the rows are that a run might delete, and what deleting them would change
+    /// elsewhere, unless that is known already.
     ///
     /// # Errors
     /// [`Error::Target`].
-    pub async fn ask_ours(
-        &self,
-        dataset: &Dataset,
-        target: &Target,
-        files: &mut Files,
-    ) -> Result<(), Error> {
+    pub async fn ask_ours(&self, target: &Target, files: &mut Files) -> Result<(), Error> {
         let contested = files.contested();
         if contested.is_empty() {
             return Ok(());
         }
-        let ours = self
+        let at_stake = self
             .database()?
-            .session(async |client: &Client| target::count_ours(client, target, &contested).await)
+            .session(async |client: &Client| target::at_stake(client, target, &contested).await)
             .await?;
-        files.fill_ours(&ours);
-        if files.deletes_rows() && !files.delete_triggers.is_empty() {
-            let (table, triggers) = (files.target.clone(), files.delete_triggers.clone());
-            self.notice(dataset, Event::DeleteTriggers { table, triggers });
-        }
+        files.fill_ours(&at_stake.ours, at_stake.cascades);
         Ok(())
     }
 
@@ -238,6 +258,20 @@ impl Project {
             self.notice(dataset, Event::PersonalColumnsUnmatched { entries });
         }
     }
+}
+
+/// The size in bytes above which it takes long to read a table as a whole.
+const LARGE_TABLE: u64 = 256 << 20;
+
+/// The first day of files of the live loader: by the dataset's own pattern if they lie under its prefix, else
+/// the first date in the name.
+fn live_since(dataset: &Dataset, prefix: &str, names: &[String]) -> Option<FileDate> {
+    let date = |name: &String| {
+        let key = name.strip_prefix(prefix);
+        let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
+        of_pattern.or_else(|| first_date(name))
+    };
+    names.iter().filter_map(date).min()
 }
 
 /// An id that sorts by time, with the process, so that two differ.

@@ -17,7 +17,7 @@ use crate::config::{Config, FILE_NAME};
 use crate::domain::{DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::engine;
 use crate::error::{Error, Exit};
-use crate::state::Options;
+use crate::state::{Allow, Options};
 use crate::{look, show};
 
 /// Runs everything once: writes synthetic exports, serves them from an S3 server in the process,
@@ -89,9 +89,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         progress: Arc::clone(&context.progress),
         is_shell: Arc::clone(&context.is_shell),
     };
-    let (reload, remove_gone) = (false, false);
-    let options =
-        Options { range, batch_days: USUAL_BATCH_DAYS, connections: 1, reload, remove_gone };
+    let allow = Allow::default();
+    let options = Options { range, batch_days: USUAL_BATCH_DAYS, connections: 1, allow };
     let config = Config::read(&context.config)?;
     tell(format!("── plan: what a run from {range} would do\n"))?;
     show_plan(&config, options, &context, &tell).await?;

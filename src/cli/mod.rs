@@ -3,7 +3,9 @@
 //! One file a command: its arguments, whose comments are its help, and its rendering. Nothing else
 //! in the program reads the environment, prints or exits.
 
+mod accept;
 mod check;
+mod compare;
 mod days;
 #[cfg(feature = "demo")]
 mod demo;
@@ -84,9 +86,11 @@ enum Command {
     Plan(plan::Arguments),
     Check(check::Arguments),
     Drift(drift::Arguments),
+    Compare(compare::Arguments),
     Query(query::Arguments),
     Status(status::Arguments),
     Rejects(rejects::Arguments),
+    Accept(accept::Arguments),
     Report(report::Arguments),
     Sample(sample::Arguments),
     #[cfg(feature = "demo")]
@@ -189,6 +193,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Check(arguments) => check::run(arguments, context).await,
         Command::Drift(arguments) => drift::run(arguments, context).await,
+        Command::Compare(arguments) => compare::run(arguments, context).await,
+        Command::Accept(arguments) => accept::run(arguments, context).await,
         Command::Query(arguments) => query::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Rejects(arguments) => rejects::run(arguments, context).await,

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::domain::{DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::error::Error;
-use crate::state::Options;
+use crate::state::{Allow, Options};
 
 /// Which file dates, of which prefixes.
 #[derive(Debug, Args)]
@@ -44,13 +44,36 @@ pub struct BatchArguments {
     /// Delete the rows of loaded files that no longer exist in the source
     #[arg(long)]
     remove_gone: bool,
+    /// Set off triggers of the target, and change other tables through its foreign keys
+    #[arg(long)]
+    allow_side_effects: bool,
+    /// Load days that the live loader of the target has begun to load
+    #[arg(long)]
+    live_days: bool,
+    /// Bring back rows that `backfill accept` recorded as deleted on purpose
+    #[arg(long)]
+    restore_deleted: bool,
+    /// Load although the target has rows without _file_name, which may be the same
+    #[arg(long)]
+    ignore_unnamed_rows: bool,
+    /// Do not compare with days outside the range that were loaded before
+    #[arg(long)]
+    range_alone: bool,
 }
 
 impl BatchArguments {
     /// What a run is asked to do.
     pub fn options(self, range: DateRange, connections: usize) -> Options {
-        let Self { batch_size: batch_days, reload, remove_gone } = self;
-        Options { range, batch_days, connections, reload, remove_gone }
+        let allow = Allow {
+            reload: self.reload,
+            remove_gone: self.remove_gone,
+            side_effects: self.allow_side_effects,
+            live_days: self.live_days,
+            restore_deleted: self.restore_deleted,
+            unnamed_rows: self.ignore_unnamed_rows,
+            range_alone: self.range_alone,
+        };
+        Options { range, batch_days: self.batch_size, connections, allow }
     }
 }
 

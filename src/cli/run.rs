@@ -92,7 +92,7 @@ pub fn render(reports: &[Report]) -> String {
         let files = report.accounting.files.iter();
         let loaded: Vec<u64> = files
             .filter(|file| file.loaded_by == LoadedBy::ThisRun)
-            .filter_map(|file| file.inserted)
+            .filter_map(|file| Some(file.inserted? + file.updated))
             .collect();
         let (new, rows) = (loaded.len(), loaded.iter().sum());
         let rows = printable::grouped(rows);

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{Config, Error, Size};
 use crate::domain::{
-    Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, Placement, RejectLimit,
-    ZeroByteFiles, with_slash,
+    Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode, Placement,
+    RejectLimit, ReplaceBy, ZeroByteFiles, provenance, with_slash,
 };
 use crate::store::Place;
 
@@ -70,7 +70,12 @@ struct DatasetTable {
     key: OneOrMany,
     table: String,
     #[serde(default)]
-    mode: Placement,
+    mode: Mode,
+    merge_key: Option<Vec<String>>,
+    merge_order: Option<Vec<String>>,
+    replace_by: Option<ReplaceBy>,
+    #[serde(default)]
+    constants: BTreeMap<String, String>,
     sql: Option<PathBuf>,
     #[serde(default)]
     csv: Dialect,
@@ -167,13 +172,16 @@ impl DatasetTable {
             .table
             .parse()
             .map_err(|error: InvalidTableName| (at("table"), error.to_string()))?;
+        let placement = placement(self.mode, self.merge_key, self.merge_order, self.replace_by)
+            .map_err(|(key, reason)| (at(key), reason.to_owned()))?;
         self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;
         let sql = folder.join(self.sql.unwrap_or_else(|| Path::new("sql").join(&name)));
         Ok(Dataset {
             prefix: with_slash(&self.prefix),
             key,
             table,
-            placement: self.mode,
+            placement,
+            constants: self.constants,
             sql,
             dialect: self.csv,
             max_rejects: self.max_rejects,
@@ -182,5 +190,39 @@ impl DatasetTable {
             personal_columns: self.personal_columns,
             name,
         })
+    }
+}
+
+/// What `mode` and the keys that belong to it mean together.
+fn placement(
+    mode: Mode,
+    merge_key: Option<Vec<String>>,
+    merge_order: Option<Vec<String>>,
+    replace_by: Option<ReplaceBy>,
+) -> Result<Placement, (&'static str, &'static str)> {
+    if mode != Mode::Merge && merge_key.is_some() {
+        return Err(("merge_key", "it belongs to mode = \"merge\""));
+    }
+    if mode != Mode::Merge && merge_order.is_some() {
+        return Err(("merge_order", "it belongs to mode = \"merge\""));
+    }
+    if mode != Mode::ReplaceRange && replace_by.is_some() {
+        return Err(("replace_by", "it belongs to mode = \"replace-range\""));
+    }
+    match mode {
+        Mode::Append => Ok(Placement::Append),
+        Mode::ReplaceRange => Ok(Placement::ReplaceRange(replace_by.unwrap_or_default())),
+        Mode::Merge => {
+            let key = merge_key.unwrap_or_default();
+            if key.is_empty() {
+                return Err((
+                    "merge_key",
+                    "mode = \"merge\" needs the columns that make two rows the same, such as \
+                     merge_key = [\"orders_id\"]",
+                ));
+            }
+            let order = merge_order.unwrap_or_else(|| vec![provenance::FILE_DATE.to_owned()]);
+            Ok(Placement::Merge(MergeRule { key, order }))
+        }
     }
 }

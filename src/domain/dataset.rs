@@ -1,5 +1,6 @@
 //! A **dataset** is one prefix of exports with its SQL and its target table.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backfill_csv::Dialect;
@@ -20,6 +21,8 @@ pub struct Dataset {
     pub table: TableName,
     /// How rows come into the target.
     pub placement: Placement,
+    /// Columns of the target that hold the same text in every row, by name.
+    pub constants: BTreeMap<String, String>,
     /// The folder with `target.sql`, `stage.sql`, `dedupe.sql` and `checks/`.
     pub sql: PathBuf,
     /// How its files are written.
@@ -44,6 +47,7 @@ impl Dataset {
             key: Vec::new(),
             table,
             placement: Placement::default(),
+            constants: BTreeMap::new(),
             sql,
             dialect: Dialect::default(),
             max_rejects: RejectLimit::default(),

@@ -20,6 +20,11 @@ impl FileDate {
         self.0.signed_duration_since(NaiveDate::default()).num_days() as i32
     }
 
+    /// The day `days` earlier; saturates at the first day that chrono knows.
+    pub fn minus_days(self, days: u64) -> Self {
+        Self(self.0.checked_sub_days(Days::new(days)).unwrap_or(NaiveDate::MIN))
+    }
+
     /// The day `days` later; saturates at the last day that chrono knows.
     pub fn plus_days(self, days: u64) -> Self {
         Self(self.0.checked_add_days(Days::new(days)).unwrap_or(NaiveDate::MAX))

@@ -64,6 +64,20 @@ impl KeyPattern {
         };
         date.map_or(KeyMatch::ImpossibleDate, |date| KeyMatch::Date(FileDate(date)))
     }
+
+    /// The file date in a key that matches.
+    pub fn date_of(&self, key: &str) -> Option<FileDate> {
+        match self.read(key) {
+            KeyMatch::Date(date) => Some(date),
+            KeyMatch::ImpossibleDate | KeyMatch::Other => None,
+        }
+    }
+}
+
+/// The first date written `YYYY-MM-DD` in a text that is one, whatever stands around it.
+pub fn first_date(text: &str) -> Option<FileDate> {
+    let starts = 0..text.len().saturating_sub(9);
+    starts.filter_map(|start| text.get(start..start + 10)).find_map(|part| part.parse().ok())
 }
 
 impl fmt::Display for KeyPattern {

@@ -3,6 +3,7 @@
 
 mod dataset;
 pub mod digest;
+pub mod dlt_name;
 mod environment;
 mod error_kind;
 mod file_date;
@@ -23,11 +24,11 @@ pub use error_kind::{Carried, ErrorKind, Explain};
 pub use file_date::{BackwardRange, DateRange, FileDate, InvalidDate};
 pub use finding::Finding;
 pub use identity::Identity;
-pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern};
+pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern, first_date};
 pub use limits::{Limits, USUAL_BATCH_DAYS};
 pub use notice::{Event, Level, Notice};
-pub use placement::{Placed, Placement};
+pub use placement::{MergeRule, Mode, Placed, Placement, ReplaceBy};
 pub use provenance::FILE_DATE;
 pub use reject_limit::RejectLimit;
 pub use row_set::RowSet;
-pub use table_name::{InvalidTableName, TableName, quote_identifier};
+pub use table_name::{InvalidTableName, TableName, quote_identifier, quote_literal};

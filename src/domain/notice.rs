@@ -6,7 +6,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::Finding;
+use super::{Finding, TableName};
 
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +84,67 @@ pub enum Event {
         /// The file.
         file: String,
     },
-    /// Deleting rows of the target sets off triggers or rules.
-    DeleteTriggers {
+    /// Writing to the target sets off its triggers or rules.
+    Triggers {
         /// The target.
         table: String,
-        /// Their names.
+        /// Each of them and what sets it off.
         triggers: Vec<String>,
+        /// The files whose rows do.
+        files: usize,
+    },
+    /// Deleting rows of the target changes other tables.
+    Cascades {
+        /// The target.
+        table: String,
+        /// What changes.
+        changes: Vec<String>,
+    },
+    /// The target has no index by which the rows of a file are found.
+    NoFileNameIndex {
+        /// The target.
+        table: TableName,
+    },
+    /// dlt's table of loads is not beside the target.
+    NoLoadsTable {
+        /// The target.
+        table: String,
+    },
+    /// Columns of the target are filled with the value that all rows there have.
+    FilledIn {
+        /// The target.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// Columns of the target that the live loader fills, and that are NULL in our rows.
+    NotFilledIn {
+        /// The target.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// NUL characters were taken out of values.
+    NulsDropped {
+        /// Records that had some.
+        records: u64,
+        /// In how many files.
+        files: usize,
+    },
+    /// Files have to be merged once more.
+    MergeAgain {
+        /// How many.
+        files: u64,
+    },
+    /// A run waits for a lock of another session.
+    Waiting {
+        /// Who holds it, since when, and what it is doing.
+        holder: String,
+    },
+    /// A session of an earlier run that does not answer any more is ended.
+    Ending {
+        /// Which.
+        holder: String,
     },
     /// The report could not be written.
     NoReport {
@@ -114,7 +169,16 @@ impl Event {
             Self::LoadedInPart { .. } => "loaded-in-part",
             Self::DoneMeanwhile { .. } => "done-meanwhile",
             Self::ReplacedWhileRead { .. } => "replaced-while-read",
-            Self::DeleteTriggers { .. } => "delete-triggers",
+            Self::Triggers { .. } => "triggers",
+            Self::Cascades { .. } => "cascades",
+            Self::NoFileNameIndex { .. } => "no-file-name-index",
+            Self::NoLoadsTable { .. } => "no-loads-table",
+            Self::FilledIn { .. } => "filled-in",
+            Self::NotFilledIn { .. } => "not-filled-in",
+            Self::NulsDropped { .. } => "nuls-dropped",
+            Self::MergeAgain { .. } => "merge-again",
+            Self::Waiting { .. } => "waiting",
+            Self::Ending { .. } => "ending-session",
             Self::NoReport { .. } => "no-report",
         }
     }
@@ -122,7 +186,11 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {
-            Self::DoneMeanwhile { .. } | Self::ReplacedWhileRead { .. } => Level::Note,
+            Self::DoneMeanwhile { .. }
+            | Self::ReplacedWhileRead { .. }
+            | Self::NoFileNameIndex { .. }
+            | Self::FilledIn { .. }
+            | Self::Waiting { .. } => Level::Note,
             Self::Listed(_)
             | Self::RecordsRejected { .. }
             | Self::ColumnMissing { .. }
@@ -130,7 +198,13 @@ impl Event {
             | Self::CheckWarned { .. }
             | Self::RowsKept { .. }
             | Self::LoadedInPart { .. }
-            | Self::DeleteTriggers { .. }
+            | Self::Triggers { .. }
+            | Self::Cascades { .. }
+            | Self::NoLoadsTable { .. }
+            | Self::NotFilledIn { .. }
+            | Self::NulsDropped { .. }
+            | Self::MergeAgain { .. }
+            | Self::Ending { .. }
             | Self::NoReport { .. } => Level::Warning,
         }
     }
@@ -166,11 +240,48 @@ impl fmt::Display for Event {
             Self::ReplacedWhileRead { file } => {
                 write!(f, "{file} was replaced while it was read; it is read again")
             }
-            Self::DeleteTriggers { table, triggers } => write!(
+            Self::Triggers { table, triggers, files } => write!(
                 f,
-                "rows of {table} are deleted, which sets off its own triggers or rules: {}",
+                "each row of {files} file(s) sets off triggers or rules of {table}: {}",
                 triggers.join(", ")
             ),
+            Self::Cascades { table, changes } => {
+                write!(f, "deleting rows of {table} changes {}", changes.join(", "))
+            }
+            Self::NoFileNameIndex { table } => write!(
+                f,
+                "{table} has no index on _file_name, so that counting the rows of a file reads the whole \
+                 table; if you may: CREATE INDEX CONCURRENTLY ON {} (_file_name)",
+                table.quoted()
+            ),
+            Self::NoLoadsTable { table } => write!(
+                f,
+                "{table} has dlt's columns, but no table _dlt_loads stands beside it: the loads are \
+                 recorded in the ledger only"
+            ),
+            Self::FilledIn { table, columns } => write!(
+                f,
+                "stage.sql does not give {}: filled in with the one value that all rows of {table} have",
+                columns.join(", ")
+            ),
+            Self::NotFilledIn { table, columns } => write!(
+                f,
+                "stage.sql does not give {}, which rows of {table} have: NULL in the new rows, unless \
+                 `constants` of the dataset or stage.sql give it",
+                columns.join(", ")
+            ),
+            Self::NulsDropped { records, files } => write!(
+                f,
+                "NUL characters were taken out of {records} record(s) in {files} file(s), because \
+                 PostgreSQL cannot store them (csv.nul decides)"
+            ),
+            Self::MergeAgain { files } => write!(
+                f,
+                "{files} file(s) have rows that were older than rows that are gone now: run again to merge \
+                 them"
+            ),
+            Self::Waiting { holder } => write!(f, "waiting for {holder}"),
+            Self::Ending { holder } => write!(f, "ending {holder}"),
             Self::NoReport { reason } => write!(f, "the report was not written: {reason}"),
         }
     }

@@ -2,13 +2,64 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How rows get into the target; in the configuration, `mode`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How rows get into the target; in the configuration, `mode` and the keys that belong to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
     /// Rows are added; a file whose rows are there already is skipped as a whole.
     #[default]
     Append,
+    /// A row replaces an older row with the same key, and is left out if the target has a newer one.
+    Merge(MergeRule),
+    /// The rows that the target has of the same files or days are deleted, whoever inserted them, and
+    /// the new ones are inserted in the same transaction.
+    ReplaceRange(ReplaceBy),
+}
+
+/// Which rows are the same, and which of them is newer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MergeRule {
+    /// The columns of the target that make two rows the same.
+    pub key: Vec<String>,
+    /// The columns that say which row is newer: the greater value is; NULL is older than any value. Of
+    /// equal rows the one from the later file is newer, by name, then the one further down in it.
+    pub order: Vec<String>,
+}
+
+/// Which old rows make place for new ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplaceBy {
+    /// Those of the same files, by `_file_name`.
+    #[default]
+    Files,
+    /// Those of the same file dates, by `_file_date`.
+    Days,
+}
+
+/// The name of a placement in the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// [`Placement::Append`].
+    #[default]
+    Append,
+    /// [`Placement::Merge`].
+    Merge,
+    /// [`Placement::ReplaceRange`].
+    ReplaceRange,
+}
+
+impl Placement {
+    /// Whether rows are compared with those that the target has, key by key.
+    pub fn merges(&self) -> bool {
+        matches!(self, Self::Merge(_))
+    }
+
+    /// Whether rows of the same files or days are replaced without being asked.
+    pub fn replaces(&self) -> bool {
+        matches!(self, Self::ReplaceRange(_))
+    }
 }
 
 /// What was placed of one file.
@@ -20,7 +71,7 @@ pub struct Placed {
     pub updated: u64,
     /// Rows that were left out because the target has a newer one of the same key.
     pub skipped_older: u64,
-    /// Rows of the file that were deleted to make place.
+    /// Rows that the target had of the file and that were deleted to make place.
     pub deleted: u64,
 }
 

@@ -343,6 +343,10 @@ variants!(refusal, state::Refusal:
     state::Refusal::Changed { .. } => "Changed",
     state::Refusal::ForeignRows { .. } => "ForeignRows",
     state::Refusal::Cascade { .. } => "Cascade",
+    state::Refusal::Triggers { .. } => "Triggers",
+    state::Refusal::LiveDays { .. } => "LiveDays",
+    state::Refusal::DeletedOnPurpose { .. } => "DeletedOnPurpose",
+    state::Refusal::UnnamedRows { .. } => "UnnamedRows",
     state::Refusal::StillListed { .. } => "StillListed",
     state::Refusal::Gone { .. } => "Gone",
     state::Refusal::NarrowRange { .. } => "NarrowRange",
@@ -354,6 +358,18 @@ fn what_is_loaded_already() {
         (state::Refusal::Changed { table: text(), changes: vec![] }, Exit::Refused),
         (state::Refusal::ForeignRows { table: text(), files: vec![] }, Exit::Refused),
         (state::Refusal::Cascade { table: text(), files: vec![], cascades: vec![] }, Exit::Refused),
+        (state::Refusal::Triggers { table: text(), triggers: vec![] }, Exit::Refused),
+        (
+            state::Refusal::LiveDays {
+                table: text(),
+                since: range().start(),
+                range: range(),
+                files: vec![],
+            },
+            Exit::Refused,
+        ),
+        (state::Refusal::DeletedOnPurpose { table: text(), files: vec![] }, Exit::Refused),
+        (state::Refusal::UnnamedRows { table: text(), rows: 1 }, Exit::Refused),
         (state::Refusal::StillListed { table: text(), files: vec![] }, Exit::Refused),
         (state::Refusal::Gone { table: text(), files: vec![] }, Exit::Refused),
         (
@@ -382,6 +398,9 @@ variants!(target, target::Error:
     target::Error::Unfinished { .. } => "Unfinished",
     target::Error::LedgerUnreadable { .. } => "LedgerUnreadable",
     target::Error::ForeignRows { .. } => "ForeignRows",
+    target::Error::NullKeys { .. } => "NullKeys",
+    target::Error::AmbiguousKeys { .. } => "AmbiguousKeys",
+    target::Error::ForeignLedger => "ForeignLedger",
 );
 
 /// An error of the driver without an answer of a server: a connection that is refused.
@@ -432,6 +451,9 @@ async fn the_target() {
         (target::Error::CommitUnknown { batch: 1 }, Exit::Transient),
         (target::Error::Unfinished { batch: 1 }, Exit::Transient),
         (target::Error::LedgerUnreadable { file: text() }, Exit::Failed),
+        (target::Error::NullKeys { key: vec![text()], files: vec![] }, Exit::Refused),
+        (target::Error::AmbiguousKeys { table: text(), key: vec![text()], keys: 1 }, Exit::Refused),
+        (target::Error::ForeignLedger, Exit::Usage),
         (target::Error::ForeignRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
     ]);
 }

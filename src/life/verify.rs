@@ -22,11 +22,14 @@ pub async fn verify(
     target: &Target,
 ) -> Result<Accounting, Error> {
     let names = files.names();
-    let counts = project
+    let (counts, held) = project
         .database()?
-        .session(async |client: &Client| target::count_rows(client, target, &names).await)
+        .session(async |client: &Client| {
+            let counts = target::count_rows(client, target, &names).await?;
+            Ok((counts, ledger::held(client, &target.table, &names).await?))
+        })
         .await?;
-    files.fill_counts(&counts);
+    files.fill_counts(&counts, &held);
     failpoint::reach(failpoint::VERIFY_COUNTED);
     Ok(files.accounting())
 }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `plan` | what a run would do with every file |
 //! | [`mod@drift`] | how the format and the content of files change |
+//! | `compare` | the rows that would be loaded, beside those that the target has |
 //! | `differences` | the commands over [`mod@drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
 //! | `overview` | a dataset from all sides, for the report |
 //! | [`mod@init`], `new_dataset` | a dataset that is not configured yet |
 
+mod compare;
 mod differences;
 pub mod drift;
 pub mod init;
@@ -15,6 +17,7 @@ mod new_dataset;
 mod overview;
 mod plan;
 
+pub use compare::{ColumnDifference, Comparison, compare};
 pub use differences::{deep_drift, drift};
 pub use new_dataset::init;
 pub use overview::{Overview, overview};

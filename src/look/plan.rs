@@ -20,7 +20,8 @@ const GLANCE_BYTES: u64 = 64 << 10;
 pub async fn plan(project: &Project, dataset: &Dataset, options: Options) -> Result<Plan, Error> {
     let sql = Sql::read(dataset)?;
     let listing = project.list(dataset, options.range).await?;
-    let mut files = Files::listed(dataset, &listing, options.batch_days, options.policy(&sql));
+    let mut files =
+        Files::listed(dataset, &listing, options.batch_days, options.policy(dataset, &sql));
     if project.database.is_some() {
         project.ask_target(dataset, &mut files).await?;
     }

@@ -18,7 +18,7 @@ use crate::stage::{self, Area, Manifest};
 use crate::state::{Contested, Files, Loaded, Options};
 use crate::tables::Catalog;
 use crate::target::ledger::{self, RunRecord};
-use crate::target::{self, Batch, Encoder, Guest, Job, Target};
+use crate::target::{self, Batch, Encoder, Job, Target};
 
 /// What is loaded where.
 pub struct Loading<'a> {
@@ -50,7 +50,8 @@ impl Loading<'_> {
         let schema = stage::schema(catalog).await?;
         let area = Area::open(catalog, &schema, &self.project.staging).await?;
         let reload = self.files.to_reload();
-        let job = self.job(Some(encoder), &reload)?;
+        let found = self.files.found_rows();
+        let job = self.job(Some(encoder), &reload, &found)?;
         let bytes = self.files.to_load().map(|file| file.size()).sum();
         let total = Total { files: self.files.to_load().count() as u64, bytes };
         self.project.progress.begin("load", total);
@@ -70,6 +71,10 @@ impl Loading<'_> {
         for file in loaded.iter().flat_map(|batch| &batch.skipped) {
             self.project.notice(self.dataset, Event::DoneMeanwhile { file: file.clone() });
         }
+        let again = loaded.iter().map(|batch| batch.again).max().unwrap_or(0);
+        if again > 0 {
+            self.project.notice(self.dataset, Event::MergeAgain { files: again });
+        }
         Ok((stage::conclude(&area, manifests).await?, loaded))
     }
 
@@ -80,7 +85,8 @@ impl Loading<'_> {
     pub async fn remove(&self) -> Result<(), Error> {
         self.record_run().await?;
         let reload = HashMap::new();
-        let job = self.job(None, &reload)?;
+        let found = HashMap::new();
+        let job = self.job(None, &reload, &found)?;
         for number in self.files.batches() {
             let removed = self.files.removed_in(number);
             let Some(batch) = Batch::of(number, Vec::new(), removed) else { continue };
@@ -96,18 +102,19 @@ impl Loading<'_> {
         &'a self,
         encoder: Option<Arc<Encoder>>,
         reload: &'a HashMap<String, Contested>,
+        found: &'a HashMap<String, u64>,
     ) -> Result<Job<'a>, Error> {
         Ok(Job {
             database: self.project.database()?,
             target: self.target,
-            placement: self.dataset.placement,
-            guest: Guest::default(),
+            placement: &self.dataset.placement,
             encoder,
             staging: &self.project.staging,
             run_id: &self.project.id,
             dataset: &self.dataset.name,
             sql_hash: self.files.sql_hash(),
             reload,
+            found,
             progress: &self.project.progress,
         })
     }

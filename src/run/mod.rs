@@ -5,7 +5,6 @@
 
 mod batches;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,7 +12,7 @@ use tokio_postgres::Client;
 
 use crate::check::{self, Outcome};
 use crate::dedupe::{self, Survivors};
-use crate::domain::{Dataset, Event, FileDate, Notice, TableName};
+use crate::domain::{Dataset, Event, Notice};
 use crate::error::Error;
 use crate::failpoint;
 use crate::life::{store_accounting, verify};
@@ -47,7 +46,8 @@ pub struct Report {
 pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Result<Report, Error> {
     let sql = Sql::read(dataset)?;
     let listing = project.list(dataset, options.range).await?;
-    let mut files = Files::listed(dataset, &listing, options.batch_days, options.policy(&sql));
+    let mut files =
+        Files::listed(dataset, &listing, options.batch_days, options.policy(dataset, &sql));
     let target = project.ask_target(dataset, &mut files).await?;
     files.refuse()?;
     for file in files.kept_gone() {
@@ -62,7 +62,7 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     let mirror = project.mirror(dataset, listing).await?;
     files.fill_mirror(&mirror);
     if let Some(target) = &target {
-        project.ask_ours(dataset, target, &mut files).await?;
+        project.ask_ours(target, &mut files).await?;
     }
     files.refuse()?;
     for event in files.in_part() {
@@ -75,10 +75,11 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
     let (checks, survivors) = (checks?, survivors?);
     files.fill_survivors(&survivors);
-    project.ask_ours(dataset, &target, &mut files).await?;
+    project.ask_ours(&target, &mut files).await?;
+    project.warn_of_triggers(dataset, &files);
     files.refuse()?;
     if dedupe::compares_rows(&catalog).await? {
-        refuse_narrow_range(project, &dataset.table, &files).await?;
+        refuse_narrow_range(project, dataset, options, &files).await?;
     }
     let loading = batches::Loading { project, dataset, options, files: &files, target: &target };
     let (manifest, loaded) = loading.stage_and_load(&catalog, &survivors, encoder).await?;
@@ -128,18 +129,22 @@ async fn ready_target(
     let schema = stage::schema(catalog).await?;
     let table = &catalog.dataset.table;
     let stage = catalog.sql.stage.path.display().to_string();
-    let contract = &catalog.sql.contract;
+    let (contract, constants) = (&catalog.sql.contract, &catalog.dataset.constants);
     let (target, encoder) = project
         .database()?
         .session(async |client: &Client| match Target::find(client, table).await? {
             Some(target) => {
-                let encoder = Encoder::new(&schema, &target, &stage)?;
+                let target = target.with_single_values(client, &schema, constants).await?;
+                let encoder = Encoder::new(&schema, &target, &stage, constants)?;
                 Ok((target, encoder))
             }
-            None => Target::create(client, table, contract, &schema, &stage).await,
+            None => Target::create(client, table, contract, &schema, &stage, constants).await,
         })
         .await?;
     failpoint::reach(failpoint::LOAD_TARGET_READY);
+    for event in target.fill_events() {
+        project.notice(&catalog.dataset, event);
+    }
     Ok((target, Arc::new(encoder)))
 }
 
@@ -177,7 +182,7 @@ async fn only_remove(
     target: &Target,
 ) -> Result<Report, Error> {
     // Without a file nobody can tell whether dedupe.sql compares rows.
-    refuse_narrow_range(project, &dataset.table, &files).await?;
+    refuse_narrow_range(project, dataset, options, &files).await?;
     batches::Loading { project, dataset, options, files: &files, target }.remove().await?;
     let accounting = verify(project, &mut files, target).await?;
     store_accounting(project, dataset, &accounting).await?;
@@ -185,24 +190,25 @@ async fn only_remove(
     Ok(report(project, dataset, &files, Vec::new(), accounting))
 }
 
-/// Refuses to load files into the middle of what was loaded in a larger range, or to delete their rows
-/// from it: a row that a file outside this range supersedes would come in beside the one that is there,
-/// and one that was superseded would not come back.
+/// Refuses to load files without comparing them with those of other days that were loaded before, or to
+/// delete their rows: a row that a file outside this range supersedes would come in beside the one that is
+/// there, and one that was superseded would not come back. A merge compares with the target itself.
 async fn refuse_narrow_range(
     project: &Project,
-    table: &TableName,
+    dataset: &Dataset,
+    options: Options,
     files: &Files,
 ) -> Result<(), Error> {
     let touched: Vec<&FileState> = files.to_load().chain(files.to_remove()).collect();
-    let days: BTreeSet<FileDate> = touched.iter().map(|file| file.date).collect();
-    if days.is_empty() {
+    if touched.is_empty() || options.allow.range_alone || dataset.placement.merges() {
         return Ok(());
     }
-    let loaded_with = project
+    let table = &dataset.table;
+    let loaded = project
         .database()?
-        .session(async |client: &Client| ledger::loaded_around(client, table, &days).await)
+        .session(async |client: &Client| ledger::loaded_range(client, table).await)
         .await?;
-    match loaded_with.map(|loaded| loaded.hull(files.range)) {
+    match loaded.map(|loaded| loaded.hull(files.range)) {
         Some(loaded_with) if !files.range.covers(loaded_with) => {
             let keys = touched.iter().map(|file| file.key.clone()).collect();
             Err(Refusal::NarrowRange { files: keys, range: files.range, loaded_with }.into())

@@ -6,27 +6,23 @@ use crate::state::{Account, Accounting, LoadedBy, Sums};
 
 /// One line a file, and the sums.
 pub fn accounting(accounting: &Accounting) -> String {
-    let heads = [
-        "date",
-        "file",
-        "records",
-        "rejected",
-        "superseded",
-        "filtered",
-        "staged",
-        "inserted",
-        "in target",
-        "",
-    ];
-    let mut table = table(&heads, &[2, 3, 4, 5, 6, 7, 8]);
-    for account in &accounting.files {
-        table.add_row(line(account));
+    let merges = accounting.totals.updated + accounting.totals.skipped_older > 0;
+    let mut heads =
+        vec!["date", "file", "records", "rejected", "superseded", "filtered", "staged", "inserted"];
+    if merges {
+        heads.extend(["updated", "older"]);
     }
-    table.add_row(sums(&accounting.totals));
+    heads.extend(["in target", ""]);
+    let numbers: Vec<usize> = (2..heads.len() - 1).collect();
+    let mut table = table(&heads, &numbers);
+    for account in &accounting.files {
+        table.add_row(line(account, merges));
+    }
+    table.add_row(sums(&accounting.totals, merges));
     format!("{} → {}\n{table}\n", accounting.dataset, accounting.target)
 }
 
-fn line(account: &Account) -> Vec<String> {
+fn line(account: &Account, merges: bool) -> Vec<String> {
     let name = account.key.rsplit('/').next().unwrap_or(&account.key);
     let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), grouped);
     let counts = account.counts;
@@ -35,7 +31,7 @@ fn line(account: &Account) -> Vec<String> {
         LoadedBy::AnotherRun => " (loaded before)",
         LoadedBy::AnotherLoader => " (loaded elsewhere)",
     };
-    vec![
+    let mut cells = vec![
         account.date.to_string(),
         name.to_owned(),
         count(counts.map(|counts| counts.records)),
@@ -44,18 +40,25 @@ fn line(account: &Account) -> Vec<String> {
         count(counts.map(|counts| counts.filtered)),
         count(counts.map(|counts| counts.staged)),
         count(account.inserted),
-        grouped(account.in_target),
-        format!("{}{by}", account.verdict),
-    ]
+    ];
+    if merges {
+        cells.extend([grouped(account.updated), grouped(account.skipped_older)]);
+    }
+    let deleted = match account.deleted_on_purpose {
+        0 => String::new(),
+        rows => format!(" ({} deleted on purpose)", grouped(rows)),
+    };
+    cells.extend([grouped(account.in_target), format!("{}{by}{deleted}", account.verdict)]);
+    cells
 }
 
-fn sums(totals: &Sums) -> Vec<String> {
+fn sums(totals: &Sums, merges: bool) -> Vec<String> {
     let counts = totals.counts;
     let unverified = match totals.unverified {
         0 => String::new(),
         count => format!("{count} UNVERIFIED"),
     };
-    vec![
+    let mut cells = vec![
         "total".to_owned(),
         format!("{} files", totals.files),
         grouped(counts.records),
@@ -64,7 +67,10 @@ fn sums(totals: &Sums) -> Vec<String> {
         grouped(counts.filtered),
         grouped(counts.staged),
         grouped(totals.inserted),
-        grouped(totals.in_target),
-        unverified,
-    ]
+    ];
+    if merges {
+        cells.extend([grouped(totals.updated), grouped(totals.skipped_older)]);
+    }
+    cells.extend([grouped(totals.in_target), unverified]);
+    cells
 }

@@ -20,7 +20,7 @@ use datafusion::parquet::errors::ParquetError;
 
 pub use area::Area;
 pub use manifest::{Counts, Manifest, StagedFile};
-pub use step::{conclude, schema, stage};
+pub use step::{conclude, schema, stage, varying};
 pub use task::Task;
 
 use crate::domain::{ErrorKind, Explain};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::task::plan_over;
@@ -22,6 +24,32 @@ pub async fn schema(catalog: &Catalog) -> Result<SchemaRef, Error> {
     let rows =
         plan_over(catalog.engine(), &catalog.dataset.name, &catalog.sql.stage, empty).await?;
     Ok(Arc::new(rows.schema().as_arrow().clone()))
+}
+
+/// The columns that `stage.sql` gives and that differ from one load of the same files to the next: the time,
+/// and what is random.
+///
+/// # Errors
+/// [`Error::Query`] if it does not plan.
+pub async fn varying(catalog: &Catalog) -> Result<Vec<String>, Error> {
+    let empty = catalog.empty_source();
+    let rows =
+        plan_over(catalog.engine(), &catalog.dataset.name, &catalog.sql.stage, empty).await?;
+    let names = rows.schema().fields().iter().map(|field| field.name().clone());
+    let LogicalPlan::Projection(projection) = rows.logical_plan() else { return Ok(Vec::new()) };
+    let given = names.zip(&projection.expr);
+    Ok(given.filter(|(_, expression)| varies(expression)).map(|(name, _)| name).collect())
+}
+
+/// Whether an expression depends on when it is evaluated.
+fn varies(expression: &Expr) -> bool {
+    let varies = expression.exists(|part| {
+        Ok(match part {
+            Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+            _ => false,
+        })
+    });
+    varies.unwrap_or(true)
 }
 
 /// Stages the `wanted` files of a batch, several at once, and writes the batch's manifest, unless it holds

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::FileDate;
+
 /// What a run does with one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
@@ -22,6 +24,11 @@ pub enum Action {
     },
     /// Another loader did.
     SkipLoadedElsewhere {
+        /// Its rows in the target.
+        rows: u64,
+    },
+    /// It is loaded in place of the rows of another loader.
+    Replace {
         /// Its rows in the target.
         rows: u64,
     },
@@ -59,8 +66,18 @@ pub enum Blocked {
         /// How many.
         rows: u64,
     },
-    /// Deleting its rows would change other tables: no flag does that.
+    /// Deleting its rows would change other tables: `--allow-side-effects` would do it.
     Cascade,
+    /// The live loader has begun to load such days: `--live-days` would do it.
+    LiveLoader {
+        /// Its first day.
+        since: FileDate,
+    },
+    /// Somebody deleted rows of it on purpose: `--restore-deleted` would bring them back.
+    DeletedOnPurpose {
+        /// How many.
+        rows: u64,
+    },
     /// The source still has an object of this name, which the configuration leaves out.
     StillListed,
 }
@@ -75,6 +92,9 @@ impl Action {
             Self::SkipLoadedElsewhere { rows } => {
                 format!("skip: another loader has put {rows} rows of it there")
             }
+            Self::Replace { rows } => {
+                format!("replace the {rows} rows of it that another loader has put there")
+            }
             Self::Refuse { because, blocked } => format!("refuse: {because}{}", blocked.describe()),
             Self::KeepGone { run_id, rows } => {
                 format!("gone: {rows} rows of it are in the target, loaded by run {run_id}")
@@ -87,12 +107,12 @@ impl Action {
 
     /// Whether rows of the file are loaded.
     pub fn is_load(&self) -> bool {
-        matches!(self, Self::Load | Self::Reload { .. })
+        matches!(self, Self::Load | Self::Reload { .. } | Self::Replace { .. })
     }
 
     /// Whether rows of the file are deleted from the target.
     pub fn deletes(&self) -> bool {
-        matches!(self, Self::Reload { .. } | Self::Remove { .. })
+        matches!(self, Self::Reload { .. } | Self::Replace { .. } | Self::Remove { .. })
     }
 }
 
@@ -104,6 +124,14 @@ impl Blocked {
                 format!("; {rows} rows of it in the target were inserted or changed by others")
             }
             Self::Cascade => "; deleting its rows would change other tables".to_owned(),
+            Self::LiveLoader { since } => {
+                format!(
+                    "; the live loader has loaded days since {since}, and may load this one too"
+                )
+            }
+            Self::DeletedOnPurpose { rows } => {
+                format!("; {rows} rows of it were deleted from the target on purpose")
+            }
             Self::StillListed => "; the source still has it, and its key is ignored".to_owned(),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{FileDate, Placed};
+use crate::domain::{FileDate, Placed, Placement};
 use crate::mirror::Mirrored;
 use crate::source::SourceFile;
 use crate::stage::Counts;
@@ -42,6 +42,8 @@ pub struct FileState {
     pub placed: Option<Placed>,
     /// Its rows in the target after the run; `None` if they were not counted again.
     pub rows_after: Option<u64>,
+    /// How many rows the ledger says the target holds of it after the run; `None` if it was not asked again.
+    pub held_after: Option<u64>,
 }
 
 /// What a file is, compared with what the target holds.
@@ -68,6 +70,8 @@ pub enum Change {
     Sql,
     /// Other rows of it survive than were loaded, because of other files in the range.
     Survivors,
+    /// Rows of it that were left out may have to come in now, because newer ones are gone.
+    Again,
     /// Rows of the file are gone from the target, or more have come.
     Rows {
         /// How many were loaded.
@@ -85,6 +89,9 @@ impl Change {
             Self::Sql => "stage.sql or dedupe.sql was edited, or the csv settings were".to_owned(),
             Self::Survivors => {
                 "with the files of this range, other rows of it survive than were loaded".to_owned()
+            }
+            Self::Again => {
+                "rows that were newer than some of its own are gone from the target".to_owned()
             }
             Self::Rows { loaded, in_target } => {
                 format!("{loaded} rows were loaded, {in_target} are in the target")
@@ -124,6 +131,7 @@ impl FileState {
             staged: None,
             placed: None,
             rows_after: None,
+            held_after: None,
         }
     }
 
@@ -147,7 +155,7 @@ impl FileState {
     }
 
     /// What the file is, given the SQL of today.
-    pub fn status(&self, sql_hash: &str) -> Status {
+    pub fn status(&self, policy: &Policy) -> Status {
         let Some(entry) = &self.ledger else {
             return if self.rows_before() == 0 { Status::New } else { Status::LoadedElsewhere };
         };
@@ -155,11 +163,13 @@ impl FileState {
         let in_target = self.rows_before();
         if !entry.identity.is_same_as(&source.identity) {
             Status::Changed(Change::Object)
-        } else if entry.sql_hash != sql_hash {
+        } else if entry.sql_hash != policy.sql_hash {
             Status::Changed(Change::Sql)
-        } else if entry.inserted != in_target {
-            Status::Changed(Change::Rows { loaded: entry.inserted, in_target })
-        } else if self.has_other_survivors {
+        } else if entry.held != in_target {
+            Status::Changed(Change::Rows { loaded: entry.held, in_target })
+        } else if entry.again {
+            Status::Changed(Change::Again)
+        } else if self.has_other_survivors && !policy.placement.merges() {
             Status::Changed(Change::Survivors)
         } else {
             Status::Loaded
@@ -170,21 +180,46 @@ impl FileState {
     pub fn decide(&self, policy: &Policy) -> Action {
         let rows = self.rows_before();
         let run_id = || self.ledger.as_ref().map(|entry| entry.run_id.clone()).unwrap_or_default();
-        let (because, is_asked) = match self.status(&policy.sql_hash) {
+        let status = self.status(policy);
+        if let Some(refused) = self.refuse_live_day(status, policy) {
+            return refused;
+        }
+        let replaces = policy.placement.replaces();
+        let (because, is_asked) = match status {
             Status::New => return Action::Load,
             Status::Loaded => return Action::SkipLoaded { run_id: run_id() },
+            Status::LoadedElsewhere if policy.placement.merges() => return Action::Load,
+            Status::LoadedElsewhere if replaces => {
+                ("another loader has put rows of it there".to_owned(), true)
+            }
             Status::LoadedElsewhere => return Action::SkipLoadedElsewhere { rows },
-            Status::Gone if !policy.remove_gone => {
+            Status::Gone if !policy.allow.remove_gone => {
                 return Action::KeepGone { run_id: run_id(), rows };
             }
             Status::Gone => ("gone from the files of the range".to_owned(), true),
-            Status::Changed(change) => (change.describe(), policy.reload),
+            Status::Changed(Change::Again) => (Change::Again.describe(), true),
+            Status::Changed(change) => (change.describe(), policy.allow.reload || replaces),
         };
         match self.blocked(is_asked, policy) {
             Some(blocked) => Action::Refuse { because, blocked },
             None if self.is_gone() => Action::Remove { run_id: run_id(), rows },
+            None if self.ledger.is_none() => Action::Replace { rows },
             None => Action::Reload { run_id: run_id(), because },
         }
+    }
+
+    /// The refusal of a file whose day the live loader has loaded, or will load, if it would be loaded.
+    fn refuse_live_day(&self, status: Status, policy: &Policy) -> Option<Action> {
+        let since = policy.live_since.filter(|since| *since <= self.date)?;
+        let would_load = match status {
+            Status::New => true,
+            Status::LoadedElsewhere => policy.placement.merges() || policy.placement.replaces(),
+            Status::Loaded | Status::Changed(_) | Status::Gone => false,
+        };
+        (would_load && !policy.allow.live_days).then(|| Action::Refuse {
+            because: "a day of the live loader".to_owned(),
+            blocked: Blocked::LiveLoader { since },
+        })
     }
 
     /// What stands in the way of deleting the file's rows.
@@ -192,11 +227,28 @@ impl FileState {
         if self.is_still_listed {
             return Some(Blocked::StillListed);
         }
-        match self.rows.map_or(0, TargetRows::foreign) {
-            0 if !is_asked => Some(Blocked::NotAsked),
-            0 if self.rows_before() > 0 && policy.cascades => Some(Blocked::Cascade),
-            0 => None,
-            rows => Some(Blocked::ForeignRows { rows }),
+        let foreign = match policy.placement {
+            Placement::Append => self.rows.map_or(0, TargetRows::foreign),
+            // Whose the rows are does not count in these modes.
+            Placement::Merge(_) | Placement::ReplaceRange(_) => 0,
+        };
+        if foreign > 0 {
+            return Some(Blocked::ForeignRows { rows: foreign });
         }
+        if !is_asked {
+            return Some(Blocked::NotAsked);
+        }
+        let deleted = self.ledger.as_ref().map_or(0, |entry| entry.deleted_on_purpose);
+        if deleted > 0 && !self.is_gone() && !policy.allow.restore_deleted {
+            return Some(Blocked::DeletedOnPurpose { rows: deleted });
+        }
+        let cascades = policy.cascades && !policy.allow.side_effects;
+        (self.rows_before() > 0 && cascades).then_some(Blocked::Cascade)
+    }
+
+    /// Whether loading it anew may leave out rows that the target has of it.
+    pub fn may_lose_rows(&self, policy: &Policy) -> bool {
+        let status = self.status(policy);
+        matches!(status, Status::Changed(Change::Object | Change::Sql) | Status::Gone)
     }
 }

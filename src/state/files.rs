@@ -4,26 +4,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::dedupe::Survivors;
-use crate::domain::{Dataset, DateRange, Event, FileDate, Finding};
+use crate::domain::{Dataset, DateRange, Event, FileDate, Finding, Placement, ReplaceBy};
 use crate::mirror::{Mirror, Mirrored};
 use crate::source::{Ignored, Listing, SourceFile};
 use crate::stage::Manifest;
 
 use super::{
-    Action, Blocked, Contested, FileState, Loaded, Refusal, Status, TargetRows, TargetState,
+    Action, Allow, Blocked, Contested, Effects, FileState, Loaded, Refusal, Status, TargetRows,
+    TargetState,
 };
 
-/// What a run is allowed to do with files that were loaded before.
+/// What a run may do with each file.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Whether files that changed are loaded again.
-    pub reload: bool,
-    /// Whether rows of files that are gone from the source are deleted.
-    pub remove_gone: bool,
+    /// What is allowed.
+    pub allow: Allow,
+    /// How rows get into the target.
+    pub placement: Placement,
     /// The digest of today's SQL.
     pub sql_hash: String,
     /// Whether deleting rows of the target would change other tables.
     pub cascades: bool,
+    /// The first day that the live loader has loaded.
+    pub live_since: Option<FileDate>,
 }
 
 /// The files of a dataset over a range, and what was found out on the way.
@@ -48,10 +51,9 @@ pub struct Files {
     pub findings: Vec<Finding>,
     /// Whether the target was asked what it holds.
     pub is_target_known: bool,
-    /// What deleting rows would change in other tables.
-    pub cascades: Vec<String>,
-    /// The target's own triggers and rules that deleting rows sets off.
-    pub delete_triggers: Vec<String>,
+    /// What writing to the target does to other tables and rows.
+    pub effects: Effects,
+    unnamed: u64,
     has_lost_files: bool,
     policy: Policy,
 }
@@ -71,8 +73,8 @@ impl Files {
             ignored: listing.ignored.clone(),
             findings: listing.findings.clone(),
             is_target_known: false,
-            cascades: Vec::new(),
-            delete_triggers: Vec::new(),
+            effects: Effects::default(),
+            unnamed: 0,
             has_lost_files: false,
             policy,
         }
@@ -101,20 +103,25 @@ impl Files {
         self.files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
         self.is_target_known = true;
         self.has_lost_files = target.has_lost_files;
-        self.policy.cascades = !target.cascades.is_empty();
-        self.cascades = target.cascades;
-        self.delete_triggers = target.delete_triggers;
+        self.policy.cascades = !target.effects.cascades.is_empty();
+        self.policy.live_since = target.live_since;
+        self.effects = target.effects;
+        self.unnamed = target.unnamed;
         self.decide();
     }
 
     /// The files whose rows a run might delete, unless it is known already whose these are.
     pub fn contested(&self) -> Vec<Contested> {
-        let open = self.files.iter().filter(|file| file.is_contested(&self.policy.sql_hash));
-        open.filter_map(contested).collect()
+        let open = self.files.iter().filter(|file| file.is_contested(&self.policy));
+        open.filter_map(|file| self.as_contested(file)).collect()
     }
 
-    /// Takes over how many rows of each contested file are ours.
-    pub fn fill_ours(&mut self, ours: &HashMap<String, u64>) {
+    /// Takes over how many rows of each contested file are ours, and what deleting them would change
+    /// elsewhere.
+    pub fn fill_ours(&mut self, ours: &HashMap<String, u64>, cascades: Vec<String>) {
+        if !cascades.is_empty() {
+            self.effects.cascades = cascades;
+        }
         for file in &mut self.files {
             if let (Some(rows), Some(count)) = (&mut file.rows, ours.get(&file.name)) {
                 rows.ours = Some(*count);
@@ -161,16 +168,32 @@ impl Files {
         }
     }
 
-    /// Takes over what the target holds after the run.
-    pub fn fill_counts(&mut self, rows: &HashMap<String, u64>) {
+    /// Takes over what the target holds after the run, and what it should hold by the ledger.
+    pub fn fill_counts(&mut self, rows: &HashMap<String, u64>, held: &HashMap<String, u64>) {
         for file in &mut self.files {
             file.rows_after = Some(rows.get(&file.name).copied().unwrap_or(0));
+            file.held_after = held.get(&file.name).copied();
         }
     }
 
     fn decide(&mut self) {
         for file in &mut self.files {
             file.action = file.decide(&self.policy);
+        }
+        if self.policy.placement == Placement::ReplaceRange(ReplaceBy::Days) {
+            self.replace_whole_days();
+        }
+    }
+
+    /// Has every file of a day loaded if one of them is, because the rows of the whole day are deleted.
+    fn replace_whole_days(&mut self) {
+        let days: BTreeSet<FileDate> = self.to_load().map(|file| file.date).collect();
+        for file in &mut self.files {
+            if let (true, Action::SkipLoaded { run_id }) = (days.contains(&file.date), &file.action)
+            {
+                let because = "another file of its day is loaded".to_owned();
+                file.action = Action::Reload { run_id: run_id.clone(), because };
+            }
         }
     }
 
@@ -181,7 +204,7 @@ impl Files {
 
     /// What a file is, compared with what the target holds.
     pub fn status(&self, file: &FileState) -> Status {
-        file.status(&self.policy.sql_hash)
+        file.status(&self.policy)
     }
 
     /// The names of all files.
@@ -217,13 +240,33 @@ impl Files {
     /// The files whose rows are replaced, by name.
     pub fn to_reload(&self) -> HashMap<String, Contested> {
         let reload = self.files.iter().filter(|file| matches!(file.action, Action::Reload { .. }));
-        reload.filter_map(contested).map(|file| (file.file_name.clone(), file)).collect()
+        let reload = reload.filter_map(|file| self.as_contested(file));
+        reload.map(|file| (file.file_name.clone(), file)).collect()
+    }
+
+    /// How many rows others have put into the target of files that are loaded beside them, by name.
+    pub fn found_rows(&self) -> HashMap<String, u64> {
+        if !self.policy.placement.merges() {
+            return HashMap::new();
+        }
+        let load = self.files.iter().filter(|file| file.action == Action::Load);
+        load.map(|file| (file.name.clone(), file.rows_before())).collect()
     }
 
     /// The files to delete rows of in one batch.
     pub fn removed_in(&self, batch: usize) -> Vec<(FileDate, Contested)> {
         let in_batch = self.to_remove().filter(|file| file.batch == batch);
-        in_batch.filter_map(|file| Some((file.date, contested(file)?))).collect()
+        in_batch.filter_map(|file| Some((file.date, self.as_contested(file)?))).collect()
+    }
+
+    fn as_contested(&self, file: &FileState) -> Option<Contested> {
+        let entry = file.ledger.as_ref()?;
+        Some(Contested {
+            file_name: file.name.clone(),
+            run_id: entry.run_id.clone(),
+            xid: entry.xid.clone(),
+            may_lose_rows: file.may_lose_rows(&self.policy),
+        })
     }
 
     /// Whether rows of the target are deleted.
@@ -278,17 +321,66 @@ impl Files {
         if !still_listed.is_empty() {
             return Err(Refusal::StillListed { table: table(), files: still_listed });
         }
+        let live = self.blocked(|blocked| matches!(blocked, Blocked::LiveLoader { .. }));
+        if let (false, Some(since)) = (live.is_empty(), self.policy.live_since) {
+            return Err(Refusal::LiveDays {
+                table: table(),
+                since,
+                range: self.range,
+                files: live,
+            });
+        }
+        let deleted = self.blocked(|blocked| matches!(blocked, Blocked::DeletedOnPurpose { .. }));
+        if !deleted.is_empty() {
+            return Err(Refusal::DeletedOnPurpose { table: table(), files: deleted });
+        }
         let cascading = self.blocked(|blocked| blocked == Blocked::Cascade);
         if !cascading.is_empty() {
-            let cascades = self.cascades.clone();
+            let cascades = self.effects.cascades.clone();
             return Err(Refusal::Cascade { table: table(), files: cascading, cascades });
         }
+        self.refuse_triggers()?;
+        self.refuse_unnamed_rows()?;
         let changes = self.blocked(|blocked| blocked == Blocked::NotAsked);
         let gone: Vec<String> = self.kept_gone().map(FileState::describe).collect();
         if !gone.is_empty() && (!changes.is_empty() || self.to_load().next().is_some()) {
             return Err(Refusal::Gone { table: table(), files: gone });
         }
         if changes.is_empty() { Ok(()) } else { Err(Refusal::Changed { table: table(), changes }) }
+    }
+
+    /// The triggers and rules of the target that a run sets off, each with what sets it off.
+    pub fn triggers(&self) -> Vec<String> {
+        let loads = self.to_load().next().is_some();
+        let (merges, deletes) = (loads && self.policy.placement.merges(), self.deletes_rows());
+        let Effects { insert_triggers, update_triggers, delete_triggers, .. } = &self.effects;
+        let mut triggers = Vec::new();
+        for (is_set_off, names, event) in [
+            (loads, insert_triggers, "INSERT"),
+            (merges, update_triggers, "UPDATE"),
+            (deletes, delete_triggers, "DELETE"),
+        ] {
+            let names = names.iter().filter(|_| is_set_off);
+            triggers.extend(names.map(|name| format!("{name} (on {event})")));
+        }
+        triggers
+    }
+
+    fn refuse_triggers(&self) -> Result<(), Refusal> {
+        let triggers = self.triggers();
+        if triggers.is_empty() || self.policy.allow.side_effects {
+            return Ok(());
+        }
+        Err(Refusal::Triggers { table: self.target.clone(), triggers })
+    }
+
+    /// Refuses to add rows beside some that do not say which file they are from: they may be the same.
+    fn refuse_unnamed_rows(&self) -> Result<(), Refusal> {
+        let adds = self.to_load().next().is_some() && !self.policy.placement.merges();
+        if self.unnamed == 0 || !adds || self.policy.allow.unnamed_rows {
+            return Ok(());
+        }
+        Err(Refusal::UnnamedRows { table: self.target.clone(), rows: self.unnamed })
     }
 
     /// The files that are refused for a reason, each with what changed.
@@ -299,9 +391,9 @@ impl Files {
 
 impl FileState {
     /// Whether a run might delete its rows, and it is not known yet whose these are.
-    fn is_contested(&self, sql_hash: &str) -> bool {
+    fn is_contested(&self, policy: &Policy) -> bool {
         let is_unknown = self.rows.is_some_and(|rows| rows.total > 0 && rows.ours.is_none());
-        is_unknown && matches!(self.status(sql_hash), Status::Changed(_) | Status::Gone)
+        is_unknown && matches!(self.status(policy), Status::Changed(_) | Status::Gone)
     }
 
     /// A notice if another loader has put only a part of its rows into the target.
@@ -328,13 +420,4 @@ impl FileState {
     pub fn describe(&self) -> String {
         format!("{} ({})", self.key, self.action.describe())
     }
-}
-
-fn contested(file: &FileState) -> Option<Contested> {
-    let entry = file.ledger.as_ref()?;
-    Some(Contested {
-        file_name: file.name.clone(),
-        run_id: entry.run_id.clone(),
-        xid: entry.xid.clone(),
-    })
 }

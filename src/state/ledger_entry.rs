@@ -16,8 +16,19 @@ pub struct LedgerEntry {
     pub sql_hash: String,
     /// The counts up to staging.
     pub counts: Counts,
-    /// Rows that the target took.
+    /// Rows that the target took as new ones.
     pub inserted: u64,
+    /// Rows that replaced older ones of the target.
+    pub updated: u64,
+    /// Rows that were left out because the target had newer ones.
+    pub skipped_older: u64,
+    /// Rows that the target holds of the file if nobody else changed them: those that were inserted or
+    /// updated, without those that newer rows of other files replaced since.
+    pub held: u64,
+    /// Rows that somebody deleted from the target on purpose.
+    pub deleted_on_purpose: u64,
+    /// Whether the file is to be merged again: rows that were left out may have to come in now.
+    pub again: bool,
     /// The digest of the set of its rows that survived.
     pub survivors: String,
     /// The run that loaded it.

@@ -21,10 +21,10 @@ pub use action::{Action, Blocked};
 pub use file_state::{Change, FileState, Status};
 pub use files::{Files, Policy};
 pub use ledger_entry::LedgerEntry;
-pub use options::Options;
+pub use options::{Allow, Options};
 pub use plan::{Plan, PlannedFile, Totals, USUAL_ROW_BYTES};
 pub use refusal::Refusal;
-pub use target_state::{Contested, Loaded, TargetRows, TargetState};
+pub use target_state::{Contested, Effects, Loaded, TargetRows, TargetState};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! What a run is asked to do.
+//! What a run is asked to do, and what it is allowed to.
 
 use super::files::Policy;
-use crate::domain::DateRange;
+use crate::domain::{Dataset, DateRange};
 use crate::sql::Sql;
 
 /// What a run is asked to do.
@@ -13,18 +13,35 @@ pub struct Options {
     pub batch_days: u32,
     /// How many batches at once.
     pub connections: usize,
-    /// Whether changed files are loaded again.
+    /// What is allowed.
+    pub allow: Allow,
+}
+
+/// What a run is allowed to do that is refused otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Load changed files again.
     pub reload: bool,
-    /// Whether rows of files that are gone from the source are deleted.
+    /// Delete the rows of files that are gone from the source.
     pub remove_gone: bool,
+    /// Set off triggers, and change other tables through foreign keys.
+    pub side_effects: bool,
+    /// Load days that the live loader has begun to load.
+    pub live_days: bool,
+    /// Bring rows back that somebody deleted on purpose.
+    pub restore_deleted: bool,
+    /// Load beside rows of the target that have no `_file_name`.
+    pub unnamed_rows: bool,
+    /// Leave out of account that other days were loaded before.
+    pub range_alone: bool,
 }
 
 impl Options {
-    /// What may be done with files that were loaded before, given the SQL of today.
-    pub fn policy(&self, sql: &Sql) -> Policy {
+    /// What may be done with the files of a dataset, given the SQL of today.
+    pub fn policy(&self, dataset: &Dataset, sql: &Sql) -> Policy {
         Policy {
-            reload: self.reload,
-            remove_gone: self.remove_gone,
+            allow: self.allow,
+            placement: dataset.placement.clone(),
             sql_hash: sql.hash(),
             ..Policy::default()
         }

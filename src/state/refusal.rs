@@ -1,6 +1,6 @@
 //! A **refusal** to load: the files stand in each other's way, and the person has to decide.
 
-use crate::domain::{DateRange, ErrorKind, Explain};
+use crate::domain::{DateRange, ErrorKind, Explain, FileDate};
 
 /// Why nothing is loaded.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,50 @@ pub enum Refusal {
         /// What would change, with its constraint.
         cascades: Vec<String>,
     },
+    /// Triggers of the target would be set off.
+    #[error("loading into {table} sets off its triggers or rules: {}", triggers.join(", "))]
+    Triggers {
+        /// The target.
+        table: String,
+        /// Each trigger and what sets it off.
+        triggers: Vec<String>,
+    },
+    /// The live loader has loaded such days, or will load them.
+    #[error(
+        "{} file(s) for {table} are of days that its live loader has begun to load on {since}: {}",
+        files.len(), files.join("; ")
+    )]
+    LiveDays {
+        /// The target.
+        table: String,
+        /// The first day that the live loader has loaded.
+        since: FileDate,
+        /// The range that was asked for.
+        range: DateRange,
+        /// Each file.
+        files: Vec<String>,
+    },
+    /// Rows would come back that somebody deleted on purpose.
+    #[error(
+        "{} file(s) of {table} would be loaded again, and rows of them were deleted on purpose: {}",
+        files.len(), files.join("; ")
+    )]
+    DeletedOnPurpose {
+        /// The target.
+        table: String,
+        /// Each file and what changed.
+        files: Vec<String>,
+    },
+    /// The target has rows of which nobody knows the file.
+    #[error(
+        "{table} has {rows} rows without _file_name, which may be the same as rows of the files"
+    )]
+    UnnamedRows {
+        /// The target.
+        table: String,
+        /// How many.
+        rows: u64,
+    },
     /// Rows of files would have to be deleted whose objects are still there.
     #[error(
         "rows of {} file(s) of {table} would be deleted, but the source still has these objects, and their \
@@ -61,10 +105,10 @@ pub enum Refusal {
         /// Each file and what is left of it.
         files: Vec<String>,
     },
-    /// Files would be loaded into the middle of a larger range, without those around them.
+    /// Files would be loaded beside those of other days, though dedupe.sql compares their rows.
     #[error(
-        "{} file(s) cannot be loaded from {range} alone: files from {loaded_with} were loaded in a \
-         range with their days, and may supersede their rows: {}",
+        "{} file(s) cannot be loaded from {range} alone: files from {loaded_with} were loaded before, \
+         and dedupe.sql compares rows, so that theirs may be the same: {}",
         files.len(), files.join("; ")
     )]
     NarrowRange {
@@ -83,6 +127,10 @@ impl Explain for Refusal {
             Self::Changed { .. }
             | Self::ForeignRows { .. }
             | Self::Cascade { .. }
+            | Self::Triggers { .. }
+            | Self::LiveDays { .. }
+            | Self::DeletedOnPurpose { .. }
+            | Self::UnnamedRows { .. }
             | Self::StillListed { .. }
             | Self::Gone { .. }
             | Self::NarrowRange { .. } => ErrorKind::Refused,
@@ -99,9 +147,27 @@ impl Explain for Refusal {
                  these files from {table} by _file_name yourself and run the same command again, or leave \
                  their days out of the range"
             ),
-            Self::Cascade { .. } => "nothing was loaded, and no flag does this; make the constraint NO \
-                                     ACTION DEFERRABLE INITIALLY DEFERRED, so that rows that come back \
-                                     with the same key keep what refers to them, and run again"
+            Self::Cascade { .. } => "nothing was loaded; make the constraint NO ACTION DEFERRABLE \
+                                     INITIALLY DEFERRED, so that rows that come back with the same key \
+                                     keep what refers to them, or say --allow-side-effects if the other \
+                                     tables may change"
+                .to_owned(),
+            Self::Triggers { .. } => "nothing was loaded; look at what they do for each row, then say \
+                                      --allow-side-effects, or disable them for the time of the load"
+                .to_owned(),
+            Self::LiveDays { since, range, .. } if *since > range.start() => format!(
+                "nothing was loaded; say --end {}, or --live-days if these days are not loaded by the live \
+                 loader, now or later",
+                since.minus_days(1)
+            ),
+            Self::LiveDays { .. } => "nothing was loaded; say --live-days if these days are not loaded by \
+                                      the live loader, now or later"
+                .to_owned(),
+            Self::DeletedOnPurpose { .. } => "nothing was loaded; --restore-deleted brings these rows back"
+                .to_owned(),
+            Self::UnnamedRows { .. } => "nothing was loaded; fill in _file_name where it is known, use mode \
+                                         = \"merge\" with the columns that make rows the same, or say \
+                                         --ignore-unnamed-rows if none of them is in the files"
                 .to_owned(),
             Self::StillListed { .. } => "nothing was deleted; `backfill plan` says why each key is \
                                          ignored: mend the dataset's key pattern or prefix, or move the \
@@ -113,7 +179,8 @@ impl Explain for Refusal {
                 .to_owned(),
             Self::NarrowRange { loaded_with: range, .. } => format!(
                 "nothing was loaded; say --start {} --end {}: what is loaded and did not change is \
-                 skipped",
+                 skipped. For new days every day, mode = \"merge\" compares with the target itself; \
+                 --range-alone loads the range as if there were no other days",
                 range.start(),
                 range.end()
             ),

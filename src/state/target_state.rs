@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::Placed;
+use crate::domain::{FileDate, Placed};
 
 use super::LedgerEntry;
 
@@ -19,10 +19,25 @@ pub struct TargetState {
     pub rows: HashMap<String, u64>,
     /// Whether files were removed since others were loaded, so that other rows may survive.
     pub has_lost_files: bool,
-    /// What deleting rows of the target would change elsewhere, such as `rows of public.note (constraint
+    /// What writing to the target does besides.
+    pub effects: Effects,
+    /// The first day that the live loader has loaded, if the target has one that is known.
+    pub live_since: Option<FileDate>,
+    /// Rows of the target that have no `_file_name`.
+    pub unnamed: u64,
+}
+
+/// What writing to the target does to other tables and rows, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// What deleting rows would change elsewhere, such as `2 rows of public.note (constraint
     /// note_t_id_fkey, ON DELETE CASCADE)`.
     pub cascades: Vec<String>,
-    /// The target's own triggers and rules that deleting rows sets off.
+    /// The target's own triggers and rules that inserting rows sets off.
+    pub insert_triggers: Vec<String>,
+    /// Those that updating rows sets off.
+    pub update_triggers: Vec<String>,
+    /// Those that deleting rows sets off.
     pub delete_triggers: Vec<String>,
 }
 
@@ -52,6 +67,8 @@ pub struct Contested {
     pub run_id: String,
     /// The transaction that inserted its rows; `None` if the ledger has lost it.
     pub xid: Option<String>,
+    /// Whether rows may go that do not come again: its object or its SQL is another one now.
+    pub may_lose_rows: bool,
 }
 
 /// What the target took of one batch.
@@ -61,6 +78,8 @@ pub struct Loaded {
     pub number: usize,
     /// What was placed of each file, by name.
     pub files: Vec<(String, Placed)>,
-    /// Files that another run has loaded or removed in the meantime.
+    /// Files that another run or another loader has loaded or removed in the meantime.
     pub skipped: Vec<String>,
+    /// How many other files have to be merged again.
+    pub again: u64,
 }

@@ -42,6 +42,11 @@ fn entry(date: &str, etag: &str) -> LedgerEntry {
         sql_hash: SQL.to_owned(),
         counts,
         inserted: 10,
+        updated: 0,
+        skipped_older: 0,
+        held: 10,
+        deleted_on_purpose: 0,
+        again: false,
         survivors: String::new(),
         run_id: "run-1".to_owned(),
         xid: Some("700".to_owned()),
@@ -69,7 +74,8 @@ fn listed(policy: Policy) -> Files {
 }
 
 fn policy(reload: bool, remove_gone: bool) -> Policy {
-    Policy { reload, remove_gone, sql_hash: SQL.to_owned(), cascades: false }
+    let allow = Allow { reload, remove_gone, ..Allow::default() };
+    Policy { allow, sql_hash: SQL.to_owned(), ..Policy::default() }
 }
 
 /// What the target holds: these entries, and rows of each file.
@@ -119,7 +125,7 @@ fn what_changed_since_it_was_loaded_is_refused_unless_reload_is_asked_for() {
 
         let mut files = listed(policy(true, false));
         files.fill_target(held);
-        files.fill_ours(&ours("2025-09-01", rows));
+        files.fill_ours(&ours("2025-09-01", rows), Vec::new());
         files.refuse().expect("a reload was asked for");
         assert!(matches!(action(&files, "2025-09-01"), Action::Reload { .. }));
         assert_eq!(files.to_reload().len(), 1);
@@ -136,7 +142,7 @@ fn rows_of_others_are_never_replaced_or_deleted() {
         ["bucket/orders/2025-09-01.csv"],
         "only what might be deleted is counted"
     );
-    files.fill_ours(&ours("2025-09-01", 10));
+    files.fill_ours(&ours("2025-09-01", 10), Vec::new());
     let refused = files.refuse().expect_err("two rows are not ours");
     let Refusal::ForeignRows { files: named, .. } = &refused else { panic!("{refused:?}") };
     assert!(named[0].contains("2 of 12 rows"), "{named:?}");
@@ -146,12 +152,12 @@ fn rows_of_others_are_never_replaced_or_deleted() {
 #[test]
 fn a_cascade_is_refused_only_where_rows_are_deleted() {
     let cascading = |rows| TargetState {
-        cascades: vec!["rows of public.note".to_owned()],
+        effects: Effects { cascades: vec!["rows of public.note".to_owned()], ..Effects::default() },
         ..target(vec![entry("2025-09-01", "v0")], &[("2025-09-01", rows)])
     };
     let mut files = listed(policy(true, false));
     files.fill_target(cascading(10));
-    files.fill_ours(&ours("2025-09-01", 10));
+    files.fill_ours(&ours("2025-09-01", 10), Vec::new());
     assert!(matches!(files.refuse(), Err(Refusal::Cascade { .. })));
 
     let mut files = listed(policy(true, false));
@@ -167,7 +173,7 @@ fn a_file_that_is_gone_stands_in_the_way_until_its_rows_may_go() {
             others: vec![entry("2025-09-05", "v1"), entry("2025-09-06", "v1")],
             ..target(Vec::new(), &[("2025-09-05", 10)])
         });
-        files.fill_ours(&ours("2025-09-05", 10));
+        files.fill_ours(&ours("2025-09-05", 10), Vec::new());
         files
     };
     let files = gone(policy(false, false));
@@ -188,7 +194,7 @@ fn an_object_that_was_replaced_after_it_was_listed_is_decided_on_again() {
     files.fill_target(target(vec![entry("2025-09-01", "v1")], &[("2025-09-01", 10)]));
     assert!(matches!(action(&files, "2025-09-01"), Action::SkipLoaded { .. }));
     files.files[0].source = Some(exported("2025-09-01", "v2"));
-    files.fill_ours(&HashMap::new());
+    files.fill_ours(&HashMap::new(), Vec::new());
     assert!(matches!(action(&files, "2025-09-01"), Action::Refuse { .. }));
 }
 
@@ -203,7 +209,7 @@ fn the_accounting_asks_the_same_state() {
     third.placed = Some(Placed { inserted: 6, ..Placed::default() });
     let after = [("2025-09-01", 10), ("2025-09-02", 4), ("2025-09-03", 6)];
     let after = after.map(|(date, rows)| (format!("bucket/orders/{date}.csv"), rows));
-    files.fill_counts(&HashMap::from(after));
+    files.fill_counts(&HashMap::from(after), &HashMap::new());
     let accounting = files.accounting();
     accounting.refuse().expect("all adds up");
     let verdicts: Vec<String> =
@@ -214,7 +220,7 @@ fn the_accounting_asks_the_same_state() {
     );
     assert_eq!((accounting.totals.inserted, accounting.totals.in_target), (16, 20));
 
-    files.fill_counts(&HashMap::new());
+    files.fill_counts(&HashMap::new(), &HashMap::new());
     let lost = files.accounting().refuse().expect_err("rows are gone");
     let Unbalanced::Wrong { wrong, .. } = &lost;
     assert_eq!(wrong.len(), 2, "{wrong:?}");

@@ -150,6 +150,30 @@ pub enum Error {
         /// The name of the file.
         file: String,
     },
+    /// Rows cannot be merged, because their key holds NULL.
+    #[error("rows have no key ({}), so that they cannot be merged: {}", key.join(", "), files.join("; "))]
+    NullKeys {
+        /// The columns of the key.
+        key: Vec<String>,
+        /// Each file and how many rows.
+        files: Vec<String>,
+    },
+    /// Rows cannot be merged, because the target has several rows with their key.
+    #[error(
+        "{table} has {keys} key(s) ({}) several times, so that nothing says which row is to be replaced",
+        key.join(", ")
+    )]
+    AmbiguousKeys {
+        /// The target.
+        table: String,
+        /// The columns of the key.
+        key: Vec<String>,
+        /// How many keys.
+        keys: u64,
+    },
+    /// Somebody else's table has the name of the ledger.
+    #[error("the table backfill.files is not the ledger of this program")]
+    ForeignLedger,
     /// Rows of a file that are not ours turned up when ours were to be deleted.
     #[error(
         "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others; the \
@@ -233,6 +257,9 @@ impl Error {
             | Self::CommitUnknown { .. }
             | Self::Unfinished { .. }
             | Self::LedgerUnreadable { .. }
+            | Self::NullKeys { .. }
+            | Self::AmbiguousKeys { .. }
+            | Self::ForeignLedger
             | Self::ForeignRows { .. } => None,
         }
     }
@@ -245,12 +272,16 @@ impl Explain for Error {
             | Self::Setting { .. }
             | Self::Certificates { .. }
             | Self::Mismatch { .. }
+            | Self::ForeignLedger
             | Self::Target { .. } => ErrorKind::Usage,
             Self::Connect { .. } => self.meaning().map_or(ErrorKind::Usage, Meaning::kind),
             Self::Statement { .. } | Self::Rows { .. } => {
                 self.meaning().map_or(ErrorKind::Failed, Meaning::kind)
             }
-            Self::Value { .. } | Self::ForeignRows { .. } => ErrorKind::Refused,
+            Self::Value { .. }
+            | Self::ForeignRows { .. }
+            | Self::NullKeys { .. }
+            | Self::AmbiguousKeys { .. } => ErrorKind::Refused,
             Self::Staged { source, .. } => store::kind_behind(source),
             Self::CommitUnknown { .. } | Self::Unfinished { .. } => ErrorKind::Transient,
             Self::NoArrowValue { .. }
@@ -303,6 +334,18 @@ impl Explain for Error {
             }
             Self::LedgerUnreadable { .. } => {
                 "somebody changed the tables of the schema backfill; nothing was loaded: restore them"
+            }
+            Self::NullKeys { .. } => {
+                "nothing of the batch is loaded; give every row a key in stage.sql, leave such rows out \
+                 there, or find them with a check"
+            }
+            Self::AmbiguousKeys { .. } => {
+                "nothing of the batch is loaded; name more columns in merge_key, or make the keys unique in \
+                 the target"
+            }
+            Self::ForeignLedger => {
+                "this program keeps its ledger in the schema backfill, where another table has the name of \
+                 one of its own: rename that table or its schema"
             }
             Self::ForeignRows { .. } => {
                 "another program wrote or changed rows of these files, and no flag deletes such rows; what \

@@ -6,54 +6,92 @@
 //! of it (PostgreSQL documentation, "System Columns"). It has 32 bits, so that the name of the file
 //! counts as well.
 
+use super::postgres::Dlt;
 use crate::domain::TableName;
 
 /// Whose the other rows of the target are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Guest {
     /// Another program may write to the table; all that is known of its rows is that they have a
     /// `_file_name`.
     #[default]
     Unknown,
+    /// dlt loads the table.
+    Dlt(Dlt),
 }
 
 impl Guest {
-    /// Counts the rows of files: `$1` their names. Columns: name, rows.
-    pub fn count_statement(self, table: &TableName) -> String {
+    /// How dlt sees the table, if it loads it.
+    pub fn dlt(&self) -> Option<&Dlt> {
         match self {
-            Self::Unknown => format!(
-                "SELECT _file_name::text, count(*) FROM {} WHERE _file_name = ANY($1) GROUP BY 1",
-                table.quoted()
-            ),
+            Self::Unknown => None,
+            Self::Dlt(dlt) => Some(dlt),
         }
     }
 
-    /// Counts the rows of files that are ours: `$1` the names of the files, `$2` the transactions that
-    /// inserted their rows. Columns: name, rows.
-    pub fn count_ours_statement(self, table: &TableName) -> String {
-        match self {
-            Self::Unknown => format!(
-                "SELECT file.name, count(*) FROM {} AS held JOIN {FILES} ON {IS_OURS} GROUP BY 1",
-                table.quoted()
-            ),
-        }
+    /// Whether the other loader may delete and replace rows while ours come in, so that the table must be
+    /// locked against it for a moment. dlt's merge would not see rows of a transaction that is still open.
+    pub fn needs_lock(&self) -> bool {
+        self.dlt().is_some_and(|dlt| dlt.may_merge)
     }
+}
 
-    /// Deletes the rows of files that are ours: `$1` and `$2` as in
-    /// [`count_ours_statement`](Self::count_ours_statement). Columns: rows deleted, and rows that the
-    /// files had before.
-    pub fn delete_statement(self, table: &TableName) -> String {
-        let table = table.quoted();
-        match self {
-            Self::Unknown => format!(
-                "WITH file AS (SELECT * FROM {FILES}), \
-                 deleted AS (DELETE FROM {table} AS held USING file WHERE {IS_OURS} RETURNING 1) \
-                 SELECT (SELECT count(*) FROM deleted), \
-                        (SELECT count(*) FROM {table} AS held JOIN file \
-                         ON held._file_name = file.name)"
-            ),
-        }
-    }
+/// Counts the rows of files: `$1` their names. Columns: name, rows.
+pub fn count_statement(table: &TableName) -> String {
+    format!(
+        "SELECT _file_name::text, count(*) FROM {} WHERE _file_name = ANY($1) GROUP BY 1",
+        table.quoted()
+    )
+}
+
+/// Counts the rows of every file, and those without a file. Columns: name, rows.
+pub fn count_all_statement(table: &TableName) -> String {
+    format!("SELECT _file_name::text, count(*) FROM {} GROUP BY 1", table.quoted())
+}
+
+/// Says whether the table has rows without a file. Column: whether.
+pub fn unnamed_statement(table: &TableName) -> String {
+    format!("SELECT count(*) FROM {} WHERE _file_name IS NULL", table.quoted())
+}
+
+/// Counts the rows of files that are ours: `$1` the names of the files, `$2` the transactions that
+/// inserted their rows. Columns: name, rows.
+pub fn count_ours_statement(table: &TableName) -> String {
+    format!(
+        "SELECT file.name, count(*) FROM {} AS held JOIN {FILES} ON {IS_OURS} GROUP BY 1",
+        table.quoted()
+    )
+}
+
+/// Deletes the rows of files that are ours: `$1` and `$2` as in [`count_ours_statement`]. Columns: name,
+/// rows deleted, and rows that the file had before.
+pub fn delete_ours_statement(table: &TableName) -> String {
+    let table = table.quoted();
+    format!(
+        "WITH file AS (SELECT * FROM {FILES}), \
+         deleted AS (DELETE FROM {table} AS held USING file WHERE {IS_OURS} RETURNING file.name) \
+         SELECT file.name, (SELECT count(*) FROM deleted WHERE deleted.name = file.name), \
+                (SELECT count(*) FROM {table} AS held WHERE held._file_name = file.name) \
+         FROM file"
+    )
+}
+
+/// Deletes the rows of files, whoever inserted them: `$1` the names of the files. Columns: name, rows.
+pub fn delete_files_statement(table: &TableName) -> String {
+    format!(
+        "WITH deleted AS (DELETE FROM {} WHERE _file_name = ANY($1) RETURNING _file_name) \
+         SELECT _file_name::text, count(*) FROM deleted GROUP BY 1",
+        table.quoted()
+    )
+}
+
+/// Deletes the rows of file dates, whoever inserted them: `$1` the days as text. Columns: name, rows.
+pub fn delete_days_statement(table: &TableName) -> String {
+    format!(
+        "WITH deleted AS (DELETE FROM {} WHERE _file_date::text = ANY($1) RETURNING _file_name) \
+         SELECT _file_name::text, count(*) FROM deleted GROUP BY 1",
+        table.quoted()
+    )
 }
 
 /// The files and the transactions that inserted their rows.
@@ -67,9 +105,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_rows_are_deleted() {
+    fn only_our_own_rows_are_deleted_unless_the_mode_says_so() {
         let table: TableName = "shop.Order".parse().expect("a name");
-        let statement = Guest::Unknown.delete_statement(&table);
+        let statement = delete_ours_statement(&table);
         assert!(statement.contains("DELETE FROM \"shop\".\"Order\" AS held USING file"));
         assert!(statement.contains("held.xmin = (file.xid::xid8)::xid"));
     }

@@ -13,6 +13,9 @@ mod postgres;
 pub use error::Error;
 pub use guest::Guest;
 pub use postgres::{
-    Batch, Column, Database, DatabaseTables, Encoder, Job, Target, count_ours, count_rows, held,
-    ledger, load,
+    Batch, Column, Compared, ComparedColumn, ComparedFile, Database, DatabaseTables, Encoder, Job,
+    Target, at_stake, compare, count_rows, held, ledger, load,
 };
+
+/// The columns that dlt fills in each row.
+pub const DLT_COLUMNS: [&str; 2] = [postgres::DLT_ID, postgres::DLT_LOAD_ID];

@@ -1,21 +1,187 @@
 //! The SQL of a **placement**: how rows get into the target.
+//!
+//! Rows are copied into the target itself, or first into a temporary table, where the target must be
+//! locked against another loader or rows must be compared with those that it has. Then the lock is short.
 
-use crate::domain::{Placement, TableName, quote_identifier};
+use crate::domain::{MergeRule, TableName, quote_identifier};
 
-impl Placement {
-    /// The COPY statement that takes the encoded rows of one file.
-    pub fn copy_statement<'a>(
-        self,
-        table: &TableName,
-        columns: impl Iterator<Item = &'a str>,
-    ) -> String {
-        let columns: Vec<String> = columns.map(quote_identifier).collect();
-        let (table, columns) = (table.quoted(), columns.join(", "));
-        match self {
-            Self::Append => {
-                format!("COPY {table} ({columns}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')")
-            }
-        }
+/// The temporary table that takes the rows of a batch.
+pub const ROWS: &str = "backfill_rows";
+/// The temporary table that says what becomes of each of them.
+pub const FATES: &str = "backfill_fates";
+
+/// The COPY statement that takes the encoded rows of one file into a quoted table.
+pub fn copy_statement(into: &str, columns: &[&str]) -> String {
+    let columns = list(columns, "");
+    format!("COPY {into} ({columns}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')")
+}
+
+/// Makes the temporary table for rows of these columns, without the target's rules.
+pub fn create_rows_statement(table: &TableName, columns: &[&str]) -> String {
+    format!(
+        "CREATE TEMPORARY TABLE {ROWS} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
+        list(columns, ""),
+        table.quoted()
+    )
+}
+
+/// Keeps every other program from writing to the target until the transaction ends. It can be read.
+pub fn lock_statement(table: &TableName) -> String {
+    format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", table.quoted())
+}
+
+/// Moves the rows of the temporary table into the target, but for those of the files `$1`.
+pub fn move_statement(table: &TableName, columns: &[&str]) -> String {
+    let columns = list(columns, "");
+    format!(
+        "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {ROWS} \
+         WHERE _file_name <> ALL($1)",
+        table.quoted()
+    )
+}
+
+/// Columns as a list, each behind `before`.
+fn list(columns: &[&str], before: &str) -> String {
+    let quoted = columns.iter().map(|name| format!("{before}{}", quote_identifier(name)));
+    quoted.collect::<Vec<_>>().join(", ")
+}
+
+/// The statements of a merge, in the order in which they are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Merge<'a> {
+    /// The target.
+    pub table: &'a TableName,
+    /// Its columns that rows are given for.
+    pub columns: &'a [&'a str],
+    /// Which rows are the same, and which is newer.
+    pub rule: &'a MergeRule,
+}
+
+impl Merge<'_> {
+    /// Counts the rows whose key holds NULL. Columns: name of the file, rows.
+    pub fn null_keys_statement(&self) -> String {
+        let is_null: Vec<String> = self
+            .rule
+            .key
+            .iter()
+            .map(|name| format!("{} IS NULL", quote_identifier(name)))
+            .collect();
+        format!(
+            "SELECT _file_name::text, count(*) FROM {ROWS} WHERE {} GROUP BY 1 ORDER BY 1",
+            is_null.join(" OR ")
+        )
+    }
+
+    /// Counts the keys of these rows that several rows of the target have. Column: keys.
+    pub fn ambiguous_keys_statement(&self) -> String {
+        let key = list(&self.rule.key.iter().map(String::as_str).collect::<Vec<_>>(), "held.");
+        format!(
+            "SELECT count(*) FROM (SELECT FROM {} AS held WHERE EXISTS \
+             (SELECT FROM {ROWS} AS given WHERE {}) GROUP BY {key} HAVING count(*) > 1) AS several",
+            self.table.quoted(),
+            self.has_same_key()
+        )
+    }
+
+    /// Decides about each row, in a table of its own: `i` it is inserted, `u` it replaces an older row of
+    /// the target, `s` it is left out, because a newer row has its key.
+    pub fn decide_statement(&self) -> String {
+        let key: Vec<&str> = self.rule.key.iter().map(String::as_str).collect();
+        let order: Vec<String> = self
+            .rule
+            .order
+            .iter()
+            .map(|name| format!("{} DESC NULLS LAST, ", quote_identifier(name)))
+            .collect();
+        format!(
+            "CREATE TEMPORARY TABLE {FATES} ON COMMIT DROP AS \
+             SELECT given._backfill_row AS row, given._file_name, held._file_name::text AS replaced, \
+                    CASE WHEN given._backfill_place > 1 THEN 's' WHEN held._backfill_held IS NULL THEN 'i' \
+                         WHEN {newer} THEN 'u' ELSE 's' END AS fate \
+             FROM (SELECT ctid AS _backfill_row, *, row_number() OVER (PARTITION BY {key} ORDER BY {order}\
+                          _file_name::text COLLATE \"C\" DESC, _row_id DESC) AS _backfill_place \
+                   FROM {ROWS}) AS given \
+             LEFT JOIN (SELECT *, true AS _backfill_held FROM {table}) AS held ON {same}",
+            newer = self.is_newer(),
+            key = list(&key, ""),
+            order = order.concat(),
+            table = self.table.quoted(),
+            same = self.has_same_key(),
+        )
+    }
+
+    /// Replaces older rows; `updatable` are the columns that an UPDATE may give.
+    pub fn update_statement(&self, updatable: &[&str]) -> String {
+        let set: Vec<String> = updatable
+            .iter()
+            .map(|name| {
+                let name = quote_identifier(name);
+                format!("{name} = given.{name}")
+            })
+            .collect();
+        format!(
+            "UPDATE {} AS held SET {} FROM {ROWS} AS given JOIN {FATES} AS fates ON \
+             fates.row = given.ctid WHERE fates.fate = 'u' AND {}",
+            self.table.quoted(),
+            set.join(", "),
+            self.has_same_key()
+        )
+    }
+
+    /// Inserts the rows whose keys are new.
+    pub fn insert_statement(&self) -> String {
+        format!(
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {ROWS} AS given \
+             JOIN {FATES} AS fates ON fates.row = given.ctid WHERE fates.fate = 'i'",
+            self.table.quoted(),
+            list(self.columns, ""),
+            list(self.columns, "given.")
+        )
+    }
+
+    /// Counts what became of the rows. Columns: name of the file, inserted, updated, left out.
+    pub fn fates_statement() -> String {
+        format!(
+            "SELECT _file_name::text, count(*) FILTER (WHERE fate = 'i'), \
+                    count(*) FILTER (WHERE fate = 'u'), count(*) FILTER (WHERE fate = 's') \
+             FROM {FATES} GROUP BY 1"
+        )
+    }
+
+    /// Counts the rows that were replaced. Columns: the name of their file, rows.
+    pub fn replaced_statement() -> String {
+        format!(
+            "SELECT replaced, count(*) FROM {FATES} WHERE fate = 'u' AND replaced IS NOT NULL GROUP BY 1"
+        )
+    }
+
+    fn has_same_key(&self) -> String {
+        let pairs: Vec<String> = self
+            .rule
+            .key
+            .iter()
+            .map(|name| {
+                let name = quote_identifier(name);
+                format!("held.{name} = given.{name}")
+            })
+            .collect();
+        pairs.join(" AND ")
+    }
+
+    /// Whether the given row is newer than the one that the target holds: by the order, then by the file
+    /// and the place in it. A row without a file, which somebody else inserted, is older if nothing else
+    /// decides.
+    fn is_newer(&self) -> String {
+        let tie = "(held._file_name IS NULL OR \
+                   (given._file_name::text COLLATE \"C\", given._row_id) > \
+                   (held._file_name::text COLLATE \"C\", coalesce(held._row_id, -1)))";
+        self.rule.order.iter().rev().fold(tie.to_owned(), |rest, name| {
+            let name = quote_identifier(name);
+            format!(
+                "(coalesce(given.{name} > held.{name}, given.{name} IS NOT NULL AND held.{name} IS NULL) \
+                 OR (given.{name} IS NOT DISTINCT FROM held.{name} AND {rest}))"
+            )
+        })
     }
 }
 
@@ -26,11 +192,30 @@ mod tests {
     #[test]
     fn columns_are_named_and_quoted() {
         let table: TableName = "people".parse().expect("a name");
-        let columns = ["id", "Click ID"].into_iter();
         assert_eq!(
-            Placement::Append.copy_statement(&table, columns),
+            copy_statement(&table.quoted(), &["id", "Click ID"]),
             "COPY \"public\".\"people\" (\"id\", \"Click ID\") FROM STDIN WITH (FORMAT text, \
              ENCODING 'UTF8')"
         );
+        assert_eq!(
+            move_statement(&table, &["id"]),
+            "INSERT INTO \"public\".\"people\" (\"id\") OVERRIDING SYSTEM VALUE SELECT \"id\" FROM \
+             backfill_rows WHERE _file_name <> ALL($1)"
+        );
+    }
+
+    #[test]
+    fn a_merge_compares_by_every_column_of_the_order_in_turn() {
+        let table: TableName = "people".parse().expect("a name");
+        let rule = MergeRule {
+            key: vec!["id".to_owned(), "line".to_owned()],
+            order: vec!["day".to_owned(), "n".to_owned()],
+        };
+        let merge = Merge { table: &table, columns: &["id", "line", "day", "n"], rule: &rule };
+        let decide = merge.decide_statement();
+        let (day, n) = (decide.find("given.\"day\" > held"), decide.find("given.\"n\" > held"));
+        assert!(day.zip(n).is_some_and(|(day, n)| day < n), "{decide}");
+        assert!(decide.contains("held.\"id\" = given.\"id\" AND held.\"line\" = given.\"line\""));
+        assert!(decide.contains("PARTITION BY \"id\", \"line\" ORDER BY \"day\" DESC NULLS LAST"));
     }
 }

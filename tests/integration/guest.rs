@@ -132,15 +132,13 @@ async fn referenced(action: &str) -> Project {
 const NOTES: &str = "SELECT coalesce(person, 'nobody'), body FROM note ORDER BY body";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_flag_deletes_or_changes_rows_of_other_tables() {
-    for (action, shown) in [
-        ("ON DELETE CASCADE", "ON DELETE CASCADE"),
-        ("ON DELETE SET NULL", "ON DELETE SET NULL"),
-        ("ON DELETE SET DEFAULT", "ON DELETE SET DEFAULT"),
-    ] {
+async fn rows_of_other_tables_change_only_if_that_is_allowed() {
+    for (action, shown) in
+        [("ON DELETE CASCADE", "ON DELETE CASCADE"), ("ON DELETE SET NULL", "ON DELETE SET NULL")]
+    {
         let project = referenced(action).await;
         let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
-        let words = format!("would change rows of note (constraint note_person_fkey, {shown})");
+        let words = format!("would change 2 rows of note (constraint note_person_fkey, {shown})");
         assert!(refused.contains(&words), "{refused}");
         assert_eq!(project.rows(NOTES).await, ["a|call", "b|vip"], "{action}");
         let plan = ["plan", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
@@ -152,6 +150,10 @@ async fn no_flag_deletes_or_changes_rows_of_other_tables() {
         let refused = project.backfill(&run(&["--remove-gone"])).await.ended(3).stderr;
         assert!(refused.contains("note_person_fkey"), "{refused}");
         assert_eq!(project.rows(NOTES).await, ["a|call", "b|vip"], "{action}");
+        let allowed = run(&["--remove-gone", "--allow-side-effects"]);
+        let told = project.backfill(&allowed).await.ended(0).stderr;
+        assert!(told.contains("changes 2 rows of note"), "{told}");
+        assert_ne!(project.rows(NOTES).await, ["a|call", "b|vip"], "{action}");
     }
 }
 
@@ -164,7 +166,7 @@ async fn a_deferred_constraint_keeps_what_refers_to_rows_that_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn triggers_that_a_delete_sets_off_are_reported() {
+async fn triggers_are_set_off_only_if_that_is_allowed() {
     let project = loaded().await;
     project
         .database
@@ -176,13 +178,18 @@ async fn triggers_that_a_delete_sets_off_are_reported() {
         )
         .await;
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,9\n");
-    let json = run(&["--reload", "--output", "json"]);
+    let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
+    assert!(refused.contains("sets off its triggers or rules: audit (on DELETE)"), "{refused}");
+    let plan = ["plan", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
+    let plan = project.backfill(&plan).await.ended(0).stderr;
+    assert!(plan.contains("audit (on DELETE)"), "{plan}");
+    let json = run(&["--reload", "--allow-side-effects", "--output", "json"]);
     let ran = project.backfill(&json).await.ended(0);
-    assert!(ran.stderr.contains("its own triggers or rules: audit"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("audit (on DELETE)"), "{}", ran.stderr);
     let notices = ran.json()[0]["notices"].clone();
     let codes: Vec<&str> =
         notices.as_array().expect("a list").iter().filter_map(|n| n["code"].as_str()).collect();
-    assert!(codes.contains(&"delete-triggers"), "{notices}");
+    assert!(codes.contains(&"triggers"), "{notices}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,11 +251,12 @@ async fn keys_and_triggers_of_a_partition_count_as_the_targets() {
     project.database.execute("INSERT INTO note VALUES ('a')").await;
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,20\n");
     let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
-    assert!(refused.contains("rows of note (constraint note_person_fkey"), "{refused}");
+    assert!(refused.contains("1 rows of note (constraint note_person_fkey"), "{refused}");
     assert_eq!(project.rows("SELECT count(*) FROM note").await, ["1"]);
     project.database.execute("DROP TABLE note").await;
-    let told = project.backfill(&run(&["--reload"])).await.ended(0).stderr;
-    assert!(told.contains("its own triggers or rules: audit"), "{told}");
+    let allowed = run(&["--reload", "--allow-side-effects"]);
+    let told = project.backfill(&allowed).await.ended(0).stderr;
+    assert!(told.contains("audit (on DELETE)"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

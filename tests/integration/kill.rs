@@ -81,7 +81,8 @@ async fn an_interrupt_rolls_back_and_says_so() {
              CREATE TRIGGER slow AFTER INSERT ON people FOR EACH STATEMENT EXECUTE FUNCTION slow()",
         )
         .await;
-    let child = project.command(&RUN).spawn().expect("a process");
+    let allowed = [&RUN[..], &["--allow-side-effects"]].concat();
+    let child = project.command(&allowed).spawn().expect("a process");
     let process = nix::unistd::Pid::from_raw(child.id() as i32);
     let copying = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backfill' \
                    AND query LIKE 'COPY%' AND datname = current_database()";

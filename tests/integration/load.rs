@@ -148,7 +148,10 @@ async fn a_row_that_wins_again_is_reloaded_with_the_file_that_lost_its_winner() 
 async fn a_range_that_grows_replaces_what_it_supersedes_or_says_so() {
     let project = three_days().await;
     project.run("2025-09-22", "2025-09-22").await.ended(0);
-    project.run("2025-09-23", "2025-09-24").await.ended(0);
+    let alone = ["run", "--start", "2025-09-23", "--end", "2025-09-24"];
+    let refused = project.backfill(&alone).await.ended(3).stderr;
+    assert!(refused.contains("--start 2025-09-22 --end 2025-09-24"), "{refused}");
+    project.backfill(&[&alone[..], &["--range-alone"]].concat()).await.ended(0);
     let twice = "SELECT id FROM people GROUP BY 1 HAVING count(*) > 1";
     assert_eq!(project.rows(twice).await, ["b"]);
     let refused = project.run("2025-09-22", "2025-09-24").await.ended(3);

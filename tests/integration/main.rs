@@ -5,6 +5,7 @@
 mod support;
 
 mod cli;
+mod dlt;
 mod drift;
 mod edge;
 mod exports;
@@ -15,6 +16,7 @@ mod init;
 mod kill;
 mod layers;
 mod load;
+mod modes;
 mod quality;
 mod reload;
 mod report;

@@ -140,7 +140,7 @@ impl Fit {
         let Ok(schema) = stage::schema(catalog).await else { return };
         let stage = catalog.sql.stage.path.display().to_string();
         if let Err(target::Error::Mismatch { table, problems, .. }) =
-            Encoder::new(&schema, target, &stage)
+            Encoder::new(&schema, target, &stage, &catalog.dataset.constants)
         {
             let failure = |reason| Failure { place: table.clone(), reason };
             self.failures.extend(problems.into_iter().map(failure));

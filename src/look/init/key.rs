@@ -169,7 +169,7 @@ fn best(sets: &[Vec<String>], own: Option<&String>) -> Option<usize> {
 fn is_own(name: &str, dataset: &str) -> bool {
     let stem = |word: &str| word.trim_end_matches('s').to_owned();
     let words: Vec<String> = dataset.split('_').map(stem).collect();
-    let name = super::naming::column_name(name);
+    let name = crate::domain::dlt_name::column_name(name);
     let first = name.split('_').next().map(stem).unwrap_or_default();
     is_named_like_a_key(&name) && (name == "id" || words.contains(&first))
 }
@@ -196,7 +196,7 @@ fn candidates(files: &[(&Mirrored, &FileProfile)]) -> Vec<String> {
 }
 
 fn is_named_like_a_key(name: &str) -> bool {
-    let name = super::naming::column_name(name);
+    let name = crate::domain::dlt_name::column_name(name);
     let ends = ["id", "key", "uuid", "guid", "number", "no"];
     name.rsplit('_').next().is_some_and(|last| ends.contains(&last))
 }

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use crate::domain::dlt_name::column_name;
 pub use columns::Types;
 pub use key::{Guess, likely};
-pub use naming::column_name;
 pub use pattern::guess;
 
 use crate::domain::Dataset;

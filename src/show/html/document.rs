@@ -303,7 +303,7 @@ fn state(
         Action::Reload { because, .. } | Action::Refuse { because, .. } => {
             (State::Changed, Some(because.clone()))
         }
-        Action::KeepGone { .. } | Action::Remove { .. } => {
+        Action::Replace { .. } | Action::KeepGone { .. } | Action::Remove { .. } => {
             (State::Changed, Some(file.action.describe()))
         }
     }

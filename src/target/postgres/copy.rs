@@ -8,39 +8,49 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
-use tokio_postgres::{Client, CopyInSink};
+use tokio_postgres::CopyInSink;
 
+use super::batch::Placing;
+use super::encode::Load;
 use super::{Encoder, Job};
-use crate::domain::{Placed, provenance};
+use crate::domain::provenance;
 use crate::failpoint;
 use crate::stage::StagedFile;
 use crate::store::object;
 use crate::target::Error;
+use crate::target::placement::copy_statement;
 
-/// Copies one staged file into the target; returns what was placed of it.
+/// The table that rows are copied into.
+pub struct Destination<'a> {
+    /// Its name in SQL.
+    pub quoted: String,
+    /// Its name alone, as the server's messages give it.
+    pub name: &'a str,
+}
+
+/// Copies one staged file; returns how many rows that were.
 ///
 /// # Errors
 /// [`Error::Rows`], with row and column as far as the server names them; [`Error::Value`],
 /// [`Error::Staged`], [`Error::Count`].
 pub async fn copy(
-    job: &Job<'_>,
-    batch: usize,
+    placing: &Placing<'_>,
     file: &StagedFile,
-    client: &Client,
-) -> Result<Placed, Error> {
-    let table = &job.target.table;
-    let Some(encoder) = &job.encoder else { return Ok(Placed::default()) };
-    let (sent, taken) = match send(job, encoder, file, client).await {
+    into: &Destination<'_>,
+) -> Result<u64, Error> {
+    let job = placing.job;
+    let Some(encoder) = &job.encoder else { return Ok(0) };
+    let (sent, taken) = match send(placing, encoder, file, into).await {
         Ok(counts) => counts,
         Err(Failure::Own(error)) => return Err(error),
-        Err(Failure::Server(error)) => return Err(refusal(job, encoder, file, &error).await),
+        Err(Failure::Server(error)) => return Err(refusal(job, encoder, file, into, &error).await),
     };
     job.progress.advance(1, 0, 0);
     if taken != sent || sent != file.counts.staged {
-        let table = table.to_string();
+        let (table, batch) = (job.target.table.to_string(), placing.batch.number);
         return Err(Error::Count { table, batch, sent: file.counts.staged, taken });
     }
-    Ok(Placed { inserted: taken, ..Placed::default() })
+    Ok(taken)
 }
 
 /// What ends a copy.
@@ -57,15 +67,17 @@ impl From<tokio_postgres::Error> for Failure {
 
 /// Sends every row; returns how many were sent, and how many the server took.
 async fn send(
-    job: &Job<'_>,
+    placing: &Placing<'_>,
     encoder: &Arc<Encoder>,
     file: &StagedFile,
-    client: &Client,
+    into: &Destination<'_>,
 ) -> Result<(u64, u64), Failure> {
-    let statement = job.placement.copy_statement(&job.target.table, encoder.columns());
+    let (job, client) = (placing.job, placing.client);
+    let columns: Vec<&str> = encoder.columns().map(|column| column.name.as_str()).collect();
+    let statement = copy_statement(&into.quoted, &columns);
     let sink: CopyInSink<Bytes> = client.copy_in(&statement).await?;
     let mut sink = Box::pin(sink);
-    let mut chunks = encode_ahead(job, encoder, file);
+    let mut chunks = encode_ahead(placing, encoder, file);
     let mut sent = 0;
     while let Some(chunk) = chunks.recv().await {
         let (bytes, rows) = chunk.map_err(Failure::Own)?;
@@ -82,11 +94,13 @@ async fn refusal(
     job: &Job<'_>,
     encoder: &Encoder,
     file: &StagedFile,
+    into: &Destination<'_>,
     error: &tokio_postgres::Error,
 ) -> Error {
     let table = &job.target.table;
     let context = error.as_db_error().and_then(tokio_postgres::error::DbError::where_);
-    let named = context.and_then(|context| in_context(context, &table.name, encoder.columns()));
+    let names = encoder.columns().map(|column| column.name.as_str());
+    let named = context.and_then(|context| in_context(context, into.name, names));
     let Some((line, column)) = named else {
         return Error::rows(format!("copying {} into {table}", file.file_name), error);
     };
@@ -94,7 +108,9 @@ async fn refusal(
         Some(row_id) => format!("row {row_id}"),
         None => format!("the {line}th staged row"),
     };
-    let column = column.map(|column| format!(", column {column},")).unwrap_or_default();
+    let column = column.and_then(|name| encoder.columns().find(|column| column.name == name));
+    let column = column.map(|column| format!(", column {} ({}),", column.name, column.type_text));
+    let column = column.unwrap_or_default();
     Error::rows(format!("copying {row} of {}{column} into {table}", file.file_name), error)
 }
 
@@ -145,10 +161,15 @@ const PIECE_ROWS: usize = 128;
 type Chunk = Result<(Bytes, u64), Error>;
 
 /// Reads and encodes a staged file in a task of its own, a few pieces ahead.
-fn encode_ahead(job: &Job<'_>, encoder: &Arc<Encoder>, file: &StagedFile) -> mpsc::Receiver<Chunk> {
+fn encode_ahead(
+    placing: &Placing<'_>,
+    encoder: &Arc<Encoder>,
+    file: &StagedFile,
+) -> mpsc::Receiver<Chunk> {
     let (sender, receiver) = mpsc::channel(16);
     let encoder = Arc::clone(encoder);
-    let (staging, file) = (job.staging.clone(), file.clone());
+    let (staging, file) = (placing.job.staging.clone(), file.clone());
+    let load_id = placing.load_id.to_owned();
     tokio::spawn(async move {
         let unreadable = |source| Error::Staged { path: staging.display(&file.path), source };
         let path = staging.path(&file.path);
@@ -165,7 +186,7 @@ fn encode_ahead(job: &Job<'_>, encoder: &Arc<Encoder>, file: &StagedFile) -> mps
             for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
                 let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
                 let mut bytes = Vec::with_capacity(capacity);
-                let encoded = encoder.encode(&piece, &mut bytes);
+                let encoded = encoder.encode(&piece, Load { id: &load_id }, &mut bytes);
                 capacity = capacity.max(bytes.len() + bytes.len() / 8);
                 let failed = encoded.is_err();
                 let chunk = encoded.map(|()| (Bytes::from(bytes), piece.num_rows() as u64));

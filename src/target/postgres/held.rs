@@ -2,13 +2,26 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use super::Target;
+use super::catalog::Kind;
 use super::ledger::{self, Scope};
-use crate::state::{Contested, TargetState};
-use crate::target::{Error, Guest};
+use crate::domain::provenance;
+use crate::state::{Contested, Effects, TargetState};
+use crate::target::Error;
+use crate::target::guest::{
+    count_all_statement, count_ours_statement, count_statement, unnamed_statement,
+};
+
+/// What the target holds, and the files that another loader has loaded, if such a one is known.
+pub struct Held {
+    /// What it holds of the files that were asked for.
+    pub state: TargetState,
+    /// The names of the files of the live loader.
+    pub live_files: Vec<String>,
+}
 
 /// What the target holds of the files of these names, which are all that the source has in `scope`.
 ///
@@ -19,20 +32,52 @@ pub async fn held(
     target: Option<&Target>,
     scope: Scope<'_>,
     names: &[String],
-) -> Result<TargetState, Error> {
+) -> Result<Held, Error> {
     let mut state = TargetState::default();
-    if ledger::exists(client).await? {
+    let has_ledger = ledger::exists(client).await?;
+    if has_ledger {
         state.entries = ledger::files(client, scope.target, names).await?;
         state.others = ledger::others(client, scope, names).await?;
         state.has_lost_files = ledger::has_lost_files(client, scope.target, scope.range).await?;
     }
-    let Some(target) = target else { return Ok(state) };
-    let others = state.others.iter().map(|entry| entry.file_name.clone());
-    let names: Vec<String> = names.iter().cloned().chain(others).collect();
-    state.rows = count_rows(client, target, &names).await?;
-    state.cascades = target.cascades.clone();
-    state.delete_triggers = target.delete_triggers.clone();
-    Ok(state)
+    let Some(target) = target else { return Ok(Held { state, live_files: Vec::new() }) };
+    let mut live_files = Vec::new();
+    if target.guest.dlt().is_some() {
+        state.rows = count_all_rows(client, target).await?;
+        live_files = state.rows.keys().cloned().collect();
+        if has_ledger {
+            live_files = ledger::unknown(client, scope.target, &live_files).await?;
+        }
+    } else {
+        let others = state.others.iter().map(|entry| entry.file_name.clone());
+        let names: Vec<String> = names.iter().cloned().chain(others).collect();
+        state.rows = count_rows(client, target, &names).await?;
+    }
+    state.unnamed = count_unnamed(client, target).await?;
+    state.effects = Effects {
+        cascades: target.effects.cascades.iter().map(|cascade| cascade.describe()).collect(),
+        insert_triggers: target.effects.insert_triggers.clone(),
+        update_triggers: target.effects.update_triggers.clone(),
+        delete_triggers: target.effects.delete_triggers.clone(),
+    };
+    if target.kind == Kind::View {
+        // Its trigger is what takes the rows.
+        state.effects.insert_triggers.clear();
+    }
+    Ok(Held { state, live_files })
+}
+
+/// How many rows the target has that do not say which file they are from.
+async fn count_unnamed(client: &Client, target: &Target) -> Result<u64, Error> {
+    match target.column(provenance::FILE_NAME) {
+        Some(column) if !column.not_null => {}
+        _ => return Ok(0),
+    }
+    let row = client
+        .query_typed_one(&unnamed_statement(&target.table), &[])
+        .await
+        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 
 /// How many rows of each file the target has.
@@ -44,35 +89,68 @@ pub async fn count_rows(
     target: &Target,
     names: &[String],
 ) -> Result<HashMap<String, u64>, Error> {
-    if target.column(crate::domain::provenance::FILE_NAME).is_none() {
+    if target.column(provenance::FILE_NAME).is_none() {
         return Ok(HashMap::new());
     }
-    let statement = Guest::default().count_statement(&target.table);
     let rows = client
-        .query_typed(&statement, &[(&names, Type::TEXT_ARRAY)])
+        .query_typed(&count_statement(&target.table), &[(&names, Type::TEXT_ARRAY)])
         .await
         .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
+    Ok(rows.iter().map(count).collect())
 }
 
-/// How many rows of each contested file are ours; 0 if none is.
+/// How many rows of every file the target has, whoever loaded them.
+async fn count_all_rows(client: &Client, target: &Target) -> Result<HashMap<String, u64>, Error> {
+    if target.column(provenance::FILE_NAME).is_none() {
+        return Ok(HashMap::new());
+    }
+    let rows = client
+        .query_typed(&count_all_statement(&target.table), &[])
+        .await
+        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
+    let is_named = |row: &&Row| row.get::<_, Option<&str>>(0).is_some();
+    Ok(rows.iter().filter(is_named).map(count).collect())
+}
+
+/// A file and its rows.
+fn count(row: &Row) -> (String, u64) {
+    (row.get(0), row.get::<_, i64>(1).unsigned_abs())
+}
+
+/// What contested files would lose.
+pub struct AtStake {
+    /// How many rows of each file are ours, by its name; 0 if none is.
+    pub ours: HashMap<String, u64>,
+    /// What deleting the rows of these files would change in other tables.
+    pub cascades: Vec<String>,
+}
+
+/// How many rows of each contested file are ours, and what deleting them would change elsewhere.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn count_ours(
+pub async fn at_stake(
     client: &Client,
     target: &Target,
     files: &[Contested],
-) -> Result<HashMap<String, u64>, Error> {
-    let names: Vec<&str> = files.iter().map(|file| file.file_name.as_str()).collect();
-    let xids: Vec<Option<&str>> = files.iter().map(|file| file.xid.as_deref()).collect();
-    let statement = Guest::default().count_ours_statement(&target.table);
-    let rows = client
-        .query_typed(&statement, &[(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)])
-        .await
-        .map_err(Error::statement(format!("counting our rows of {}", target.table)))?;
+) -> Result<AtStake, Error> {
     let mut ours: HashMap<String, u64> =
         files.iter().map(|file| (file.file_name.clone(), 0)).collect();
-    ours.extend(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())));
-    Ok(ours)
+    if target.kind == Kind::View {
+        // The rows of a view do not say which transaction wrote them.
+        return Ok(AtStake { ours, cascades: Vec::new() });
+    }
+    let names: Vec<String> = files.iter().map(|file| file.file_name.clone()).collect();
+    let xids: Vec<Option<&str>> = files.iter().map(|file| file.xid.as_deref()).collect();
+    let doing = || Error::statement(format!("counting our rows of {}", target.table));
+    let rows = client
+        .query_typed(
+            &count_ours_statement(&target.table),
+            &[(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(doing())?;
+    ours.extend(rows.iter().map(count));
+    let described = target.effects.describe_cascades(client, &target.table, &names).await;
+    Ok(AtStake { ours, cascades: described.map_err(doing())? })
 }

@@ -4,6 +4,7 @@
 mod address;
 mod batch;
 mod catalog;
+mod compare;
 mod copy;
 mod database_tables;
 mod encode;
@@ -14,9 +15,10 @@ mod sqlstate;
 mod tls;
 
 pub use batch::{Batch, Job, load};
-pub use catalog::{Column, Target};
+pub use catalog::{Column, DLT_ID, DLT_LOAD_ID, Dlt, Target};
+pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use database_tables::DatabaseTables;
 pub use encode::Encoder;
-pub use held::{count_ours, count_rows, held};
+pub use held::{at_stake, count_rows, held};
 pub use session::Database;
 pub use sqlstate::Meaning;

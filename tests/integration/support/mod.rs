@@ -1,6 +1,7 @@
 //! What tests stand on: a project in a temporary folder, an S3 server in this process, a real
 //! PostgreSQL with a database a test, and the program itself, run as a command.
 
+mod dlt;
 mod pgbouncer;
 mod postgres;
 mod proxy;
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use backfill_demo::S3Server;
 use tempfile::TempDir;
 
+pub use dlt::Dlt;
 pub use pgbouncer::Pooler;
 pub use postgres::Database;
 pub use proxy::Proxy;

@@ -20,11 +20,25 @@ use crate::target::postgres::catalog::Column;
 pub struct Field {
     carrier: DataType,
     form: Form,
+    part: Part,
+}
+
+/// Which values of a column are put, if it is one of two: dlt keeps texts that do not fit a column's type
+/// in a second column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// All of them.
+    Whole,
+    /// Those that fit the type; NULL stands for the others.
+    Fitting,
+    /// Those that do not, as text; NULL stands for the others.
+    Misfits,
 }
 
 /// The values of one column, ready to be put.
 pub struct Values<'a> {
     form: Form,
+    part: Part,
     array: Carried<'a>,
     /// Whether any text will do that Postgres can store.
     takes_any_text: bool,
@@ -47,11 +61,20 @@ impl Field {
     /// # Errors
     /// Why it cannot without losing or inventing something.
     pub fn new(from: &DataType, column: &Column) -> Result<Self, String> {
-        let form = Form::of(column)?;
+        let form = Form::of(column);
         let carrier = form.carrier(from).ok_or_else(|| {
             format!("stage.sql gives {}, the target holds {}", type_name(from), column.type_text)
         })?;
-        Ok(Self { carrier, form })
+        Ok(Self { carrier, form, part: Part::Whole })
+    }
+
+    /// The field as two: for texts that fit the column's type, and for those that do not. `None` where
+    /// there is nothing to split: any text fits, or no text is given.
+    pub fn split(&self) -> Option<(Self, Self)> {
+        let is_text = self.carrier == DataType::Utf8View;
+        let takes_any_text = matches!(self.form, Form::Text { .. } | Form::Server);
+        let part = |part| Self { part, ..self.clone() };
+        (is_text && !takes_any_text).then(|| (part(Part::Fitting), part(Part::Misfits)))
     }
 
     /// The array in the type that it is read as.
@@ -92,7 +115,7 @@ impl Field {
             _ => Carried::Text(array.as_string_view()),
         };
         let takes_any_text = self.form == Form::Text { max_characters: None };
-        Values { form: self.form, array, takes_any_text }
+        Values { form: self.form, part: self.part, array, takes_any_text }
     }
 }
 
@@ -111,19 +134,16 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
-fn cannot_be_copied(column: &Column) -> String {
-    format!("rows cannot be copied into type {}", column.type_text)
-}
-
 /// How many decimals of a second a type keeps: its modifier, or six where it has none.
 fn decimals(modifier: i32) -> u32 {
     u32::try_from(modifier).unwrap_or(6)
 }
 
 impl Form {
-    fn of(column: &Column) -> Result<Self, String> {
+    /// The form of a column's values.
+    pub fn of(column: &Column) -> Self {
         let modifier = column.modifier;
-        Ok(match (column.type_name.as_str(), column.category) {
+        match (column.type_name.as_str(), column.category) {
             ("int2", _) => Self::Integer { bytes: 2 },
             ("int4", _) => Self::Integer { bytes: 4 },
             ("int8", _) => Self::Integer { bytes: 8 },
@@ -136,16 +156,18 @@ impl Form {
             ("timestamptz", _) => Self::Timestamp { with_zone: true, decimals: decimals(modifier) },
             ("time", _) => Self::Time { decimals: decimals(modifier) },
             ("uuid", _) => Self::Uuid,
-            ("json" | "jsonb", _) => Self::Json,
+            ("json", _) => Self::Json { is_binary: false },
+            ("jsonb", _) => Self::Json { is_binary: true },
             ("bytea", _) => Self::Bytes,
             ("varchar" | "bpchar", _) if modifier >= 4 => {
                 Self::Text { max_characters: Some((modifier - 4) as usize) }
             }
-            // A `name` is cut at 63 bytes, a "char" at one.
-            ("name" | "char", _) => return Err(cannot_be_copied(column)),
+            // The server would cut longer ones.
+            ("name", _) => Self::Short { max_bytes: 63 },
+            ("char", _) => Self::Short { max_bytes: 1 },
             (_, 'S' | 'E') => Self::Text { max_characters: None },
-            _ => return Err(cannot_be_copied(column)),
-        })
+            _ => Self::Server,
+        }
     }
 
     /// What values of an Arrow type are read as on their way; `None` where they cannot go.
@@ -159,11 +181,12 @@ impl Form {
         let micros = T::Timestamp(TimeUnit::Microsecond, None);
         match (self, from) {
             (Self::Bytes, T::Binary | T::LargeBinary | T::BinaryView) => Some(T::BinaryView),
-            (Self::Bytes, _) => None,
+            // What the server reads as bytes: \x and hexadecimal digits.
+            (Self::Bytes, _) if !is_text => None,
             (_, T::Null) => Some(T::Utf8View),
             _ if is_text => Some(T::Utf8View),
-            (Self::Text { .. }, T::Date32 | T::Decimal128(..)) => Some(T::Utf8View),
-            (Self::Text { .. }, from) if from.is_integer() => Some(T::Utf8View),
+            (Self::Text { .. } | Self::Server, T::Date32 | T::Decimal128(..)) => Some(T::Utf8View),
+            (Self::Text { .. } | Self::Server, from) if from.is_integer() => Some(T::Utf8View),
             (Self::Integer { .. }, from) if from.is_integer() && *from != T::UInt64 => {
                 Some(T::Int64)
             }
@@ -198,6 +221,36 @@ impl Values<'_> {
             Carried::Timestamp(array) => array.is_null(row),
             Carried::Bytes(array) => array.is_null(row),
         }
+    }
+
+    /// Whether the column keeps only the texts that do not fit another one.
+    #[inline]
+    pub fn is_variant(&self) -> bool {
+        self.part == Part::Misfits
+    }
+
+    /// Puts the row's value or NULL, if the column takes a part of the values; says whether it was the
+    /// value. `None` where the column takes them all, and nothing is put yet.
+    #[inline]
+    pub fn put_part(&self, row: usize, into: &mut Vec<u8>) -> Option<bool> {
+        let Carried::Text(array) = &self.array else { return None };
+        let start = into.len();
+        match self.part {
+            Part::Whole => return None,
+            // To dlt an empty text is no value of such a type.
+            _ if array.value(row).is_empty() => {}
+            Part::Fitting if self.form.put_text(array.value(row), into).is_ok() => {
+                return Some(true);
+            }
+            Part::Misfits if self.form.put_text(array.value(row), &mut Vec::new()).is_err() => {
+                line::put_escaped(array.value(row), into);
+                return Some(true);
+            }
+            Part::Fitting | Part::Misfits => {}
+        }
+        into.truncate(start);
+        into.extend_from_slice(line::NULL);
+        Some(false)
     }
 
     /// Puts the row's value; where any text will do, as it is, with nothing in it escaped.

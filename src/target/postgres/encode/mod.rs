@@ -6,10 +6,13 @@
 //! the binary form, whose lengths alone are four bytes a field.
 
 mod field;
+mod fill;
 mod line;
+mod matching;
 mod numeric;
 mod value;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
@@ -20,55 +23,63 @@ use super::{Column, Target};
 use crate::domain::provenance;
 use crate::target::Error;
 use field::{Field, Values};
+use fill::Fill;
 
 /// Encodes staged rows for one target.
 #[derive(Debug)]
 pub struct Encoder {
-    fields: Vec<(Column, Field)>,
+    fields: Vec<Mapped>,
+    fills: Vec<(Column, Fill)>,
+}
+
+/// A column of the staged rows and the target's column that it goes into.
+#[derive(Debug)]
+struct Mapped {
+    /// The name that `stage.sql` gives it.
+    staged: String,
+    column: Column,
+    field: Field,
+}
+
+/// What the rows of one batch have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// The id of the load, for a target of dlt.
+    pub id: &'a str,
 }
 
 impl Encoder {
-    /// Matches the columns that `stage.sql` gives with the target's, by name.
+    /// Matches the columns that `stage.sql` gives with the target's, by name; `constants` are the columns
+    /// that hold the same text in every row.
     ///
     /// # Errors
     /// [`Error::Mismatch`] with every column that does not fit.
-    pub fn new(staged: &Schema, target: &Target, stage: &str) -> Result<Self, Error> {
+    pub fn new(
+        staged: &Schema,
+        target: &Target,
+        stage: &str,
+        constants: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
         let mut problems = Vec::new();
-        let mut fields = Vec::new();
-        for field in staged.fields() {
-            let Some(column) = target.column(field.name()) else {
-                problems.push(format!("the target has no column {}", field.name()));
-                continue;
-            };
-            if column.is_generated {
-                problems.push(format!("{} is computed by the target", column.name));
-                continue;
-            }
-            match Field::new(field.data_type(), column) {
-                Ok(encoding) => fields.push((column.clone(), encoding)),
-                Err(reason) => problems.push(format!("{}: {reason}", column.name)),
-            }
-        }
-        let given = |column: &Column| staged.field_with_name(&column.name).is_ok();
-        for column in &target.columns {
-            if column.not_null && !column.has_default && !column.is_generated && !given(column) {
-                problems.push(format!("{} is NOT NULL and not given", column.name));
-            }
-        }
+        let fields = matching::fields(staged, target, &mut problems);
+        let given: Vec<&str> = fields.iter().map(|mapped| mapped.column.name.as_str()).collect();
+        let fills = fill::fills(target, constants, &given, &mut problems);
+        problems.extend(matching::not_given(target, &given, &fills));
         if target.column(provenance::FILE_NAME).is_none() {
             problems.push("the target has no column _file_name, which says what is there".into());
         }
         problems.dedup();
         if problems.is_empty() {
-            return Ok(Self { fields });
+            return Ok(Self { fields, fills });
         }
         let table = target.table.to_string();
         Err(Error::Mismatch { table, stage: stage.to_owned(), problems })
     }
 
     /// The columns to name in COPY, in the order of the fields.
-    pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|(column, _)| column.name.as_str())
+    pub fn columns(&self) -> impl Iterator<Item = &Column> {
+        let fields = self.fields.iter().map(|mapped| &mapped.column);
+        fields.chain(self.fills.iter().map(|(column, _)| column))
     }
 
     /// Adds rows, in order.
@@ -78,36 +89,45 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::Value`] for the first value that its column cannot hold.
-    pub fn encode(&self, rows: &RecordBatch, into: &mut Vec<u8>) -> Result<(), Error> {
-        let arrays: Vec<ArrayRef> = self
-            .fields
-            .iter()
-            .map(|(column, field)| prepare(rows, column, field))
-            .collect::<Result<_, _>>()?;
+    pub fn encode(
+        &self,
+        rows: &RecordBatch,
+        load: Load<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let arrays: Vec<ArrayRef> =
+            self.fields.iter().map(|mapped| mapped.prepare(rows)).collect::<Result<_, _>>()?;
         let columns: Vec<(&Column, Values<'_>)> = self
             .fields
             .iter()
             .zip(&arrays)
-            .map(|((column, field), array)| (column, field.values(array)))
+            .map(|(mapped, array)| (&mapped.column, mapped.field.values(array)))
             .collect();
+        let fills = fill::Filler::new(&self.fills, load);
+        let width = columns.len() + self.fills.len();
         for first in (0..rows.num_rows()).step_by(BLOCK_ROWS) {
             let block = first..rows.num_rows().min(first + BLOCK_ROWS);
             let start = into.len();
-            let nulls = put_block(rows, block.clone(), &columns, Values::put_unescaped, into)?;
-            if !line::holds_only(&into[start..], block.len(), columns.len(), nulls) {
+            let unescaped = Values::put_unescaped;
+            let nulls = put_block(rows, block.clone(), &columns, &fills, unescaped, into)?;
+            if !line::holds_only(&into[start..], block.len(), width, nulls) {
                 into.truncate(start);
-                put_block(rows, block, &columns, Values::put, into)?;
+                put_block(rows, block, &columns, &fills, Values::put, into)?;
             }
         }
         Ok(())
     }
 }
 
-/// A column of the rows, found by its name, as its field encodes it.
-fn prepare(rows: &RecordBatch, column: &Column, field: &Field) -> Result<ArrayRef, Error> {
-    let missing = || value_error(rows, 0, column, "the staged rows lack the column".to_owned());
-    let array = rows.column_by_name(&column.name).ok_or_else(missing)?;
-    field.prepare(array).map_err(|reason| value_error(rows, 0, column, reason))
+impl Mapped {
+    /// The column of the rows, found by its name, as its field encodes it.
+    fn prepare(&self, rows: &RecordBatch) -> Result<ArrayRef, Error> {
+        let Some(array) = rows.column_by_name(&self.staged) else {
+            let reason = "the staged rows lack the column".to_owned();
+            return Err(value_error(rows, 0, &self.column, reason));
+        };
+        self.field.prepare(array).map_err(|reason| value_error(rows, 0, &self.column, reason))
+    }
 }
 
 /// How many rows are written before they are looked through.
@@ -119,6 +139,7 @@ fn put_block<'a>(
     rows: &RecordBatch,
     block: Range<usize>,
     columns: &[(&Column, Values<'a>)],
+    fills: &fill::Filler<'_>,
     put: impl Fn(&Values<'a>, usize, &mut Vec<u8>) -> Result<(), String>,
     into: &mut Vec<u8>,
 ) -> Result<usize, Error> {
@@ -126,17 +147,20 @@ fn put_block<'a>(
     for row in block {
         for (column, values) in columns {
             if values.is_null(row) {
-                if column.not_null {
+                if column.not_null && !values.is_variant() {
                     let reason = "it is NULL, and the column is NOT NULL".to_owned();
                     return Err(value_error(rows, row, column, reason));
                 }
                 into.extend_from_slice(line::NULL);
                 nulls += 1;
+            } else if let Some(is_put) = values.put_part(row, into) {
+                nulls += usize::from(!is_put);
             } else {
                 put(values, row, into).map_err(|reason| value_error(rows, row, column, reason))?;
             }
             into.push(line::BETWEEN_FIELDS);
         }
+        fills.put(into);
         // The last separator of a row is the end of its line.
         if let Some(last) = into.last_mut() {
             *last = line::BETWEEN_ROWS;

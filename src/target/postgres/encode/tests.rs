@@ -6,6 +6,8 @@ use datafusion::arrow::array::{Int64Array, StringArray};
 use datafusion::arrow::datatypes::Field as ArrowField;
 
 use super::*;
+use crate::target::Guest;
+use crate::target::postgres::catalog::{Kind, SideEffects};
 
 fn column(name: &str, type_name: &str, category: char, modifier: i32) -> Column {
     Column {
@@ -14,9 +16,7 @@ fn column(name: &str, type_name: &str, category: char, modifier: i32) -> Column 
         type_name: type_name.to_owned(),
         category,
         modifier,
-        not_null: false,
-        has_default: false,
-        is_generated: false,
+        ..Column::default()
     }
 }
 
@@ -27,8 +27,14 @@ fn target(columns: Vec<Column>) -> Target {
     Target {
         table: "t".parse().expect("a name"),
         columns: all,
-        cascades: Vec::new(),
-        delete_triggers: Vec::new(),
+        effects: SideEffects::default(),
+        kind: Kind::Table,
+        guest: Guest::Unknown,
+        single_values: BTreeMap::new(),
+        varying: Vec::new(),
+        unique_keys: Vec::new(),
+        has_file_name_index: false,
+        bytes: 0,
     }
 }
 
@@ -48,9 +54,9 @@ fn rows(value: &str) -> RecordBatch {
 
 fn encode(value: &str, into: Column) -> Result<String, Error> {
     let rows = rows(value);
-    let encoder = Encoder::new(&rows.schema(), &target(vec![into]), "stage.sql")?;
+    let encoder = Encoder::new(&rows.schema(), &target(vec![into]), "stage.sql", &BTreeMap::new())?;
     let mut bytes = Vec::new();
-    encoder.encode(&rows, &mut bytes)?;
+    encoder.encode(&rows, Load { id: "1.5" }, &mut bytes)?;
     let line = String::from_utf8(bytes).expect("text");
     let value = line.strip_prefix("b/f.csv\t7\t").and_then(|line| line.strip_suffix('\n'));
     Ok(value.expect("a line with the name and the row id").to_owned())
@@ -79,6 +85,15 @@ fn values_are_written_as_the_targets_type_reads_them() {
         ("16777216", column("x", "float4", 'N', -1), "1.6777216e7"),
         ("0.30000000000000004", column("x", "float8", 'N', -1), "3.0000000000000004e-1"),
         ("1200", column("x", "numeric", 'N', 4 + (4 << 16) + 0x7fe), "1200"),
+        ("8.401E+10", column("x", "numeric", 'N', -1), "84010000000"),
+        ("-12.5e-4", column("x", "numeric", 'N', -1), "-0.00125"),
+        ("1.25e1", column("x", "numeric", 'N', -1), "12.5"),
+        ("{red,blue}", column("x", "_text", 'A', -1), "{red,blue}"),
+        ("\\xdead", column("x", "bytea", 'U', -1), "\\\\xdead"),
+        ("10.0.0.1", column("x", "inet", 'I', -1), "10.0.0.1"),
+        ("a_name", column("x", "name", 'S', -1), "a_name"),
+        (r#"{"a":"\\u0000"}"#, column("x", "jsonb", 'U', -1), r#"{"a":"\\\\u0000"}"#),
+        (r#"{"a":"\u0000"}"#, column("x", "json", 'U', -1), r#"{"a":"\\u0000"}"#),
     ] {
         assert_eq!(encode(value, into).expect("fits"), expected, "{value}");
     }
@@ -93,6 +108,11 @@ fn what_the_type_cannot_hold_is_told_by_place_and_not_by_value() {
         ("secret", column("x", "varchar", 'S', 4 + 5)),
         ("12/18/2025", column("x", "date", 'D', -1)),
         ("secret", column("x", "jsonb", 'U', -1)),
+        (r#"{"a":"secret\u0000"}"#, column("x", "jsonb", 'U', -1)),
+        ("9223372036854775808", column("x", "int8", 'N', -1)),
+        ("1e5000", column("x", "numeric", 'N', -1)),
+        ("secret", column("x", "char", 'S', -1)),
+        (&"secret".repeat(11), column("x", "name", 'S', -1)),
         ("2000-01-02 03:04:05.12", column("x", "timestamp", 'D', 1)),
         ("2000-01-02 03:04:05.1234567", column("x", "timestamp", 'D', -1)),
         ("2000-01-02T03:04:05.1234567Z", column("x", "timestamptz", 'D', -1)),
@@ -130,7 +150,7 @@ fn columns_that_do_not_fit_are_told_together() {
     required.not_null = true;
     let target = target(vec![required]);
     let Err(Error::Mismatch { problems, .. }) =
-        Encoder::new(&rows("").schema(), &target, "stage.sql")
+        Encoder::new(&rows("").schema(), &target, "stage.sql", &BTreeMap::new())
     else {
         panic!("it must not fit");
     };

@@ -11,17 +11,38 @@ use crate::values::moment_in_iso;
 /// What a value is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    Text { max_characters: Option<usize> },
-    Integer { bytes: usize },
-    Float { is_single: bool },
-    Numeric { limit: Option<(i32, i32)> },
+    Text {
+        max_characters: Option<usize>,
+    },
+    Integer {
+        bytes: usize,
+    },
+    Float {
+        is_single: bool,
+    },
+    Numeric {
+        limit: Option<(i32, i32)>,
+    },
     Boolean,
     Date,
-    Timestamp { with_zone: bool, decimals: u32 },
-    Time { decimals: u32 },
+    Timestamp {
+        with_zone: bool,
+        decimals: u32,
+    },
+    Time {
+        decimals: u32,
+    },
     Uuid,
-    Json,
+    Json {
+        is_binary: bool,
+    },
     Bytes,
+    /// A text of so many bytes at most.
+    Short {
+        max_bytes: usize,
+    },
+    /// A text that only the server can read as the column's type.
+    Server,
 }
 
 /// Says that a value cannot be converted.
@@ -37,10 +58,7 @@ impl Form {
     pub fn put_text(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
         match self {
             Self::Text { max_characters } => put_characters(text, max_characters, into),
-            Self::Integer { .. } => {
-                let number = text.parse().map_err(|_| "it is no whole number".to_owned())?;
-                self.put_integer(number, into)
-            }
+            Self::Integer { .. } => self.put_integer(whole_number(text)?, into),
             Self::Float { is_single } => {
                 let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
                 self.refuse_rounding(number, Significant::parse(text))?;
@@ -82,12 +100,11 @@ impl Form {
                 Ok(())
             }
             Self::Uuid => put_uuid(text, into),
-            Self::Json => {
-                serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is no JSON".to_owned())?;
-                line::put_escaped(text, into);
-                Ok(())
+            Self::Json { is_binary } => put_json(text, is_binary, into),
+            Self::Short { max_bytes } if text.len() > max_bytes => {
+                Err(format!("it is longer than {max_bytes} byte(s), where the type would cut it"))
             }
-            Self::Bytes => Err(unreadable()),
+            Self::Short { .. } | Self::Server | Self::Bytes => put_characters(text, None, into),
         }
     }
 
@@ -143,6 +160,8 @@ impl Form {
     /// # Errors
     /// Where the column would round it, or is too small for it.
     pub fn put_numeric(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+        let plain = without_exponent(text);
+        let text = plain.as_deref().unwrap_or(text);
         let digits = Digits::parse(text).ok_or_else(|| "it is no number".to_owned())?;
         if let Self::Numeric { limit: Some((precision, scale)) } = self
             && !digits.fits(precision, scale)
@@ -180,6 +199,70 @@ fn put_characters(text: &str, max: Option<usize>, into: &mut Vec<u8>) -> Result<
     }
     line::put_escaped(text, into);
     Ok(())
+}
+
+/// Reads a whole number, and says whether it is one that is only too large.
+fn whole_number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|error: std::num::ParseIntError| {
+        use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+        match error.kind() {
+            PosOverflow | NegOverflow => "it does not fit into 8 bytes".to_owned(),
+            _ => "it is not a whole number".to_owned(),
+        }
+    })
+}
+
+/// A number without its exponent, `8.401E+10` as `84010000000`; `None` where it has none, or one so
+/// large that nobody can mean it.
+fn without_exponent(text: &str) -> Option<String> {
+    let (number, exponent) = text.split_once(['e', 'E'])?;
+    let exponent: i64 = exponent.parse().ok()?;
+    Digits::parse(number)?;
+    if exponent.abs() > MOST_ZEROS {
+        return None;
+    }
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let mut digits = format!("{whole}{decimals}");
+    let mut point = whole.len() as i64 + exponent;
+    if point < 0 {
+        digits.insert_str(0, &"0".repeat(point.unsigned_abs() as usize));
+        point = 0;
+    }
+    let point = point.unsigned_abs() as usize;
+    if point > digits.len() {
+        digits.push_str(&"0".repeat(point - digits.len()));
+    }
+    let (whole, decimals) = digits.split_at(point);
+    let whole = if whole.is_empty() { "0" } else { whole };
+    Some(if decimals.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{decimals}")
+    })
+}
+
+/// The largest exponent of a number that is written out, either way.
+const MOST_ZEROS: i64 = 1000;
+
+fn put_json(text: &str, is_binary: bool, into: &mut Vec<u8>) -> Result<(), String> {
+    serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is not JSON".to_owned())?;
+    if is_binary && has_escaped_nul(text) {
+        return Err(r"it holds \u0000, which jsonb cannot store: take it out in stage.sql, as with replace(x, '\u0000', '')".to_owned());
+    }
+    line::put_escaped(text, into);
+    Ok(())
+}
+
+/// Whether a JSON text holds the character NUL in its escaped form.
+fn has_escaped_nul(text: &str) -> bool {
+    memchr::memmem::find_iter(text.as_bytes(), br"\u0000").any(|at| {
+        let before = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        before.is_multiple_of(2)
+    })
 }
 
 fn no_time(with_zone: bool) -> String {

@@ -1,23 +1,29 @@
 //! What the ledger knows of **files**: which were loaded, from which objects, with which SQL, and beside
 //! which others.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::exists;
-use crate::domain::{DateRange, FileDate, Identity, TableName};
+use crate::domain::{DateRange, Identity, TableName};
 use crate::stage::Counts;
 use crate::state::LedgerEntry;
 use crate::target::Error;
 
-/// What is asked of the ledger about files.
+/// What is asked of the ledger about files. An older version of this program may have made it: columns that
+/// were added since are found by their names, if they are there.
 const SELECT_FILES: &str = "\
 SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000)::int8,
        files.sql_hash, records, accepted, rejected, superseded, filtered, staged, inserted,
        survivors, files.run_id, coalesce(runs.range_start, file_date)::text,
-       coalesce(runs.range_end, file_date)::text, file_date::text, batches.xid
+       coalesce(runs.range_end, file_date)::text, file_date::text, batches.xid,
+       coalesce((to_jsonb(files.*) ->> 'held')::int8, inserted),
+       coalesce((to_jsonb(files.*) ->> 'deleted_on_purpose')::int8, 0),
+       coalesce((to_jsonb(files.*) ->> 'again')::bool, false),
+       coalesce((to_jsonb(files.*) ->> 'updated')::int8, 0),
+       coalesce((to_jsonb(files.*) ->> 'skipped_older')::int8, 0)
 FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target)
 LEFT JOIN backfill.batches ON batches.run_id = files.run_id AND batches.dataset = runs.dataset
                           AND batches.batch = files.batch
@@ -93,43 +99,26 @@ pub async fn others(
     rows.iter().map(ledger_entry).collect()
 }
 
-/// The range from the first to the last file that the ledger knows of a target, within the ranges of
-/// the runs that loaded files and had one of these days in range; nothing where there is no such run.
+/// The range from the first to the last file that the ledger knows of a target; nothing where it knows none.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn loaded_around(
-    client: &Client,
-    target: &TableName,
-    days: &BTreeSet<FileDate>,
-) -> Result<Option<DateRange>, Error> {
+pub async fn loaded_range(client: &Client, target: &TableName) -> Result<Option<DateRange>, Error> {
     if !exists(client).await? {
         return Ok(None);
     }
     let target = target.to_string();
-    let days: Vec<String> = days.iter().map(ToString::to_string).collect();
     let row = client
-        .query_typed_one(LOADED_AROUND, &[(&target, Type::TEXT), (&days, Type::TEXT_ARRAY)])
+        .query_typed_one(
+            "SELECT min(file_date)::text, max(file_date)::text FROM backfill.files \
+             WHERE target = $1 AND survivors <> 'removed'",
+            &[(&target, Type::TEXT)],
+        )
         .await
         .map_err(Error::statement("reading the ledger"))?;
     let date = |index| row.get::<_, Option<String>>(index)?.parse().ok();
     Ok(date(0).zip(date(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
 }
-
-/// `$1` target, `$2` days.
-const LOADED_AROUND: &str = "\
-WITH around AS (
-  SELECT min(range_start) AS range_start, max(range_end) AS range_end
-  FROM backfill.runs
-  WHERE target = $1
-    AND EXISTS (SELECT FROM backfill.files
-                WHERE files.target = runs.target AND files.run_id = runs.run_id
-                  AND survivors <> 'removed')
-    AND EXISTS (SELECT FROM unnest($2) AS day
-                WHERE day::date BETWEEN range_start AND range_end))
-SELECT min(file_date)::text, max(file_date)::text
-FROM backfill.files JOIN around ON file_date BETWEEN range_start AND range_end
-WHERE target = $1 AND survivors <> 'removed'";
 
 /// Marks files as removed whose rows are taken out of the target. They stay in the ledger, because other
 /// rows survive without them: those loaded before must be compared again.
@@ -146,6 +135,7 @@ pub async fn mark_removed(
         .execute_typed(
             "UPDATE backfill.files SET survivors = 'removed', records = 0, accepted = 0, \
                rejected = 0, superseded = 0, filtered = 0, staged = 0, inserted = 0, \
+               updated = 0, skipped_older = 0, held = 0, deleted_on_purpose = 0, again = false, \
                loaded_at = clock_timestamp() \
              WHERE target = $1 AND file_name = ANY($2)",
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
@@ -153,6 +143,85 @@ pub async fn mark_removed(
         .await
         .map(|_| ())
         .map_err(Error::statement("marking files as removed in the ledger"))
+}
+
+/// Marks other files of a target to be merged again: rows that the target left out or replaced may have to
+/// come back, because rows that were newer than they are gone. Returns how many files that are.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn mark_again(client: &Client, target: &TableName, but: &[&str]) -> Result<u64, Error> {
+    let target = target.to_string();
+    client
+        .execute_typed(
+            "UPDATE backfill.files SET again = true \
+             WHERE target = $1 AND file_name <> ALL($2) AND survivors <> 'removed' \
+               AND (skipped_older > 0 OR coalesce(held, inserted) < inserted + updated)",
+            &[(&target, Type::TEXT), (&but, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(Error::statement("marking files to be merged again in the ledger"))
+}
+
+/// Takes over that rows of files were deleted from the target on purpose: `files` are their names, each with
+/// the rows that the target holds now.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn accept(
+    client: &Client,
+    target: &TableName,
+    files: &[(String, u64)],
+) -> Result<(), Error> {
+    let target = target.to_string();
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let rows: Vec<i64> = files.iter().map(|(_, rows)| *rows as i64).collect();
+    client
+        .execute_typed(
+            "UPDATE backfill.files SET \
+               deleted_on_purpose = deleted_on_purpose + coalesce(held, inserted) - accepted.rows, \
+               held = accepted.rows \
+             FROM unnest($2::text[], $3::int8[]) AS accepted (name, rows) \
+             WHERE target = $1 AND file_name = accepted.name",
+            &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY), (&rows, Type::INT8_ARRAY)],
+        )
+        .await
+        .map(|_| ())
+        .map_err(Error::statement("recording in the ledger what was deleted on purpose"))
+}
+
+/// How many rows of files the target holds if nobody else changed them, by name.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn held(
+    client: &Client,
+    target: &TableName,
+    names: &[String],
+) -> Result<HashMap<String, u64>, Error> {
+    let entries = files(client, target, names).await?;
+    Ok(entries.into_iter().map(|entry| (entry.file_name, entry.held)).collect())
+}
+
+/// Those of the names that the ledger does not know as files of the target.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn unknown(
+    client: &Client,
+    target: &TableName,
+    names: &[String],
+) -> Result<Vec<String>, Error> {
+    let target = target.to_string();
+    let rows = client
+        .query_typed(
+            "SELECT name FROM unnest($2::text[]) AS name WHERE NOT EXISTS \
+             (SELECT FROM backfill.files WHERE target = $1 AND file_name = name)",
+            &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Whether files of a target were removed from a range since another of its files was loaded.
@@ -181,7 +250,7 @@ pub async fn has_lost_files(
 
 fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
     let unreadable = || Error::LedgerUnreadable { file: row.get(0) };
-    let count = |index: usize| row.get::<_, i64>(index) as u64;
+    let count = |index: usize| row.get::<_, i64>(index).max(0).unsigned_abs();
     let date = |index: usize| row.get::<_, String>(index).parse().map_err(|_| unreadable());
     let range = DateRange::new(date(14)?, date(15)?).map_err(|_| unreadable())?;
     Ok(LedgerEntry {
@@ -204,6 +273,11 @@ fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
         inserted: count(11),
         survivors: row.get(12),
         run_id: row.get(13),
+        held: count(18),
+        deleted_on_purpose: count(19),
+        again: row.get(20),
+        updated: count(21),
+        skipped_older: count(22),
         xid: row.get(17),
         range,
     })

@@ -1,6 +1,8 @@
 //! The **ledger**: our tables in the target database that say what was loaded. Their rows commit
 //! with the rows of the target, or not at all.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -12,7 +14,10 @@ use crate::target::Error;
 
 mod files;
 
-pub use files::{Scope, files, has_lost_files, loaded_around, mark_removed, others};
+pub use files::{
+    Scope, accept, files, has_lost_files, held, loaded_range, mark_again, mark_removed, others,
+    unknown,
+};
 
 /// Lets two runs that start at the same time make the ledger one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.ledger', 0))";
@@ -23,7 +28,7 @@ const CREATE_SCHEMA: &str = "\
 CREATE SCHEMA backfill;
 COMMENT ON SCHEMA backfill IS 'What backfill has loaded; its rows commit with the rows of the targets.'";
 
-/// Makes the ledger's tables.
+/// Makes the ledger's tables, and adds the columns that an older version of this program did not have.
 const CREATE_TABLES: &str = "\
 CREATE TABLE IF NOT EXISTS backfill.runs (
   run_id text NOT NULL, dataset text NOT NULL, target text NOT NULL,
@@ -46,7 +51,17 @@ CREATE TABLE IF NOT EXISTS backfill.files (
   rejected bigint NOT NULL, superseded bigint NOT NULL, filtered bigint NOT NULL,
   staged bigint NOT NULL, inserted bigint NOT NULL, survivors text NOT NULL,
   loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (target, file_name));";
+  PRIMARY KEY (target, file_name));
+ALTER TABLE backfill.batches
+  ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0;
+ALTER TABLE backfill.files
+  ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS deleted_on_purpose bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS again boolean NOT NULL DEFAULT false,
+  ADD COLUMN IF NOT EXISTS held bigint;
+COMMENT ON COLUMN backfill.files.held IS 'Rows of the file that the target holds, if nobody else changed them; NULL: those that were inserted.';";
 
 /// A run as the ledger knows it.
 #[derive(Clone, Debug, Serialize)]
@@ -95,7 +110,7 @@ pub struct RunRecord<'a> {
 /// # Errors
 /// [`Error::Statement`].
 pub async fn create(client: &Client) -> Result<(), Error> {
-    if exists(client).await? {
+    if exists(client).await? && is_current(client).await? {
         return Ok(());
     }
     let failed = || Error::statement("creating the ledger (schema backfill)");
@@ -125,12 +140,36 @@ pub async fn has_schema(client: &Client, schema: &str) -> Result<bool, Error> {
 /// Whether the database has a ledger.
 ///
 /// # Errors
-/// [`Error::Statement`].
+/// [`Error::ForeignLedger`] if somebody else's table has its name; [`Error::Statement`].
 pub async fn exists(client: &Client) -> Result<bool, Error> {
     let row = client
-        .query_typed_one("SELECT to_regclass('backfill.files') IS NOT NULL", &[])
+        .query_typed_one(EXISTS, &[])
         .await
         .map_err(Error::statement("looking for the ledger"))?;
+    let (is_there, is_ours): (bool, bool) = (row.get(0), row.get(1));
+    if is_there && !is_ours {
+        return Err(Error::ForeignLedger);
+    }
+    Ok(is_there)
+}
+
+/// Columns: whether there is a table with the ledger's name, and whether it has the ledger's columns.
+const EXISTS: &str = "\
+SELECT to_regclass('backfill.files') IS NOT NULL,
+       (SELECT count(*) = 4 FROM pg_catalog.pg_attribute
+        WHERE attrelid = to_regclass('backfill.files') AND NOT attisdropped
+          AND attname IN ('target', 'file_name', 'sql_hash', 'survivors'))";
+
+/// Whether the ledger has every column of this version.
+async fn is_current(client: &Client) -> Result<bool, Error> {
+    let row = client
+        .query_typed_one(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
+             WHERE attrelid = 'backfill.files'::regclass AND attname = 'held')",
+            &[],
+        )
+        .await
+        .map_err(Error::statement("looking at the ledger"))?;
     Ok(row.get(0))
 }
 
@@ -206,6 +245,9 @@ struct FileRow<'a> {
     filtered: u64,
     staged: u64,
     inserted: u64,
+    updated: u64,
+    skipped_older: u64,
+    held: u64,
     survivors: &'a str,
 }
 
@@ -225,6 +267,10 @@ pub struct BatchRecord<'a> {
     pub days: (FileDate, FileDate),
     /// The files, with the rows that the target took of each.
     pub files: &'a [(&'a StagedFile, Placed)],
+    /// How many rows others had put into the target of files that were not loaded before, by name.
+    pub found: &'a HashMap<String, u64>,
+    /// Rows of other files that were replaced, by the name of their file.
+    pub taken_over: &'a BTreeMap<String, u64>,
     /// Rows that made place for new ones.
     pub deleted: u64,
     /// The transaction.
@@ -237,16 +283,19 @@ pub struct BatchRecord<'a> {
 /// [`Error::Statement`].
 pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
     let failed = || Error::statement(format!("recording batch {} in the ledger", batch.batch));
-    let rows: u64 = batch.files.iter().map(|(_, placed)| placed.inserted).sum();
+    let sum = |count: fn(&Placed) -> u64| batch.files.iter().map(|(_, p)| count(p)).sum::<u64>();
     let (number, files) = (batch.batch as i64, batch.files.len() as i64);
-    let (rows, deleted) = (rows as i64, batch.deleted as i64);
+    let (rows, deleted) = (sum(|placed| placed.inserted) as i64, batch.deleted as i64);
+    let updated = sum(|placed| placed.updated) as i64;
+    let skipped = sum(|placed| placed.skipped_older) as i64;
     let (start, end) = (batch.days.0.to_string(), batch.days.1.to_string());
     client
         .execute_typed(
             "INSERT INTO backfill.batches \
-             (run_id, dataset, batch, range_start, range_end, files, rows, deleted, xid) \
+             (run_id, dataset, batch, range_start, range_end, files, rows, deleted, xid, updated, \
+              skipped_older) \
              VALUES ($1, $2, $3::int8::int4, $4::text::date, $5::text::date, $6::int8::int4, $7, \
-                     $8, $9)",
+                     $8, $9, $10, $11)",
             &[
                 (&batch.run_id, Type::TEXT),
                 (&batch.dataset, Type::TEXT),
@@ -257,12 +306,14 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
                 (&rows, Type::INT8),
                 (&deleted, Type::INT8),
                 (&batch.xid, Type::TEXT),
+                (&updated, Type::INT8),
+                (&skipped, Type::INT8),
             ],
         )
         .await
         .map_err(failed())?;
     let target = batch.target.to_string();
-    let files = file_rows(batch.files)?;
+    let files = file_rows(batch)?;
     client
         .execute_typed(
             INSERT_FILES,
@@ -275,31 +326,58 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
             ],
         )
         .await
+        .map_err(failed())?;
+    take_over(client, batch).await
+}
+
+/// Notes of the files whose rows were replaced by those of others that the target holds fewer of them.
+async fn take_over(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
+    if batch.taken_over.is_empty() {
+        return Ok(());
+    }
+    let target = batch.target.to_string();
+    let names: Vec<&str> = batch.taken_over.keys().map(String::as_str).collect();
+    let rows: Vec<i64> = batch.taken_over.values().map(|rows| *rows as i64).collect();
+    client
+        .execute_typed(
+            "UPDATE backfill.files SET held = coalesce(held, inserted) - taken.rows \
+             FROM unnest($2::text[], $3::int8[]) AS taken (name, rows) \
+             WHERE target = $1 AND file_name = taken.name",
+            &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY), (&rows, Type::INT8_ARRAY)],
+        )
+        .await
         .map(|_| ())
-        .map_err(failed())
+        .map_err(Error::statement(format!("recording batch {} in the ledger", batch.batch)))
 }
 
 /// Adds the files of a batch, or renews them where they are reloaded.
 const INSERT_FILES: &str = "\
 INSERT INTO backfill.files
   (target, run_id, batch, sql_hash, file_name, file_date, size_bytes, etag, last_modified,
-   records, accepted, rejected, superseded, filtered, staged, inserted, survivors)
+   records, accepted, rejected, superseded, filtered, staged, inserted, updated, skipped_older, held,
+   survivors)
 SELECT $1, $2, $3::int8::int4, $4, file_name, file_date, size_bytes, etag, last_modified,
-       records, accepted, rejected, superseded, filtered, staged, inserted, survivors
+       records, accepted, rejected, superseded, filtered, staged, inserted, updated, skipped_older, held,
+       survivors
 FROM jsonb_to_recordset($5::text::jsonb) AS file
   (file_name text, file_date date, size_bytes bigint, etag text, last_modified timestamptz,
    records bigint, accepted bigint, rejected bigint, superseded bigint, filtered bigint,
-   staged bigint, inserted bigint, survivors text)
+   staged bigint, inserted bigint, updated bigint, skipped_older bigint, held bigint,
+   survivors text)
 ON CONFLICT (target, file_name) DO UPDATE SET
   run_id = excluded.run_id, batch = excluded.batch, sql_hash = excluded.sql_hash,
   file_date = excluded.file_date, size_bytes = excluded.size_bytes, etag = excluded.etag,
   last_modified = excluded.last_modified, records = excluded.records,
   accepted = excluded.accepted, rejected = excluded.rejected, superseded = excluded.superseded,
   filtered = excluded.filtered, staged = excluded.staged, inserted = excluded.inserted,
+  updated = excluded.updated, skipped_older = excluded.skipped_older, held = excluded.held,
+  deleted_on_purpose = 0, again = false,
   survivors = excluded.survivors, loaded_at = excluded.loaded_at";
 
-fn file_rows(files: &[(&StagedFile, Placed)]) -> Result<String, Error> {
-    let rows: Vec<FileRow<'_>> = files
+fn file_rows(batch: &BatchRecord<'_>) -> Result<String, Error> {
+    let found = |name: &str| batch.found.get(name).copied().unwrap_or(0);
+    let rows: Vec<FileRow<'_>> = batch
+        .files
         .iter()
         .map(|(file, placed)| FileRow {
             file_name: &file.file_name,
@@ -314,6 +392,9 @@ fn file_rows(files: &[(&StagedFile, Placed)]) -> Result<String, Error> {
             filtered: file.counts.filtered,
             staged: file.counts.staged,
             inserted: placed.inserted,
+            updated: placed.updated,
+            skipped_older: placed.skipped_older,
+            held: placed.inserted + placed.updated + found(&file.file_name),
             survivors: &file.survivors,
         })
         .collect();
@@ -333,7 +414,7 @@ pub async fn committed(
     let number = batch as i64;
     let rows = client
         .query_typed(
-            "SELECT f.file_name, f.inserted FROM backfill.batches b \
+            "SELECT f.file_name, f.inserted, f.updated, f.skipped_older FROM backfill.batches b \
              JOIN backfill.runs r USING (run_id, dataset) \
              LEFT JOIN backfill.files f \
                ON f.run_id = b.run_id AND f.target = r.target AND f.batch = b.batch \
@@ -346,11 +427,17 @@ pub async fn committed(
         return Ok(None);
     }
     let file = |row: &Row| {
-        let inserted = row.get::<_, Option<i64>>(1)?.unsigned_abs();
-        Some((row.get::<_, Option<String>>(0)?, Placed { inserted, ..Placed::default() }))
+        let count = |index| row.get::<_, Option<i64>>(index).map(i64::unsigned_abs);
+        let placed = Placed {
+            inserted: count(1)?,
+            updated: count(2)?,
+            skipped_older: count(3)?,
+            ..Placed::default()
+        };
+        Some((row.get::<_, Option<String>>(0)?, placed))
     };
     let files = rows.iter().filter_map(file).collect();
-    Ok(Some(Loaded { number: batch, files, skipped: Vec::new() }))
+    Ok(Some(Loaded { number: batch, files, skipped: Vec::new(), again: 0 }))
 }
 
 /// The latest runs, newest first.

@@ -1,5 +1,5 @@
-//! A **batch** is some days in one transaction: lock, delete what is reloaded, copy, write the ledger,
-//! commit, and ask the server whether it did.
+//! A **batch** is some days in one transaction: lock, delete what is reloaded, place the rows, write the
+//! ledger, commit, and ask the server whether it did.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::copy::copy;
 use super::ledger::{self, BatchRecord};
 use super::session::begin;
 use super::{Database, Encoder, Target};
@@ -18,7 +17,16 @@ use crate::progress::Listener;
 use crate::stage::StagedFile;
 use crate::state::{Contested, Loaded};
 use crate::store::Store;
-use crate::target::{Error, Guest};
+use crate::target::Error;
+
+mod claim;
+mod loads;
+mod merge;
+mod outdated;
+mod place;
+mod sequences;
+
+pub use place::Placing;
 
 /// What batches have in common.
 pub struct Job<'a> {
@@ -27,9 +35,7 @@ pub struct Job<'a> {
     /// The target.
     pub target: &'a Target,
     /// How rows get into it.
-    pub placement: Placement,
-    /// Whose the other rows in it are.
-    pub guest: Guest,
+    pub placement: &'a Placement,
     /// Encodes staged rows for it; `None` if no rows are loaded.
     pub encoder: Option<Arc<Encoder>>,
     /// Where staging is.
@@ -42,6 +48,8 @@ pub struct Job<'a> {
     pub sql_hash: &'a str,
     /// The files whose rows are replaced, by name.
     pub reload: &'a HashMap<String, Contested>,
+    /// How many rows others had put into the target of files that were not loaded before, by name.
+    pub found: &'a HashMap<String, u64>,
     /// Hears of every row that is sent.
     pub progress: &'a Listener,
 }
@@ -140,19 +148,19 @@ async fn transaction(
     let xid: String = row.get(1);
     *open = Some(Open { pid: row.get(0), xid: xid.clone() });
     failpoint::reach(failpoint::LOAD_BEGUN);
-    lock(job, batch, client).await?;
+    claim::lock(job, batch, client).await?;
     if let Some(loaded) = ledger::committed(client, job.run_id, job.dataset, number).await? {
         // An earlier try has committed, and its answer was lost.
         return Ok(loaded);
     }
-    let claim = claim(job, batch, client).await?;
+    let mut claim = claim::claim(job, batch, client).await?;
     failpoint::reach(failpoint::LOAD_LOCKED);
-    let deleted = delete_outdated(job, batch, &claim, client).await?;
-    let mut placed = Vec::with_capacity(claim.files.len());
-    for file in &claim.files {
-        placed.push((*file, copy(job, number, file, client).await?));
-    }
+    let load_id = loads::new_id(job, client, number).await?;
+    let placing = place::Placing { job, batch, client, load_id: &load_id };
+    let placement = placing.place(&mut claim).await?;
     failpoint::reach(failpoint::LOAD_COPIED);
+    sequences::advance(job, client).await?;
+    loads::record(job, client, &load_id, placement.rows()).await?;
     let record = BatchRecord {
         run_id: job.run_id,
         dataset: job.dataset,
@@ -160,134 +168,39 @@ async fn transaction(
         sql_hash: job.sql_hash,
         batch: number,
         days: batch.days,
-        files: &placed,
-        deleted,
+        files: &placement.files,
+        found: job.found,
+        taken_over: &placement.taken_over,
+        deleted: placement.deleted,
         xid: &xid,
     };
     ledger::record_batch(client, &record).await?;
+    let again = merge_others_again(job, batch, &claim, client, placement.deleted).await?;
     failpoint::reach(failpoint::LOAD_LEDGER_WRITTEN);
     commit(client, number, &xid).await?;
-    Ok(Loaded { number, files: by_name(&placed), skipped: claim.skipped })
+    Ok(Loaded { number, files: by_name(&placement.files), skipped: claim.skipped, again })
+}
+
+/// Marks other files to be merged again, if rows went that were newer than theirs and may not come back;
+/// returns how many files that are.
+async fn merge_others_again(
+    job: &Job<'_>,
+    batch: &Batch,
+    claim: &claim::Claim<'_>,
+    client: &Client,
+    deleted: u64,
+) -> Result<u64, Error> {
+    let may_lose_rows = claim.outdated.iter().any(|file| file.may_lose_rows);
+    if !job.placement.merges() || deleted == 0 || !may_lose_rows {
+        return Ok(0);
+    }
+    let names = claim::names(batch);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    ledger::mark_again(client, &job.target.table, &names).await
 }
 
 fn by_name(placed: &[(&StagedFile, Placed)]) -> Vec<(String, Placed)> {
     placed.iter().map(|(file, placed)| (file.file_name.clone(), *placed)).collect()
-}
-
-/// What is left to do of a batch once it is locked.
-struct Claim<'a> {
-    /// The files to load.
-    files: Vec<&'a StagedFile>,
-    /// The files to delete rows of first.
-    outdated: Vec<&'a Contested>,
-    /// The files that another run has loaded or removed in the meantime.
-    skipped: Vec<String>,
-}
-
-/// Locks the batch's files, so that no other run loads them at the same time.
-async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), Error> {
-    let table = job.target.table.to_string();
-    let names = names(batch);
-    client
-        .query_typed(
-            lock_statement(names.len()),
-            &[(&table, Type::TEXT), (&names, Type::TEXT_ARRAY)],
-        )
-        .await
-        .map(|_| ())
-        .map_err(Error::statement(format!("locking the files of batch {}", batch.number)))
-}
-
-fn names(batch: &Batch) -> Vec<String> {
-    let gone = batch.gone.iter().map(|file| &file.file_name);
-    batch.files.iter().map(|file| &file.file_name).chain(gone).cloned().collect()
-}
-
-/// Asks the ledger, under the lock, which files are still as the plan found them.
-async fn claim<'a>(
-    job: &'a Job<'_>,
-    batch: &'a Batch,
-    client: &Client,
-) -> Result<Claim<'a>, Error> {
-    let known = ledger::files(client, &job.target.table, &names(batch)).await?;
-    let run_of: HashMap<&str, &str> =
-        known.iter().map(|entry| (entry.file_name.as_str(), entry.run_id.as_str())).collect();
-    let mut claim = Claim { files: Vec::new(), outdated: Vec::new(), skipped: Vec::new() };
-    for file in &batch.files {
-        let name = file.file_name.as_str();
-        match (run_of.get(name), job.reload.get(name)) {
-            (None, _) => claim.files.push(file),
-            // A file is reloaded as long as the ledger still has what is to be replaced.
-            (Some(run), Some(planned)) if *run == planned.run_id => {
-                claim.files.push(file);
-                claim.outdated.push(planned);
-            }
-            (Some(_), _) => claim.skipped.push(name.to_owned()),
-        }
-    }
-    for planned in &batch.gone {
-        match run_of.get(planned.file_name.as_str()) {
-            Some(run) if *run == planned.run_id => claim.outdated.push(planned),
-            // Another run has removed it, or it came back and was loaded again.
-            _ => claim.skipped.push(planned.file_name.clone()),
-        }
-    }
-    Ok(claim)
-}
-
-/// Above this many files a batch locks the whole target against other runs, because the server's table
-/// of locks is small.
-const MOST_FILE_LOCKS: usize = 500;
-
-/// Takes a shared lock on the target and one on each file, in the same order everywhere; or for a very
-/// large batch the target's lock alone, exclusively.
-fn lock_statement(files: usize) -> &'static str {
-    if files > MOST_FILE_LOCKS {
-        "SELECT pg_advisory_xact_lock(hashtextextended('backfill:' || $1, 0)) WHERE $2 IS NOT NULL"
-    } else {
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended('backfill:' || $1, 0)), \
-                (SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT \
-                 hashtextextended('backfill:' || $1 || ':' || name, 0) AS key \
-                 FROM unnest($2) AS name ORDER BY key) AS keys)"
-    }
-}
-
-/// Deletes our rows of files that are reloaded, and of those that are gone; refuses if these files have
-/// rows that are not ours.
-async fn delete_outdated(
-    job: &Job<'_>,
-    batch: &Batch,
-    claim: &Claim<'_>,
-    client: &Client,
-) -> Result<u64, Error> {
-    if claim.outdated.is_empty() {
-        return Ok(0);
-    }
-    let table = &job.target.table;
-    let names: Vec<&str> = claim.outdated.iter().map(|file| file.file_name.as_str()).collect();
-    let xids: Vec<Option<&str>> = claim.outdated.iter().map(|file| file.xid.as_deref()).collect();
-    let row = client
-        .query_typed_one(
-            &job.guest.delete_statement(table),
-            &[(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)],
-        )
-        .await
-        .map_err(|error| Error::rows(format!("deleting outdated rows of {table}"), &error))?;
-    let (deleted, held): (i64, i64) = (row.get(0), row.get(1));
-    if held != deleted {
-        let (table, rows) = (table.to_string(), (held - deleted).unsigned_abs());
-        return Err(Error::ForeignRows { table, batch: batch.number, rows });
-    }
-    let gone: Vec<&str> = batch
-        .gone
-        .iter()
-        .map(|file| file.file_name.as_str())
-        .filter(|name| names.contains(name))
-        .collect();
-    if !gone.is_empty() {
-        ledger::mark_removed(client, table, &gone).await?;
-    }
-    Ok(deleted.unsigned_abs())
 }
 
 /// Commits, and asks the server whether it did: its answer to COMMIT is the same for a transaction that

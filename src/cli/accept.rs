@@ -1,0 +1,80 @@
+//! `backfill accept`.
+
+use clap::Args;
+
+use super::Context;
+use super::range::RangeArguments;
+use crate::error::{Error, Exit};
+use crate::life::{self, Accepted};
+use crate::{printable, show};
+
+/// Records that rows were deleted from the target on purpose, so that runs go on without them.
+///
+/// A run refuses if the target holds fewer rows of a file than were loaded. If somebody deleted them for a
+/// good reason, such as an erasure request or a retention rule, accept it: later runs do not complain, and
+/// a reload does not bring these rows back unless it is told to. Rows in the target are not touched.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    range: RangeArguments,
+    /// Show what would be accepted, and record nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`].
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let range = arguments.range.range()?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let mut datasets = Vec::new();
+    for dataset in &project.config.datasets {
+        datasets.push(life::accept(&project, dataset, range, arguments.dry_run).await?);
+    }
+    let is_dry_run = arguments.dry_run;
+    context.output.print(&datasets, |datasets| render(datasets, is_dry_run))?;
+    match datasets.iter().all(|accepted| accepted.refused.is_empty()) {
+        true => Ok(Exit::Done),
+        false => Ok(Exit::Refused),
+    }
+}
+
+fn render(datasets: &[Accepted], is_dry_run: bool) -> String {
+    let mut text = String::new();
+    for accepted in datasets {
+        text.push_str(&render_dataset(accepted, is_dry_run));
+    }
+    if text.is_empty() {
+        "no file has fewer rows in the target than were loaded\n".into()
+    } else {
+        text
+    }
+}
+
+fn render_dataset(accepted: &Accepted, is_dry_run: bool) -> String {
+    let mut text = String::new();
+    if !accepted.files.is_empty() {
+        let mut table =
+            show::table(&["date", "file", "loaded", "in target", "deleted"], &[2, 3, 4]);
+        for file in &accepted.files {
+            table.add_row(vec![
+                file.date.to_string(),
+                file.key.clone(),
+                printable::grouped(file.loaded),
+                printable::grouped(file.in_target),
+                printable::grouped(file.deleted()),
+            ]);
+        }
+        let what = if is_dry_run { "would be accepted" } else { "accepted" };
+        text.push_str(&format!("{} → {}: {what}\n{table}\n", accepted.dataset, accepted.target));
+    }
+    for refused in &accepted.refused {
+        text.push_str(&format!(
+            "{}: not accepted, because other programs inserted or changed rows: {refused}\n",
+            accepted.dataset
+        ));
+    }
+    text
+}

@@ -1,0 +1,96 @@
+//! The **claim** of a batch: its files, locked against other runs, as far as they are still to be loaded.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::{Batch, Job, ledger};
+use crate::stage::StagedFile;
+use crate::state::Contested;
+use crate::target::Error;
+
+/// What is left to do of a batch once it is locked.
+pub struct Claim<'a> {
+    /// The files to load.
+    pub files: Vec<&'a StagedFile>,
+    /// The files to delete rows of first.
+    pub outdated: Vec<&'a Contested>,
+    /// The files that another run has loaded or removed in the meantime.
+    pub skipped: Vec<String>,
+}
+
+/// Locks the batch's files, so that no other run loads them at the same time.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), Error> {
+    let table = job.target.table.to_string();
+    let names = names(batch);
+    client
+        .query_typed(
+            lock_statement(names.len()),
+            &[(&table, Type::TEXT), (&names, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map(|_| ())
+        .map_err(Error::statement(format!("locking the files of batch {}", batch.number)))
+}
+
+/// The names of all files of a batch.
+pub fn names(batch: &Batch) -> Vec<String> {
+    let gone = batch.gone.iter().map(|file| &file.file_name);
+    batch.files.iter().map(|file| &file.file_name).chain(gone).cloned().collect()
+}
+
+/// Asks the ledger, under the lock, which files are still as the plan found them.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn claim<'a>(
+    job: &'a Job<'_>,
+    batch: &'a Batch,
+    client: &Client,
+) -> Result<Claim<'a>, Error> {
+    let known = ledger::files(client, &job.target.table, &names(batch)).await?;
+    let run_of: HashMap<&str, &str> =
+        known.iter().map(|entry| (entry.file_name.as_str(), entry.run_id.as_str())).collect();
+    let mut claim = Claim { files: Vec::new(), outdated: Vec::new(), skipped: Vec::new() };
+    for file in &batch.files {
+        let name = file.file_name.as_str();
+        match (run_of.get(name), job.reload.get(name)) {
+            (None, _) => claim.files.push(file),
+            // A file is reloaded as long as the ledger still has what is to be replaced.
+            (Some(run), Some(planned)) if *run == planned.run_id => {
+                claim.files.push(file);
+                claim.outdated.push(planned);
+            }
+            (Some(_), _) => claim.skipped.push(name.to_owned()),
+        }
+    }
+    for planned in &batch.gone {
+        match run_of.get(planned.file_name.as_str()) {
+            Some(run) if *run == planned.run_id => claim.outdated.push(planned),
+            // Another run has removed it, or it came back and was loaded again.
+            _ => claim.skipped.push(planned.file_name.clone()),
+        }
+    }
+    Ok(claim)
+}
+
+/// Above this many files a batch locks the whole target against other runs, because the server's table
+/// of locks is small.
+const MOST_FILE_LOCKS: usize = 500;
+
+/// Takes a shared lock on the target and one on each file, in the same order everywhere; or for a very
+/// large batch the target's lock alone, exclusively.
+fn lock_statement(files: usize) -> &'static str {
+    if files > MOST_FILE_LOCKS {
+        "SELECT pg_advisory_xact_lock(hashtextextended('backfill:' || $1, 0)) WHERE $2 IS NOT NULL"
+    } else {
+        "SELECT pg_advisory_xact_lock_shared(hashtextextended('backfill:' || $1, 0)), \
+                (SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT \
+                 hashtextextended('backfill:' || $1 || ':' || name, 0) AS key \
+                 FROM unnest($2) AS name ORDER BY key) AS keys)"
+    }
+}

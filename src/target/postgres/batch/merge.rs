@@ -1,0 +1,135 @@
+//! To **merge** is to bring rows into a target whose own rows decide: a row replaces an older one with the
+//! same key, and is left out if there is a newer one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::claim::Claim;
+use super::place::{Outcome, Placing};
+use crate::domain::{MergeRule, Placed};
+use crate::target::placement::{FATES, Merge, ROWS};
+use crate::target::{Encoder, Error};
+
+/// Merges the rows of the temporary table into the target, which is locked.
+///
+/// # Errors
+/// [`Error::NullKeys`], [`Error::AmbiguousKeys`], [`Error::Count`], [`Error::Rows`].
+pub async fn merge<'f>(
+    placing: &Placing<'_>,
+    rule: &MergeRule,
+    encoder: &Encoder,
+    claim: &Claim<'f>,
+) -> Result<Outcome<'f>, Error> {
+    let target = placing.job.target;
+    let columns: Vec<&str> = encoder.columns().map(|column| column.name.as_str()).collect();
+    let updatable: Vec<&str> = encoder
+        .columns()
+        .filter(|column| !column.is_identity_always)
+        .map(|column| column.name.as_str())
+        .collect();
+    let merge = Merge { table: &target.table, columns: &columns, rule };
+    refuse_null_keys(placing, merge).await?;
+    refuse_ambiguous_keys(placing, merge).await?;
+    decide(placing, merge).await?;
+    let fates = fates(placing).await?;
+    write(placing, &merge.update_statement(&updatable), fates.values().map(|f| f.updated).sum())
+        .await?;
+    write(placing, &merge.insert_statement(), fates.values().map(|f| f.inserted).sum()).await?;
+    let placed = |name: &str| fates.get(name).copied().unwrap_or_default();
+    Ok(Outcome {
+        files: claim.files.iter().map(|file| (*file, placed(&file.file_name))).collect(),
+        taken_over: taken_over(placing).await?,
+        deleted: 0,
+    })
+}
+
+async fn refuse_null_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
+    let rows = placing
+        .client
+        .query_typed(&merge.null_keys_statement(), &[])
+        .await
+        .map_err(|error| failed(placing, &error))?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let files = rows
+        .iter()
+        .map(|row| format!("{} ({} rows)", row.get::<_, String>(0), row.get::<_, i64>(1)))
+        .collect();
+    Err(Error::NullKeys { key: merge.rule.key.clone(), files })
+}
+
+/// Refuses keys that several rows of the target have, unless an index keeps them apart.
+async fn refuse_ambiguous_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
+    let target = placing.job.target;
+    let is_within_key = |unique: &Vec<String>| unique.iter().all(|c| merge.rule.key.contains(c));
+    if target.unique_keys.iter().any(is_within_key) {
+        return Ok(());
+    }
+    let row = placing
+        .client
+        .query_typed_one(&merge.ambiguous_keys_statement(), &[])
+        .await
+        .map_err(|error| failed(placing, &error))?;
+    match row.get::<_, i64>(0) {
+        0 => Ok(()),
+        keys => Err(Error::AmbiguousKeys {
+            table: target.table.to_string(),
+            key: merge.rule.key.clone(),
+            keys: keys.unsigned_abs(),
+        }),
+    }
+}
+
+/// Decides what becomes of each row.
+async fn decide(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
+    let statements = format!("ANALYZE {ROWS}; {}; ANALYZE {FATES}", merge.decide_statement());
+    placing.client.batch_execute(&statements).await.map_err(|error| failed(placing, &error))
+}
+
+/// What becomes of the rows of each file, by its name.
+async fn fates(placing: &Placing<'_>) -> Result<HashMap<String, Placed>, Error> {
+    let rows = placing
+        .client
+        .query_typed(&Merge::fates_statement(), &[])
+        .await
+        .map_err(|error| failed(placing, &error))?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let count = |index| row.get::<_, i64>(index).unsigned_abs();
+            let placed = Placed {
+                inserted: count(1),
+                updated: count(2),
+                skipped_older: count(3),
+                deleted: 0,
+            };
+            (row.get(0), placed)
+        })
+        .collect())
+}
+
+/// How many rows of which files were replaced.
+async fn taken_over(placing: &Placing<'_>) -> Result<BTreeMap<String, u64>, Error> {
+    let rows = placing
+        .client
+        .query_typed(&Merge::replaced_statement(), &[])
+        .await
+        .map_err(|error| failed(placing, &error))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
+}
+
+/// Writes rows, and makes sure that the target took as many as were decided about.
+async fn write(placing: &Placing<'_>, statement: &str, sent: u64) -> Result<(), Error> {
+    let written = placing.client.execute_typed(statement, &[]).await;
+    let taken = written.map_err(|error| failed(placing, &error))?;
+    if taken == sent {
+        return Ok(());
+    }
+    let table = placing.job.target.table.to_string();
+    Err(Error::Count { table, batch: placing.batch.number, sent, taken })
+}
+
+fn failed(placing: &Placing<'_>, error: &tokio_postgres::Error) -> Error {
+    let (batch, table) = (placing.batch.number, &placing.job.target.table);
+    Error::rows(format!("merging batch {batch} into {table}"), error)
+}

@@ -1,0 +1,210 @@
+//! To **place** rows is to bring those of a batch into the target: straight, or by way of a temporary
+//! table, if the target has to be locked against another loader or its own rows decide.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::claim::Claim;
+use super::{Batch, Job, merge, outdated};
+use crate::domain::{Placed, Placement};
+use crate::stage::StagedFile;
+use crate::target::guest::count_statement;
+use crate::target::placement::{ROWS, create_rows_statement, lock_statement, move_statement};
+use crate::target::postgres::catalog::Kind;
+use crate::target::postgres::copy::{Destination, copy};
+use crate::target::{Encoder, Error};
+
+/// A batch on its way into the target.
+pub struct Placing<'a> {
+    /// What batches have in common.
+    pub job: &'a Job<'a>,
+    /// The batch.
+    pub batch: &'a Batch,
+    /// Its session, inside the transaction.
+    pub client: &'a Client,
+    /// The id of the load, for a target of dlt.
+    pub load_id: &'a str,
+}
+
+/// What came of the rows of a batch.
+#[derive(Default)]
+pub struct Outcome<'a> {
+    /// The files, with what was placed of each.
+    pub files: Vec<(&'a StagedFile, Placed)>,
+    /// Rows of other files that were replaced, by the name of their file.
+    pub taken_over: BTreeMap<String, u64>,
+    /// Rows that were deleted.
+    pub deleted: u64,
+}
+
+impl Outcome<'_> {
+    /// Rows that were written to the target.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|(_, placed)| placed.inserted + placed.updated).sum()
+    }
+}
+
+impl Placing<'_> {
+    /// Places the rows of every claimed file; files that another loader has loaded meanwhile are taken
+    /// from the claim.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn place<'f>(&self, claim: &mut Claim<'f>) -> Result<Outcome<'f>, Error> {
+        let encoder = self.job.encoder.as_deref();
+        match (self.job.placement, encoder) {
+            (Placement::Merge(rule), Some(encoder)) => {
+                self.fill(claim, encoder).await?;
+                self.lock().await?;
+                let deleted = self.delete(claim).await?;
+                let merged = merge::merge(self, rule, encoder, claim).await?;
+                Ok(with_deleted(merged, deleted))
+            }
+            (_, Some(encoder)) if self.job.target.guest.needs_lock() => {
+                self.fill(claim, encoder).await?;
+                self.lock().await?;
+                self.leave_loaded(claim).await?;
+                let deleted = self.delete(claim).await?;
+                let files = self.move_rows(claim, encoder).await?;
+                Ok(with_deleted(Outcome { files, ..Outcome::default() }, deleted))
+            }
+            _ => {
+                let deleted = self.delete(claim).await?;
+                let files = self.copy_straight(claim).await?;
+                Ok(with_deleted(Outcome { files, ..Outcome::default() }, deleted))
+            }
+        }
+    }
+
+    async fn delete(&self, claim: &Claim<'_>) -> Result<HashMap<String, u64>, Error> {
+        outdated::delete(self.job, self.batch, claim, self.client).await
+    }
+
+    /// Copies every file into the target itself.
+    async fn copy_straight<'f>(
+        &self,
+        claim: &Claim<'f>,
+    ) -> Result<Vec<(&'f StagedFile, Placed)>, Error> {
+        let table = &self.job.target.table;
+        let into = Destination { quoted: table.quoted(), name: &table.name };
+        let mut placed = Vec::with_capacity(claim.files.len());
+        for file in &claim.files {
+            let inserted = copy(self, file, &into).await?;
+            placed.push((*file, Placed { inserted, ..Placed::default() }));
+        }
+        self.refuse_rewritten(&placed).await?;
+        Ok(placed)
+    }
+
+    /// Refuses rows that a trigger of the target has put under another file's name: nobody could tell
+    /// later what was loaded.
+    async fn refuse_rewritten(&self, placed: &[(&StagedFile, Placed)]) -> Result<(), Error> {
+        let target = self.job.target;
+        if target.effects.insert_triggers.is_empty() || target.kind == Kind::View {
+            return Ok(());
+        }
+        let names: Vec<&str> = placed.iter().map(|(file, _)| file.file_name.as_str()).collect();
+        let held = self.count(&names).await?;
+        for (file, placed) in placed {
+            let taken = held.get(&file.file_name).copied().unwrap_or(0);
+            if taken != placed.inserted {
+                return Err(Error::Count {
+                    table: target.table.to_string(),
+                    batch: self.batch.number,
+                    sent: placed.inserted,
+                    taken,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the target's rows of some files.
+    async fn count(&self, names: &[&str]) -> Result<HashMap<String, u64>, Error> {
+        let table = &self.job.target.table;
+        let rows = self
+            .client
+            .query_typed(&count_statement(table), &[(&names, Type::TEXT_ARRAY)])
+            .await
+            .map_err(Error::statement(format!("counting the rows of {table}")))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
+    }
+
+    /// Copies every file into a temporary table.
+    async fn fill(&self, claim: &Claim<'_>, encoder: &Encoder) -> Result<(), Error> {
+        let table = &self.job.target.table;
+        let columns: Vec<&str> = encoder.columns().map(|column| column.name.as_str()).collect();
+        self.client
+            .batch_execute(&create_rows_statement(table, &columns))
+            .await
+            .map_err(Error::statement("making a temporary table"))?;
+        let into = Destination { quoted: ROWS.to_owned(), name: ROWS };
+        for file in &claim.files {
+            copy(self, file, &into).await?;
+        }
+        Ok(())
+    }
+
+    /// Locks the target against every other program that writes to it.
+    async fn lock(&self) -> Result<(), Error> {
+        let table = &self.job.target.table;
+        self.client
+            .batch_execute(&lock_statement(table))
+            .await
+            .map_err(Error::statement(format!("locking {table}")))
+    }
+
+    /// Takes files from the claim that another loader has loaded since the run began. Without an index
+    /// that would read the whole table under the lock, and the last count finds it as well.
+    async fn leave_loaded(&self, claim: &mut Claim<'_>) -> Result<(), Error> {
+        if !self.job.target.has_file_name_index || self.job.placement.replaces() {
+            return Ok(());
+        }
+        let is_outdated = |name: &str| claim.outdated.iter().any(|file| file.file_name == name);
+        let new = claim.files.iter().map(|file| file.file_name.as_str());
+        let new: Vec<&str> = new.filter(|name| !is_outdated(name)).collect();
+        let held = self.count(&new).await?;
+        claim.files.retain(|file| !held.contains_key(&file.file_name));
+        claim.skipped.extend(held.into_keys());
+        Ok(())
+    }
+
+    /// Moves the rows from the temporary table into the target.
+    async fn move_rows<'f>(
+        &self,
+        claim: &Claim<'f>,
+        encoder: &Encoder,
+    ) -> Result<Vec<(&'f StagedFile, Placed)>, Error> {
+        let (table, batch) = (&self.job.target.table, self.batch.number);
+        let columns: Vec<&str> = encoder.columns().map(|column| column.name.as_str()).collect();
+        let statement = move_statement(table, &columns);
+        let sent: u64 = claim.files.iter().map(|file| file.counts.staged).sum();
+        let taken = self
+            .client
+            .execute_typed(&statement, &[(&claim.skipped, Type::TEXT_ARRAY)])
+            .await
+            .map_err(|error| {
+                Error::rows(format!("inserting batch {batch} into {table}"), &error)
+            })?;
+        if taken != sent {
+            return Err(Error::Count { table: table.to_string(), batch, sent, taken });
+        }
+        let placed =
+            |file: &StagedFile| Placed { inserted: file.counts.staged, ..Placed::default() };
+        let files: Vec<(&StagedFile, Placed)> =
+            claim.files.iter().map(|file| (*file, placed(file))).collect();
+        self.refuse_rewritten(&files).await?;
+        Ok(files)
+    }
+}
+
+/// Adds the rows that were deleted of each file.
+fn with_deleted<'f>(mut placement: Outcome<'f>, deleted: HashMap<String, u64>) -> Outcome<'f> {
+    placement.deleted = deleted.values().sum();
+    for (file, placed) in &mut placement.files {
+        placed.deleted = deleted.get(&file.file_name).copied().unwrap_or(0);
+    }
+    placement
+}

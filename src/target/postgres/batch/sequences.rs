@@ -1,0 +1,37 @@
+//! **Sequences** number rows that come without a number. Where ours come with one, the sequence must go on
+//! behind it, or the next row of the application fails.
+
+use tokio_postgres::Client;
+
+use super::Job;
+use crate::domain::quote_identifier;
+use crate::target::Error;
+use crate::target::postgres::Column;
+
+/// Moves every sequence behind the numbers that its column holds now; never backwards.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn advance(job: &Job<'_>, client: &Client) -> Result<(), Error> {
+    let Some(encoder) = &job.encoder else { return Ok(()) };
+    for column in encoder.columns() {
+        let Some(sequence) = &column.sequence else { continue };
+        client
+            .batch_execute(&advance_statement(job, column, sequence))
+            .await
+            .map_err(Error::statement(format!("advancing the sequence {sequence}")))?;
+    }
+    Ok(())
+}
+
+fn advance_statement(job: &Job<'_>, column: &Column, sequence: &str) -> String {
+    let literal = crate::domain::quote_literal(sequence);
+    format!(
+        "SELECT pg_catalog.setval({literal}::regclass, highest.number) \
+         FROM (SELECT max({}) AS number FROM {}) AS highest, {sequence} AS numbers \
+         WHERE highest.number > numbers.last_value \
+            OR (highest.number = numbers.last_value AND NOT numbers.is_called)",
+        quote_identifier(&column.name),
+        job.target.table.quoted()
+    )
+}

@@ -1,0 +1,85 @@
+//! A **column** of the target as the catalog describes it.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+/// A column of the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, for people: `numeric(12,2)`.
+    pub type_text: String,
+    /// The name of its base type: `numeric`, also for a domain over it.
+    pub type_name: String,
+    /// The category of its base type: `S` for texts, `E` for enums …
+    pub category: char,
+    /// The type's modifier as the catalog has it; -1 where there is none.
+    pub modifier: i32,
+    /// Whether it refuses NULL.
+    pub not_null: bool,
+    /// Whether the server fills it in where it is not given.
+    pub has_default: bool,
+    /// Whether it is computed, so that it cannot be given.
+    pub is_generated: bool,
+    /// Whether it is `GENERATED ALWAYS AS IDENTITY`: an UPDATE may not give it.
+    pub is_identity_always: bool,
+    /// The sequence that numbers it where it is not given, quoted.
+    pub sequence: Option<String>,
+}
+
+impl Column {
+    /// Precision and scale of a `numeric`; nothing where it has no bounds. As PostgreSQL packs them
+    /// into the modifier: the scale has eleven bits and a sign.
+    pub fn precision_and_scale(&self) -> Option<(i32, i32)> {
+        let packed = self.modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
+        Some((packed >> 16 & 0xffff, ((packed & 0x7ff) ^ 0x400) - 0x400))
+    }
+
+    /// Whether the server fills it in, one way or another, where it is not given.
+    pub fn is_filled_in(&self) -> bool {
+        self.has_default || self.is_generated || !self.not_null
+    }
+}
+
+/// What is asked about a table's columns; `$1` its oid. A domain may be over another domain: its base
+/// type, its modifier and whether it takes NULL are found by following it down.
+const COLUMNS: &str = "\
+WITH RECURSIVE base AS (
+  SELECT t.oid AS column_type, t.typname, t.typcategory, t.typtype, t.typbasetype,
+         CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE -1 END AS modifier, t.typnotnull
+  FROM pg_catalog.pg_type t
+  WHERE t.oid IN (SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::int8::oid)
+  UNION ALL
+  SELECT base.column_type, t.typname, t.typcategory, t.typtype, t.typbasetype,
+         CASE WHEN base.modifier < 0 AND t.typtype = 'd' THEN t.typtypmod ELSE base.modifier END,
+         base.typnotnull OR t.typnotnull
+  FROM base JOIN pg_catalog.pg_type t ON base.typtype = 'd' AND t.oid = base.typbasetype)
+SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       base.typname::text, base.typcategory::text,
+       CASE WHEN base.modifier >= 0 THEN base.modifier ELSE a.atttypmod END,
+       a.attnotnull OR base.typnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
+       a.attidentity = 'a',
+       pg_catalog.pg_get_serial_sequence($1::int8::oid::regclass::text, a.attname)
+FROM pg_catalog.pg_attribute a
+JOIN base ON base.column_type = a.atttypid AND base.typtype <> 'd'
+WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum";
+
+/// The columns of a table, in the catalog's order.
+pub async fn columns_of(client: &Client, oid: i64) -> Result<Vec<Column>, tokio_postgres::Error> {
+    let rows = client.query_typed(COLUMNS, &[(&oid, Type::INT8)]).await?;
+    let columns = rows.iter().map(|row| Column {
+        name: row.get(0),
+        type_text: row.get(1),
+        type_name: row.get(2),
+        category: row.get::<_, String>(3).chars().next().unwrap_or('X'),
+        modifier: row.get(4),
+        not_null: row.get(5),
+        has_default: row.get(6),
+        is_generated: row.get(7),
+        is_identity_always: row.get(8),
+        sequence: row.get(9),
+    });
+    Ok(columns.collect())
+}

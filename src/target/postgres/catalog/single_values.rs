@@ -1,0 +1,93 @@
+//! A **single value** is what all rows of the target hold in a column that its loader adds, such as the name
+//! of a client: rows that come without the column get it too.
+//!
+//! Only columns whose names begin with an underscore are looked at: a column of the exports may hold one
+//! value by chance, and filling it in would invent data.
+
+use std::collections::{BTreeMap, HashSet};
+
+use datafusion::arrow::datatypes::Schema;
+use tokio_postgres::Client;
+
+use super::{Column, DLT_ID, DLT_LOAD_ID, Target};
+use crate::domain::{Event, provenance, quote_identifier};
+use crate::target::{Error, Guest};
+
+impl Target {
+    /// Looks for the single values of columns that neither `staged` nor `constants` give, if another loader
+    /// fills the table.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn with_single_values(
+        mut self,
+        client: &Client,
+        staged: &Schema,
+        constants: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        if self.guest == Guest::Unknown {
+            return Ok(self);
+        }
+        let given: HashSet<&str> = staged
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .chain(constants.keys().map(String::as_str))
+            .collect();
+        let open: Vec<String> =
+            self.columns.iter().filter(|c| is_added(c, &given)).map(|c| c.name.clone()).collect();
+        for name in open {
+            let row = client
+                .query_typed_one(&statement(&self, &name), &[])
+                .await
+                .map_err(Error::statement(format!("looking at {name} of {}", self.table)))?;
+            let (value, has_others): (Option<String>, bool) = (row.get(0), row.get(1));
+            match value {
+                Some(value) if !has_others => {
+                    self.single_values.insert(name, value);
+                }
+                _ if has_others => self.varying.push(name),
+                _ => {}
+            }
+        }
+        Ok(self)
+    }
+
+    /// What a person should know about columns that are filled in.
+    pub fn fill_events(&self) -> Vec<Event> {
+        let table = self.table.to_string();
+        let mut events = Vec::new();
+        if !self.single_values.is_empty() {
+            let columns = self.single_values.keys().cloned().collect();
+            events.push(Event::FilledIn { table: table.clone(), columns });
+        }
+        if !self.varying.is_empty() {
+            events.push(Event::NotFilledIn { table, columns: self.varying.clone() });
+        }
+        events
+    }
+}
+
+/// Whether the loader of the table adds the column, and nobody gives it.
+fn is_added(column: &Column, given: &HashSet<&str>) -> bool {
+    let name = column.name.as_str();
+    // A header that begins with a digit gets an underscore before it.
+    let is_marked = name.starts_with('_') && !name[1..].starts_with(|c: char| c.is_ascii_digit());
+    is_marked
+        && name != DLT_ID
+        && name != DLT_LOAD_ID
+        && !provenance::is_provenance(name)
+        && !given.contains(name)
+        && !column.has_default
+        && !column.is_generated
+}
+
+/// The first value of a column, and whether any row has another one.
+fn statement(target: &Target, column: &str) -> String {
+    let (table, column) = (target.table.quoted(), quote_identifier(column));
+    format!(
+        "WITH first AS (SELECT {column}::text AS value FROM {table} LIMIT 1) \
+         SELECT (SELECT value FROM first), EXISTS (SELECT FROM {table} \
+         WHERE {column}::text IS DISTINCT FROM (SELECT value FROM first))"
+    )
+}

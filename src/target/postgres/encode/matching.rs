@@ -1,0 +1,100 @@
+//! **Matching** finds the column of the target for each column that `stage.sql` gives: by its name, and in
+//! a table of dlt also by the name that dlt gives to it.
+
+use datafusion::arrow::datatypes::Schema;
+
+use super::fill::Fill;
+use super::{Column, Field, Mapped, Target};
+use crate::domain::{dlt_name, quote_identifier};
+use crate::target::Guest;
+
+/// What dlt appends to the name of a column for texts that do not fit the column's type.
+const TEXT_VARIANT: &str = "__v_text";
+
+/// The columns of the target that the staged ones go into; says what does not fit.
+pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> Vec<Mapped> {
+    let mut fields: Vec<Mapped> = Vec::new();
+    for staged in staged.fields() {
+        let name = staged.name();
+        let Some(column) = find(target, name) else {
+            problems.push(missing(target, name));
+            continue;
+        };
+        if column.is_generated {
+            problems.push(format!("{} is computed by the target: leave it out", column.name));
+            continue;
+        }
+        if let Some(other) = fields.iter().find(|mapped| mapped.column.name == column.name) {
+            problems.push(format!(
+                "{} and {name} would both go into the column {}",
+                other.staged, column.name
+            ));
+            continue;
+        }
+        match Field::new(staged.data_type(), column) {
+            Ok(field) => add(&mut fields, target, name, column, field),
+            Err(reason) => problems.push(format!("{}: {reason}", column.name)),
+        }
+    }
+    fields
+}
+
+/// Adds a field, and beside it the column of dlt for texts that do not fit.
+fn add(fields: &mut Vec<Mapped>, target: &Target, staged: &str, column: &Column, field: Field) {
+    let variant = match target.guest {
+        Guest::Dlt(_) => target.column(&format!("{}{TEXT_VARIANT}", column.name)),
+        Guest::Unknown => None,
+    };
+    let mapped = |column: &Column, field| Mapped {
+        staged: staged.to_owned(),
+        column: column.clone(),
+        field,
+    };
+    match variant.and_then(|variant| Some((variant, field.split()?))) {
+        Some((variant, (fitting, misfits))) => {
+            fields.push(mapped(column, fitting));
+            fields.push(mapped(variant, misfits));
+        }
+        None => fields.push(mapped(column, field)),
+    }
+}
+
+/// The column of the target for a staged one.
+fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
+    target.column(name).or_else(|| match target.guest {
+        Guest::Dlt(_) => target.column(&dlt_name::column_name(name)),
+        Guest::Unknown => None,
+    })
+}
+
+fn missing(target: &Target, name: &str) -> String {
+    let column = match target.guest {
+        Guest::Dlt(_) => dlt_name::column_name(name),
+        Guest::Unknown => name.to_owned(),
+    };
+    if column.len() > LONGEST_NAME {
+        return format!(
+            "the target has no column {name}, whose name has more than the {LONGEST_NAME} bytes that \
+             PostgreSQL keeps: give it a shorter one in stage.sql and in target.sql"
+        );
+    }
+    format!(
+        "the target has no column {column}: leave it out of stage.sql, or add it with ALTER TABLE {} ADD \
+         COLUMN {} and its type",
+        target.table.quoted(),
+        quote_identifier(&column)
+    )
+}
+
+/// The longest name that PostgreSQL keeps, in bytes.
+const LONGEST_NAME: usize = 63;
+
+/// The columns that the target needs and nobody gives.
+pub fn not_given(target: &Target, given: &[&str], fills: &[(Column, Fill)]) -> Vec<String> {
+    let is_filled = |name: &str| fills.iter().any(|(column, _)| column.name == name);
+    let is_missing = |column: &&Column| {
+        !column.is_filled_in() && !given.contains(&column.name.as_str()) && !is_filled(&column.name)
+    };
+    let missing = target.columns.iter().filter(is_missing);
+    missing.map(|column| format!("{} is NOT NULL and not given", column.name)).collect()
+}

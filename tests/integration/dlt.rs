@@ -1,0 +1,281 @@
+//! dlt loads the table every day, and we load its history beside it: the real dlt, in both of its forms.
+
+use std::time::Duration;
+
+use backfill_sample::Options;
+
+use crate::support::{Dlt, Project};
+
+/// September to December, a few rows a day, in the bucket; the SQL as it ships, without its dedupe.
+async fn orders() -> Project {
+    let options = Options {
+        start: "2025-11-20".parse().expect("a date"),
+        days: 18,
+        rows: 12,
+        ..Options::default()
+    };
+    let project = Project::orders(&options).await;
+    let config = project.read("backfill.toml");
+    let config = config.replace("public.orders_create", "shop.orders_create");
+    project.write("backfill.toml", config);
+    let target = project
+        .read("sql/orders_create/target.sql")
+        .replace("orders_create (", "shop.orders_create (");
+    project.write("sql/orders_create/target.sql", target);
+    project.write("sql/orders_create/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    project
+}
+
+const HISTORY: [&str; 7] =
+    ["run", "--prefix", "orders-create/", "--start", "2025-11-20", "--end", "2025-11-30"];
+
+/// Everything that dlt keeps of itself, and the loads that it has recorded until now.
+const STATE: &str = "\
+SELECT (SELECT md5(string_agg(s::text, '|' ORDER BY s::text)) FROM shop._dlt_pipeline_state s),
+       (SELECT md5(string_agg(v::text, '|' ORDER BY v::text)) FROM shop._dlt_version v)";
+
+async fn beside_dlt(form: &'static str) {
+    let project = orders().await;
+    let dlt = Dlt { project: &project, form };
+    dlt.load("2025-12-03").await;
+    let state = project.rows(STATE).await;
+    let loads_of_dlt = project.rows("SELECT load_id FROM shop._dlt_loads ORDER BY 1").await;
+
+    // The whole history, while dlt stands still.
+    let half = [
+        "run",
+        "--prefix",
+        "orders-create/",
+        "--start",
+        "2025-11-20",
+        "--end",
+        "2025-11-25",
+        "--batch-size",
+        "2",
+    ];
+    let ran = project.backfill(&half).await.ended(0);
+    assert!(ran.stderr.contains("stage.sql does not give _client_id: filled in"), "{}", ran.stderr);
+    assert_eq!(project.rows(STATE).await, state, "dlt's state is as it was");
+    let ours = project
+        .rows(
+            "SELECT DISTINCT l.schema_name = (SELECT schema_name FROM shop._dlt_version LIMIT 1), \
+                    l.status, l.schema_version_hash = (SELECT version_hash FROM shop._dlt_version \
+                    ORDER BY inserted_at DESC LIMIT 1) \
+             FROM shop.orders_create o JOIN shop._dlt_loads l ON l.load_id = o._dlt_load_id \
+             WHERE _file_date < '2025-12-01'",
+        )
+        .await;
+    assert_eq!(ours, ["t|0|t"]);
+    let loads = "SELECT count(DISTINCT _dlt_load_id) FROM shop.orders_create WHERE _file_date < '2025-12-01'";
+    assert_eq!(project.rows(loads).await, ["3"], "a load for each batch");
+
+    // The rest while dlt loads the next day.
+    let mut child = dlt.start("2025-12-04", "2");
+    let writes = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                  WHERE c.relname = 'orders_create' AND l.mode = 'RowExclusiveLock' AND l.granted";
+    let mut is_writing = false;
+    for _ in 0..600 {
+        is_writing = project.rows(writes).await != ["0"];
+        if is_writing || child.try_wait().expect("a process").is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(is_writing, "dlt never writes");
+    project.backfill(&HISTORY).await.ended(0);
+    let ended = tokio::task::spawn_blocking(|| child.wait_with_output()).await;
+    let ended = ended.expect("an end").expect("an end");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+
+    // dlt goes on, also without its local state.
+    dlt.load("2025-12-05").await;
+    std::fs::remove_dir_all(dlt.state()).expect("a folder");
+    dlt.load("2025-12-07").await;
+    assert_eq!(dlt.load("2025-12-07").await, 0, "nothing is left");
+
+    let counts = project
+        .rows(
+            "SELECT count(*), count(DISTINCT (_file_name, _row_id)), count(DISTINCT _dlt_id), \
+                    count(DISTINCT _file_name), bool_and(length(_dlt_id) = 14), \
+                    count(*) FILTER (WHERE _client_id = 'acme') FROM shop.orders_create",
+        )
+        .await;
+    let records = records(&project);
+    assert_eq!(counts, [format!("{records}|{records}|{records}|18|t|{records}")]);
+    let orphans = "SELECT count(*) FROM shop.orders_create WHERE _dlt_load_id NOT IN \
+                   (SELECT load_id FROM shop._dlt_loads)";
+    assert_eq!(project.rows(orphans).await, ["0"]);
+    let kept = project.rows("SELECT load_id FROM shop._dlt_loads ORDER BY 1").await;
+    assert!(loads_of_dlt.iter().all(|load| kept.contains(load)));
+    // Our accounting still holds.
+    let again = project.backfill(&HISTORY).await.ended(0).stdout;
+    assert!(again.contains("OK (loaded before)") && !again.contains("WRONG"), "{again}");
+}
+
+/// The records of all files of the prefix.
+fn records(project: &Project) -> usize {
+    let folder = std::fs::read_dir(project.bucket().join("orders-create")).expect("a folder");
+    let files =
+        folder.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("text"));
+    files.map(|text| text.lines().count() - 1).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_beside_a_dlt_that_appends() {
+    beside_dlt("append").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_beside_a_dlt_that_merges() {
+    beside_dlt("merge").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_the_live_loader_are_refused_and_compared() {
+    let project = orders().await;
+    let dlt = Dlt { project: &project, form: "append" };
+    dlt.load("2025-12-03").await;
+    let whole =
+        ["run", "--prefix", "orders-create/", "--start", "2025-11-29", "--end", "2025-12-06"];
+    let refused = project.backfill(&whole).await.ended(3).stderr;
+    assert!(refused.contains("live loader has begun to load on 2025-12-01"), "{refused}");
+    assert!(refused.contains("--end 2025-11-30"), "{refused}");
+    let none = "SELECT count(*) FROM shop.orders_create WHERE _file_date NOT BETWEEN '2025-12-01' AND '2025-12-03'";
+    assert_eq!(project.rows(none).await, ["0"]);
+
+    // What we would load of these days is what dlt has loaded.
+    let compare =
+        ["compare", "--prefix", "orders-create/", "--start", "2025-12-01", "--end", "2025-12-05"];
+    let equal = project.backfill(&compare).await.ended(0).stdout;
+    assert!(equal.contains("equal: 36 rows in 3 file(s)"), "{equal}");
+    assert!(equal.contains("2 file(s) of which the target has no row"), "{equal}");
+    project
+        .database
+        .execute(
+            "UPDATE shop.orders_create SET billing_city = 'Secretville 7' WHERE _row_id = 5 \
+                  AND _file_date = '2025-12-02'",
+        )
+        .await;
+    let json = [&compare[..], &["--output", "json"]].concat();
+    let different = project.backfill(&json).await.ended(3);
+    let columns = different.json()[0]["columns"].clone();
+    assert_eq!(columns.as_array().expect("a list").len(), 1, "{columns}");
+    assert_eq!(columns[0]["column"], "billing_city");
+    assert_eq!(columns[0]["rows"], 1);
+    assert_eq!(columns[0]["shapes"][0]["target"], "A+ 9");
+    assert!(!different.stdout.contains("Secretville"), "no value is shown");
+    assert_eq!(project.rows("SELECT count(*) FROM shop.orders_create").await, ["36"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_rows_wait_for_no_merge_that_would_not_see_them() {
+    let project = orders().await;
+    let dlt = Dlt { project: &project, form: "merge" };
+    dlt.load("2025-12-01").await;
+    // Both load the same day, and ours holds its transaction open.
+    let slow = project
+        .database
+        .execute(
+            "CREATE FUNCTION shop.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             PERFORM pg_sleep(4); RETURN NULL; END $$; \
+             CREATE TRIGGER wait AFTER INSERT ON shop.orders_create FOR EACH STATEMENT \
+             WHEN (current_setting('application_name') LIKE 'backfill%') EXECUTE FUNCTION shop.wait()",
+        );
+    slow.await;
+    let run = [
+        "run",
+        "--prefix",
+        "orders-create/",
+        "--start",
+        "2025-12-02",
+        "--end",
+        "2025-12-02",
+        "--live-days",
+        "--allow-side-effects",
+    ];
+    let ours = project.command(&run).spawn().expect("a process");
+    let locked = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                  WHERE c.relname = 'orders_create' AND l.mode = 'ShareRowExclusiveLock' AND l.granted";
+    let mut is_locked = false;
+    for _ in 0..600 {
+        is_locked = project.rows(locked).await != ["0"];
+        if is_locked {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_locked, "the table is locked against dlt's merge");
+    dlt.load("2025-12-02").await;
+    let ours = tokio::task::spawn_blocking(|| ours.wait_with_output()).await.expect("an end");
+    let ours = ours.expect("an end");
+    // dlt has replaced our rows with its own, and the accounting says so.
+    let said = String::from_utf8_lossy(&ours.stderr).into_owned();
+    assert!(ours.status.code() == Some(0) || said.contains("do not add up"), "{said}");
+    let keys = "SELECT count(*), count(DISTINCT (_file_name, _row_id)) FROM shop.orders_create";
+    assert_eq!(project.rows(keys).await, ["24|24"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_with_nested_tables_of_dlt_is_refused() {
+    let project = Project::people().await;
+    project
+        .database
+        .execute(
+            "CREATE TABLE people (id text, city text, amount numeric(12, 2), _file_name text NOT NULL, \
+             _row_id bigint NOT NULL, _file_date date, _dlt_id varchar NOT NULL UNIQUE, \
+             _dlt_load_id varchar NOT NULL); \
+             CREATE TABLE people__tags (value text, _dlt_parent_id varchar, _dlt_list_idx bigint)",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(2).stderr;
+    assert!(refused.contains("people__tags"), "{refused}");
+    project.database.execute("DROP TABLE people__tags").await;
+    let ran = project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert!(ran.stderr.contains("no table _dlt_loads"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_of_the_files_are_found_by_the_names_that_dlt_gives_them() {
+    let project = Project::people().await;
+    project.write(
+        "sql/people/stage.sql",
+        "SELECT \"Person ID\", \"isMember\", amount, _file_name, _row_id, _file_date FROM source",
+    );
+    project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    project
+        .database
+        .execute(
+            "CREATE TABLE people (person_id text, is_member text, amount bigint, amount__v_text text, \
+             _file_name text NOT NULL, _row_id bigint NOT NULL, _file_date date, region text, \
+             _dlt_id varchar NOT NULL UNIQUE, _dlt_load_id varchar NOT NULL)",
+        )
+        .await;
+    let rows = "Person ID,isMember,amount\n1,yes,5\n2,no,many\n3,no,\n";
+    project.put("people/report_2025-09-22.csv", rows);
+    project.edit(
+        "backfill.toml",
+        "max_rejects = 0",
+        "max_rejects = 0\nconstants = { region = \"north\" }",
+    );
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert_eq!(
+        project
+            .rows(
+                "SELECT person_id, is_member, amount, amount__v_text, region FROM people ORDER BY 1"
+            )
+            .await,
+        ["1|yes|5||north", "2|no||many|north", "3|no|||north"]
+    );
+    project.write(
+        "sql/people/stage.sql",
+        "SELECT \"Person ID\", amount AS \"Other Name\", _file_name, _row_id, _file_date FROM source",
+    );
+    let refused =
+        project.backfill(&["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"]);
+    let refused = refused.await.ended(2).stderr;
+    assert!(
+        refused.contains("has no column other_name: leave it out of stage.sql, or add it"),
+        "{refused}"
+    );
+}

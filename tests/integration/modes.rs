@@ -1,0 +1,350 @@
+//! The modes: rows are merged by key, or replace those of the same files or days.
+
+use crate::support::Project;
+
+/// The dataset `people` in a mode, over a target without any index.
+async fn people(mode: &str) -> Project {
+    let project = Project::people().await;
+    project.edit("backfill.toml", "max_rejects = 0", &format!("max_rejects = 0\n{mode}"));
+    project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    project
+}
+
+const MERGE: &str = "mode = \"merge\"\nmerge_key = [\"id\"]";
+const PEOPLE: &str = "SELECT id, city, _file_date FROM people ORDER BY id";
+
+fn export(rows: &str) -> String {
+    format!("id,city,amount\n{rows}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_row_never_replaces_a_newer_one_whatever_comes_first() {
+    for is_unique in [false, true] {
+        let project = people(MERGE).await;
+        if is_unique {
+            let target = project.read("sql/people/target.sql");
+            project
+                .write("sql/people/target.sql", target.replace("id text", "id text PRIMARY KEY"));
+        }
+        project.put("people/report_2025-09-23.csv", export("a,Rome,1\nb,Oslo,2\nb,Kiel,3\n"));
+        let first = project.run("2025-09-23", "2025-09-23").await.ended(0).stdout;
+        // Of two rows with one key in a file the later one wins.
+        assert_eq!(project.rows(PEOPLE).await, ["a|Rome|2025-09-23", "b|Kiel|2025-09-23"]);
+        assert!(first.contains("updated") && first.contains("older"), "{first}");
+        // A late file brings an older row and a new key; a later day brings a newer row.
+        project.put("people/report_2025-09-22.csv", export("a,Bern,1\nc,Ulm,4\n"));
+        project.put("people/report_2025-09-24.csv", export("b,Lyon,5\n"));
+        let json = [
+            "run",
+            "--start",
+            "2025-09-22",
+            "--end",
+            "2025-09-24",
+            "--batch-size",
+            "1",
+            "--output",
+            "json",
+        ];
+        let ran = project.backfill(&json).await.ended(0).json();
+        let expected = ["a|Rome|2025-09-23", "b|Lyon|2025-09-24", "c|Ulm|2025-09-22"];
+        assert_eq!(project.rows(PEOPLE).await, expected);
+        let counts: Vec<String> = ran[0]["accounting"]["files"]
+            .as_array()
+            .expect("files")
+            .iter()
+            .map(|file| {
+                format!(
+                    "{}: {} {} {} {} {}",
+                    file["date"],
+                    file["inserted"],
+                    file["updated"],
+                    file["skipped_older"],
+                    file["in_target"],
+                    file["verdict"]["verdict"]
+                )
+            })
+            .collect();
+        assert_eq!(
+            counts,
+            [
+                "\"2025-09-22\": 1 0 1 1 \"OK\"",
+                "\"2025-09-23\": 2 0 1 1 \"OK\"",
+                "\"2025-09-24\": 0 1 0 1 \"OK\"",
+            ]
+        );
+        let again = project.run("2025-09-22", "2025-09-24").await.ended(0).stdout;
+        assert!(again.contains("0 file(s), 0 rows loaded"), "{again}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_others_are_merged_with_by_key_and_ties_are_decided() {
+    let project =
+        people("mode = \"merge\"\nmerge_key = [\"id\"]\nmerge_order = [\"amount\"]").await;
+    project.database.execute(&project.read("sql/people/target.sql").replace("NOT NULL", "")).await;
+    project
+        .database
+        .execute(
+            "INSERT INTO people (id, city, amount) VALUES ('a', 'theirs', 5), ('b', 'theirs', 1), \
+             ('c', 'theirs', 3), ('d', 'theirs', NULL)",
+        )
+        .await;
+    // a is older, b newer, c as old: their row has no file; d has no order.
+    project.put("people/report_2025-09-22.csv", export("a,ours,4\nb,ours,2\nc,ours,3\nd,ours,0\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    let cities = "SELECT id, city FROM people ORDER BY id";
+    assert_eq!(project.rows(cities).await, ["a|theirs", "b|ours", "c|ours", "d|ours"]);
+    // Of equal rows the one from the later file is newer, and then the other way round.
+    project.put("people/report_2025-09-21.csv", export("b,earlier,2\n"));
+    project.put("people/report_2025-09-23.csv", export("c,later,3\n"));
+    project.run("2025-09-21", "2025-09-23").await.ended(0);
+    assert_eq!(project.rows(cities).await, ["a|theirs", "b|ours", "c|later", "d|ours"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_without_a_key_and_keys_that_are_there_twice_are_refused() {
+    let project = people(MERGE).await;
+    let stage =
+        project.read("sql/people/stage.sql").replace("id, city", "nullif(id, '') AS id, city");
+    project.write("sql/people/stage.sql", stage);
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n,Oslo,2\n"));
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(refused.contains("no key (id)") && refused.contains("(1 rows)"), "{refused}");
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["0"]);
+    project
+        .database
+        .execute(
+            "INSERT INTO people SELECT 'a', 'x', 1, 'f', n, '2025-01-01' \
+                              FROM generate_series(1, 2) n",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(refused.contains("1 key(s) (id) several times"), "{refused}");
+    assert_eq!(project.rows("SELECT DISTINCT city FROM people").await, ["x"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_in_a_merge_brings_back_what_was_newer_than_it() {
+    let project = people(MERGE).await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,2\n"));
+    project.put("people/report_2025-09-23.csv", export("a,Bern,3\n"));
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    assert_eq!(project.rows(PEOPLE).await, ["a|Bern|2025-09-23", "b|Oslo|2025-09-22"]);
+    // The newer file loses the key: the older row is the newest again.
+    project.put("people/report_2025-09-23.csv", export("c,Kiel,3\n"));
+    project.run("2025-09-22", "2025-09-23").await.ended(3);
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
+    let told = project.backfill(&reload).await.ended(0).stderr;
+    assert!(told.contains("run again to merge them"), "{told}");
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    let expected = ["a|Rome|2025-09-22", "b|Oslo|2025-09-22", "c|Kiel|2025-09-23"];
+    assert_eq!(project.rows(PEOPLE).await, expected);
+    let again = project.run("2025-09-22", "2025-09-23").await.ended(0).stdout;
+    assert!(again.contains("0 file(s), 0 rows loaded"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_is_replaced_by_files_or_by_days_whoever_wrote_it() {
+    for (mode, left) in [
+        ("mode = \"replace-range\"", vec!["x|other", "y|theirs", "z|theirs"]),
+        ("mode = \"replace-range\"\nreplace_by = \"days\"", vec!["x|other", "z|theirs"]),
+    ] {
+        let project = people(mode).await;
+        project.database.execute(&project.read("sql/people/target.sql")).await;
+        project
+            .database
+            .execute(
+                "INSERT INTO people VALUES \
+                 ('a', 'theirs', 1, 'exports/people/report_2025-09-22.csv', 0, '2025-09-22'), \
+                 ('y', 'theirs', 1, 'elsewhere/b.csv', 0, '2025-09-22'), \
+                 ('z', 'theirs', 1, 'elsewhere/c.csv', 0, '2025-09-23'), \
+                 ('x', 'other', 1, 'elsewhere/a.csv', 0, '2025-09-21')",
+            )
+            .await;
+        project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,2\n"));
+        let plan = project.backfill(&["plan", "--start", "2025-09-22", "--end", "2025-09-23"]);
+        let plan = plan.await.ended(0).stdout;
+        assert!(plan.contains("replace the 1 rows of it"), "{plan}");
+        project.run("2025-09-22", "2025-09-23").await.ended(0);
+        let ours = "SELECT id, city FROM people WHERE city NOT IN ('theirs', 'other') ORDER BY 1";
+        assert_eq!(project.rows(ours).await, ["a|Rome", "b|Oslo"]);
+        let rest = "SELECT id, city FROM people WHERE city IN ('theirs', 'other') ORDER BY 1";
+        assert_eq!(project.rows(rest).await, left);
+        // A changed file replaces its rows without a flag, and an unchanged one is skipped.
+        project.put("people/report_2025-09-22.csv", export("b,Ulm,2\n"));
+        project.run("2025-09-22", "2025-09-23").await.ended(0);
+        assert_eq!(project.rows(ours).await, ["b|Ulm"]);
+        let again = project.run("2025-09-22", "2025-09-23").await.ended(0).stdout;
+        assert!(again.contains("0 file(s), 0 rows loaded"), "{again}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequences_go_on_behind_the_numbers_that_came() {
+    for mode in ["", MERGE] {
+        let project = people(mode).await;
+        project.write(
+            "sql/people/target.sql",
+            "CREATE TABLE people (id bigint GENERATED ALWAYS AS IDENTITY, city text, \
+             total numeric GENERATED ALWAYS AS (amount * 2) STORED, amount numeric, \
+             serial_no bigserial, _file_name text NOT NULL, _row_id bigint NOT NULL, _file_date date)",
+        );
+        project.write(
+            "sql/people/stage.sql",
+            "SELECT CAST(id AS bigint) AS id, city, amount, _file_name, _row_id, _file_date FROM source",
+        );
+        project.put("people/report_2025-09-22.csv", export("10,Rome,1\n20,Oslo,2\n"));
+        project.run("2025-09-22", "2025-09-22").await.ended(0);
+        project
+            .database
+            .execute("INSERT INTO people (city, _file_name, _row_id) VALUES ('app', 'x', 0)")
+            .await;
+        let rows = "SELECT id, city, total FROM people ORDER BY id";
+        assert_eq!(project.rows(rows).await, ["10|Rome|2", "20|Oslo|4", "21|app|"], "{mode}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_takes_rows_through_its_trigger() {
+    let project = people("").await;
+    project
+        .database
+        .execute(
+            "CREATE TABLE store (id text, city text, amount numeric(12, 2), _file_name text, \
+             _row_id bigint, _file_date date); \
+             CREATE VIEW people AS SELECT * FROM store; \
+             CREATE FUNCTION take() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             INSERT INTO store VALUES (NEW.*); RETURN NEW; END $$; \
+             CREATE TRIGGER take INSTEAD OF INSERT ON people FOR EACH ROW EXECUTE FUNCTION take()",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert_eq!(project.rows("SELECT id, city FROM store").await, ["a|Rome"]);
+    project.database.execute("DROP TRIGGER take ON people").await;
+    project.put("people/report_2025-09-23.csv", export("b,Oslo,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-23").await.ended(2).stderr;
+    assert!(refused.contains("without an INSTEAD OF INSERT trigger"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_trigger_puts_under_another_name_are_not_committed() {
+    let project = people("").await;
+    project.database.execute(&project.read("sql/people/target.sql")).await;
+    project
+        .database
+        .execute(
+            "CREATE FUNCTION rename() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             NEW._file_name := 'elsewhere.csv'; RETURN NEW; END $$; \
+             CREATE TRIGGER rename BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION rename()",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let allowed = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--allow-side-effects"];
+    project.backfill(&allowed).await.ended(1);
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_deleted_on_purpose_are_accepted_and_stay_away() {
+    let project = people("").await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,2\n"));
+    project.put("people/report_2025-09-23.csv", export("c,Bern,3\n"));
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    project.database.execute("DELETE FROM people WHERE id = 'a'").await;
+    project.run("2025-09-22", "2025-09-23").await.ended(3);
+    let accept = ["accept", "--start", "2025-09-22", "--end", "2025-09-23"];
+    let shown = project.backfill(&[&accept[..], &["--dry-run"]].concat()).await.ended(0).stdout;
+    assert!(shown.contains("would be accepted"), "{shown}");
+    project.run("2025-09-22", "2025-09-23").await.ended(3);
+    project.backfill(&accept).await.ended(0);
+    let after = project.run("2025-09-22", "2025-09-23").await.ended(0).stdout;
+    assert!(after.contains("(1 deleted on purpose)"), "{after}");
+    // A reload would bring the row back, and says so.
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,5\n"));
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
+    let refused = project.backfill(&reload).await.ended(3).stderr;
+    assert!(refused.contains("deleted on purpose"), "{refused}");
+    assert_eq!(project.rows("SELECT id FROM people ORDER BY 1").await, ["b", "c"]);
+    project.backfill(&[&reload[..], &["--restore-deleted"]].concat()).await.ended(0);
+    assert_eq!(project.rows("SELECT id FROM people ORDER BY 1").await, ["a", "b", "c"]);
+    // Rows of others are not accepted.
+    project.database.execute("INSERT INTO people SELECT * FROM people WHERE id = 'c'").await;
+    project.backfill(&accept).await.ended(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_which_nobody_knows_the_file_stand_in_the_way() {
+    let project = people("").await;
+    project.database.execute(&project.read("sql/people/target.sql").replace("NOT NULL", "")).await;
+    project.database.execute("INSERT INTO people (id, city) VALUES ('a', 'Rome')").await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(refused.contains("1 rows without _file_name"), "{refused}");
+    let allowed = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--ignore-unnamed-rows"];
+    project.backfill(&allowed).await.ended(0);
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_server_can_read_is_loaded_or_refused_with_its_place() {
+    let project = people("").await;
+    let types = [
+        ("text[]", "{red,blue}"),
+        ("inet", "10.0.0.1"),
+        ("cidr", "10.0.0.0/8"),
+        ("interval", "3 days 04:05:06"),
+        ("daterange", "[2025-01-01,2025-02-01)"),
+        ("bytea", "\\\\xdead"),
+        ("money", "$12.50"),
+        ("xml", "<a/>"),
+        ("tsvector", "'a':1 'b':2"),
+        ("int[]", "{1,2,NULL}"),
+        ("point", "(1,2)"),
+        ("bit(3)", "101"),
+        ("macaddr", "08:00:2b:01:02:03"),
+        ("cents", "12.50"),
+        ("uuid[]", "{00000000-0000-0000-0000-000000000001}"),
+        ("timetz", "04:05:06+02"),
+    ];
+    let domains =
+        "CREATE DOMAIN price AS numeric(8, 2); CREATE DOMAIN cents AS price CHECK (VALUE >= 0);";
+    project.database.execute(domains).await;
+    let columns: Vec<String> =
+        types.iter().enumerate().map(|(n, (name, _))| format!("c{n} {name}")).collect();
+    project
+        .database
+        .execute(&format!(
+            "CREATE TABLE people ({}, _file_name text NOT NULL, _row_id bigint NOT NULL, _file_date date)",
+            columns.join(", ")
+        ))
+        .await;
+    let names: Vec<String> = (0..types.len()).map(|n| format!("c{n}")).collect();
+    let stage = format!("SELECT {}, _file_name, _row_id, _file_date FROM source", names.join(", "));
+    project.write("sql/people/stage.sql", stage);
+    let cells: Vec<String> =
+        types.iter().map(|(_, value)| format!("\"{}\"", value.replace("\\\\", "\\"))).collect();
+    let file = format!("{}\n{}\n", names.join(","), cells.join(","));
+    project.put("people/report_2025-09-22.csv", &file);
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    let row = project.rows("SELECT c0, c1, c3, c5, c9, c13 FROM people").await;
+    assert_eq!(row, ["{red,blue}|10.0.0.1|3 days 04:05:06|\\xdead|{1,2,NULL}|12.50"]);
+    for (n, wrong) in
+        [(1, "10.0.0.SECRET"), (3, "SECRET days"), (0, "{SECRET"), (13, "12.505"), (13, "-4")]
+    {
+        let mut cells = cells.clone();
+        cells[n] = format!("\"{wrong}\"");
+        project.put(
+            "people/report_2025-09-23.csv",
+            format!("{}\n{}\n", names.join(","), cells.join(",")),
+        );
+        let refused = project.run("2025-09-22", "2025-09-23").await.ended(3).stderr;
+        assert!(!refused.contains("SECRET"), "{refused}");
+        if wrong != "-4" {
+            assert!(refused.contains(&format!("column c{n}")), "{refused}");
+            assert!(refused.contains("row 0"), "{refused}");
+        }
+    }
+    assert_eq!(project.rows("SELECT count(*) FROM people").await, ["1"]);
+}

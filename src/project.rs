@@ -61,6 +61,7 @@ impl Project {
         };
         let recorder = Arc::new(Recorder::new(progress));
         let progress = Arc::clone(&recorder) as Listener;
+        let database = database.map(|database| database.with_listener(Arc::clone(&progress)));
         Ok(Self { id: new_id(), source, staging, database, engine, config, progress, recorder })
     }
 

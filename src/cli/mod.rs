@@ -39,7 +39,7 @@ use crate::error::{Error, Exit};
 use crate::printable::printable_message;
 use crate::progress::{Bars, Listener, Notes, Silent};
 use crate::project::Project;
-use crate::{failpoint, telemetry};
+use crate::{failpoint, target, telemetry};
 
 /// Where the help lists the options that every command takes.
 const EVERYWHERE: &str = "Options of every command";
@@ -231,8 +231,9 @@ async fn until_interrupted(
         () = interrupted => Err(Error::Interrupted),
         _ = terminated => Err(Error::Interrupted),
     };
-    // The connections' drivers say goodbye to the server.
+    // The connections' drivers say goodbye to the server, which stops what it was doing.
     tokio::time::sleep(Duration::from_millis(100)).await;
+    target::until_cancelled().await;
     ended
 }
 

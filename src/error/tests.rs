@@ -401,6 +401,7 @@ variants!(target, target::Error:
     target::Error::NullKeys { .. } => "NullKeys",
     target::Error::AmbiguousKeys { .. } => "AmbiguousKeys",
     target::Error::ForeignLedger => "ForeignLedger",
+    target::Error::LeftBehind { .. } => "LeftBehind",
 );
 
 /// An error of the driver without an answer of a server: a connection that is refused.
@@ -454,6 +455,7 @@ async fn the_target() {
         (target::Error::NullKeys { key: vec![text()], files: vec![] }, Exit::Refused),
         (target::Error::AmbiguousKeys { table: text(), key: vec![text()], keys: 1 }, Exit::Refused),
         (target::Error::ForeignLedger, Exit::Usage),
+        (target::Error::LeftBehind { holder: text(), pid: 1 }, Exit::Transient),
         (target::Error::ForeignRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
     ]);
 }

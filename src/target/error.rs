@@ -144,6 +144,14 @@ pub enum Error {
         /// The batch.
         batch: usize,
     },
+    /// A session of an earlier run keeps its locks though nobody is there any more, and cannot be ended.
+    #[error("{holder}, and this user may not end it")]
+    LeftBehind {
+        /// Which session.
+        holder: String,
+        /// Its process id.
+        pid: i32,
+    },
     /// An entry of the ledger does not make sense.
     #[error("the ledger's entry of {file} cannot be read")]
     LedgerUnreadable {
@@ -256,6 +264,7 @@ impl Error {
             | Self::RolledBack { .. }
             | Self::CommitUnknown { .. }
             | Self::Unfinished { .. }
+            | Self::LeftBehind { .. }
             | Self::LedgerUnreadable { .. }
             | Self::NullKeys { .. }
             | Self::AmbiguousKeys { .. }
@@ -283,7 +292,9 @@ impl Explain for Error {
             | Self::NullKeys { .. }
             | Self::AmbiguousKeys { .. } => ErrorKind::Refused,
             Self::Staged { source, .. } => store::kind_behind(source),
-            Self::CommitUnknown { .. } | Self::Unfinished { .. } => ErrorKind::Transient,
+            Self::CommitUnknown { .. } | Self::Unfinished { .. } | Self::LeftBehind { .. } => {
+                ErrorKind::Transient
+            }
             Self::NoArrowValue { .. }
             | Self::Json(_)
             | Self::Count { .. }
@@ -331,6 +342,11 @@ impl Explain for Error {
             Self::CommitUnknown { .. } | Self::Unfinished { .. } => {
                 "run again: the ledger commits with the rows, so that the next run finds out, and \
                  nothing is loaded twice"
+            }
+            Self::LeftBehind { pid, .. } => {
+                return Some(format!(
+                    "have its user or a superuser send SELECT pg_terminate_backend({pid}); then run again"
+                ));
             }
             Self::LedgerUnreadable { .. } => {
                 "somebody changed the tables of the schema backfill; nothing was loaded: restore them"

@@ -14,7 +14,7 @@ pub use error::Error;
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, Database, DatabaseTables, Encoder, Job,
-    Target, at_stake, compare, count_rows, held, ledger, load,
+    Target, at_stake, compare, count_rows, held, ledger, load, until_cancelled,
 };
 
 /// The columns that dlt fills in each row.

@@ -361,7 +361,7 @@ async fn a_lost_connection_in_mid_copy_is_tried_again() {
         .await;
     let cut = async {
         let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                    WHERE application_name = 'backfill' AND query LIKE 'COPY%' \
+                    WHERE application_name LIKE 'backfill%' AND query LIKE 'COPY%' \
                     AND datname = current_database()";
         for _ in 0..600 {
             if project.rows(kill).await != ["0"] {

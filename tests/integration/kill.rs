@@ -84,7 +84,7 @@ async fn an_interrupt_rolls_back_and_says_so() {
     let allowed = [&RUN[..], &["--allow-side-effects"]].concat();
     let child = project.command(&allowed).spawn().expect("a process");
     let process = nix::unistd::Pid::from_raw(child.id() as i32);
-    let copying = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backfill' \
+    let copying = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backfill%' \
                    AND query LIKE 'COPY%' AND datname = current_database()";
     for _ in 0..600 {
         if project.rows(copying).await != ["0"] {

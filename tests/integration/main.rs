@@ -16,6 +16,7 @@ mod init;
 mod kill;
 mod layers;
 mod load;
+mod locks;
 mod modes;
 mod quality;
 mod reload;

@@ -43,7 +43,7 @@ async fn a_batch_whose_client_is_gone_does_not_hold_up_the_next_try() {
     let url = proxy.url(&project.database);
     let ran = project.backfill_with(&[("DATABASE_URL", &url)], &RUN).await.ended(0);
     assert_eq!(project.rows(ROWS).await, ["6|6"], "{}", ran.stderr);
-    let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backfill' \
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backfill%' \
                 AND datname = current_database()";
     assert_eq!(project.rows(left).await, ["0"]);
 }

@@ -83,6 +83,7 @@ async fn send(
         let (bytes, rows) = chunk.map_err(Failure::Own)?;
         sent += rows;
         sink.send(bytes).await?;
+        job.database.note_activity();
         job.progress.advance(0, file.identity.size * rows / file.counts.staged.max(1), rows);
         failpoint::reach(failpoint::LOAD_COPYING);
     }

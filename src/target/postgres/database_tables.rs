@@ -27,7 +27,7 @@ use crate::domain::{Carried, TableName, quote_identifier};
 use crate::target::Error;
 
 use super::catalog::columns_of;
-use super::session::Session as Connection;
+use super::session::{APPLICATION, Session as Connection};
 use super::{Column, Database};
 
 /// Rows a batch.
@@ -94,7 +94,7 @@ SELECT c.oid::int8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON 
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 async fn describe(database: &Database, table: &TableName) -> Result<Option<Vec<Column>>, Error> {
-    let connection = database.open().await?;
+    let connection = database.open(APPLICATION).await?;
     let found = async {
         let names: [(&(dyn ToSql + Sync), Type); 2] =
             [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
@@ -265,7 +265,7 @@ type Sender = mpsc::Sender<Result<RecordBatch>>;
 impl Read {
     /// Sends every batch, or the error that ends them.
     async fn send(self, mut sender: Sender) {
-        let ended = match self.database.open().await {
+        let ended = match self.database.open(APPLICATION).await {
             Ok(connection) => {
                 let ended = self.send_rows(&connection, &mut sender).await;
                 connection.close().await;

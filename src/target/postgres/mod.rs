@@ -13,6 +13,7 @@ pub mod ledger;
 mod session;
 mod sqlstate;
 mod tls;
+mod watch;
 
 pub use batch::{Batch, Job, load};
 pub use catalog::{Column, DLT_ID, DLT_LOAD_ID, Dlt, Target};
@@ -20,5 +21,5 @@ pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use database_tables::DatabaseTables;
 pub use encode::Encoder;
 pub use held::{at_stake, count_rows, held};
-pub use session::Database;
+pub use session::{Database, until_cancelled};
 pub use sqlstate::Meaning;

@@ -3,15 +3,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{CancelToken, Client, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::Address;
 use super::tls::{self, SslMode};
-use crate::domain::{Environment, ErrorKind, Explain};
+use super::watch::Watch;
+use crate::domain::{Environment, ErrorKind, Explain, Notice};
+use crate::progress::{Listener, Silent};
 use crate::target::Error;
+
+/// What the names of our sessions begin with, as the server knows them.
+pub(super) const APPLICATION: &str = "backfill";
 
 /// How often work on the database is tried if it fails in a way that may pass.
 const ATTEMPTS: u32 = 4;
@@ -22,6 +28,12 @@ pub struct Database {
     address: Address,
     /// Whether a session was opened before: if so, a server that does not answer may be restarting.
     was_reached: Arc<AtomicBool>,
+    /// How many sessions were opened: each has a name of its own.
+    sessions: Arc<AtomicUsize>,
+    /// Counts what is sent to the server.
+    activity: Arc<AtomicU64>,
+    /// Hears who keeps a session waiting.
+    listener: Listener,
 }
 
 impl Database {
@@ -31,10 +43,35 @@ impl Database {
     /// [`Error::NoDatabase`] and [`Error::Setting`].
     pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let mut address = Address::from_environment(environment)?;
-        address.config.application_name("backfill");
         address.config.connect_timeout(Duration::from_secs(15));
         address.config.keepalives_idle(Duration::from_secs(60));
-        Ok(Self { address, was_reached: Arc::default() })
+        Ok(Self {
+            address,
+            was_reached: Arc::default(),
+            sessions: Arc::default(),
+            activity: Arc::default(),
+            listener: Arc::new(Silent),
+        })
+    }
+
+    /// The same database, which tells `listener` who keeps a session waiting.
+    pub fn with_listener(self, listener: Listener) -> Self {
+        Self { listener, ..self }
+    }
+
+    /// Tells the person something.
+    pub(super) fn notice(&self, notice: &Notice) {
+        self.listener.notice(notice);
+    }
+
+    /// A number that grows while rows are sent.
+    pub(super) fn activity(&self) -> u64 {
+        self.activity.load(Ordering::Relaxed)
+    }
+
+    /// Notes that rows were sent: nobody is waiting.
+    pub(super) fn note_activity(&self) {
+        self.activity.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Does `work` in one transaction of a session. After a temporary failure it is done again in a new
@@ -88,29 +125,35 @@ impl Database {
         &self,
         work: &mut impl AsyncFnMut(&Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let session = self.open().await?;
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{APPLICATION} {}.{number}", std::process::id());
+        let session = self.open(&name).await?;
         self.was_reached.store(true, Ordering::Relaxed);
-        let result = work(&session.client).await;
+        let result = tokio::select! {
+            result = work(&session.client) => result,
+            error = Watch::new(self, &name).run() => Err(error),
+        };
         session.close().await;
         result
     }
 
-    /// Opens a session that ends with [`Session::close`], or as soon as it is dropped.
+    /// Opens a session that ends with [`Session::close`], or as soon as it is dropped. The server knows it
+    /// by `name`.
     ///
     /// # Errors
     /// [`Error::Connect`] and [`Error::Certificates`].
-    pub(super) async fn open(&self) -> Result<Session, Error> {
+    pub(super) async fn open(&self, name: &str) -> Result<Session, Error> {
         let failed = |source| Error::Connect { database: self.to_string(), source };
         let Address { config, ssl_mode, ssl_root_cert } = &self.address;
         let mut config = config.clone();
-        config.ssl_mode(ssl_mode.negotiation());
+        config.ssl_mode(ssl_mode.negotiation()).application_name(name);
         if *ssl_mode == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-            return Ok(Session::spawn(client, connection));
+            return Ok(Session::spawn(client, connection, None));
         }
         let tls = tls::connector(*ssl_mode, ssl_root_cert.as_deref())?;
-        let (client, connection) = config.connect(tls).await.map_err(failed)?;
-        Ok(Session::spawn(client, connection))
+        let (client, connection) = config.connect(tls.clone()).await.map_err(failed)?;
+        Ok(Session::spawn(client, connection, Some(tls)))
     }
 }
 
@@ -129,6 +172,10 @@ impl fmt::Debug for Database {
 /// Begins a transaction in which the settings of the server and of the role do not count. Their time-outs
 /// are made for queries of people, and a count of a large table or a load takes its time; which of them
 /// there are depends on the server's version. Their forms of dates are made for people as well.
+///
+/// The server looks every two seconds whether its client is still there, also while it waits for a lock, and
+/// gives up a client whose route is dead after a minute: otherwise a session that nobody hears any more would
+/// keep its locks. Where a server cannot do that, it goes on without.
 const BEGIN: &str = "\
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
@@ -136,7 +183,15 @@ WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session
                'transaction_timeout');
 SELECT pg_catalog.set_config('datestyle', 'ISO', true),
        pg_catalog.set_config('intervalstyle', 'postgres', true),
-       pg_catalog.set_config('bytea_output', 'hex', true)";
+       pg_catalog.set_config('bytea_output', 'hex', true);
+DO $$ BEGIN
+  PERFORM pg_catalog.set_config(wanted.name, wanted.value, true)
+  FROM (VALUES ('client_connection_check_interval', '2s'), ('tcp_keepalives_idle', '30'),
+               ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'),
+               ('tcp_user_timeout', '60000')) AS wanted (name, value)
+  JOIN pg_catalog.pg_settings USING (name);
+EXCEPTION WHEN OTHERS THEN NULL;
+END $$";
 
 /// Begins a transaction without time-outs, in which values have their usual text.
 ///
@@ -146,15 +201,27 @@ pub(super) async fn begin(client: &Client, doing: &str) -> Result<(), Error> {
     client.batch_execute(BEGIN).await.map_err(Error::statement(doing))
 }
 
-/// An open connection.
+/// An open connection. If it is dropped before it is closed, the server is told to cancel what it does.
 pub(super) struct Session {
     /// What statements go through.
     pub client: Client,
     driver: tokio::task::JoinHandle<()>,
+    cancel: CancelOnDrop,
 }
 
+/// Cancels what the server does for a session when it is dropped, unless it is empty.
+struct CancelOnDrop(Option<Cancel>);
+
+struct Cancel {
+    token: CancelToken,
+    tls: Option<MakeRustlsConnect>,
+}
+
+/// How many cancellations are on their way.
+static CANCELLING: AtomicUsize = AtomicUsize::new(0);
+
 impl Session {
-    fn spawn<F>(client: Client, connection: F) -> Self
+    fn spawn<F>(client: Client, connection: F, tls: Option<MakeRustlsConnect>) -> Self
     where
         F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
     {
@@ -163,12 +230,41 @@ impl Session {
                 tracing::debug!("a connection to the target database ended with an error");
             }
         });
-        Self { client, driver }
+        let cancel = CancelOnDrop(Some(Cancel { token: client.cancel_token(), tls }));
+        Self { client, driver, cancel }
     }
 
     /// Ends the session and waits until the server knows.
     pub async fn close(self) {
-        drop(self.client);
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.driver).await;
+        let Self { client, driver, mut cancel } = self;
+        cancel.0 = None;
+        drop(client);
+        let _ = tokio::time::timeout(Duration::from_secs(5), driver).await;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        let Some(Cancel { token, tls }) = self.0.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        CANCELLING.fetch_add(1, Ordering::SeqCst);
+        runtime.spawn(async move {
+            let cancelled = match tls {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            };
+            if cancelled.is_err() {
+                tracing::debug!("a statement could not be cancelled");
+            }
+            CANCELLING.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+}
+
+/// Waits until the server knows of every session that was given up, for two seconds at most.
+pub async fn until_cancelled() {
+    let started = Instant::now();
+    while CANCELLING.load(Ordering::SeqCst) > 0 && started.elapsed() < Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -131,6 +131,17 @@ pub enum Event {
         /// In how many files.
         files: usize,
     },
+    /// A run failed after it had committed some batches.
+    Committed {
+        /// How many.
+        batches: usize,
+        /// Of how many.
+        of: usize,
+        /// The files in them.
+        files: usize,
+        /// The rows in them.
+        rows: u64,
+    },
     /// Files have to be merged once more.
     MergeAgain {
         /// How many.
@@ -176,6 +187,7 @@ impl Event {
             Self::FilledIn { .. } => "filled-in",
             Self::NotFilledIn { .. } => "not-filled-in",
             Self::NulsDropped { .. } => "nuls-dropped",
+            Self::Committed { .. } => "committed",
             Self::MergeAgain { .. } => "merge-again",
             Self::Waiting { .. } => "waiting",
             Self::Ending { .. } => "ending-session",
@@ -190,6 +202,7 @@ impl Event {
             | Self::ReplacedWhileRead { .. }
             | Self::NoFileNameIndex { .. }
             | Self::FilledIn { .. }
+            | Self::Committed { .. }
             | Self::Waiting { .. } => Level::Note,
             Self::Listed(_)
             | Self::RecordsRejected { .. }
@@ -274,6 +287,12 @@ impl fmt::Display for Event {
                 f,
                 "NUL characters were taken out of {records} record(s) in {files} file(s), because \
                  PostgreSQL cannot store them (csv.nul decides)"
+            ),
+            Self::Committed { batches: 0, .. } => f.write_str("nothing was committed"),
+            Self::Committed { batches, of, files, rows } => write!(
+                f,
+                "{batches} of {of} batch(es) are committed and stay: {files} file(s), {rows} rows; the same \
+                 command goes on behind them"
             ),
             Self::MergeAgain { files } => write!(
                 f,

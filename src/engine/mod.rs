@@ -3,7 +3,9 @@
 
 mod error;
 mod functions;
+mod local_time;
 mod overflow;
+mod rewrite;
 mod row_number;
 mod wide;
 
@@ -21,6 +23,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 
@@ -45,9 +48,19 @@ pub fn session_config(partitions: usize) -> SessionConfig {
     config
 }
 
+/// The rules by which the engine settles a plan, with ours around them.
+fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(overflow::WidenSums)];
+    rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(overflow::RefuseOverflow));
+    rules.push(Arc::new(local_time::FollowClockChanges));
+    rules
+}
+
 /// The functions that are ours: those that people write, and those that rules put into plans.
 pub fn functions() -> Vec<Arc<ScalarUDF>> {
-    functions::all().into_iter().chain(overflow::functions()).map(Arc::new).collect()
+    let of_rules = overflow::functions().chain([local_time::function()]);
+    functions::all().into_iter().chain(of_rules).map(Arc::new).collect()
 }
 
 /// The SQL engine of a run: memory, spill space and the staging store.
@@ -83,7 +96,7 @@ impl Engine {
             // Ours first: the engine's own are added to them.
             .with_scalar_functions(functions())
             .with_default_features()
-            .with_analyzer_rules(overflow::rules())
+            .with_analyzer_rules(analyzer_rules())
             .with_physical_optimizer_rule(Arc::new(row_number::CountRowNumbers))
             .build();
         Ok(Self { state, staging: staging.clone(), limits })

@@ -3,29 +3,19 @@
 //! the target, so that each such operation is replaced by one that fails. The sum over rows is a
 //! decimal instead, as PostgreSQL makes it of a bigint, which holds every such sum.
 
-use std::sync::Arc;
-
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast,
 };
-use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
-/// The rules by which the engine settles a plan, with those of this module around them.
-pub fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(WidenSums)];
-    rules.extend(Analyzer::new().rules);
-    rules.push(Arc::new(RefuseOverflow));
-    rules
-}
+use super::rewrite::{replace_everywhere, replace_in};
 
 /// The operations that are put in place of the engine's, so that they can be registered by name.
 pub fn functions() -> impl Iterator<Item = ScalarUDF> {
@@ -35,7 +25,7 @@ pub fn functions() -> impl Iterator<Item = ScalarUDF> {
 /// Makes sums of whole numbers decimals. It changes types, so that it comes before the engine's own
 /// rules, which settle them.
 #[derive(Debug)]
-struct WidenSums;
+pub struct WidenSums;
 
 impl AnalyzerRule for WidenSums {
     fn name(&self) -> &str {
@@ -70,7 +60,7 @@ fn widen(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 /// Replaces `+`, `-` and `*` of whole numbers by [`Exact`]. It works on types that are settled, so
 /// that it comes after the engine's own rules.
 #[derive(Debug)]
-struct RefuseOverflow;
+pub struct RefuseOverflow;
 
 impl AnalyzerRule for RefuseOverflow {
     fn name(&self) -> &str {
@@ -78,34 +68,8 @@ impl AnalyzerRule for RefuseOverflow {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| replace_in(plan, replace))?.data)
+        replace_everywhere(plan, replace)
     }
-}
-
-/// Replaces expressions of a node; its columns keep their names.
-fn replace_in(
-    plan: LogicalPlan,
-    replace: fn(Expr, &DFSchema) -> Transformed<Expr>,
-) -> Result<Transformed<LogicalPlan>> {
-    // The engine wants to see a number there.
-    if matches!(plan, LogicalPlan::Limit(_)) {
-        return Ok(Transformed::no(plan));
-    }
-    let mut schema = merge_schema(&plan.inputs());
-    if let LogicalPlan::TableScan(scan) = &plan {
-        let table = scan.table_name.clone();
-        schema.merge(&DFSchema::try_from_qualified_schema(table, &scan.source.schema())?);
-    }
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let replaced = expr.transform_up(|expr| Ok(replace(expr, &schema)))?;
-        Ok(if replaced.transformed {
-            replaced.update_data(|expr| name.restore(expr))
-        } else {
-            replaced
-        })
-    })
 }
 
 fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {

@@ -401,6 +401,7 @@ variants!(target, target::Error:
     target::Error::NullKeys { .. } => "NullKeys",
     target::Error::AmbiguousKeys { .. } => "AmbiguousKeys",
     target::Error::ForeignLedger => "ForeignLedger",
+    target::Error::Rights { .. } => "Rights",
     target::Error::LeftBehind { .. } => "LeftBehind",
 );
 
@@ -412,8 +413,12 @@ async fn refused() -> tokio_postgres::Error {
 
 #[tokio::test]
 async fn the_target() {
-    let rows =
-        |state: &str| target::Error::Rows { doing: text(), state: state.to_owned(), place: text() };
+    let rows = |state: &str| target::Error::Rows {
+        doing: text(),
+        state: state.to_owned(),
+        place: text(),
+        is_unrouted: false,
+    };
     let count = target::Error::Count { table: text(), batch: 1, sent: 1, taken: 2 };
     assert_exits(vec![
         (target::Error::NoDatabase, Exit::Usage),
@@ -455,6 +460,7 @@ async fn the_target() {
         (target::Error::NullKeys { key: vec![text()], files: vec![] }, Exit::Refused),
         (target::Error::AmbiguousKeys { table: text(), key: vec![text()], keys: 1 }, Exit::Refused),
         (target::Error::ForeignLedger, Exit::Usage),
+        (target::Error::Rights { role: text(), grants: vec![text()] }, Exit::Usage),
         (target::Error::LeftBehind { holder: text(), pid: 1 }, Exit::Transient),
         (target::Error::ForeignRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
     ]);

@@ -1,7 +1,7 @@
 //! The **batches** of a run: staged and loaded one after the other, several at once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::SinkExt;
 use futures::channel::mpsc;
@@ -32,6 +32,16 @@ pub struct Loading<'a> {
     pub files: &'a Files,
     /// The target.
     pub target: &'a Target,
+    /// The batches that are committed.
+    pub committed: Mutex<Committed>,
+}
+
+/// What a run has committed so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Committed {
+    batches: usize,
+    files: usize,
+    rows: u64,
 }
 
 impl Loading<'_> {
@@ -64,6 +74,7 @@ impl Loading<'_> {
         let results = tokio::try_join!(stage, load).map(|((), results)| results);
         self.project.progress.end();
         if let Err(error) = &results {
+            self.tell_committed();
             self.record_failure(error).await;
         }
         let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
@@ -161,8 +172,21 @@ impl Loading<'_> {
             Some(batch) => Some(target::load(job, &batch).await?),
             None => None,
         };
+        if let (Some(loaded), Ok(mut committed)) = (&loaded, self.committed.lock()) {
+            committed.batches += 1;
+            committed.files += loaded.files.len();
+            committed.rows += loaded.files.iter().map(|(_, p)| p.inserted + p.updated).sum::<u64>();
+        }
         tracing::info!(dataset = self.dataset.name, batch = number, "loaded");
         Ok((manifest, loaded))
+    }
+
+    /// Says which batches stay though the run fails.
+    fn tell_committed(&self) {
+        let Ok(committed) = self.committed.lock() else { return };
+        let Committed { batches, files, rows } = *committed;
+        let of = self.files.batches().len();
+        self.project.notice(self.dataset, Event::Committed { batches, of, files, rows });
     }
 
     /// Makes the ledger if there is none, and records that the run starts to load.

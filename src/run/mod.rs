@@ -22,7 +22,7 @@ use crate::sql::{Severity, Sql};
 use crate::stage;
 use crate::state::{Accounting, FileState, Files, Options, Plan, Refusal, USUAL_ROW_BYTES};
 use crate::tables::Catalog;
-use crate::target::{Encoder, Target, ledger};
+use crate::target::{self, Encoder, Needs, Target, ledger};
 
 /// What came of a dataset.
 #[derive(Clone, Debug, Serialize)]
@@ -69,9 +69,10 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
         project.notice(dataset, event);
     }
     refuse_bad_files(dataset, &sql, &mirror, &files)?;
+    warn_of_nuls(project, dataset, &mirror);
     project.warn_of_personal(dataset, headers(&mirror));
     let catalog = project.register(dataset, sql, mirror).await?;
-    let (target, encoder) = ready_target(project, &catalog).await?;
+    let (target, encoder) = ready_target(project, &catalog, &files).await?;
     let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
     let (checks, survivors) = (checks?, survivors?);
     files.fill_survivors(&survivors);
@@ -81,7 +82,9 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     if dedupe::compares_rows(&catalog).await? {
         refuse_narrow_range(project, dataset, options, &files).await?;
     }
-    let loading = batches::Loading { project, dataset, options, files: &files, target: &target };
+    let committed = Default::default();
+    let loading =
+        batches::Loading { project, dataset, options, files: &files, target: &target, committed };
     let (manifest, loaded) = loading.stage_and_load(&catalog, &survivors, encoder).await?;
     files.fill_placed(&manifest, &loaded);
     let accounting = verify(project, &mut files, &target).await?;
@@ -125,6 +128,7 @@ fn refuse_bad_files(
 async fn ready_target(
     project: &Project,
     catalog: &Catalog,
+    files: &Files,
 ) -> Result<(Target, Arc<Encoder>), Error> {
     let schema = stage::schema(catalog).await?;
     let table = &catalog.dataset.table;
@@ -132,13 +136,16 @@ async fn ready_target(
     let (contract, constants) = (&catalog.sql.contract, &catalog.dataset.constants);
     let (target, encoder) = project
         .database()?
-        .session(async |client: &Client| match Target::find(client, table).await? {
-            Some(target) => {
-                let target = target.with_single_values(client, &schema, constants).await?;
-                let encoder = Encoder::new(&schema, &target, &stage, constants)?;
-                Ok((target, encoder))
-            }
-            None => Target::create(client, table, contract, &schema, &stage, constants).await,
+        .session(async |client: &Client| {
+            let found = Target::find(client, table).await?;
+            let needs = needs(catalog, files, found.as_ref());
+            target::refuse_missing(client, table, found.as_ref(), needs).await?;
+            let Some(target) = found else {
+                return Target::create(client, table, contract, &schema, &stage, constants).await;
+            };
+            let target = target.with_single_values(client, &schema, constants).await?;
+            let encoder = Encoder::new(&schema, &target, &stage, constants)?;
+            Ok((target, encoder))
         })
         .await?;
     failpoint::reach(failpoint::LOAD_TARGET_READY);
@@ -146,6 +153,25 @@ async fn ready_target(
         project.notice(&catalog.dataset, event);
     }
     Ok((target, Arc::new(encoder)))
+}
+
+/// Warns of NUL characters that were taken out of values.
+fn warn_of_nuls(project: &Project, dataset: &Dataset, mirror: &Mirror) {
+    let counts = || mirror.files.iter().map(|file| file.note.summary.records_with_nul);
+    let (records, files) = (counts().sum(), counts().filter(|count| *count > 0).count());
+    if records > 0 && dataset.dialect.nul == backfill_csv::Nul::Drop {
+        project.notice(dataset, Event::NulsDropped { records, files });
+    }
+}
+
+/// What the role must be able to do to the target.
+fn needs(catalog: &Catalog, files: &Files, target: Option<&Target>) -> Needs {
+    let merges = catalog.dataset.placement.merges();
+    Needs {
+        deletes: files.deletes_rows() || catalog.dataset.placement.replaces(),
+        updates: merges,
+        is_temporary: merges || target.is_some_and(|target| target.guest.needs_lock()),
+    }
 }
 
 async fn check(project: &Project, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
@@ -183,7 +209,9 @@ async fn only_remove(
 ) -> Result<Report, Error> {
     // Without a file nobody can tell whether dedupe.sql compares rows.
     refuse_narrow_range(project, dataset, options, &files).await?;
-    batches::Loading { project, dataset, options, files: &files, target }.remove().await?;
+    let committed = Default::default();
+    let loading = batches::Loading { project, dataset, options, files: &files, target, committed };
+    loading.remove().await?;
     let accounting = verify(project, &mut files, target).await?;
     store_accounting(project, dataset, &accounting).await?;
     accounting.refuse()?;

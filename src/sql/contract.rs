@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use datafusion::sql::sqlparser::ast::{ColumnOption, Ident, ObjectName, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::declared::{self, Declared};
 use super::{Error, read_text, syntax};
 use crate::domain::TableName;
 
@@ -14,7 +16,7 @@ use crate::domain::TableName;
 pub struct Contract {
     /// The file.
     pub path: PathBuf,
-    /// The `CREATE TABLE` as it stands there.
+    /// The text of the file: the `CREATE TABLE`, and what follows it.
     pub create: String,
     /// The columns, in order.
     pub columns: Vec<ContractColumn>,
@@ -31,6 +33,10 @@ pub struct ContractColumn {
     pub nullable: bool,
 }
 
+/// What `target.sql` must hold, for messages.
+const EXPECTED: &str =
+    "CREATE TABLE; CREATE INDEX, ALTER TABLE and COMMENT statements may follow it";
+
 impl Contract {
     /// Reads `target.sql`, which must create `table`.
     ///
@@ -38,13 +44,21 @@ impl Contract {
     /// [`Error`], naming the file.
     pub fn read(path: &Path, table: &TableName) -> Result<Self, Error> {
         let create = read_text(path)?;
-        let statements = Parser::parse_sql(&PostgreSqlDialect {}, &create)
-            .map_err(|source| syntax(path, source))?;
-        let [Statement::CreateTable(parsed)] = statements.as_slice() else {
-            return Err(Error::Statement { path: path.to_owned(), expected: "CREATE TABLE" });
+        let tokens = Tokenizer::new(&PostgreSqlDialect {}, &create).tokenize();
+        let tokens = tokens.map_err(|error| syntax(path, error.into()))?;
+        let statements = declared::statements(&tokens);
+        let not_expected = || Error::Statement { path: path.to_owned(), expected: EXPECTED };
+        let (first, others) = statements.split_first().ok_or_else(not_expected)?;
+        if !others.iter().all(|statement| may_follow(statement)) {
+            return Err(not_expected());
+        }
+        let declared = match parsed(first) {
+            Ok(Some(declared)) => declared,
+            Ok(None) => return Err(not_expected()),
+            // The server knows clauses that the parser does not.
+            Err(error) => declared::table(first).ok_or_else(|| syntax(path, error))?,
         };
-        let parts = name_parts(&parsed.name);
-        let matches = match parts.as_slice() {
+        let matches = match declared.name.as_slice() {
             [name] => *name == table.name,
             [schema, name] => *name == table.name && *schema == table.schema,
             _ => false,
@@ -52,19 +66,35 @@ impl Contract {
         if !matches {
             return Err(Error::OtherTable {
                 path: path.to_owned(),
-                found: parts.join("."),
+                found: declared.name.join("."),
                 expected: table.to_string(),
             });
         }
-        let columns = parsed.columns.iter().map(|column| ContractColumn {
-            name: folded(&column.name),
-            data_type: column.data_type.to_string().to_lowercase(),
-            nullable: !column.options.iter().any(|option| {
-                matches!(option.option, ColumnOption::NotNull | ColumnOption::PrimaryKey(_))
-            }),
-        });
-        Ok(Self { path: path.to_owned(), columns: columns.collect(), create: create.clone() })
+        Ok(Self { path: path.to_owned(), columns: declared.columns, create })
     }
+}
+
+/// Whether a statement may stand behind the `CREATE TABLE`.
+fn may_follow(statement: &[Token]) -> bool {
+    let first = statement.first().map(Token::to_string).unwrap_or_default().to_uppercase();
+    ["CREATE", "ALTER", "COMMENT"].contains(&first.as_str())
+}
+
+/// The table that a statement creates, by the parser; `None` if it does something else.
+fn parsed(statement: &[Token]) -> Result<Option<Declared>, ParserError> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_tokens(statement.to_vec());
+    let statement = parser.parse_statement()?;
+    parser.expect_token(&Token::EOF)?;
+    let Statement::CreateTable(parsed) = statement else { return Ok(None) };
+    let columns = parsed.columns.iter().map(|column| ContractColumn {
+        name: folded(&column.name),
+        data_type: column.data_type.to_string().to_lowercase(),
+        nullable: !column.options.iter().any(|option| {
+            matches!(option.option, ColumnOption::NotNull | ColumnOption::PrimaryKey(_))
+        }),
+    });
+    Ok(Some(Declared { name: name_parts(&parsed.name), columns: columns.collect() }))
 }
 
 fn name_parts(name: &ObjectName) -> Vec<String> {

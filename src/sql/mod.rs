@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 mod contract;
+mod declared;
 mod mentioned;
 mod name;
 mod row_wise;
@@ -95,7 +96,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file holds no statement, or several, or one of another kind.
-    #[error("{} must hold exactly one {expected}", path.display())]
+    #[error("{} must hold one {expected}", path.display())]
     Statement {
         /// The file.
         path: PathBuf,
@@ -140,6 +141,10 @@ impl Explain for Error {
                     "a dataset's folder holds target.sql, stage.sql, dedupe.sql and checks/*.sql; \
                      copy the shipped sql/orders_create to start from"
                 }
+                Self::Syntax { path, .. } | Self::Statement { path, .. } if is_target(path) => {
+                    "target.sql is sent to PostgreSQL when the table is created: try it there, as with \
+                     psql, in a transaction that you roll back"
+                }
                 Self::Syntax { .. } | Self::Statement { .. } => {
                     "one statement at a time; `backfill query --file FILE` tries a file alone"
                 }
@@ -152,6 +157,11 @@ impl Explain for Error {
             .to_owned(),
         )
     }
+}
+
+/// Whether a file is `target.sql`, which the engine does not run.
+fn is_target(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "target.sql")
 }
 
 impl Sql {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use datafusion::parquet::errors::ParquetError;
 
-use super::postgres::Meaning;
+use super::postgres::{Meaning, reason};
 use crate::domain::{ErrorKind, Explain};
 use crate::store;
 
@@ -51,7 +51,7 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
     /// Postgres refuses rows.
-    #[error("{doing} failed: {}", describe(state, place))]
+    #[error("{doing} failed: {}", describe(state, place, *is_unrouted))]
     Rows {
         /// What was being done.
         doing: String,
@@ -59,6 +59,16 @@ pub enum Error {
         state: String,
         /// Table, column and constraint, as far as the server names them.
         place: String,
+        /// Whether a partitioned table has no partition for the row.
+        is_unrouted: bool,
+    },
+    /// The role may not do what a load needs.
+    #[error("the user {role} lacks rights that the load needs: {}", grants.join("; "))]
+    Rights {
+        /// The role.
+        role: String,
+        /// The statements that give them.
+        grants: Vec<String>,
     },
     /// A value of a table that a query reads cannot be held. The value itself is not told.
     #[error("column {column} of {table} holds a value that is no {data_type}")]
@@ -206,11 +216,34 @@ fn is_configuration_problem(error: &tokio_postgres::Error) -> bool {
     io.is_none_or(|io| io.kind() == std::io::ErrorKind::InvalidData)
 }
 
-fn describe(state: &str, place: &str) -> String {
-    match (state, place) {
-        ("", _) => "the connection was lost".to_owned(),
-        (state, "") => format!("SQLSTATE {state}"),
-        (state, place) => format!("SQLSTATE {state}, {place}"),
+fn describe(state: &str, place: &str, is_unrouted: bool) -> String {
+    if state.is_empty() {
+        return "the connection was lost".to_owned();
+    }
+    let place = if place.is_empty() { String::new() } else { format!(", {place}") };
+    match reason(state) {
+        _ if is_unrouted => format!("no partition takes the row (SQLSTATE {state}{place})"),
+        Some(reason) => format!("{reason} (SQLSTATE {state}{place})"),
+        None => format!("SQLSTATE {state}{place}"),
+    }
+}
+
+/// What to do about rows that the server refuses, where more can be said than of their class.
+fn hint_of(state: &str) -> Option<&'static str> {
+    match state {
+        "23505" => Some(
+            "the target has the key already, from another load or another program; mode = \"merge\" lets the \
+             newer row win, or leave such rows out in dedupe.sql",
+        ),
+        "23503" => Some(
+            "load the table that the rows refer to first; datasets of one run are loaded in the order of \
+             their foreign keys",
+        ),
+        "22021" | "22P05" => Some(
+            "the database or its encoding cannot store a character of the value: clean it in stage.sql; if \
+             the file is not UTF-8, set csv.encoding",
+        ),
+        _ => None,
     }
 }
 
@@ -219,7 +252,8 @@ impl Error {
     pub fn rows(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
         let doing = doing.into();
         let Some(error) = error.as_db_error() else {
-            return Self::Rows { doing, state: String::new(), place: String::new() };
+            let (state, place) = (String::new(), String::new());
+            return Self::Rows { doing, state, place, is_unrouted: false };
         };
         // What a function of the target raises may call a value a column.
         let is_raised = error.file() == Some("pl_exec.c");
@@ -231,7 +265,10 @@ impl Error {
         let named = named.into_iter().filter(|_| !is_raised);
         let place: Vec<String> =
             named.filter_map(|(kind, name)| name.map(|name| format!("{kind} {name}"))).collect();
-        Self::Rows { doing, state: error.code().code().to_owned(), place: place.join(", ") }
+        let state = error.code().code().to_owned();
+        // A constraint has a name; that of a partition has none.
+        let is_unrouted = state == "23514" && error.constraint().is_none() && !is_raised;
+        Self::Rows { doing, state, place: place.join(", "), is_unrouted }
     }
 
     /// An error of a statement that carries no rows.
@@ -254,6 +291,7 @@ impl Error {
             Self::NoDatabase
             | Self::Setting { .. }
             | Self::Certificates { .. }
+            | Self::Rights { .. }
             | Self::NoArrowValue { .. }
             | Self::Mismatch { .. }
             | Self::Target { .. }
@@ -282,6 +320,7 @@ impl Explain for Error {
             | Self::Certificates { .. }
             | Self::Mismatch { .. }
             | Self::ForeignLedger
+            | Self::Rights { .. }
             | Self::Target { .. } => ErrorKind::Usage,
             Self::Connect { .. } => self.meaning().map_or(ErrorKind::Usage, Meaning::kind),
             Self::Statement { .. } | Self::Rows { .. } => {
@@ -320,6 +359,12 @@ impl Explain for Error {
             Self::Connect { source, .. } if source.code().is_none() => {
                 "check that the database runs and can be reached from here, and sslmode"
             }
+            Self::Rows { is_unrouted: true, .. } => {
+                "create the partition for these rows, or a DEFAULT partition, and run again"
+            }
+            Self::Rows { state, .. } if hint_of(state).is_some() => {
+                return hint_of(state).map(str::to_owned);
+            }
             Self::Connect { .. } | Self::Statement { .. } | Self::Rows { .. } => {
                 return self.meaning().map(|meaning| meaning.hint().to_owned());
             }
@@ -350,6 +395,9 @@ impl Explain for Error {
             }
             Self::LedgerUnreadable { .. } => {
                 "somebody changed the tables of the schema backfill; nothing was loaded: restore them"
+            }
+            Self::Rights { .. } => {
+                "nothing was loaded; have the owner of the tables or of the database send these statements"
             }
             Self::NullKeys { .. } => {
                 "nothing of the batch is loaded; give every row a key in stage.sql, leave such rows out \

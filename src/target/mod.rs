@@ -14,7 +14,8 @@ pub use error::Error;
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, Database, DatabaseTables, Encoder, Job,
-    Target, at_stake, compare, count_rows, held, ledger, load, until_cancelled,
+    Needs, Target, at_stake, compare, count_rows, held, ledger, load, refuse_missing,
+    until_cancelled,
 };
 
 /// The columns that dlt fills in each row.

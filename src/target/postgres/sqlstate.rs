@@ -88,6 +88,32 @@ impl Meaning {
     }
 }
 
+/// Why the server refuses a value or a row, in words of our own: the server's text may quote the value.
+pub fn reason(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "22P02" => "the text is not in the form of the type",
+        "22003" => "the number is out of the range of the type",
+        "22007" => "the text is not a date or time in the form of the type",
+        "22008" => "a part of the date or time is out of range",
+        "22001" => "the text is too long for the type",
+        "22026" => "the bit string has another length",
+        "22021" => "the text is not valid in the encoding of the database",
+        "22P05" => "the encoding of the database lacks a character of the text",
+        "22023" => "the value is not one that the type takes",
+        "2200M" | "2200N" | "2200T" => "the text is not well-formed XML",
+        "22030" => "a JSON object has a key twice",
+        "2202E" => "the array has parts of different lengths",
+        "2200L" => "the text is not a JSON path",
+        "23502" => "a column that is NOT NULL is not given",
+        "23503" => "the row refers to one that does not exist",
+        "23505" => "a row with the same key exists",
+        "23514" => "the row breaks a check of the target",
+        "23P01" => "the row conflicts with another one",
+        _ if code.starts_with("P0") => "a trigger or function of the target has refused the row",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

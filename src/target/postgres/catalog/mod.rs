@@ -210,15 +210,21 @@ impl Target {
 /// Lets targets be created one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.target', 0))";
 
-/// Creates the table in its own schema. What stands in other schemas of the role's search path, such as the
+/// Creates the table in its own schema, with an index by which the rows of a file are found. What stands in other schemas of the role's search path, such as the
 /// types of extensions, is found too.
 fn create_statements(table: &TableName, contract: &Contract) -> String {
     let create = contract.create.trim().trim_end_matches(';');
+    let has_file_name = contract.columns.iter().any(|column| column.name == provenance::FILE_NAME);
+    let index = match has_file_name {
+        true => format!("CREATE INDEX ON {} ({});", table.quoted(), provenance::FILE_NAME),
+        false => String::new(),
+    };
     format!(
         "SELECT pg_catalog.set_config('search_path', {schema} || ', ' || \
              pg_catalog.current_setting('search_path'), true);\n\
          {create}\n;\n\
-         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;",
+         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;\n\
+         {index}",
         schema = quote_literal(&quote_identifier(&table.schema)),
         table = table.quoted(),
     )

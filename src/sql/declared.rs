@@ -1,0 +1,185 @@
+//! The columns that a `CREATE TABLE` **declares**, found by its tokens alone: PostgreSQL knows more clauses
+//! than the parser, and whether they are right is for the server to say.
+
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Word};
+
+use super::contract::ContractColumn;
+
+/// A table as its declaration names it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The parts of its name, as Postgres folds them.
+    pub name: Vec<String>,
+    /// Its columns, in order; those that `LIKE` takes over are not among them.
+    pub columns: Vec<ContractColumn>,
+}
+
+/// The statements of a text, each as its tokens without white space and comments.
+pub fn statements(tokens: &[Token]) -> Vec<Vec<Token>> {
+    let significant = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
+    let mut statements = vec![Vec::new()];
+    for token in significant.cloned() {
+        match token {
+            Token::SemiColon => statements.push(Vec::new()),
+            Token::EOF => {}
+            token => statements.last_mut().into_iter().for_each(|last| last.push(token.clone())),
+        }
+    }
+    statements.retain(|statement| !statement.is_empty());
+    statements
+}
+
+/// The table that the tokens of a `CREATE TABLE` declare; `None` if they are something else.
+pub fn table(tokens: &[Token]) -> Option<Declared> {
+    let create = tokens.iter().position(|token| is(token, Keyword::TABLE))?;
+    if create > 2 || !is(tokens.first()?, Keyword::CREATE) {
+        return None;
+    }
+    let mut rest = &tokens[create + 1..];
+    if rest.len() > 3 && is(&rest[0], Keyword::IF) {
+        rest = &rest[3..];
+    }
+    let open = rest.iter().position(|token| *token == Token::LParen)?;
+    let name = rest[..open].iter().filter_map(word).map(folded).collect();
+    let columns = items(&rest[open + 1..])?.into_iter().filter_map(column).collect();
+    Some(Declared { name, columns })
+}
+
+/// What stands between commas up to the parenthesis that ends the list.
+fn items(tokens: &[Token]) -> Option<Vec<&[Token]>> {
+    let (mut items, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    for (index, token) in tokens.iter().enumerate() {
+        match token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen if depth == 0 => {
+                items.push(&tokens[start..index]);
+                return Some(items);
+            }
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            Token::Comma if depth == 0 => {
+                items.push(&tokens[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What begins a rule of the whole table.
+const TABLE_RULES: [Keyword; 7] = [
+    Keyword::CONSTRAINT,
+    Keyword::PRIMARY,
+    Keyword::UNIQUE,
+    Keyword::CHECK,
+    Keyword::FOREIGN,
+    Keyword::EXCLUDE,
+    Keyword::LIKE,
+];
+
+/// What ends the type of a column.
+const COLUMN_RULES: [Keyword; 12] = [
+    Keyword::NOT,
+    Keyword::NULL,
+    Keyword::DEFAULT,
+    Keyword::CONSTRAINT,
+    Keyword::PRIMARY,
+    Keyword::UNIQUE,
+    Keyword::CHECK,
+    Keyword::REFERENCES,
+    Keyword::GENERATED,
+    Keyword::COLLATE,
+    Keyword::STORAGE,
+    Keyword::COMPRESSION,
+];
+
+fn column(item: &[Token]) -> Option<ContractColumn> {
+    let (first, rest) = item.split_first()?;
+    if TABLE_RULES.iter().any(|rule| is(first, *rule)) {
+        return None;
+    }
+    let name = folded(word(first)?);
+    let end = rest.iter().position(|token| COLUMN_RULES.iter().any(|rule| is(token, *rule)));
+    let (data_type, rules) = rest.split_at(end.unwrap_or(rest.len()));
+    let is_not_null = |pair: &[Token]| is(&pair[0], Keyword::NOT) && is(&pair[1], Keyword::NULL);
+    let is_primary = rules.iter().any(|token| is(token, Keyword::PRIMARY));
+    Some(ContractColumn {
+        name,
+        data_type: type_text(data_type),
+        nullable: !is_primary && !rules.windows(2).any(is_not_null),
+    })
+}
+
+/// A type as it is written, in lower case.
+fn type_text(tokens: &[Token]) -> String {
+    let mut text = String::new();
+    for token in tokens {
+        let is_word = matches!(token, Token::Word(_));
+        if is_word && text.ends_with(|c: char| c.is_alphanumeric() || c == ')') {
+            text.push(' ');
+        }
+        text.push_str(&token.to_string().to_lowercase());
+    }
+    text
+}
+
+fn word(token: &Token) -> Option<&Word> {
+    match token {
+        Token::Word(word) => Some(word),
+        _ => None,
+    }
+}
+
+fn is(token: &Token, keyword: Keyword) -> bool {
+    word(token).is_some_and(|word| word.quote_style.is_none() && word.keyword == keyword)
+}
+
+/// A word as Postgres sees it: lower case unless quoted.
+fn folded(word: &Word) -> String {
+    match word.quote_style {
+        Some(_) => word.value.clone(),
+        None => word.value.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_found_whatever_clauses_stand_around_them() {
+        let text = "CREATE UNLOGGED TABLE IF NOT EXISTS shop.\"Order\" (\n\
+                    LIKE base INCLUDING ALL, -- a comment, with a comma\n\
+                    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n\
+                    \"Click ID\" varchar(10) STORAGE EXTENDED NOT NULL,\n\
+                    price numeric(12, 2) DEFAULT round(1.5, 2),\n\
+                    during tstzrange, tags text[],\n\
+                    EXCLUDE USING gist (during WITH &&));\n\
+                    CREATE INDEX ON shop.\"Order\" (price);";
+        let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().expect("tokens");
+        let statements = statements(&tokens);
+        assert_eq!(statements.len(), 2);
+        let found = table(&statements[0]).expect("a table");
+        assert_eq!(found.name, ["shop", "Order"]);
+        let columns: Vec<String> = found
+            .columns
+            .iter()
+            .map(|column| format!("{} {} {}", column.name, column.data_type, column.nullable))
+            .collect();
+        assert_eq!(
+            columns,
+            [
+                "id bigint false",
+                "Click ID varchar(10) false",
+                "price numeric(12,2) true",
+                "during tstzrange true",
+                "tags text[] true",
+            ]
+        );
+        assert_eq!(table(&statements[1]), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! The **rights** of the role: what it may not do is found out before anything is staged, and named as the
+//! GRANT that is missing.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::Target;
+use crate::domain::{TableName, quote_identifier};
+use crate::target::Error;
+
+/// What a load needs to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    /// Delete rows of the target.
+    pub deletes: bool,
+    /// Update rows of the target.
+    pub updates: bool,
+    /// Bring rows through a temporary table.
+    pub is_temporary: bool,
+}
+
+/// Which of the statements that a load sends are not allowed. `$1` the schema of the target, `$2` its quoted
+/// name or NULL if it is still to be created. Columns: what may be done, in the order of [`GRANTS`]; NULL
+/// where there is nothing to do it to.
+const MAY: &str = "\
+SELECT has_schema_privilege(target.oid, 'USAGE'),
+       CASE WHEN $2 IS NULL THEN has_schema_privilege(target.oid, 'CREATE') END,
+       has_table_privilege($2::regclass, 'DELETE'),
+       has_table_privilege($2::regclass, 'UPDATE'),
+       has_database_privilege(current_database(), 'TEMP'),
+       has_schema_privilege(ledger.oid, 'USAGE'),
+       CASE WHEN to_regclass('backfill.files') IS NULL THEN has_schema_privilege(ledger.oid, 'CREATE') END,
+       (SELECT bool_and(has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+                        AND has_table_privilege(c.oid, 'UPDATE'))
+        FROM pg_catalog.pg_class c WHERE c.relnamespace = ledger.oid
+          AND c.relname IN ('runs', 'batches', 'files')),
+       CASE WHEN ledger.oid IS NULL OR (target.oid IS NULL AND $2 IS NULL)
+            THEN has_database_privilege(current_database(), 'CREATE') END,
+       current_database()::text, current_user::text
+FROM (SELECT) AS one
+LEFT JOIN pg_catalog.pg_namespace target ON target.nspname = $1
+LEFT JOIN pg_catalog.pg_namespace ledger ON ledger.nspname = 'backfill'";
+
+/// Refuses to load if the role lacks a right.
+///
+/// # Errors
+/// [`Error::Rights`] with the missing GRANTs; [`Error::Statement`].
+pub async fn refuse_missing(
+    client: &Client,
+    table: &TableName,
+    target: Option<&Target>,
+    needs: Needs,
+) -> Result<(), Error> {
+    let name = target.map(|target| target.table.quoted());
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&table.schema, Type::TEXT), (&name, Type::TEXT)];
+    let row = client
+        .query_typed_one(MAY, &parameters)
+        .await
+        .map_err(Error::statement("asking what this user may do"))?;
+    let lacks = |index: usize| row.get::<_, Option<bool>>(index) == Some(false);
+    let (database, role): (String, String) = (row.get(9), row.get(10));
+    let (schema, quoted) = (quote_identifier(&table.schema), table.quoted());
+    let database = quote_identifier(&database);
+    let grants = [
+        (true, 0, format!("GRANT USAGE ON SCHEMA {schema}")),
+        (true, 1, format!("GRANT CREATE ON SCHEMA {schema}")),
+        (needs.deletes, 2, format!("GRANT DELETE ON {quoted}")),
+        (needs.updates, 3, format!("GRANT UPDATE ON {quoted}")),
+        (needs.is_temporary, 4, format!("GRANT TEMPORARY ON DATABASE {database}")),
+        (true, 5, "GRANT USAGE ON SCHEMA backfill".to_owned()),
+        (true, 6, "GRANT CREATE ON SCHEMA backfill".to_owned()),
+        (true, 7, "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill".to_owned()),
+        (true, 8, format!("GRANT CREATE ON DATABASE {database}")),
+    ];
+    let missing: Vec<String> = grants
+        .into_iter()
+        .filter(|(is_needed, index, _)| *is_needed && lacks(*index))
+        .map(|(_, _, grant)| format!("{grant} TO {}", quote_identifier(&role)))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(Error::Rights { role, grants: missing }) }
+}

@@ -1,9 +1,7 @@
 //! Names of columns as the target has them: those that the loader of every day, dlt, gives.
 //!
-//! Its rules (its naming convention `snake_case`): trimmed; `+` and `*` become `x`, `-` and other signs
-//! `_`, `@` `a`, `|` `l`; words in camel case are split; all is lower case; a leading digit gets a `_`
-//! before it, and each trailing `_` becomes an `x`. Only names of more than 63 bytes are shortened in
-//! another way than dlt's.
+//! The rules stand in [`dlt_name`](crate::domain::dlt_name). Names that no table takes, or that two columns
+//! would share, are told apart here.
 
 use std::collections::HashSet;
 
@@ -25,7 +23,7 @@ pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
         ADDED.iter().chain(&SYSTEM).map(|name| (*name).to_owned()).collect();
     let mut names = Vec::new();
     for header in headers {
-        let name = column_name(header);
+        let name = usable(column_name(header));
         let numbers = (2..).map(|number| numbered(&name, number));
         let free = std::iter::once(name.clone()).chain(numbers).find(|n| !taken.contains(n));
         let free = free.unwrap_or(name);
@@ -33,6 +31,15 @@ pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
         names.push(free);
     }
     names
+}
+
+/// A name that a table takes: dlt gives none to a header of nothing but signs, and one that is too long in
+/// bytes to digits outside ASCII.
+fn usable(name: String) -> String {
+    match name.as_str() {
+        "" => "x".to_owned(),
+        name => name.chars().filter(char::is_ascii).take(LONGEST).collect(),
+    }
 }
 
 /// A name with a number, which is no longer than a name may be.
@@ -69,7 +76,7 @@ mod tests {
             ("_a", "_a"),
             ("__", "x"),
         ] {
-            assert_eq!(column_name(header), name, "{header}");
+            assert_eq!(usable(column_name(header)), name, "{header}");
         }
     }
 

@@ -96,7 +96,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file holds no statement, or several, or one of another kind.
-    #[error("{} must hold one {expected}", path.display())]
+    #[error("{} must hold exactly one {expected}", path.display())]
     Statement {
         /// The file.
         path: PathBuf,

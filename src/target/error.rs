@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use datafusion::parquet::errors::ParquetError;
 
-use super::postgres::{Meaning, reason};
+use super::postgres::{ConnectFailure, Meaning, connect_failure, reason};
 use crate::domain::{ErrorKind, Explain};
 use crate::store;
 
@@ -13,7 +13,7 @@ use crate::store;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No database is named.
-    #[error("no database is named: neither DATABASE_URL nor PGHOST is set")]
+    #[error("no database is named: none of DATABASE_URL, PGHOST, PGHOSTADDR and PGSERVICE is set")]
     NoDatabase,
     /// `DATABASE_URL` or a `PG*` variable is not understood.
     #[error("{variable} is not understood: {reason}")]
@@ -32,14 +32,30 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The server's certificate is to be checked, but nothing says whom to trust.
+    #[error("sslmode asks to check the server's certificate, but there is no {}", path.display())]
+    NoRootCertificate {
+        /// The file that libpq looks for.
+        path: PathBuf,
+    },
+    /// The client's certificate or its key cannot be used.
+    #[error("cannot use the client certificate or key {}: {reason}", path.display())]
+    ClientCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Why; never what is in it.
+        reason: String,
+    },
     /// No connection.
     #[error("cannot connect to {database}")]
     Connect {
-        /// Host, port and database.
+        /// Host, port, database and user.
         database: String,
+        /// What kind of failure it is.
+        failure: ConnectFailure,
         /// Why.
         #[source]
-        source: tokio_postgres::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A statement that carries no rows fails.
     #[error("{doing} failed")]
@@ -207,15 +223,6 @@ pub enum Error {
     },
 }
 
-/// Whether connecting failed because of settings (TLS, certificate, password), and not because of the
-/// network. A certificate that is not trusted is invalid data.
-fn is_configuration_problem(error: &tokio_postgres::Error) -> bool {
-    use std::error::Error as _;
-    let Some(source) = error.source().filter(|_| error.code().is_none()) else { return false };
-    let io = source.downcast_ref::<std::io::Error>();
-    io.is_none_or(|io| io.kind() == std::io::ErrorKind::InvalidData)
-}
-
 fn describe(state: &str, place: &str, is_unrouted: bool) -> String {
     if state.is_empty() {
         return "the connection was lost".to_owned();
@@ -235,10 +242,9 @@ fn hint_of(state: &str) -> Option<&'static str> {
             "the target has the key already, from another load or another program; mode = \"merge\" lets the \
              newer row win, or leave such rows out in dedupe.sql",
         ),
-        "23503" => Some(
-            "load the table that the rows refer to first; datasets of one run are loaded in the order of \
-             their foreign keys",
-        ),
+        "23503" => {
+            Some("load the table that the rows refer to first, in a run of its own with --prefix")
+        }
         "22021" | "22P05" => Some(
             "the database or its encoding cannot store a character of the value: clean it in stage.sql; if \
              the file is not UTF-8, set csv.encoding",
@@ -280,9 +286,14 @@ impl Error {
     /// What the server's code means, if it gave one.
     fn meaning(&self) -> Option<Meaning> {
         match self {
-            Self::Connect { source, .. } if is_configuration_problem(source) => None,
-            Self::Connect { source, .. } | Self::Statement { source, .. } => {
-                Some(source.code().map_or(Meaning::Transient, Meaning::of))
+            // A pooler may find only at the first statement that it cannot serve the session.
+            Self::Statement { source, .. } => {
+                Some(source.as_db_error().map_or(Meaning::Transient, |error| {
+                    match error.code().code() {
+                        "08P01" => connect_failure("08P01", error.message()),
+                        _ => Meaning::of(error.code()),
+                    }
+                }))
             }
             Self::Rows { state, .. } if state.is_empty() => Some(Meaning::Transient),
             Self::Rows { state, .. } => {
@@ -291,6 +302,9 @@ impl Error {
             Self::NoDatabase
             | Self::Setting { .. }
             | Self::Certificates { .. }
+            | Self::NoRootCertificate { .. }
+            | Self::ClientCertificate { .. }
+            | Self::Connect { .. }
             | Self::Rights { .. }
             | Self::NoArrowValue { .. }
             | Self::Mismatch { .. }
@@ -318,11 +332,13 @@ impl Explain for Error {
             Self::NoDatabase
             | Self::Setting { .. }
             | Self::Certificates { .. }
+            | Self::NoRootCertificate { .. }
+            | Self::ClientCertificate { .. }
             | Self::Mismatch { .. }
             | Self::ForeignLedger
             | Self::Rights { .. }
             | Self::Target { .. } => ErrorKind::Usage,
-            Self::Connect { .. } => self.meaning().map_or(ErrorKind::Usage, Meaning::kind),
+            Self::Connect { failure, .. } => failure.kind(),
             Self::Statement { .. } | Self::Rows { .. } => {
                 self.meaning().map_or(ErrorKind::Failed, Meaning::kind)
             }
@@ -352,20 +368,19 @@ impl Explain for Error {
                  PGPASSWORD and PGDATABASE; for verify-full give the CA file as PGSSLROOTCERT"
             }
             Self::Certificates { .. } => "give a PEM file as sslrootcert or PGSSLROOTCERT",
-            Self::Connect { source, .. } if is_configuration_problem(source) => {
-                "the server asks for a password that is not given, offers no TLS, or has a certificate \
-                 that is not trusted: check PGPASSWORD, sslmode and sslrootcert"
+            Self::NoRootCertificate { .. } => {
+                "give the CA file as sslrootcert or PGSSLROOTCERT, or sslrootcert=system for the \
+                 certificates that this machine trusts"
             }
-            Self::Connect { source, .. } if source.code().is_none() => {
-                "check that the database runs and can be reached from here, and sslmode"
-            }
+            Self::ClientCertificate { .. } => "give PEM files as sslcert and sslkey",
+            Self::Connect { failure, .. } => return Some(failure.hint().to_owned()),
             Self::Rows { is_unrouted: true, .. } => {
                 "create the partition for these rows, or a DEFAULT partition, and run again"
             }
             Self::Rows { state, .. } if hint_of(state).is_some() => {
                 return hint_of(state).map(str::to_owned);
             }
-            Self::Connect { .. } | Self::Statement { .. } | Self::Rows { .. } => {
+            Self::Statement { .. } | Self::Rows { .. } => {
                 return self.meaning().map(|meaning| meaning.hint().to_owned());
             }
             Self::Mismatch { .. } => {

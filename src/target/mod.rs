@@ -13,9 +13,9 @@ mod postgres;
 pub use error::Error;
 pub use guest::Guest;
 pub use postgres::{
-    Batch, Column, Compared, ComparedColumn, ComparedFile, Database, DatabaseTables, Encoder, Job,
-    Needs, Target, at_stake, compare, count_rows, held, ledger, load, refuse_missing,
-    until_cancelled,
+    Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
+    DatabaseTables, Encoder, Job, Needs, Target, at_stake, compare, count_rows, held, ledger, load,
+    refuse_missing, until_cancelled,
 };
 
 /// The columns that dlt fills in each row.

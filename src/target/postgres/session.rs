@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{CancelToken, Client, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{CancelToken, Client};
 
 use super::address::Address;
-use super::tls::{self, SslMode};
+use super::connect::Connected;
+use super::tls::Connector;
 use super::watch::Watch;
 use crate::domain::{Environment, ErrorKind, Explain, Notice};
 use crate::progress::{Listener, Silent};
@@ -42,9 +42,7 @@ impl Database {
     /// # Errors
     /// [`Error::NoDatabase`] and [`Error::Setting`].
     pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
-        let mut address = Address::from_environment(environment)?;
-        address.config.connect_timeout(Duration::from_secs(15));
-        address.config.keepalives_idle(Duration::from_secs(60));
+        let address = Address::from_environment(environment)?;
         Ok(Self {
             address,
             was_reached: Arc::default(),
@@ -141,19 +139,9 @@ impl Database {
     /// by `name`.
     ///
     /// # Errors
-    /// [`Error::Connect`] and [`Error::Certificates`].
+    /// As [`Address::connect`].
     pub(super) async fn open(&self, name: &str) -> Result<Session, Error> {
-        let failed = |source| Error::Connect { database: self.to_string(), source };
-        let Address { config, ssl_mode, ssl_root_cert } = &self.address;
-        let mut config = config.clone();
-        config.ssl_mode(ssl_mode.negotiation()).application_name(name);
-        if *ssl_mode == SslMode::Disable {
-            let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-            return Ok(Session::spawn(client, connection, None));
-        }
-        let tls = tls::connector(*ssl_mode, ssl_root_cert.as_deref())?;
-        let (client, connection) = config.connect(tls.clone()).await.map_err(failed)?;
-        Ok(Session::spawn(client, connection, Some(tls)))
+        self.address.connect(name).await.map(Session::spawn)
     }
 }
 
@@ -214,23 +202,21 @@ struct CancelOnDrop(Option<Cancel>);
 
 struct Cancel {
     token: CancelToken,
-    tls: Option<MakeRustlsConnect>,
+    connector: Connector,
 }
 
 /// How many cancellations are on their way.
 static CANCELLING: AtomicUsize = AtomicUsize::new(0);
 
 impl Session {
-    fn spawn<F>(client: Client, connection: F, tls: Option<MakeRustlsConnect>) -> Self
-    where
-        F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
-    {
+    fn spawn(connected: Connected) -> Self {
+        let Connected { client, connection, connector } = connected;
         let driver = tokio::spawn(async move {
             if connection.await.is_err() {
                 tracing::debug!("a connection to the target database ended with an error");
             }
         });
-        let cancel = CancelOnDrop(Some(Cancel { token: client.cancel_token(), tls }));
+        let cancel = CancelOnDrop(Some(Cancel { token: client.cancel_token(), connector }));
         Self { client, driver, cancel }
     }
 
@@ -245,15 +231,11 @@ impl Session {
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        let Some(Cancel { token, tls }) = self.0.take() else { return };
+        let Some(Cancel { token, connector }) = self.0.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         CANCELLING.fetch_add(1, Ordering::SeqCst);
         runtime.spawn(async move {
-            let cancelled = match tls {
-                Some(tls) => token.cancel_query(tls).await,
-                None => token.cancel_query(NoTls).await,
-            };
-            if cancelled.is_err() {
+            if token.cancel_query(connector).await.is_err() {
                 tracing::debug!("a statement could not be cancelled");
             }
             CANCELLING.fetch_sub(1, Ordering::SeqCst);

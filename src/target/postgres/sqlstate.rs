@@ -19,6 +19,20 @@ pub enum Meaning {
     Data,
     /// A table, column or type is not as expected.
     Schema,
+    /// The server does not take the password.
+    Password,
+    /// The server lets nobody in by this way: user, database, address and TLS together.
+    Rejected,
+    /// A pooler gives a connection for single statements only.
+    PoolMode,
+    /// A pooler has no connection to give at the moment.
+    PoolFull,
+    /// A pooler or the server does not take an option of the session's start.
+    StartOption,
+    /// The pooler of Supabase does not know the project.
+    Tenant,
+    /// The server takes no connection without TLS.
+    TlsNeeded,
     /// The server cancelled the statement: a time-out, or somebody did.
     Cancelled,
     /// Anything else.
@@ -53,12 +67,18 @@ impl Meaning {
     /// What kind of error it makes.
     pub fn kind(self) -> ErrorKind {
         match self {
-            Self::Transient => ErrorKind::Transient,
+            Self::Transient | Self::PoolFull => ErrorKind::Transient,
             Self::Data => ErrorKind::Refused,
-            Self::Schema => ErrorKind::Usage,
-            Self::Access | Self::ReadOnly | Self::DiskFull | Self::Cancelled | Self::Other => {
-                ErrorKind::Failed
+            Self::Schema | Self::StartOption | Self::Tenant | Self::TlsNeeded | Self::PoolMode => {
+                ErrorKind::Usage
             }
+            Self::Access
+            | Self::Password
+            | Self::Rejected
+            | Self::ReadOnly
+            | Self::DiskFull
+            | Self::Cancelled
+            | Self::Other => ErrorKind::Failed,
         }
     }
 
@@ -75,6 +95,30 @@ impl Meaning {
                  some space or raise the quota, then run again"
             }
             Self::DiskFull => "the server's disk is full: make room there, then run again",
+            Self::Password => {
+                "check user and password: a URL writes special characters percent-encoded; without a \
+                 password in it, PGPASSWORD comes before ~/.pgpass"
+            }
+            Self::Rejected => {
+                "check user and database, and whether pg_hba.conf of the server lets them in from here, \
+                 with or without TLS (sslmode), with or without a client certificate (sslcert)"
+            }
+            Self::PoolMode => {
+                "rows are loaded in transactions: set pool_mode of the pooler to transaction or session"
+            }
+            Self::PoolFull => {
+                "the pooler has no free connection: run again later, stop what else uses it, or raise its \
+                 pool size or client limit"
+            }
+            Self::StartOption => {
+                "leave out `options` and PGOPTIONS: a pooler takes no options when a session starts, a \
+                 server only settings that it knows"
+            }
+            Self::Tenant => {
+                "copy the address from Connect in the Supabase dashboard: the pooler's user is \
+                 postgres.<project ref>, and its host names the project's region"
+            }
+            Self::TlsNeeded => "set sslmode=require, or verify-full with sslrootcert",
             Self::Data => {
                 "a row breaks a rule of the target; find it with a check, or mend stage.sql"
             }

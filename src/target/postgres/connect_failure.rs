@@ -1,0 +1,302 @@
+//! Why **connecting** failed, what kind of error that makes, and what to do next.
+//!
+//! Poolers give one code for everything, so that here, before there are any rows, their texts are read.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::{CertificateError, Error as TlsError};
+
+use super::sqlstate::Meaning;
+use crate::domain::ErrorKind;
+
+/// Why connecting failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// The name of the host has no address.
+    Unresolved,
+    /// Nobody answers, or the connection is cut.
+    Unreachable,
+    /// As either of these, for a direct host of Supabase, which has an IPv6 address only.
+    SupabaseDirect,
+    /// The server is not of the kind that `target_session_attrs` asks for.
+    NotWritable,
+    /// The server offers no TLS.
+    NoTls,
+    /// No trusted certificate has signed that of the server.
+    Untrusted,
+    /// The server's certificate is for another host.
+    WrongName,
+    /// The server's certificate is not valid today.
+    Expired,
+    /// The server's certificate is of a form that cannot be checked.
+    OddCertificate,
+    /// The server does not take our certificate, or wants one.
+    ClientCertificate,
+    /// TLS does not come about for another reason.
+    Handshake,
+    /// The server asks for a password, and there is none.
+    NoPassword,
+    /// The server asks for a kind of proof that is not supported, or does not give one.
+    Authentication,
+    /// The server says no, and this is what its code means.
+    Refused(Meaning),
+}
+
+impl ConnectFailure {
+    /// What an error of the client library is in an attempt of this kind.
+    pub fn of(error: &tokio_postgres::Error, attempt: Attempt) -> Self {
+        if let Some(error) = error.as_db_error() {
+            return Self::Refused(connect_failure(error.code().code(), error.message()));
+        }
+        let Some(source) = error.source() else { return Self::Unreachable };
+        if let Some(error) = source.downcast_ref::<io::Error>() {
+            return Self::of_io(error);
+        }
+        match attempt {
+            Attempt { asked_for_tls: true, was_tls_begun: false, .. } => Self::NoTls,
+            Attempt { has_password: false, .. } => Self::NoPassword,
+            Attempt { .. } => Self::Authentication,
+        }
+    }
+
+    fn of_io(error: &io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+        match inner {
+            Some(TlsError::InvalidCertificate(problem)) => Self::of_certificate(problem),
+            Some(TlsError::AlertReceived(alert)) => Self::of_alert(*alert),
+            Some(_) => Self::Handshake,
+            // The system's own error, about a socket, has a number.
+            None if error.raw_os_error().is_some() => Self::Unreachable,
+            None if error.kind() == io::ErrorKind::PermissionDenied => Self::NotWritable,
+            None if error.kind() == io::ErrorKind::InvalidInput => Self::Handshake,
+            None => Self::Unreachable,
+        }
+    }
+
+    fn of_certificate(problem: &CertificateError) -> Self {
+        match problem {
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::WrongName
+            }
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Self::Expired,
+            CertificateError::BadEncoding
+            | CertificateError::UnhandledCriticalExtension
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+            | CertificateError::Other(_) => Self::OddCertificate,
+            _ => Self::Untrusted,
+        }
+    }
+
+    fn of_alert(alert: rustls::AlertDescription) -> Self {
+        use rustls::AlertDescription as Alert;
+        match alert {
+            Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRequired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate => Self::ClientCertificate,
+            _ => Self::Handshake,
+        }
+    }
+
+    /// Whether the server has answered in a way that another server or another time does not change.
+    pub fn is_for_good(self) -> bool {
+        self != Self::NotWritable && self.kind() != ErrorKind::Transient
+    }
+
+    /// What kind of error it makes.
+    pub fn kind(self) -> ErrorKind {
+        match self {
+            Self::Unresolved | Self::Unreachable | Self::SupabaseDirect => ErrorKind::Transient,
+            Self::Refused(meaning) => meaning.kind(),
+            Self::NotWritable => ErrorKind::Failed,
+            Self::NoTls
+            | Self::Untrusted
+            | Self::WrongName
+            | Self::Expired
+            | Self::OddCertificate
+            | Self::ClientCertificate
+            | Self::Handshake
+            | Self::NoPassword
+            | Self::Authentication => ErrorKind::Usage,
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Unresolved => "check the name of the host, and that this machine resolves names",
+            Self::Unreachable => {
+                "check that the database runs, that host and port are right, and that no firewall is in \
+                 the way"
+            }
+            Self::SupabaseDirect => {
+                "this host has an IPv6 address only: from a network without IPv6 use the session pooler, \
+                 host aws-0-<region>.pooler.supabase.com, port 5432, user postgres.<project ref>; Connect \
+                 in the Supabase dashboard shows its address"
+            }
+            Self::NotWritable => {
+                "the server is a standby or read-only: name the primary, or leave out \
+                 target_session_attrs"
+            }
+            Self::NoTls => {
+                "the server offers no TLS: enable it there, or set sslmode=prefer or disable if nobody can \
+                 listen in"
+            }
+            Self::Untrusted => {
+                "give the file of the authority that signed the server's certificate as sslrootcert (for \
+                 Supabase: Database settings, SSL certificate), or sslrootcert=system for a public one"
+            }
+            Self::WrongName => {
+                "connect by the name that the certificate is for, or set sslmode=verify-ca, which does not \
+                 compare names"
+            }
+            Self::Expired => "renew the server's certificate, and check the clock of this machine",
+            Self::OddCertificate => {
+                "renew the server's certificate as X.509 version 3 with a subjectAltName, its key and \
+                 signature of a usual kind (RSA from 2048 bits, P-256 or P-384, SHA-256)"
+            }
+            Self::ClientCertificate => {
+                "the server wants another client certificate: give one that its authority signed as \
+                 sslcert, and its key as sslkey"
+            }
+            Self::Handshake => {
+                "check that host and port are those of PostgreSQL, and ssl_min_protocol_version; TLS 1.2 and \
+                 1.3 are supported, and keys of RSA, P-256, P-384 and Ed25519"
+            }
+            Self::NoPassword => {
+                "set PGPASSWORD, write the password into the URL, or add a line \
+                 host:port:database:user:password to ~/.pgpass (with permissions 0600)"
+            }
+            Self::Authentication => {
+                "the server asks for a way to log in that is not supported, or channel_binding=require \
+                 asks for more than it offers: use scram-sha-256"
+            }
+            Self::Refused(meaning) => meaning.hint(),
+        }
+    }
+}
+
+/// What an attempt to connect was like.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// Whether a session without TLS would not do.
+    pub asked_for_tls: bool,
+    /// Whether the server went along with TLS.
+    pub was_tls_begun: bool,
+    /// Whether there was a password to give.
+    pub has_password: bool,
+}
+
+/// What texts of poolers mean, in lower case: PgBouncer gives them the code 08P01, Supavisor XX000. The
+/// first that is found counts. What is not here does not pass by itself.
+const TEXTS: &[(&str, Meaning)] = &[
+    // PgBouncer.
+    ("no more connections allowed", Meaning::PoolFull),
+    ("client connections exceeded", Meaning::PoolFull),
+    ("too many servers in the pool", Meaning::PoolFull),
+    ("query_wait_timeout", Meaning::PoolFull),
+    ("client_login_timeout", Meaning::Transient),
+    ("server_login_retry", Meaning::Transient),
+    ("connect timeout", Meaning::Transient),
+    ("server conn crashed", Meaning::Transient),
+    ("cannot connect", Meaning::Transient),
+    ("shutting down", Meaning::Transient),
+    ("pause", Meaning::Transient),
+    ("unsupported startup parameter", Meaning::StartOption),
+    ("statement pooling mode", Meaning::PoolMode),
+    ("ssl required", Meaning::TlsNeeded),
+    ("tls connection required", Meaning::TlsNeeded),
+    ("no such database", Meaning::Access),
+    ("no such user", Meaning::Password),
+    ("authentication failed", Meaning::Password),
+    ("is disabled", Meaning::Access),
+    // Supavisor, as it was and with the codes in its later texts.
+    ("max client connections reached", Meaning::PoolFull),
+    ("max clients reached", Meaning::PoolFull),
+    ("maxclientsinsessionmode", Meaning::PoolFull),
+    ("(emax", Meaning::PoolFull),
+    ("echeckouttimeout", Meaning::PoolFull),
+    ("unable to check out", Meaning::PoolFull),
+    ("edbhandlerexited", Meaning::Transient),
+    ("dbhandler exited", Meaning::Transient),
+    ("epoolterminating", Meaning::Transient),
+    ("connection to database not available", Meaning::Transient),
+    ("ecircuitbreaker", Meaning::Transient),
+    ("tenant or user not found", Meaning::Tenant),
+    ("tenant identifier", Meaning::Tenant),
+    ("(enotfound)", Meaning::Tenant),
+    ("ssl connection is required", Meaning::TlsNeeded),
+];
+
+/// What an answer to the start of a session means, by its code and, where that says too little, its text.
+pub fn connect_failure(code: &str, message: &str) -> Meaning {
+    match code {
+        "28P01" => return Meaning::Password,
+        "28000" => return Meaning::Rejected,
+        // A parameter in `options` that the server does not know, or a value that it does not take.
+        "42704" | "22023" => return Meaning::StartOption,
+        "08P01" | "XX000" | "58000" => {}
+        code => return Meaning::of(&tokio_postgres::error::SqlState::from_code(code)),
+    }
+    let message = message.to_lowercase();
+    let known = TEXTS.iter().find(|(text, _)| message.contains(text));
+    known.map_or(Meaning::Other, |(_, meaning)| *meaning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_poolers_say_what_passes() {
+        for (code, message, meaning) in [
+            ("08P01", "no more connections allowed (max_client_conn)", Meaning::PoolFull),
+            ("08P01", "query_wait_timeout", Meaning::PoolFull),
+            ("08P01", "client_login_timeout (server down)", Meaning::Transient),
+            (
+                "08P01",
+                "server login has been failing, try again later (server_login_retry)",
+                Meaning::Transient,
+            ),
+            ("08P01", "password authentication failed", Meaning::Password),
+            ("08P01", "SASL authentication failed", Meaning::Password),
+            ("08P01", "no such database: nodb", Meaning::Access),
+            ("08P01", "unsupported startup parameter: options", Meaning::StartOption),
+            ("08P01", "SSL required", Meaning::TlsNeeded),
+            ("08P01", "something else", Meaning::Other),
+            ("XX000", "Tenant or user not found", Meaning::Tenant),
+            ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found", Meaning::Tenant),
+            ("XX000", "Max client connections reached", Meaning::PoolFull),
+            (
+                "XX000",
+                "MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited \
+                 to pool_size",
+                Meaning::PoolFull,
+            ),
+            ("XX000", "(EMAXCONNSESSION) max clients reached in session mode", Meaning::PoolFull),
+            ("XX000", "(ESSLREQUIRED) SSL connection is required for user: a", Meaning::TlsNeeded),
+            ("XX000", "cache lookup failed", Meaning::Other),
+            (
+                "08P01",
+                "transaction blocks not allowed in statement pooling mode",
+                Meaning::PoolMode,
+            ),
+            ("28P01", "password authentication failed for user \"me\"", Meaning::Password),
+            ("28000", "no pg_hba.conf entry for host \"::1\"", Meaning::Rejected),
+            ("53300", "sorry, too many clients already", Meaning::Transient),
+            ("57P03", "the database system is starting up", Meaning::Transient),
+            ("3D000", "database \"x\" does not exist", Meaning::Access),
+            ("42704", "unrecognized configuration parameter \"x\"", Meaning::StartOption),
+        ] {
+            assert_eq!(connect_failure(code, message), meaning, "{message}");
+        }
+    }
+}

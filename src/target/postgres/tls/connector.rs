@@ -1,0 +1,65 @@
+//! What makes **TLS sessions** for the client library, and remembers whether one was begun: the
+//! library's errors do not say whether the server offers TLS.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustls::ClientConfig;
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+type Make = MakeRustlsConnect;
+type Connect = <Make as MakeTlsConnect<Socket>>::TlsConnect;
+
+/// A stream that TLS protects.
+pub type Stream = <Make as MakeTlsConnect<Socket>>::Stream;
+
+/// Makes TLS sessions.
+#[derive(Clone)]
+pub struct Connector {
+    make: Make,
+    was_begun: Arc<AtomicBool>,
+}
+
+impl Connector {
+    /// Makes sessions of this configuration.
+    pub fn new(config: ClientConfig) -> Self {
+        Self { make: Make::new(config), was_begun: Arc::default() }
+    }
+
+    /// Whether a session was begun, so that the server offers TLS.
+    pub fn was_begun(&self) -> bool {
+        self.was_begun.load(Ordering::Relaxed)
+    }
+}
+
+impl MakeTlsConnect<Socket> for Connector {
+    type Stream = Stream;
+    type TlsConnect = Begin;
+    type Error = Infallible;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Begin, Infallible> {
+        let connect = MakeTlsConnect::<Socket>::make_tls_connect(&mut self.make, host)?;
+        Ok(Begin { connect, was_begun: Arc::clone(&self.was_begun) })
+    }
+}
+
+/// Begins one TLS session.
+pub struct Begin {
+    connect: Connect,
+    was_begun: Arc<AtomicBool>,
+}
+
+impl TlsConnect<Socket> for Begin {
+    type Stream = Stream;
+    type Error = io::Error;
+    type Future = <Connect as TlsConnect<Socket>>::Future;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        self.was_begun.store(true, Ordering::Relaxed);
+        self.connect.connect(socket)
+    }
+}

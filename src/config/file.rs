@@ -11,7 +11,7 @@ use crate::domain::{
     Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode, Placement,
     RejectLimit, ReplaceBy, ZeroByteFiles, provenance, with_slash,
 };
-use crate::store::Place;
+use crate::store::{Options, Place, Role};
 
 /// What the parser says, without the line of the file that it would show.
 pub fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
@@ -48,12 +48,23 @@ pub struct File {
 struct SourceTable {
     url: String,
     name: Option<String>,
+    endpoint: Option<String>,
+    region: Option<String>,
+    profile: Option<String>,
+    #[serde(default)]
+    requester_pays: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StagingTable {
     url: String,
+    endpoint: Option<String>,
+    region: Option<String>,
+    profile: Option<String>,
+    #[serde(default)]
+    requester_pays: bool,
+    kms_key: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -102,11 +113,8 @@ pub type Complaint = (String, String);
 impl File {
     /// What the file means; relative paths in it are relative to `folder`.
     pub fn resolve(self, folder: &Path) -> Result<Config, Complaint> {
-        let place = |at: &str, url: &str, name: Option<String>| {
-            Place::parse(url, folder, name).map_err(|error| (at.to_owned(), error.to_string()))
-        };
-        let source = place("source.url", &self.source.url, self.source.name)?;
-        let staging = place("staging.url", &self.staging.url, None)?;
+        let source = self.source.resolve(folder)?;
+        let staging = self.staging.resolve(folder)?;
         let datasets: Vec<Dataset> = self
             .datasets
             .into_iter()
@@ -114,6 +122,45 @@ impl File {
             .collect::<Result<_, _>>()?;
         Ok(Config { source, staging, datasets, limits: self.limits.resolve()? })
     }
+}
+
+impl SourceTable {
+    fn resolve(self, folder: &Path) -> Result<Place, Complaint> {
+        let options = Options {
+            endpoint: self.endpoint,
+            region: self.region,
+            profile: self.profile,
+            requester_pays: self.requester_pays,
+            kms_key: None,
+        };
+        place(Role::Source, &self.url, folder, self.name, options)
+    }
+}
+
+impl StagingTable {
+    fn resolve(self, folder: &Path) -> Result<Place, Complaint> {
+        let options = Options {
+            endpoint: self.endpoint,
+            region: self.region,
+            profile: self.profile,
+            requester_pays: self.requester_pays,
+            kms_key: self.kms_key,
+        };
+        place(Role::Staging, &self.url, folder, None, options)
+    }
+}
+
+fn place(
+    role: Role,
+    url: &str,
+    folder: &Path,
+    name: Option<String>,
+    options: Options,
+) -> Result<Place, Complaint> {
+    Place::parse(url, folder, name)
+        .map_err(|error| (format!("{role}.url"), error.to_string()))?
+        .with_options(role, options)
+        .map_err(|error| (format!("{role}.{}", error.key), error.to_string()))
 }
 
 impl LimitsTable {

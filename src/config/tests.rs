@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::domain::RejectLimit;
+use crate::domain::{Placement, RejectLimit};
 
 const MINIMAL: &str = r#"
 [source]
@@ -50,10 +50,36 @@ fn unknown_keys_and_impossible_values_are_refused() {
         ("datasets.orders_create", "datasets.information_schema"),
         ("[staging]", "[limits]\nsql_memory = \"1 MiB\"\n[staging]"),
         ("[staging]", "[limits]\nfiles_at_once = 0\n[staging]"),
+        ("table = ", "mode = \"merge\"\ntable = "),
+        ("table = ", "merge_key = [\"id\"]\ntable = "),
+        ("table = ", "mode = \"merge\"\nmerge_key = []\ntable = "),
+        ("table = ", "replace_by = \"days\"\ntable = "),
+        ("table = ", "mode = \"replace-range\"\nreplace_by = \"weeks\"\ntable = "),
+        ("[staging]\nurl = \"staging\"", "[staging]\nurl = \"staging\"\nprofile = \"p\""),
+        ("[staging]\nurl = \"staging\"", "[staging]\nurl = \"staging\"\nkms_key = \"k\""),
+        ("url = \"s3://exports\"", "url = \"s3://exports\"\nkms_key = \"k\""),
     ] {
         assert!(MINIMAL.contains(from), "{from}");
         assert!(parse(&MINIMAL.replace(from, to)).is_err(), "{to}");
     }
+}
+
+#[test]
+fn modes_and_places_have_their_own_keys() {
+    let text = MINIMAL
+        .replace("table = ", "mode = \"merge\"\nmerge_key = [\"id\"]\nconstants = { x = \"1\" }\ntable = ")
+        .replace(
+            "url = \"s3://exports\"",
+            "url = \"s3://exports\"\nregion = \"eu-west-1\"\nprofile = \"p\"\nrequester_pays = true",
+        )
+        .replace("url = \"staging\"", "url = \"s3://staging\"\nendpoint = \"http://x\"\nkms_key = \"k\"");
+    let config = parse(&text).expect("valid");
+    let Placement::Merge(rule) = &config.datasets[0].placement else { panic!("a merge") };
+    assert_eq!(
+        (rule.key.as_slice(), rule.order.as_slice()),
+        (&["id".to_owned()][..], &["_file_date".to_owned()][..])
+    );
+    assert_eq!(config.datasets[0].constants["x"], "1");
 }
 
 #[test]

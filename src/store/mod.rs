@@ -7,7 +7,9 @@ pub mod path_text;
 mod place;
 mod refusal;
 
-pub use place::{InvalidPlace, OpenError, Place, Store};
+pub use place::{
+    InvalidOption, InvalidPlace, NoCredentials, OpenError, Options, Place, Role, Store,
+};
 
 use std::error::Error as StdError;
 
@@ -16,11 +18,14 @@ use crate::domain::ErrorKind;
 /// What to do about an object store's refusal.
 pub fn hint(error: &object_store::Error) -> String {
     use object_store::Error as E;
+    if let Some(error) = NoCredentials::behind(error) {
+        return error.hint();
+    }
     match error {
-        E::NotFound { .. } => "check the bucket, the prefix and AWS_ENDPOINT_URL",
+        E::NotFound { .. } => "check the bucket, the prefix and the endpoint",
         E::Unauthenticated { .. } | E::PermissionDenied { .. } => {
-            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and that they \
-             may list the bucket and read (for staging: write) the prefix"
+            "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile or role, and that they may list the bucket and \
+             read (for staging: write) the prefix"
         }
         E::InvalidPath { .. } => {
             "a key there holds what no key may hold here, such as a line break; rename that object, \
@@ -30,8 +35,16 @@ pub fn hint(error: &object_store::Error) -> String {
             "check that the folder exists, may be read (for staging: written) and has room; run \
              again: what is done is kept"
         }
+        E::Generic { store: "GCS", .. } => {
+            "check GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT, and the network; run \
+             again: what is done is kept"
+        }
+        E::Generic { store: "MicrosoftAzure", .. } => {
+            "check AZURE_STORAGE_ACCOUNT_NAME, the credentials in AZURE_* and the network; run \
+             again: what is done is kept"
+        }
         E::Precondition { .. } => "the object was replaced while it was read; run again",
-        _ => "check AWS_ENDPOINT_URL, AWS_REGION and the network; run again: what is done is kept",
+        _ => "check the endpoint, the region and the network; run again: what is done is kept",
     }
     .to_owned()
 }
@@ -40,7 +53,8 @@ pub fn hint(error: &object_store::Error) -> String {
 pub fn is_transient(error: &object_store::Error) -> bool {
     matches!(
         error,
-        object_store::Error::Generic { store: "S3", .. } | object_store::Error::Precondition { .. }
+        object_store::Error::Generic { store: "S3" | "GCS" | "MicrosoftAzure", .. }
+            | object_store::Error::Precondition { .. }
     )
 }
 

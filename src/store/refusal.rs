@@ -13,8 +13,10 @@ use object_store::client::{
 };
 use object_store::path::Path;
 
-/// The error code of S3 for an object that must be restored before it can be read.
-const ARCHIVED: &[u8] = b"<Code>InvalidObjectState</Code>";
+/// The status and the error code of S3 and of Azure for an object that must be restored before it
+/// can be read.
+const ARCHIVED: [(u16, &[u8]); 2] =
+    [(403, b"<Code>InvalidObjectState</Code>"), (409, b"<Code>BlobArchived</Code>")];
 
 /// What the store's answers said beside what its client tells.
 #[derive(Clone, Debug, Default)]
@@ -34,13 +36,13 @@ impl Refusals {
 
     /// Makes a listing's error say what the store's last answer was.
     pub fn explain(&self, error: object_store::Error, path: &str) -> object_store::Error {
-        let object_store::Error::Generic { source, .. } = error else { return error };
+        let object_store::Error::Generic { store, source } = error else { return error };
         let path = path.to_owned();
         match self.status.load(Ordering::SeqCst) {
             401 => object_store::Error::Unauthenticated { path, source },
             403 => object_store::Error::PermissionDenied { path, source },
             404 => object_store::Error::NotFound { path, source },
-            _ => object_store::Error::Generic { store: "S3", source },
+            _ => object_store::Error::Generic { store, source },
         }
     }
 }
@@ -69,12 +71,12 @@ impl HttpService for Observer {
         let answer = self.inner.execute(request).await;
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         self.refusals.status.store(status, Ordering::SeqCst);
-        if status != 403 {
+        let Some((_, code)) = ARCHIVED.iter().find(|(refused, _)| *refused == status) else {
             return answer;
-        }
+        };
         let (head, body) = answer?.into_parts();
         let body = body.bytes().await?;
-        if memchr::memmem::find(&body, ARCHIVED).is_some()
+        if memchr::memmem::find(&body, code).is_some()
             && let (Some(path), Ok(mut archived)) = (path, self.refusals.archived.lock())
         {
             archived.insert(path);

@@ -1,22 +1,32 @@
 //! A **place** is a URL under which objects are kept; a **store** is a place that was opened.
 //!
-//! `s3://bucket/optional/prefix`, `file:///absolute/folder`, or a plain path, which is taken
-//! relative to the folder of the configuration file.
+//! `s3://bucket/optional/prefix`, `gs://bucket/prefix`, `az://container/prefix`,
+//! `file:///absolute/folder`, or a plain path, which is taken relative to the folder of the
+//! configuration file.
+
+mod azure;
+mod credentials;
+mod gcs;
+mod opened;
+mod options;
+mod s3;
 
 use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, RetryConfig};
 use url::Url;
 
-use super::refusal::{Observed, Refusals};
+pub use credentials::NoCredentials;
+pub use opened::Store;
+pub use options::{InvalidOption, Options, Role};
+
+use super::refusal::Refusals;
 use crate::domain::{Environment, ErrorKind, Explain};
 
 /// A URL under which objects are kept.
@@ -25,22 +35,49 @@ pub struct Place {
     kind: Kind,
     /// What `_file_name` starts with: the bucket, or for a folder its own name.
     name: String,
+    /// Which place of the configuration it is, if it is one.
+    role: Option<Role>,
+    options: Options,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    S3 { bucket: String, prefix: String },
+    Bucket { provider: Provider, bucket: String, prefix: String },
     Folder(PathBuf),
+}
+
+/// Whose buckets they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Provider {
+    S3,
+    Google,
+    Azure,
+}
+
+impl Provider {
+    const ALL: [Self; 3] = [Self::S3, Self::Google, Self::Azure];
+
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Google => "gs",
+            Self::Azure => "az",
+        }
+    }
 }
 
 /// A URL that names no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlace {
-    /// Neither `s3://bucket` nor `file:///folder` nor a path.
-    #[error("write s3://bucket, s3://bucket/prefix, file:///folder or a path")]
+    /// Neither the URL of a bucket nor `file:///folder` nor a path.
+    #[error(
+        "write s3://bucket, s3://bucket/prefix, gs://bucket, az://container, file:///folder or a path"
+    )]
     Unknown,
     /// A password or a query has no business in a URL of the configuration.
-    #[error("a URL holds no user, password, query or fragment; credentials belong in AWS_*")]
+    #[error(
+        "a URL holds no user, password, query or fragment; credentials belong in the environment"
+    )]
     Credentials,
     /// The folder has no name of its own.
     #[error("the folder needs a name, or set source.name to the bucket's name")]
@@ -88,11 +125,24 @@ impl Place {
             Err(_) => Kind::Folder(folder.join(url)),
         };
         let own_name = match &kind {
-            Kind::S3 { bucket, .. } => Some(bucket.clone()),
+            Kind::Bucket { bucket, .. } => Some(bucket.clone()),
             Kind::Folder(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
         };
         let name = name.or(own_name).ok_or(InvalidPlace::Nameless)?;
-        Ok(Self { kind, name })
+        Ok(Self { kind, name, role: None, options: Options::default() })
+    }
+
+    /// The place with what the configuration says about it besides its URL. Variables that are meant
+    /// for `role` alone count from now on.
+    ///
+    /// # Errors
+    /// [`InvalidOption`] for an option that does not fit the place.
+    pub fn with_options(self, role: Role, options: Options) -> Result<Self, InvalidOption> {
+        match &self.kind {
+            Kind::Bucket { provider, .. } => options.check_bucket(*provider == Provider::S3)?,
+            Kind::Folder(_) => options.check_folder()?,
+        }
+        Ok(Self { role: Some(role), options, ..self })
     }
 
     fn parse_url(url: &Url) -> Result<Kind, InvalidPlace> {
@@ -100,64 +150,57 @@ impl Place {
         if extras.iter().any(Option::is_some) || !url.username().is_empty() {
             return Err(InvalidPlace::Credentials);
         }
-        match (url.scheme(), url.host_str()) {
-            ("s3", Some(bucket)) => {
-                let prefix = url.path().trim_matches('/').to_owned();
-                Ok(Kind::S3 { bucket: bucket.to_owned(), prefix })
-            }
-            ("file", None) => {
+        let provider = Provider::ALL.into_iter().find(|known| known.scheme() == url.scheme());
+        match (provider, url.scheme(), url.host_str()) {
+            (Some(provider), _, Some(bucket)) => Ok(Kind::Bucket {
+                provider,
+                bucket: bucket.to_owned(),
+                prefix: url.path().trim_matches('/').to_owned(),
+            }),
+            (None, "file", None) => {
                 url.to_file_path().map(Kind::Folder).map_err(|()| InvalidPlace::Unknown)
             }
             _ => Err(InvalidPlace::Unknown),
         }
     }
 
-    /// Opens the place, with credentials and endpoint from `AWS_*` of the environment.
+    /// Opens the place, with credentials and endpoint from `AWS_*`, `GOOGLE_*` or `AZURE_*` of the
+    /// environment.
     ///
-    /// Nothing is read yet, so that a missing bucket shows at the first request.
+    /// Nothing of the store is read yet, so that a missing bucket and missing credentials show at
+    /// the first request. The region of an AWS profile is read from `~/.aws/config` here.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(&self, environment: &Environment) -> Result<Store, OpenError> {
         let opened = match &self.kind {
-            Kind::S3 { bucket, prefix } => self.open_s3(bucket, prefix, environment),
+            Kind::Bucket { provider, bucket, prefix } => {
+                self.open_bucket(*provider, bucket, prefix, environment)
+            }
             Kind::Folder(path) => self.open_folder(path),
         };
         opened.map_err(|source| OpenError::new(self.to_string(), source))
     }
 
-    fn open_s3(
+    fn open_bucket(
         &self,
+        provider: Provider,
         bucket: &str,
         prefix: &str,
         environment: &Environment,
     ) -> object_store::Result<Store> {
-        let mut builder = AmazonS3Builder::new();
-        let mut region_known = false;
-        for (name, value) in environment.starting_with("AWS_") {
-            let Ok(key) = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase()) else { continue };
-            region_known |=
-                matches!(key, AmazonS3ConfigKey::Region | AmazonS3ConfigKey::DefaultRegion);
-            builder = builder.with_config(key, value);
-        }
-        if !region_known {
-            builder = builder.with_region("us-east-1");
-        }
-        let timeout = ClientOptions::new().with_timeout(Duration::from_secs(60));
-        let allow_http = environment
-            .starting_with("AWS_ENDPOINT")
-            .any(|(_, value)| value.to_ascii_lowercase().starts_with("http://"));
         let refusals = Refusals::default();
-        let store = builder
-            .with_http_connector(Observed(refusals.clone()))
-            .with_bucket_name(bucket)
-            .with_client_options(timeout.with_allow_http(allow_http))
-            .with_retry(retries())
-            .build()?;
-        let url = format!("s3://{bucket}");
+        let (role, options) = (self.role, &self.options);
+        let objects = match provider {
+            Provider::S3 => {
+                s3::open(bucket, self.described(), role, options, environment, &refusals)
+            }
+            Provider::Google => gcs::open(bucket, role, options, environment, &refusals),
+            Provider::Azure => azure::open(bucket, role, options, environment, &refusals),
+        }?;
         Ok(Store {
-            objects: Arc::new(store),
-            url: store_url(&url)?,
+            objects,
+            url: store_url(&format!("{}://{bucket}", provider.scheme()))?,
             base: Path::parse(prefix)?,
             name: self.name_with(prefix),
             display: self.to_string(),
@@ -182,82 +225,30 @@ impl Place {
     fn name_with(&self, prefix: &str) -> String {
         if prefix.is_empty() { self.name.clone() } else { format!("{}/{prefix}", self.name) }
     }
+
+    /// The URL, and which place of the configuration it is.
+    fn described(&self) -> String {
+        match self.role {
+            Some(role) => format!("the {role} {self}"),
+            None => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
-            Kind::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Kind::Bucket { provider, bucket, prefix } => {
+                write!(f, "{}://{bucket}", provider.scheme())?;
+                if prefix.is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
+            }
             Kind::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-/// A place that was opened.
-#[derive(Clone, Debug)]
-pub struct Store {
-    /// The store's objects; every path in it starts with the URL's own prefix.
-    pub objects: Arc<dyn ObjectStore>,
-    /// The URL under which a SQL session knows the store.
-    pub url: ObjectStoreUrl,
-    base: Path,
-    name: String,
-    display: String,
-    folder: Option<PathBuf>,
-    refusals: Refusals,
-}
-
-impl Store {
-    /// The path of `key` in the store.
-    pub fn path(&self, key: &str) -> Path {
-        key.split('/').filter(|part| !part.is_empty()).fold(self.base.clone(), |path, part| {
-            // A part that is already a legal path part is kept as it is, percent signs included.
-            match Path::parse(part) {
-                Ok(legal) => Path::from_iter(path.parts().chain(legal.parts())),
-                Err(_) => path.join(part),
-            }
-        })
-    }
-
-    /// The key of the object at `path`, without the store's own prefix.
-    pub fn key(&self, path: &Path) -> String {
-        let base = self.base.as_ref();
-        let path = path.as_ref();
-        match path.strip_prefix(base) {
-            Some(rest) => rest.trim_start_matches('/').to_owned(),
-            None => path.to_owned(),
-        }
-    }
-
-    /// The name by which rows refer to the object `key`: `bucket/prefix/key`.
-    pub fn file_name(&self, key: &str) -> String {
-        format!("{}/{key}", self.name)
-    }
-
-    /// The URL of `key`, for people.
-    pub fn display(&self, key: &str) -> String {
-        format!("{}/{key}", self.display.trim_end_matches('/'))
-    }
-
-    /// Whether the store has refused to give out an object because it is archived.
-    pub fn is_archived(&self, object: &Path) -> bool {
-        self.refusals.is_archived(object)
-    }
-
-    /// Makes a listing's error say what the store answered.
-    pub fn explain(&self, error: object_store::Error, key: &str) -> object_store::Error {
-        self.refusals.explain(error, key)
-    }
-
-    /// The folder on this machine, where the store is one.
-    pub fn folder(&self) -> Option<&FilePath> {
-        self.folder.as_deref()
-    }
-}
-
 fn store_url(url: &str) -> object_store::Result<ObjectStoreUrl> {
-    ObjectStoreUrl::parse(url).map_err(|source| generic("S3", source))
+    ObjectStoreUrl::parse(url).map_err(|source| generic("URL", source))
 }
 
 fn generic(
@@ -292,6 +283,8 @@ mod tests {
     fn buckets_folders_and_relative_paths_are_places() {
         assert_eq!(parse("s3://exports").expect("a bucket").to_string(), "s3://exports");
         assert_eq!(parse("s3://exports/a/b/").expect("a prefix").to_string(), "s3://exports/a/b");
+        assert_eq!(parse("gs://exports/a").expect("Google's").to_string(), "gs://exports/a");
+        assert_eq!(parse("az://exports").expect("Azure's").to_string(), "az://exports");
         assert_eq!(parse("file:///data/exports").expect("a folder").to_string(), "/data/exports");
         assert_eq!(parse("staging").expect("a path").to_string(), "/project/staging");
     }

@@ -1,0 +1,108 @@
+use aws_credential_types::provider;
+
+use super::*;
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+#[test]
+fn credentials_are_replaced_five_minutes_before_they_expire() {
+    assert_eq!(replace_at(at(3600), at(0)), at(3300));
+    assert_eq!(replace_at(at(100), at(0)), at(50));
+    assert_eq!(replace_at(at(100), at(200)), at(100));
+}
+
+#[test]
+fn keys_without_an_end_hold_for_good() {
+    let found = Found::new(&Credentials::new("AKIA", "secret", None, None, "test"), at(0));
+    assert!(found.is_fresh(at(u32::MAX.into())) && found.holds(at(u32::MAX.into())));
+}
+
+#[test]
+fn an_error_names_the_place_and_what_to_do() {
+    let error = object_store::Error::from(NoCredentials {
+        place: "the source s3://exports".to_owned(),
+        origin: Origin::Profile("work".to_owned()),
+        source: CredentialsError::not_loaded("no such profile"),
+    });
+    assert!(matches!(error, object_store::Error::Unauthenticated { .. }));
+    let found = NoCredentials::behind(&error).expect("the cause");
+    assert_eq!(found.to_string(), "no AWS credentials for the source s3://exports (profile work)");
+    assert!(found.hint().contains("aws sso login --profile work"));
+}
+
+#[test]
+fn a_service_that_does_not_answer_may_answer_later() {
+    let error = object_store::Error::from(NoCredentials {
+        place: "s3://exports".to_owned(),
+        origin: Origin::Profile("work".to_owned()),
+        source: CredentialsError::provider_timed_out(TIMEOUT),
+    });
+    assert!(crate::store::is_transient(&error));
+}
+
+#[test]
+fn debug_output_holds_no_secret() {
+    let found = Found::new(&Credentials::new("AKIA", "the-secret", None, None, "test"), at(0));
+    let credentials =
+        AwsCredentials::new("s3://exports".to_owned(), Origin::Chain, "us-east-1".to_owned());
+    let mut credentials = credentials;
+    credentials.state.get_mut().found = Some(found);
+    assert!(!format!("{credentials:?}").contains("the-secret"));
+}
+
+/// Answers with keys that hold for `lifetime`, the first time; later refuses.
+#[derive(Debug)]
+struct Once {
+    lifetime: Duration,
+    asked: std::sync::atomic::AtomicUsize,
+}
+
+impl ProvideCredentials for Once {
+    fn provide_credentials<'a>(&'a self) -> provider::future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let asked = self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let end = SystemTime::now() + self.lifetime;
+        provider::future::ProvideCredentials::ready(match asked {
+            0 => Ok(Credentials::new("AKIA", "secret", None, Some(end), "test")),
+            _ => Err(CredentialsError::not_loaded("signed out")),
+        })
+    }
+}
+
+fn once(lifetime: Duration) -> AwsCredentials {
+    let provider = SharedCredentialsProvider::new(Once { lifetime, asked: 0.into() });
+    let mut credentials =
+        AwsCredentials::new("s3://exports".to_owned(), Origin::Chain, "us-east-1".to_owned());
+    credentials.state.get_mut().provider = Some(provider);
+    credentials
+}
+
+#[tokio::test]
+async fn credentials_are_asked_for_once_while_they_are_fresh() {
+    let credentials = once(Duration::from_secs(3600));
+    for _ in 0..2 {
+        assert_eq!(credentials.get_credential().await.expect("kept").key_id, "AKIA");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_still_hold_outlive_a_failed_renewal() {
+    let credentials = once(Duration::from_secs(3600));
+    credentials.get_credential().await.expect("the first");
+    let mut state = credentials.state.lock().await;
+    state.found.as_mut().expect("kept").replace_at = Some(at(0));
+    drop(state);
+    credentials.get_credential().await.expect("those that still hold");
+}
+
+#[tokio::test]
+async fn credentials_that_expired_are_not_used() {
+    let credentials = once(Duration::ZERO);
+    credentials.get_credential().await.expect("the first");
+    let error = credentials.get_credential().await.expect_err("signed out");
+    assert!(NoCredentials::behind(&error).is_some());
+}

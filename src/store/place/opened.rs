@@ -1,0 +1,72 @@
+//! A **store** is a place that was opened: its objects, and what they are called.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::store::refusal::Refusals;
+
+/// A place that was opened.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The store's objects; every path in it starts with the URL's own prefix.
+    pub objects: Arc<dyn ObjectStore>,
+    /// The URL under which a SQL session knows the store.
+    pub url: ObjectStoreUrl,
+    pub(super) base: Path,
+    pub(super) name: String,
+    pub(super) display: String,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) refusals: Refusals,
+}
+
+impl Store {
+    /// The path of `key` in the store.
+    pub fn path(&self, key: &str) -> Path {
+        key.split('/').filter(|part| !part.is_empty()).fold(self.base.clone(), |path, part| {
+            // A part that is already a legal path part is kept as it is, percent signs included.
+            match Path::parse(part) {
+                Ok(legal) => Path::from_iter(path.parts().chain(legal.parts())),
+                Err(_) => path.join(part),
+            }
+        })
+    }
+
+    /// The key of the object at `path`, without the store's own prefix.
+    pub fn key(&self, path: &Path) -> String {
+        let base = self.base.as_ref();
+        let path = path.as_ref();
+        match path.strip_prefix(base) {
+            Some(rest) => rest.trim_start_matches('/').to_owned(),
+            None => path.to_owned(),
+        }
+    }
+
+    /// The name by which rows refer to the object `key`: `bucket/prefix/key`.
+    pub fn file_name(&self, key: &str) -> String {
+        format!("{}/{key}", self.name)
+    }
+
+    /// The URL of `key`, for people.
+    pub fn display(&self, key: &str) -> String {
+        format!("{}/{key}", self.display.trim_end_matches('/'))
+    }
+
+    /// Whether the store has refused to give out an object because it is archived.
+    pub fn is_archived(&self, object: &Path) -> bool {
+        self.refusals.is_archived(object)
+    }
+
+    /// Makes a listing's error say what the store answered.
+    pub fn explain(&self, error: object_store::Error, key: &str) -> object_store::Error {
+        self.refusals.explain(error, key)
+    }
+
+    /// The folder on this machine, where the store is one.
+    pub fn folder(&self) -> Option<&FilePath> {
+        self.folder.as_deref()
+    }
+}

@@ -17,6 +17,7 @@ mod kill;
 mod layers;
 mod load;
 mod locks;
+mod merges;
 mod modes;
 mod quality;
 mod reload;

@@ -279,3 +279,28 @@ async fn columns_of_the_files_are_found_by_the_names_that_dlt_gives_them() {
         "{refused}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn init_writes_a_dataset_that_fits_the_table_of_dlt_without_editing() {
+    let project = orders().await;
+    let dlt = Dlt { project: &project, form: "append" };
+    dlt.load("2025-12-03").await;
+    std::fs::remove_dir_all(project.path("sql")).expect("a folder");
+    std::fs::remove_file(project.path("backfill.toml")).expect("a file");
+    let init = [
+        "init",
+        "--source",
+        "s3://exports",
+        "--prefix",
+        "orders-create/",
+        "--table",
+        "shop.orders_create",
+    ];
+    let told = project.backfill(&init).await.ended(0);
+    assert!(!told.stdout.contains("refuse"), "{}", told.stdout);
+    project.backfill(&HISTORY).await.ended(0);
+    let days =
+        ["compare", "--prefix", "orders-create/", "--start", "2025-12-01", "--end", "2025-12-03"];
+    let compared = project.backfill(&days).await.ended(0);
+    assert!(compared.stdout.contains("equal: 36 rows"), "{}\n{}", compared.stdout, compared.stderr);
+}

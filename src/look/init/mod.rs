@@ -21,7 +21,7 @@ use crate::domain::Dataset;
 use crate::look::drift::{Change, Drift};
 use crate::mirror::{Mirrored, Rejected};
 use crate::profile::FileProfile;
-use crate::target::Target;
+use crate::target::{DLT_COLUMNS, Target};
 use backfill_csv::Encoding;
 use columns::Column;
 
@@ -69,7 +69,10 @@ pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
     let profiles: Vec<FileProfile> =
         profiled.iter().map(|(_, profile)| (*profile).clone()).collect();
     let columns = columns::columns(&headers, &renamed, &lacking(drift), &profiles, *types);
-    let guess = &findings.guess;
+    // The live loader keeps every row.
+    let is_of_dlt = target.is_some_and(|target| target.guest.dlt().is_some());
+    let guess =
+        &Guess { is_trusted: findings.guess.is_trusted && !is_of_dlt, ..findings.guess.clone() };
     let of_key = |column: &&Column| column.headers.iter().any(|h| guess.columns.contains(h));
     let guessed: Vec<&Column> = columns.iter().filter(of_key).collect();
     let key = if guess.is_trusted { guessed.clone() } else { Vec::new() };
@@ -156,7 +159,11 @@ fn remarks(
     renamed: &BTreeMap<String, Vec<String>>,
     headers: &[String],
 ) -> Vec<String> {
-    let mut remarks = vec![about_the_key(&findings.guess)];
+    let is_of_dlt = findings.target.is_some_and(|target| target.guest.dlt().is_some());
+    let mut remarks = vec![match is_of_dlt {
+        true => "dlt keeps every row of its files, and so does dedupe.sql".to_owned(),
+        false => about_the_key(&findings.guess),
+    }];
     if findings.dataset.key.iter().any(|pattern| pattern.to_string().contains("{date:%m")) {
         remarks.push(
             "the month stands first in the dates of keys: a guess, if no day is above 12"
@@ -204,11 +211,26 @@ fn remarks(
     });
     if let Some(target) = findings.target {
         let kept: Vec<&String> = columns.iter().flat_map(|column| &column.headers).collect();
-        let left: Vec<&str> =
-            headers.iter().filter(|name| !kept.contains(name)).map(String::as_str).collect();
+        let is_computed = |name: &str| {
+            target.column(&column_name(name)).is_some_and(|column| column.is_generated)
+        };
+        let left: Vec<&str> = headers
+            .iter()
+            .filter(|name| !kept.contains(name) && !is_computed(name))
+            .map(String::as_str)
+            .collect();
         if !left.is_empty() {
             let table = &target.table;
             remarks.push(format!("{table} has no column for {}: not loaded", left.join(", ")));
+        }
+        let computed: Vec<&str> =
+            target.columns.iter().filter(|c| c.is_generated).map(|c| c.name.as_str()).collect();
+        if !computed.is_empty() {
+            remarks.push(format!(
+                "computed by {}, and left to it: {}",
+                target.table,
+                computed.join(", ")
+            ));
         }
         let lacks = |name: &&str| target.column(name).is_none();
         let needed: Vec<&str> = ["_file_name", "_row_id"].into_iter().filter(lacks).collect();
@@ -220,7 +242,10 @@ fn remarks(
             ));
         }
         let is_given = |name: &str| {
-            columns.iter().any(|column| column.name == name) || naming::ADDED.contains(&name)
+            let is_of_dlt = target.guest.dlt().is_some() && DLT_COLUMNS.contains(&name);
+            is_of_dlt
+                || columns.iter().any(|column| column.name == name)
+                || naming::ADDED.contains(&name)
         };
         let is_zoned = |column: &Column| {
             column.reading.as_ref().is_some_and(|reading| reading.ends_with("AS timestamptz)"))

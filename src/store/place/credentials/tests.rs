@@ -1,3 +1,5 @@
+//! Credentials from each origin, how long they hold, and what is said if there are none.
+
 use aws_credential_types::provider;
 
 use super::*;

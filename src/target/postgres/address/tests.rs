@@ -1,3 +1,5 @@
+//! Addresses as libpq reads them, from strings, services, files and the environment.
+
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 

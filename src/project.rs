@@ -143,7 +143,7 @@ impl Project {
         if target.guest.dlt().is_some_and(|dlt| dlt.loads.is_none()) {
             self.notice(dataset, Event::NoLoadsTable { table: table.clone() });
         }
-        if files.deletes_rows() && !files.effects.cascades.is_empty() {
+        if files.changes_other_tables() {
             let changes = files.effects.cascades.clone();
             self.notice(dataset, Event::Cascades { table, changes });
         }
@@ -267,12 +267,13 @@ const LARGE_TABLE: u64 = 256 << 20;
 /// The first day of files of the live loader: by the dataset's own pattern if they lie under its prefix, else
 /// the first date in the name.
 fn live_since(dataset: &Dataset, prefix: &str, names: &[String]) -> Option<FileDate> {
-    let date = |name: &String| {
-        let key = name.strip_prefix(prefix);
-        let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
-        of_pattern.or_else(|| first_date(name))
-    };
-    names.iter().filter_map(date).min()
+    names.iter().filter_map(|name| date_of(dataset, prefix, name)).min()
+}
+
+fn date_of(dataset: &Dataset, prefix: &str, name: &str) -> Option<FileDate> {
+    let key = name.strip_prefix(prefix);
+    let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
+    of_pattern.or_else(|| first_date(name))
 }
 
 /// An id that sorts by time, with the process, so that two differ.

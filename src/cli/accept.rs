@@ -12,7 +12,7 @@ use crate::{printable, show};
 ///
 /// A run refuses if the target holds fewer rows of a file than were loaded. If somebody deleted them for a
 /// good reason, such as an erasure request or a retention rule, accept it: later runs do not complain, and
-/// a reload does not bring these rows back unless it is told to. Rows in the target are not touched.
+/// a reload brings these rows back only with --restore-deleted. Rows in the target are not touched.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]

@@ -131,6 +131,13 @@ pub enum Event {
         /// In how many files.
         files: usize,
     },
+    /// A sequence stays behind the numbers that are given, because the user may not advance it.
+    SequenceLeft {
+        /// The column that it numbers.
+        column: String,
+        /// The sequence, quoted.
+        sequence: String,
+    },
     /// A run failed after it had committed some batches.
     Committed {
         /// How many.
@@ -187,6 +194,7 @@ impl Event {
             Self::FilledIn { .. } => "filled-in",
             Self::NotFilledIn { .. } => "not-filled-in",
             Self::NulsDropped { .. } => "nuls-dropped",
+            Self::SequenceLeft { .. } => "sequence-left",
             Self::Committed { .. } => "committed",
             Self::MergeAgain { .. } => "merge-again",
             Self::Waiting { .. } => "waiting",
@@ -217,6 +225,7 @@ impl Event {
             | Self::NotFilledIn { .. }
             | Self::NulsDropped { .. }
             | Self::MergeAgain { .. }
+            | Self::SequenceLeft { .. }
             | Self::Ending { .. }
             | Self::NoReport { .. } => Level::Warning,
         }
@@ -287,6 +296,11 @@ impl fmt::Display for Event {
                 f,
                 "NUL characters were taken out of {records} record(s) in {files} file(s), because \
                  PostgreSQL cannot store them (csv.nul decides)"
+            ),
+            Self::SequenceLeft { column, sequence } => write!(
+                f,
+                "the sequence {sequence} is not moved behind the numbers of {column} that are loaded, because \
+                 this user may not do that: have its owner send GRANT SELECT, UPDATE ON SEQUENCE {sequence}"
             ),
             Self::Committed { batches: 0, .. } => f.write_str("nothing was committed"),
             Self::Committed { batches, of, files, rows } => write!(

@@ -93,7 +93,7 @@ const MOST_SHAPES: usize = 5;
 /// Compares the files of a range with what the target holds of them. Nothing is loaded.
 ///
 /// # Errors
-/// [`Error`]; [`target::Error::Target`] where there is no such table.
+/// [`Error`]; [`target::Error::Target`] if the table does not exist.
 pub async fn compare(
     project: &Project,
     dataset: &Dataset,

@@ -140,16 +140,20 @@ async fn ready_target(
             let found = Target::find(client, table).await?;
             let needs = needs(catalog, files, found.as_ref());
             target::refuse_missing(client, table, found.as_ref(), needs).await?;
-            let Some(target) = found else {
-                return Target::create(client, table, contract, &schema, &stage, constants).await;
+            let (target, encoder) = match found {
+                None => Target::create(client, table, contract, &schema, &stage, constants).await?,
+                Some(target) => {
+                    let target = target.with_single_values(client, &schema, constants).await?;
+                    let encoder = Encoder::new(&schema, &target, &stage, constants)?;
+                    (target, encoder)
+                }
             };
-            let target = target.with_single_values(client, &schema, constants).await?;
-            let encoder = Encoder::new(&schema, &target, &stage, constants)?;
+            encoder.refuse_placement(&target, &catalog.dataset.placement, &stage)?;
             Ok((target, encoder))
         })
         .await?;
     failpoint::reach(failpoint::LOAD_TARGET_READY);
-    for event in target.fill_events() {
+    for event in target.fill_events().into_iter().chain(encoder.events()) {
         project.notice(&catalog.dataset, event);
     }
     Ok((target, Arc::new(encoder)))
@@ -157,8 +161,9 @@ async fn ready_target(
 
 /// Warns of NUL characters that were taken out of values.
 fn warn_of_nuls(project: &Project, dataset: &Dataset, mirror: &Mirror) {
-    let counts = || mirror.files.iter().map(|file| file.note.summary.records_with_nul);
-    let (records, files) = (counts().sum(), counts().filter(|count| *count > 0).count());
+    let counts: Vec<u64> =
+        mirror.files.iter().map(|file| file.note.summary.records_with_nul).collect();
+    let (records, files) = (counts.iter().sum(), counts.iter().filter(|count| **count > 0).count());
     if records > 0 && dataset.dialect.nul == backfill_csv::Nul::Drop {
         project.notice(dataset, Event::NulsDropped { records, files });
     }

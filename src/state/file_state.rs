@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{FileDate, Placed, Placement};
+use crate::domain::{FileDate, Placed, Placement, ReplaceBy};
 use crate::mirror::Mirrored;
 use crate::source::SourceFile;
 use crate::stage::Counts;
@@ -186,6 +186,12 @@ impl FileState {
         }
         let replaces = policy.placement.replaces();
         let (because, is_asked) = match status {
+            Status::New if self.replaces_day(policy) => {
+                return Action::Refuse {
+                    because: "the rows of its day are replaced".to_owned(),
+                    blocked: Blocked::Cascade,
+                };
+            }
             Status::New => return Action::Load,
             Status::Loaded => return Action::SkipLoaded { run_id: run_id() },
             Status::LoadedElsewhere if policy.placement.merges() => return Action::Load,
@@ -220,6 +226,12 @@ impl FileState {
             because: "a day of the live loader".to_owned(),
             blocked: Blocked::LiveLoader { since },
         })
+    }
+
+    /// Whether loading it deletes other rows of its day, and that would change other tables.
+    fn replaces_day(&self, policy: &Policy) -> bool {
+        let is_by_days = policy.placement == Placement::ReplaceRange(ReplaceBy::Days);
+        is_by_days && policy.cascades && !policy.allow.side_effects
     }
 
     /// What stands in the way of deleting the file's rows.

@@ -249,8 +249,7 @@ impl Files {
         if !self.policy.placement.merges() {
             return HashMap::new();
         }
-        let load = self.files.iter().filter(|file| file.action == Action::Load);
-        load.map(|file| (file.name.clone(), file.rows_before())).collect()
+        self.to_load().map(|file| (file.name.clone(), file.rows_found())).collect()
     }
 
     /// The files to delete rows of in one batch.
@@ -271,7 +270,15 @@ impl Files {
 
     /// Whether rows of the target are deleted.
     pub fn deletes_rows(&self) -> bool {
-        self.files.iter().any(|file| file.action.deletes() && file.rows_before() > 0)
+        let deletes = |file: &FileState| file.action.deletes() && file.rows_before() > 0;
+        let replaces_days = self.policy.placement == Placement::ReplaceRange(ReplaceBy::Days);
+        self.files.iter().any(deletes) || replaces_days && self.to_load().next().is_some()
+    }
+
+    /// Whether a run would change other tables through foreign keys, allowed or not.
+    pub fn changes_other_tables(&self) -> bool {
+        let is_blocked = !self.blocked(|blocked| blocked == Blocked::Cascade).is_empty();
+        !self.effects.cascades.is_empty() && (is_blocked || self.deletes_rows())
     }
 
     /// The batches that hold work, in the order in which they are loaded. Those that delete the rows of
@@ -301,8 +308,10 @@ impl Files {
 
     /// Whether every file that is loaded was compared with the whole range when it was.
     pub fn has_seen_range(&self) -> bool {
-        let entries = self.in_source().filter_map(|file| file.ledger.as_ref());
-        !self.has_lost_files && entries.into_iter().all(|entry| entry.has_seen(self.range))
+        let mut entries = self.in_source().filter_map(|file| file.ledger.as_ref());
+        // A merge compares with the target, whatever the range.
+        self.policy.placement.merges()
+            || !self.has_lost_files && entries.all(|entry| entry.has_seen(self.range))
     }
 
     /// Refuses files that changed since they were loaded, and, as soon as anything would be loaded
@@ -390,6 +399,14 @@ impl Files {
 }
 
 impl FileState {
+    /// How many of its rows in the target stay beside those that are merged: others have put them there.
+    fn rows_found(&self) -> u64 {
+        match (&self.ledger, self.rows) {
+            (None, _) => self.rows_before(),
+            (Some(_), rows) => rows.map_or(0, TargetRows::foreign),
+        }
+    }
+
     /// Whether a run might delete its rows, and it is not known yet whose these are.
     fn is_contested(&self, policy: &Policy) -> bool {
         let is_unknown = self.rows.is_some_and(|rows| rows.total > 0 && rows.ours.is_none());

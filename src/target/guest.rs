@@ -69,10 +69,12 @@ pub fn delete_ours_statement(table: &TableName) -> String {
     let table = table.quoted();
     format!(
         "WITH file AS (SELECT * FROM {FILES}), \
-         deleted AS (DELETE FROM {table} AS held USING file WHERE {IS_OURS} RETURNING file.name) \
-         SELECT file.name, (SELECT count(*) FROM deleted WHERE deleted.name = file.name), \
-                (SELECT count(*) FROM {table} AS held WHERE held._file_name = file.name) \
-         FROM file"
+         deleted AS (DELETE FROM {table} AS held USING file WHERE {IS_OURS} RETURNING file.name), \
+         ours AS (SELECT name, count(*) AS rows FROM deleted GROUP BY 1), \
+         held AS (SELECT _file_name::text AS name, count(*) AS rows FROM {table} \
+                  WHERE _file_name = ANY($1) GROUP BY 1) \
+         SELECT file.name, coalesce(ours.rows, 0), coalesce(held.rows, 0) \
+         FROM file LEFT JOIN ours USING (name) LEFT JOIN held USING (name)"
     )
 }
 

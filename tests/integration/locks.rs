@@ -1,4 +1,4 @@
-//! Somebody holds a lock: who it is, is said within seconds; what is waited for, is given up on Ctrl-C.
+//! Somebody holds a lock: the run says who, within seconds, and Ctrl-C cancels the waiting on the server.
 
 use std::process::Child;
 use std::time::{Duration, Instant};

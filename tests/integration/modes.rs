@@ -348,3 +348,101 @@ async fn whatever_the_server_can_read_is_loaded_or_refused_with_its_place() {
     }
     assert_eq!(project.rows("SELECT count(*) FROM people").await, ["1"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mode_without_its_columns_is_refused_before_anything_is_made() {
+    let project = people("mode = \"merge\"\nmerge_key = [\"person\"]").await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(2).stderr;
+    assert!(refused.contains("the mode needs the column person"), "{refused}");
+    assert_eq!(project.rows("SELECT to_regclass('people') IS NULL").await, ["t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replacing_a_day_changes_no_other_table_unless_that_is_allowed() {
+    let project = people("mode = \"replace-range\"\nreplace_by = \"days\"").await;
+    let target = project.read("sql/people/target.sql").replace("id text", "id text PRIMARY KEY");
+    project.database.execute(&target).await;
+    project
+        .database
+        .execute(
+            "INSERT INTO people VALUES ('x', 'theirs', 1, 'elsewhere/a.csv', 0, '2025-09-22'); \
+             CREATE TABLE note (person text REFERENCES people (id) ON DELETE CASCADE); \
+             INSERT INTO note VALUES ('x')",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let run = ["run", "--start", "2025-09-22", "--end", "2025-09-22"];
+    let refused = project.backfill(&run).await.ended(3).stderr;
+    assert!(refused.contains("note_person_fkey"), "{refused}");
+    assert_eq!(project.rows("SELECT count(*) FROM note").await, ["1"]);
+    let plan = project.backfill(&["plan", "--start", "2025-09-22", "--end", "2025-09-22"]);
+    let plan = plan.await.ended(0).stderr;
+    assert!(plan.contains("note_person_fkey"), "{plan}");
+    project.backfill(&[&run[..], &["--allow-side-effects"]].concat()).await.ended(0);
+    assert_eq!(project.rows("SELECT id FROM people").await, ["a"]);
+    assert_eq!(project.rows("SELECT count(*) FROM note").await, ["0"]);
+    // The only file of its day is gone: its rows go too.
+    std::fs::remove_file(project.bucket().join("people/report_2025-09-22.csv")).expect("a file");
+    project.put("people/report_2025-09-23.csv", export("b,Oslo,1\n"));
+    let gone = [
+        "run",
+        "--start",
+        "2025-09-22",
+        "--end",
+        "2025-09-23",
+        "--batch-size",
+        "1",
+        "--remove-gone",
+        "--allow-side-effects",
+    ];
+    project.backfill(&gone).await.ended(0);
+    assert_eq!(project.rows("SELECT id FROM people").await, ["b"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_others_under_the_name_of_a_merged_file_add_up_also_after_a_reload() {
+    let project = people(MERGE).await;
+    project.database.execute(&project.read("sql/people/target.sql")).await;
+    project
+        .database
+        .execute(
+            "INSERT INTO people VALUES \
+             ('x', 'theirs', 1, 'exports/people/report_2025-09-22.csv', 7, '2025-09-22')",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,2\n"));
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"];
+    project.backfill(&reload).await.ended(0);
+    assert_eq!(project.rows("SELECT id FROM people ORDER BY 1").await, ["a", "b", "x"]);
+    let again = project.run("2025-09-22", "2025-09-22").await.ended(0).stdout;
+    assert!(again.contains("OK (loaded before)"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_grant_is_named_before_anything_is_staged() {
+    let project = people(MERGE).await;
+    project.database.execute(&project.read("sql/people/target.sql")).await;
+    let role = format!("loader_{}", project.database.name());
+    project
+        .database
+        .execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'test-only'; \
+             GRANT SELECT, INSERT ON people TO {role}; CREATE SCHEMA backfill; \
+             GRANT USAGE, CREATE ON SCHEMA backfill TO {role}"
+        ))
+        .await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let url = project.database.url().replace("postgres:test-only", &format!("{role}:test-only"));
+    let run = ["run", "--start", "2025-09-22", "--end", "2025-09-22"];
+    let refused = project.backfill_with(&[("DATABASE_URL", &url)], &run).await.ended(2).stderr;
+    let grant = format!("GRANT UPDATE ON \"public\".\"people\" TO \"{role}\"");
+    assert!(refused.contains(&grant), "{refused}");
+    assert!(!project.path("staging/staged").exists(), "nothing is staged");
+    project.database.execute(&grant).await;
+    project.backfill_with(&[("DATABASE_URL", &url)], &run).await.ended(0);
+    assert_eq!(project.rows("SELECT id FROM people").await, ["a"]);
+    project.database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
+}

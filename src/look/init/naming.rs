@@ -1,7 +1,7 @@
 //! Names of columns as the target has them: those that the loader of every day, dlt, gives.
 //!
 //! The rules stand in [`dlt_name`](crate::domain::dlt_name). Names that no table takes, or that two columns
-//! would share, are told apart here.
+//! would share, are changed here.
 
 use std::collections::HashSet;
 

@@ -73,10 +73,15 @@ pub async fn refuse_missing(
         (true, 7, "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill".to_owned()),
         (true, 8, format!("GRANT CREATE ON DATABASE {database}")),
     ];
-    let missing: Vec<String> = grants
-        .into_iter()
-        .filter(|(is_needed, index, _)| *is_needed && lacks(*index))
-        .map(|(_, _, grant)| format!("{grant} TO {}", quote_identifier(&role)))
-        .collect();
+    let missing = grants.into_iter().filter(|(is_needed, index, _)| *is_needed && lacks(*index));
+    let missing = missing.map(|(_, _, grant)| grant).chain(loads_grant(target));
+    let missing: Vec<String> =
+        missing.map(|grant| format!("{grant} TO {}", quote_identifier(&role))).collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::Rights { role, grants: missing }) }
+}
+
+/// The right to record loads in dlt's table, if it is missing.
+fn loads_grant(target: Option<&Target>) -> Option<String> {
+    let loads = target?.guest.dlt()?.loads.as_ref()?;
+    (!loads.may_insert).then(|| format!("GRANT INSERT ON {}", loads.table))
 }

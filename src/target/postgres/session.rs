@@ -28,6 +28,8 @@ pub struct Database {
     address: Address,
     /// Whether a session was opened before: if so, a server that does not answer may be restarting.
     was_reached: Arc<AtomicBool>,
+    /// Tells the sessions of this process from those of others: process ids are the same in containers.
+    tag: u32,
     /// How many sessions were opened: each has a name of its own.
     sessions: Arc<AtomicUsize>,
     /// Counts what is sent to the server.
@@ -46,6 +48,7 @@ impl Database {
         Ok(Self {
             address,
             was_reached: Arc::default(),
+            tag: rand::random(),
             sessions: Arc::default(),
             activity: Arc::default(),
             listener: Arc::new(Silent),
@@ -124,7 +127,7 @@ impl Database {
         work: &mut impl AsyncFnMut(&Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{APPLICATION} {}.{number}", std::process::id());
+        let name = format!("{APPLICATION} {:08x}.{number}", self.tag);
         let session = self.open(&name).await?;
         self.was_reached.store(true, Ordering::Relaxed);
         let result = tokio::select! {
@@ -189,7 +192,7 @@ pub(super) async fn begin(client: &Client, doing: &str) -> Result<(), Error> {
     client.batch_execute(BEGIN).await.map_err(Error::statement(doing))
 }
 
-/// An open connection. If it is dropped before it is closed, the server is told to cancel what it does.
+/// An open connection. Dropping it before it is closed cancels what the server does for it.
 pub(super) struct Session {
     /// What statements go through.
     pub client: Client,
@@ -243,7 +246,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Waits until the server knows of every session that was given up, for two seconds at most.
+/// Waits until the server knows of every session that was dropped, for two seconds at most.
 pub async fn until_cancelled() {
     let started = Instant::now();
     while CANCELLING.load(Ordering::SeqCst) > 0 && started.elapsed() < Duration::from_secs(2) {

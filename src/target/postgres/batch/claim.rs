@@ -20,6 +20,13 @@ pub struct Claim<'a> {
     pub skipped: Vec<String>,
 }
 
+impl Claim<'_> {
+    /// Whether the rows that the target has of a file are deleted first.
+    pub fn is_outdated(&self, name: &str) -> bool {
+        self.outdated.iter().any(|file| file.file_name == name)
+    }
+}
+
 /// Locks the batch's files, so that no other run loads them at the same time.
 ///
 /// # Errors

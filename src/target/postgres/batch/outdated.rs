@@ -31,7 +31,13 @@ pub async fn delete(
             let days: BTreeSet<String> =
                 claim.files.iter().map(|file| file.date.to_string()).collect();
             let days: Vec<String> = days.into_iter().collect();
-            delete_all(job, client, &delete_days_statement(&job.target.table), &days).await?
+            let table = &job.target.table;
+            let mut deleted = delete_all(job, client, &delete_days_statement(table), &days).await?;
+            // Files that are gone may have been the only ones of their day.
+            let gone: Vec<String> =
+                claim.outdated.iter().map(|file| file.file_name.clone()).collect();
+            deleted.extend(delete_all(job, client, &delete_files_statement(table), &gone).await?);
+            deleted
         }
         Placement::Append | Placement::Merge(_) => delete_ours(job, batch, claim, client).await?,
     };
@@ -107,9 +113,8 @@ async fn mark_gone(
     claim: &Claim<'_>,
     client: &Client,
 ) -> Result<(), Error> {
-    let is_claimed = |name: &&str| claim.outdated.iter().any(|file| file.file_name == *name);
     let gone = batch.gone.iter().map(|file| file.file_name.as_str());
-    let gone: Vec<&str> = gone.filter(is_claimed).collect();
+    let gone: Vec<&str> = gone.filter(|name| claim.is_outdated(name)).collect();
     if gone.is_empty() {
         return Ok(());
     }

@@ -10,10 +10,10 @@ use super::claim::Claim;
 use super::{Batch, Job, merge, outdated};
 use crate::domain::{Placed, Placement};
 use crate::stage::StagedFile;
-use crate::target::guest::count_statement;
 use crate::target::placement::{ROWS, create_rows_statement, lock_statement, move_statement};
 use crate::target::postgres::catalog::Kind;
 use crate::target::postgres::copy::{Destination, copy};
+use crate::target::postgres::count_rows;
 use crate::target::{Encoder, Error};
 
 /// A batch on its way into the target.
@@ -105,8 +105,8 @@ impl Placing<'_> {
         if target.effects.insert_triggers.is_empty() || target.kind == Kind::View {
             return Ok(());
         }
-        let names: Vec<&str> = placed.iter().map(|(file, _)| file.file_name.as_str()).collect();
-        let held = self.count(&names).await?;
+        let names: Vec<String> = placed.iter().map(|(file, _)| file.file_name.clone()).collect();
+        let held = count_rows(self.client, target, &names).await?;
         for (file, placed) in placed {
             let taken = held.get(&file.file_name).copied().unwrap_or(0);
             if taken != placed.inserted {
@@ -119,17 +119,6 @@ impl Placing<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Counts the target's rows of some files.
-    async fn count(&self, names: &[&str]) -> Result<HashMap<String, u64>, Error> {
-        let table = &self.job.target.table;
-        let rows = self
-            .client
-            .query_typed(&count_statement(table), &[(&names, Type::TEXT_ARRAY)])
-            .await
-            .map_err(Error::statement(format!("counting the rows of {table}")))?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
     }
 
     /// Copies every file into a temporary table.
@@ -162,10 +151,9 @@ impl Placing<'_> {
         if !self.job.target.has_file_name_index || self.job.placement.replaces() {
             return Ok(());
         }
-        let is_outdated = |name: &str| claim.outdated.iter().any(|file| file.file_name == name);
-        let new = claim.files.iter().map(|file| file.file_name.as_str());
-        let new: Vec<&str> = new.filter(|name| !is_outdated(name)).collect();
-        let held = self.count(&new).await?;
+        let new = claim.files.iter().filter(|file| !claim.is_outdated(&file.file_name));
+        let new: Vec<String> = new.map(|file| file.file_name.clone()).collect();
+        let held = count_rows(self.client, self.job.target, &new).await?;
         claim.files.retain(|file| !held.contains_key(&file.file_name));
         claim.skipped.extend(held.into_keys());
         Ok(())

@@ -8,14 +8,17 @@ use crate::domain::quote_identifier;
 use crate::target::Error;
 use crate::target::postgres::Column;
 
-/// Moves every sequence behind the numbers that its column holds now; never backwards.
+/// Moves every sequence behind the numbers that its column holds now; never backwards. Those that the user
+/// may not advance are left, which [`Encoder::events`](crate::target::Encoder::events) reports.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn advance(job: &Job<'_>, client: &Client) -> Result<(), Error> {
     let Some(encoder) = &job.encoder else { return Ok(()) };
     for column in encoder.columns() {
-        let Some(sequence) = &column.sequence else { continue };
+        let Some(sequence) = column.sequence.as_ref().filter(|_| column.may_advance) else {
+            continue;
+        };
         client
             .batch_execute(&advance_statement(job, column, sequence))
             .await

@@ -26,6 +26,8 @@ pub struct Column {
     pub is_identity_always: bool,
     /// The sequence that numbers it where it is not given, quoted.
     pub sequence: Option<String>,
+    /// Whether this user may advance the sequence.
+    pub may_advance: bool,
 }
 
 impl Column {
@@ -59,10 +61,13 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
        base.typname::text, base.typcategory::text,
        CASE WHEN base.modifier >= 0 THEN base.modifier ELSE a.atttypmod END,
        a.attnotnull OR base.typnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
-       a.attidentity = 'a',
-       pg_catalog.pg_get_serial_sequence($1::int8::oid::regclass::text, a.attname)
+       a.attidentity = 'a', numbers.name,
+       coalesce(has_sequence_privilege(numbers.name, 'SELECT')
+                AND has_sequence_privilege(numbers.name, 'UPDATE'), false)
 FROM pg_catalog.pg_attribute a
 JOIN base ON base.column_type = a.atttypid AND base.typtype <> 'd'
+CROSS JOIN LATERAL pg_catalog.pg_get_serial_sequence(
+    $1::int8::oid::regclass::text, a.attname) AS numbers (name)
 WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 
@@ -80,6 +85,7 @@ pub async fn columns_of(client: &Client, oid: i64) -> Result<Vec<Column>, tokio_
         is_generated: row.get(7),
         is_identity_always: row.get(8),
         sequence: row.get(9),
+        may_advance: row.get(10),
     });
     Ok(columns.collect())
 }

@@ -18,7 +18,7 @@ pub const DLT_LOAD_ID: &str = "_dlt_load_id";
 /// How dlt sees the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dlt {
-    /// The table of finished loads, if the schema has it and this user may write it.
+    /// The table of finished loads, if the schema has it.
     pub loads: Option<Loads>,
     /// Whether dlt may delete and replace rows of the table, as it does to merge, and not only add some.
     pub may_merge: bool,
@@ -31,6 +31,8 @@ pub struct Dlt {
 pub struct Loads {
     /// `_dlt_loads`, quoted.
     pub table: String,
+    /// Whether this user may insert into it.
+    pub may_insert: bool,
     /// The columns that it has.
     pub columns: Vec<String>,
     /// The dlt schema that the target belongs to, and the hash of its newest version.
@@ -104,10 +106,11 @@ impl Dlt {
                 }
             }
         }
-        if writes_loads.is_some() {
+        if let Some(may_insert) = writes_loads {
             let columns = client.query_typed(LOADS_COLUMNS, &[(&table.schema, Type::TEXT)]).await?;
             dlt.loads = Some(Loads {
                 table: format!("{}.\"_dlt_loads\"", quote_identifier(&table.schema)),
+                may_insert,
                 columns: columns.iter().map(|row| row.get(0)).collect(),
                 schema,
             });
@@ -118,7 +121,8 @@ impl Dlt {
 
 impl Loads {
     /// The statement that records a finished load: `$1` its id, `$2` and `$3` name and hash of the schema.
-    /// Columns that an older dlt does not have are left out.
+    /// Columns that an older dlt does not have are left out; the WHERE, which always holds, names their
+    /// parameters all the same.
     pub fn insert_statement(&self) -> String {
         let known = [
             ("load_id", "$1::text"),
@@ -148,6 +152,7 @@ mod tests {
         let names = ["load_id", "schema_name", "status", "inserted_at"];
         let loads = Loads {
             table: "\"shop\".\"_dlt_loads\"".to_owned(),
+            may_insert: true,
             columns: names.map(str::to_owned).to_vec(),
             schema: None,
         };

@@ -210,8 +210,8 @@ impl Target {
 /// Lets targets be created one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.target', 0))";
 
-/// Creates the table in its own schema, with an index by which the rows of a file are found. What stands in other schemas of the role's search path, such as the
-/// types of extensions, is found too.
+/// Creates the table in its own schema, with an index by which the rows of a file are found. What stands in
+/// other schemas of the role's search path, such as the types of extensions, is found too.
 fn create_statements(table: &TableName, contract: &Contract) -> String {
     let create = contract.create.trim().trim_end_matches(';');
     let has_file_name = contract.columns.iter().any(|column| column.name == provenance::FILE_NAME);

@@ -19,8 +19,9 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, Schema};
 
+use super::catalog::Kind;
 use super::{Column, Target};
-use crate::domain::provenance;
+use crate::domain::{Event, Placement, ReplaceBy, provenance};
 use crate::target::Error;
 use field::{Field, Values};
 use fill::Fill;
@@ -80,6 +81,52 @@ impl Encoder {
     pub fn columns(&self) -> impl Iterator<Item = &Column> {
         let fields = self.fields.iter().map(|mapped| &mapped.column);
         fields.chain(self.fills.iter().map(|(column, _)| column))
+    }
+
+    /// Refuses a mode that the columns or the kind of the target do not allow.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] and [`Error::Target`].
+    pub fn refuse_placement(
+        &self,
+        target: &Target,
+        placement: &Placement,
+        stage: &str,
+    ) -> Result<(), Error> {
+        let table = target.table.to_string();
+        if target.kind == Kind::View && *placement != Placement::Append {
+            let reason = "a view takes rows in the mode append only".to_owned();
+            return Err(Error::Target { table, reason });
+        }
+        let needed: Vec<&str> = match placement {
+            Placement::Merge(rule) => {
+                rule.key.iter().chain(&rule.order).map(String::as_str).collect()
+            }
+            Placement::ReplaceRange(ReplaceBy::Days) => vec![provenance::FILE_DATE],
+            Placement::Append | Placement::ReplaceRange(ReplaceBy::Files) => Vec::new(),
+        };
+        let is_missing = |name: &&str| !self.columns().any(|column| column.name == *name);
+        let problems: Vec<String> = needed
+            .into_iter()
+            .filter(is_missing)
+            .map(|name| {
+                format!("the mode needs the column {name} of the target, which is not given")
+            })
+            .collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Mismatch { table, stage: stage.to_owned(), problems })
+    }
+
+    /// What a person should know about the columns: sequences that stay behind the numbers that are given.
+    pub fn events(&self) -> Vec<Event> {
+        let given = self.columns().filter(|column| !column.may_advance);
+        let left = given.filter_map(|column| {
+            let (column, sequence) = (column.name.clone(), column.sequence.clone()?);
+            Some(Event::SequenceLeft { column, sequence })
+        });
+        left.collect()
     }
 
     /// Adds rows, in order.

@@ -20,7 +20,7 @@ use crate::state::Files;
 use crate::store::Store;
 use crate::tables::{self, Catalog};
 use crate::target::ledger::Scope;
-use crate::target::{self, Database, Target};
+use crate::target::{self, Database, Definition, Target};
 
 /// An opened project.
 pub struct Project {
@@ -186,6 +186,17 @@ impl Project {
         let Some(database) = &self.database else { return Ok(None) };
         let table = &dataset.table;
         Ok(database.session(async |client: &Client| Target::find(client, table).await).await?)
+    }
+
+    /// How the target is declared in the database; `None` if there is no such table, or no database is
+    /// named.
+    ///
+    /// # Errors
+    /// [`Error::Target`].
+    pub async fn define_target(&self, dataset: &Dataset) -> Result<Option<Definition>, Error> {
+        let Some(database) = &self.database else { return Ok(None) };
+        let table = &dataset.table;
+        Ok(database.session(async |client: &Client| Definition::find(client, table).await).await?)
     }
 
     /// Mirrors what has no mirror yet.

@@ -31,6 +31,7 @@ use crate::sql::{Check, Severity};
 use crate::store::object::{self, ObjectReader, ParquetWriter};
 use crate::store::{self, Store, layout};
 use crate::tables::Catalog;
+use backfill_csv::Reason;
 
 /// How many locations of a failed check are reported.
 const LOCATIONS: usize = 3;
@@ -179,6 +180,8 @@ pub enum Error {
         limit: RejectLimit,
         /// The first locations, with reasons.
         first: Vec<String>,
+        /// Whether the first ones are all bytes that the encoding does not have.
+        are_bytes: bool,
     },
 }
 
@@ -218,6 +221,11 @@ impl Explain for Error {
                 "have these files exported again, or give the dataset a key pattern that leaves them \
                  out; if their columns have other names, say so under csv.aliases, and list columns \
                  that older files lack under optional_columns"
+            }
+            Self::TooManyRejects { are_bytes: true, .. } => {
+                "the files seem to be written in another encoding: say so with \
+                 csv = { encoding = \"windows-1252\" } in the dataset's section, or have them exported \
+                 as UTF-8"
             }
             Self::TooManyRejects { .. } => {
                 "`backfill rejects` lists every one with line and reason; if they may be left out, \
@@ -306,10 +314,14 @@ pub fn refuse_rejects(
     if !limit.is_exceeded(rejected, records) {
         return Ok(());
     }
-    let first = files.iter().flat_map(|file| {
-        let rejects = &file.note.summary.first_rejects;
-        rejects.iter().map(|(line, reason)| format!("{}:{line} {reason}", file.file.name))
-    });
+    let first = || {
+        files.iter().flat_map(|file| {
+            file.note.summary.first_rejects.iter().map(move |(line, reason)| (file, line, reason))
+        })
+    };
+    let encoding = Reason::Encoding.to_string();
+    let described =
+        first().map(|(file, line, reason)| format!("{}:{line} {reason}", file.file.name));
     let day =
         |file: Option<&Arc<Mirrored>>| file.map(|f| f.file.date.to_string()).unwrap_or_default();
     Err(Error::TooManyRejects {
@@ -318,7 +330,8 @@ pub fn refuse_rejects(
         rejected,
         records,
         limit,
-        first: first.take(LOCATIONS).collect(),
+        first: described.take(LOCATIONS).collect(),
+        are_bytes: first().all(|(_, _, reason)| *reason == encoding),
     })
 }
 

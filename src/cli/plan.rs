@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::domain::Notice;
 use crate::error::{Error, Exit};
 use crate::state::{Options, Plan};
-use crate::{look, show};
+use crate::{look, run as chain, show};
 
 /// Shows every file with its size, estimated rows and batch, and why it is in or out.
 ///
@@ -40,7 +40,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 pub async fn show(config: Config, options: Options, context: &Context) -> Result<Exit, Error> {
     let project = context.open(config)?;
     let mut plans = Vec::new();
-    for dataset in &project.config.datasets {
+    for dataset in chain::in_order(&project).await? {
         let plan = look::plan(&project, dataset, options).await?;
         plans.push(Planned { plan, notices: project.notices(dataset) });
     }

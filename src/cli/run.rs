@@ -68,13 +68,13 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
-/// Loads every dataset of a configuration.
+/// Loads every dataset of a configuration, those first that others refer to.
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
 pub async fn load(project: &Project, options: Options) -> Result<Vec<Report>, Error> {
     let mut reports = Vec::new();
-    for dataset in &project.config.datasets {
+    for dataset in run::in_order(project).await? {
         let report = run::run(project, dataset, options).await?;
         reports.push(report);
     }

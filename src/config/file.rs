@@ -1,10 +1,13 @@
 //! The configuration **file** as it is written, and what it means.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use backfill_csv::Dialect;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::{Config, Error, Size};
 use crate::domain::{
@@ -40,7 +43,40 @@ pub struct File {
     #[serde(default)]
     limits: LimitsTable,
     #[serde(default)]
-    datasets: BTreeMap<String, DatasetTable>,
+    datasets: InOrder<DatasetTable>,
+}
+
+/// The tables of a table, in the order in which they stand in the file.
+struct InOrder<T>(Vec<(String, T)>);
+
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for InOrder<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrderVisitor(PhantomData))
+    }
+}
+
+struct InOrderVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrderVisitor<T> {
+    type Value = InOrder<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tables")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(InOrder(entries))
+    }
 }
 
 #[derive(Deserialize)]
@@ -117,6 +153,7 @@ impl File {
         let staging = self.staging.resolve(folder)?;
         let datasets: Vec<Dataset> = self
             .datasets
+            .0
             .into_iter()
             .map(|(name, table)| table.resolve(name, folder))
             .collect::<Result<_, _>>()?;

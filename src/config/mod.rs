@@ -27,7 +27,7 @@ pub struct Config {
     pub source: Place,
     /// Where mirrors, rejects and staging go.
     pub staging: Place,
-    /// The datasets, in the order of their names.
+    /// The datasets, in the order in which they stand in the file, or of the prefixes that were asked for.
     pub datasets: Vec<Dataset>,
     /// How much memory and how many files at once.
     pub limits: Limits,
@@ -83,7 +83,7 @@ impl Config {
         })
     }
 
-    /// Keeps only the datasets of the given prefixes; all of them where none is given.
+    /// Keeps only the datasets of the given prefixes, in this order; all of them where none is given.
     ///
     /// # Errors
     /// [`Error::UnknownPrefix`].
@@ -97,6 +97,8 @@ impl Config {
         }
         if !wanted.is_empty() {
             self.datasets.retain(|dataset| wanted.contains(&dataset.prefix));
+            self.datasets
+                .sort_by_key(|dataset| wanted.iter().position(|prefix| *prefix == dataset.prefix));
         }
         Ok(self)
     }

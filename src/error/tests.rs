@@ -278,6 +278,7 @@ fn checks() {
                 records: 1,
                 limit: RejectLimit::Count(0),
                 first: vec![],
+                are_bytes: false,
             },
             Exit::Refused,
         ),

@@ -55,6 +55,7 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
     let profiled: Vec<(&Mirrored, &FileProfile)> = files.zip(&profiles).collect();
     let guess = init::likely(staging, &dataset.name, &profiled).await?;
     let target = project.find_target(dataset).await?;
+    let definition = project.define_target(dataset).await?;
     if target.is_none() {
         fits_a_table(&profiled)?;
     }
@@ -70,6 +71,7 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
         guess,
         rejected: &rejected,
         target: target.as_ref(),
+        definition: definition.as_ref(),
         types,
     }))
 }

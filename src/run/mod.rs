@@ -4,6 +4,9 @@
 //! Each step takes the value that the step before it returned, so that the order is in the types.
 
 mod batches;
+mod order;
+
+pub use order::in_order;
 
 use std::sync::Arc;
 

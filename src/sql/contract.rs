@@ -20,6 +20,8 @@ pub struct Contract {
     pub create: String,
     /// The columns, in order.
     pub columns: Vec<ContractColumn>,
+    /// The tables that its foreign keys refer to.
+    pub references: Vec<TableName>,
 }
 
 /// One column of the contract.
@@ -70,8 +72,19 @@ impl Contract {
                 expected: table.to_string(),
             });
         }
-        Ok(Self { path: path.to_owned(), columns: declared.columns, create })
+        let references = statements
+            .iter()
+            .flat_map(|statement| declared::references(statement))
+            .filter_map(|name| in_schema(name, &table.schema))
+            .collect();
+        Ok(Self { path: path.to_owned(), columns: declared.columns, references, create })
     }
+}
+
+/// A table by the parts of its name; one without a schema is looked for in `schema`.
+fn in_schema(mut name: Vec<String>, schema: &str) -> Option<TableName> {
+    let (table, above) = (name.pop()?, name.pop());
+    Some(TableName { schema: above.unwrap_or_else(|| schema.to_owned()), name: table })
 }
 
 /// Whether a statement may stand behind the `CREATE TABLE`.

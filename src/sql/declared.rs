@@ -46,6 +46,25 @@ pub fn table(tokens: &[Token]) -> Option<Declared> {
     Some(Declared { name, columns })
 }
 
+/// The parts of the names of the tables that a statement's foreign keys refer to.
+pub fn references(tokens: &[Token]) -> Vec<Vec<String>> {
+    let after = |(index, token)| is(token, Keyword::REFERENCES).then(|| &tokens[index + 1..]);
+    tokens.iter().enumerate().filter_map(after).map(dotted_name).collect()
+}
+
+/// The parts of the name with which the tokens begin.
+fn dotted_name(tokens: &[Token]) -> Vec<String> {
+    let mut parts = Vec::new();
+    for part in tokens.chunks(2) {
+        let Some(word) = word(&part[0]) else { break };
+        parts.push(folded(word));
+        if part.get(1) != Some(&Token::Period) {
+            break;
+        }
+    }
+    parts
+}
+
 /// What stands between commas up to the parenthesis that ends the list.
 fn items(tokens: &[Token]) -> Option<Vec<&[Token]>> {
     let (mut items, mut start, mut depth) = (Vec::new(), 0, 0_usize);
@@ -181,5 +200,15 @@ mod tests {
             ]
         );
         assert_eq!(table(&statements[1]), None);
+    }
+
+    #[test]
+    fn foreign_keys_are_found_with_the_columns_and_behind_them() {
+        let text = "CREATE TABLE line (order_id bigint REFERENCES shop.\"Order\" (id), item bigint \
+                    REFERENCES item ON DELETE CASCADE, FOREIGN KEY (a, b) REFERENCES Other)";
+        let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().expect("tokens");
+        let found = references(&statements(&tokens)[0]);
+        let expected: [&[&str]; 3] = [&["shop", "Order"], &["item"], &["other"]];
+        assert_eq!(found, expected);
     }
 }

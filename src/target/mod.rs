@@ -14,8 +14,8 @@ pub use error::Error;
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
-    DatabaseTables, Encoder, Job, Needs, Target, at_stake, compare, count_rows, held, ledger, load,
-    refuse_missing, until_cancelled,
+    DatabaseTables, Definition, Encoder, Job, Needs, Target, at_stake, compare, count_rows, held,
+    ledger, load, references, refuse_missing, text_variant, until_cancelled,
 };
 
 /// The columns that dlt fills in each row.

@@ -19,6 +19,7 @@ mod load;
 mod locks;
 mod merges;
 mod modes;
+mod order;
 mod quality;
 mod reload;
 mod report;

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::naming::column_names;
 use crate::profile::{FileProfile, Profile};
 use crate::sql::identifier;
-use crate::target::Target;
+use crate::target::{Target, text_variant};
 use crate::values::{Kind, is_in_utc, reads_offset};
 
 /// Digits of a number that a bigint surely holds.
 const WHOLE_DIGITS: u64 = 18;
+/// Digits of the largest bigint.
+const MOST_WHOLE_DIGITS: u64 = 19;
 /// Digits and most decimals of a number with decimals.
 const DIGITS: u64 = 18;
 const MOST_DECIMALS: usize = 8;
@@ -66,6 +68,13 @@ impl Column {
         self.reading.as_ref().map_or(source.clone(), |reading| reading.replace("{}", &source))
     }
 
+    /// Whether a value may be one that its type does not have, so that NULL would take its place.
+    pub fn may_be_unreadable(&self) -> bool {
+        self.reading
+            .as_ref()
+            .is_some_and(|reading| reading.contains("try_to") || reading.contains("CAST"))
+    }
+
     /// The line of `stage.sql`.
     pub fn line(&self) -> String {
         let (value, name) = (self.value(), identifier(&self.name));
@@ -87,6 +96,11 @@ pub fn columns(
     let others: BTreeSet<&String> = renamed.values().flatten().collect();
     let kept: Vec<&String> = headers.iter().filter(|name| !others.contains(name)).collect();
     let names = column_names(kept.iter().map(|name| name.as_str()));
+    let kept = kept.into_iter().zip(names).map(|(header, name)| match types {
+        // A name that the table has as it stands in the file needs no other.
+        Types::Of(target) if target.column(header).is_some() => (header, header.clone()),
+        _ => (header, name),
+    });
     let column = |(header, name): (&String, String)| {
         let mut all = vec![header.clone()];
         all.extend(renamed.get(header).into_iter().flatten().cloned());
@@ -111,7 +125,7 @@ pub fn columns(
             reading,
         }
     };
-    let columns = kept.into_iter().zip(names).map(column);
+    let columns = kept.map(column);
     let is_known = |column: &Column| match types {
         Types::Of(target) => target.column(&column.name).is_some_and(|c| !c.is_generated),
         _ => true,
@@ -164,7 +178,11 @@ fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
 /// The target's type of a column, and how text becomes it.
 fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option<String>) {
     let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
-    let (formats, precision) = date_formats(found).unwrap_or((Vec::new(), Precision::Day));
+    if target.guest.dlt().is_some() && target.column(&text_variant(name)).is_some() {
+        // A run puts each text into the column that it fits.
+        return (column.type_text.clone(), None);
+    }
+    let (formats, precision) = sorted(formats(found)).unwrap_or((Vec::new(), Precision::Day));
     let read = || parsed(precision.function(), &formats);
     let reading = match column.type_name.as_str() {
         "int2" | "int4" | "int8" => Some(whole_number()),
@@ -184,13 +202,26 @@ fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option
         data_type @ ("timestamp" | "timestamptz") => {
             Some(format!("CAST({} AS {data_type})", read()))
         }
-        _ => None,
+        data_type => blank_as_null(data_type, column.category),
     };
     (column.type_text.clone(), reading)
 }
 
+/// How a value comes to a type that only the server reads: an empty text is none, unless the type has it.
+fn blank_as_null(data_type: &str, category: char) -> Option<String> {
+    match (data_type, category) {
+        (_, 'S') | ("bytea" | "hstore" | "tsvector" | "varbit", _) => None,
+        ("uuid" | "time" | "timetz" | "interval" | "inet" | "cidr" | "macaddr" | "money", _) => {
+            Some("null_like({})".to_owned())
+        }
+        // A JSON null, or a label of an enum, is a value.
+        _ => Some("nullif({}, '')".to_owned()),
+    }
+}
+
+/// Reads a whole number; of one that no bigint holds nothing is left.
 fn whole_number() -> String {
-    format!("CAST(try_to_decimal(null_like({{}}), {WHOLE_DIGITS}, 0) AS bigint)")
+    format!("TRY_CAST(try_to_decimal(null_like({{}}), {MOST_WHOLE_DIGITS}, 0) AS bigint)")
 }
 
 fn decimal(digits: u64, decimals: usize) -> String {
@@ -235,11 +266,26 @@ impl Precision {
 /// The formats of a column of dates, most rows first, and what they tell; `None` where other values are
 /// among them, or formats that do not tell the same.
 fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, Precision)> {
-    let mut formats: BTreeMap<&str, u64> = BTreeMap::new();
-    for (kind, rows) in found.iter().flat_map(|profile| &profile.kinds) {
-        let (Kind::Date(format) | Kind::Unclear(format, _)) = kind else { return None };
-        *formats.entry(format).or_default() += rows;
+    let mut kinds = found.iter().flat_map(|profile| profile.kinds.keys());
+    if kinds.any(|kind| !matches!(kind, Kind::Date(_) | Kind::Unclear(..))) {
+        return None;
     }
+    sorted(formats(found))
+}
+
+/// The formats of the dates in a column, each with its rows.
+fn formats<'a>(found: &[&'a Profile]) -> BTreeMap<&'a str, u64> {
+    let mut formats = BTreeMap::new();
+    for (kind, rows) in found.iter().flat_map(|profile| &profile.kinds) {
+        if let Kind::Date(format) | Kind::Unclear(format, _) = kind {
+            *formats.entry(format.as_str()).or_default() += rows;
+        }
+    }
+    formats
+}
+
+/// Formats, most rows first, and what they tell; `None` if they do not tell the same.
+fn sorted(formats: BTreeMap<&str, u64>) -> Option<(Vec<String>, Precision)> {
     let precision = Precision::of(formats.keys().next()?);
     if formats.keys().any(|format| Precision::of(format) != precision) {
         return None;

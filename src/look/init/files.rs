@@ -7,7 +7,7 @@ use super::columns::Column;
 use super::naming::ADDED;
 use crate::domain::Dataset;
 use crate::sql::identifier;
-use crate::target::Target;
+use crate::target::{Definition, Target};
 use backfill_csv::Encoding;
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
@@ -47,35 +47,38 @@ pub fn section(dataset: &Dataset, columns: &[Column]) -> String {
 }
 
 /// `target.sql`: the table that is there, or the one to make.
-pub fn target(dataset: &Dataset, columns: &[Column], target: Option<&Target>) -> String {
-    let mut lines: Vec<(String, String)> = match target {
-        Some(target) => target
-            .columns
-            .iter()
-            .map(|column| {
-                let not_null = if column.not_null { " NOT NULL" } else { "" };
-                (identifier(&column.name), format!("{}{not_null}", column.type_text))
-            })
-            .collect(),
-        None => columns
-            .iter()
-            .map(|column| (identifier(&column.name), column.data_type.clone()))
-            .collect(),
-    };
-    if target.is_none() {
-        let types = ["text NOT NULL", "bigint NOT NULL", "date NOT NULL", "timestamptz"];
-        let added = ADDED.iter().zip(types);
-        lines.extend(added.map(|(name, data_type)| ((*name).to_owned(), data_type.to_owned())));
+pub fn target(dataset: &Dataset, columns: &[Column], there: Option<&Definition>) -> String {
+    match there {
+        Some(there) => {
+            let columns = there.columns.iter();
+            let columns = columns.map(|(name, rest)| (identifier(name), rest.clone())).collect();
+            let comment = "The table as it is: the columns of stage.sql are compared with its own.";
+            create_table(dataset, comment, columns, &there.rules, &there.partitioning)
+        }
+        None => {
+            let types = ["text NOT NULL", "bigint NOT NULL", "date NOT NULL", "timestamptz"];
+            let added = ADDED.iter().zip(types).map(|(name, rest)| (*name, rest));
+            let own = columns.iter().map(|c| (identifier(&c.name), c.data_type.clone()));
+            let columns = own.chain(added.map(|(name, rest)| (name.to_owned(), rest.to_owned())));
+            let comment = "Made where the table is missing: one row a line of the export.";
+            create_table(dataset, comment, columns.collect(), &[], "")
+        }
     }
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+}
+
+fn create_table(
+    dataset: &Dataset,
+    comment: &str,
+    columns: Vec<(String, String)>,
+    rules: &[String],
+    partitioning: &str,
+) -> String {
+    let width = columns.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let columns = columns.iter().map(|(name, rest)| format!("    {name:width$}  {rest}"));
     let lines: Vec<String> =
-        lines.iter().map(|(name, data_type)| format!("    {name:width$}  {data_type}")).collect();
-    let comment = match target {
-        Some(_) => "The table as it is: the columns of stage.sql are compared with its own.",
-        None => "Made where the table is missing: one row a line of the export.",
-    };
+        columns.chain(rules.iter().map(|rule| format!("    {rule}"))).collect();
     let table = identifier(&dataset.table.name);
-    format!("-- {comment}\nCREATE TABLE {table} (\n{}\n);\n", lines.join(",\n"))
+    format!("-- {comment}\nCREATE TABLE {table} (\n{}\n){partitioning};\n", lines.join(",\n"))
 }
 
 /// `stage.sql`.
@@ -198,7 +201,7 @@ fn unknown_column(columns: &[Column]) -> String {
 fn unreadable_value(columns: &[Column]) -> Option<String> {
     let conditions: Vec<String> = columns
         .iter()
-        .filter(|column| column.reading.is_some())
+        .filter(|column| column.may_be_unreadable())
         .map(|column| {
             let (source, value) = (column.source(), column.value());
             let name = column.name.replace('\'', "''");

@@ -21,7 +21,7 @@ use crate::domain::Dataset;
 use crate::look::drift::{Change, Drift};
 use crate::mirror::{Mirrored, Rejected};
 use crate::profile::FileProfile;
-use crate::target::{DLT_COLUMNS, Target};
+use crate::target::{DLT_COLUMNS, Definition, Target};
 use backfill_csv::Encoding;
 use columns::Column;
 
@@ -57,13 +57,15 @@ pub struct Findings<'a> {
     pub rejected: &'a [Rejected],
     /// The target, where it is there.
     pub target: Option<&'a Target>,
+    /// How the target is declared, where it is there.
+    pub definition: Option<&'a Definition>,
     /// Whether all columns are text.
     pub types: Types<'a>,
 }
 
 /// Writes the files of a new dataset; nothing is on disk yet.
 pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
-    let Findings { dataset, drift, profiled, target, types, .. } = findings;
+    let Findings { dataset, drift, profiled, target, definition, types, .. } = findings;
     let renamed = renamed(drift);
     let headers = headers(drift);
     let profiles: Vec<FileProfile> =
@@ -78,7 +80,7 @@ pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
     let key = if guess.is_trusted { guessed.clone() } else { Vec::new() };
     let file = |name: &str, text: String| (Path::new(name).to_owned(), text);
     let mut files = vec![
-        file("target.sql", files::target(dataset, &columns, *target)),
+        file("target.sql", files::target(dataset, &columns, *definition)),
         file("stage.sql", files::stage(&columns, *target)),
         file("dedupe.sql", files::dedupe(&guessed, guess)),
     ];

@@ -19,11 +19,11 @@ mod tls;
 mod watch;
 
 pub use batch::{Batch, Job, load};
-pub use catalog::{Column, DLT_ID, DLT_LOAD_ID, Dlt, Target};
+pub use catalog::{Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, Target, references};
 pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use connect_failure::{ConnectFailure, connect_failure};
 pub use database_tables::DatabaseTables;
-pub use encode::Encoder;
+pub use encode::{Encoder, text_variant};
 pub use held::{at_stake, count_rows, held};
 pub use rights::{Needs, refuse_missing};
 pub use session::{Database, until_cancelled};

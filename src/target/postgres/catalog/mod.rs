@@ -13,13 +13,17 @@ use crate::sql::Contract;
 use crate::target::{Error, Guest};
 
 mod column;
+mod definition;
 mod dlt;
 mod effects;
+mod references;
 mod single_values;
 
 pub use column::{Column, columns_of};
+pub use definition::Definition;
 pub use dlt::{DLT_ID, DLT_LOAD_ID, Dlt};
 pub use effects::SideEffects;
+pub use references::references;
 
 /// The target table as the catalog describes it.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ use datafusion::arrow::datatypes::{
 };
 
 use super::line;
+use super::list;
 use super::value::{Form, unreadable};
 use crate::target::postgres::catalog::Column;
 
@@ -62,7 +63,9 @@ impl Field {
     /// Why it cannot without losing or inventing something.
     pub fn new(from: &DataType, column: &Column) -> Result<Self, String> {
         let form = Form::of(column);
-        let carrier = form.carrier(from).ok_or_else(|| {
+        let is_array = column.category == ARRAY && list::is_list_of_values(from);
+        let carrier = if is_array { Some(DataType::Utf8View) } else { form.carrier(from) };
+        let carrier = carrier.ok_or_else(|| {
             format!("stage.sql gives {}, the target holds {}", type_name(from), column.type_text)
         })?;
         Ok(Self { carrier, form, part: Part::Whole })
@@ -84,6 +87,9 @@ impl Field {
     pub fn prepare(&self, array: &ArrayRef) -> Result<ArrayRef, String> {
         if *array.data_type() == self.carrier {
             return Ok(array.clone());
+        }
+        if list::is_list_of_values(array.data_type()) {
+            return list::texts(array);
         }
         if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
             let nanoseconds = cast(array, &DataType::Int64).map_err(|_| unreadable())?;
@@ -118,6 +124,9 @@ impl Field {
         Values { form: self.form, part: self.part, array, takes_any_text }
     }
 }
+
+/// The category of array types in the catalog.
+const ARRAY: char = 'A';
 
 /// An Arrow type as SQL calls it.
 fn type_name(data_type: &DataType) -> String {

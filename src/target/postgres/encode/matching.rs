@@ -8,8 +8,10 @@ use super::{Column, Field, Mapped, Target};
 use crate::domain::{dlt_name, quote_identifier};
 use crate::target::Guest;
 
-/// What dlt appends to the name of a column for texts that do not fit the column's type.
-const TEXT_VARIANT: &str = "__v_text";
+/// The name that dlt gives to the column for texts that do not fit the type of another one.
+pub fn text_variant(column: &str) -> String {
+    format!("{column}__v_text")
+}
 
 /// The columns of the target that the staged ones go into; says what does not fit.
 pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> Vec<Mapped> {
@@ -42,7 +44,7 @@ pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> V
 /// Adds a field, and beside it the column of dlt for texts that do not fit.
 fn add(fields: &mut Vec<Mapped>, target: &Target, staged: &str, column: &Column, field: Field) {
     let variant = match target.guest {
-        Guest::Dlt(_) => target.column(&format!("{}{TEXT_VARIANT}", column.name)),
+        Guest::Dlt(_) => target.column(&text_variant(&column.name)),
         Guest::Unknown => None,
     };
     let mapped = |column: &Column, field| Mapped {

@@ -8,6 +8,7 @@
 mod field;
 mod fill;
 mod line;
+mod list;
 mod matching;
 mod numeric;
 mod value;
@@ -25,6 +26,7 @@ use crate::domain::{Event, Placement, ReplaceBy, provenance};
 use crate::target::Error;
 use field::{Field, Values};
 use fill::Fill;
+pub use matching::text_variant;
 
 /// Encodes staged rows for one target.
 #[derive(Debug)]

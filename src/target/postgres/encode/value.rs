@@ -93,8 +93,9 @@ impl Form {
                 self.put_timestamp(time.ok_or_else(|| no_time(with_zone))?, into)
             }
             Self::Time { decimals } => {
-                let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f");
-                let time = time.map_err(|_| "it is no time written HH:MM:SS".to_owned())?;
+                let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f")
+                    .or_else(|_| NaiveTime::parse_from_str(text, "%H:%M"))
+                    .map_err(|_| "it is no time written HH:MM:SS or HH:MM".to_owned())?;
                 refuse_finer(time, decimals)?;
                 line::put_time(time, into);
                 Ok(())

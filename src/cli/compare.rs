@@ -58,7 +58,7 @@ fn render_dataset(comparison: &Comparison) -> String {
     let rows: u64 = comparison.files.iter().map(|file| file.equal).sum();
     let rows = printable::grouped(rows);
     text.push_str(&match comparison.is_equal {
-        _ if comparison.files.is_empty() => "the target has no row of these files\n".to_owned(),
+        _ if comparison.files.is_empty() => "nothing could be compared\n".to_owned(),
         true => format!("equal: {rows} rows in {} file(s)\n", comparison.files.len()),
         false => format!("not equal; {rows} rows are the same\n"),
     });
@@ -68,9 +68,12 @@ fn render_dataset(comparison: &Comparison) -> String {
             comparison.not_compared.join(", ")
         ));
     }
-    if comparison.not_in_target > 0 && !comparison.files.is_empty() {
+    if let Some(first) = &comparison.first_not_in_target {
         let files = comparison.not_in_target;
-        text.push_str(&format!("not compared: {files} file(s) of which the target has no row\n"));
+        text.push_str(&format!(
+            "not compared: {files} file(s) of which the target has no row, such as one with _file_name = \
+             {first}; if its loader names them otherwise, set source.name\n"
+        ));
     }
     text
 }

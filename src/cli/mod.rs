@@ -132,7 +132,7 @@ pub fn main() -> ExitCode {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }));
     refuse_huge_pages();
-    telemetry::start(environment.get("RUST_LOG"));
+    telemetry::start(environment.get("RUST_LOG"), arguments.quiet);
     if let Some(point) = environment.get("BACKFILL_FAILPOINT") {
         failpoint::arm(point);
     }

@@ -288,7 +288,7 @@ impl fmt::Display for Event {
             ),
             Self::NotFilledIn { table, columns } => write!(
                 f,
-                "stage.sql does not give {}, which rows of {table} have: NULL in the new rows, unless \
+                "stage.sql does not give {}, which the loader of {table} fills in: NULL in the new rows, unless \
                  `constants` of the dataset or stage.sql give it",
                 columns.join(", ")
             ),

@@ -406,6 +406,7 @@ variants!(target, target::Error:
     target::Error::ForeignLedger => "ForeignLedger",
     target::Error::Rights { .. } => "Rights",
     target::Error::LeftBehind { .. } => "LeftBehind",
+    target::Error::NoAnswer { .. } => "NoAnswer",
 );
 
 /// An error of the driver without an answer of a server: a connection that is refused.
@@ -420,7 +421,7 @@ async fn the_target() {
         doing: text(),
         state: state.to_owned(),
         place: text(),
-        is_unrouted: false,
+        cause: target::RowsCause::Unknown,
     };
     let count = target::Error::Count { table: text(), batch: 1, sent: 1, taken: 2 };
     assert_exits(vec![
@@ -474,6 +475,7 @@ async fn the_target() {
         (target::Error::ForeignLedger, Exit::Usage),
         (target::Error::Rights { role: text(), grants: vec![text()] }, Exit::Usage),
         (target::Error::LeftBehind { holder: text(), pid: 1 }, Exit::Transient),
+        (target::Error::NoAnswer { seconds: 90 }, Exit::Transient),
         (target::Error::ForeignRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
     ]);
 }

@@ -37,6 +37,8 @@ pub struct Comparison {
     pub not_compared: Vec<String>,
     /// Files of the range of which the target has no row.
     pub not_in_target: usize,
+    /// The `_file_name` that rows of the first of these would have.
+    pub first_not_in_target: Option<String>,
 }
 
 /// How the rows of one file compare.
@@ -113,12 +115,24 @@ pub async fn compare(
         .map(|file| file.name.clone())
         .collect();
     let not_in_target = listing.files.len() - held.len();
+    let first_not_in_target =
+        listing.files.iter().map(|file| &file.name).find(|name| !held.contains(name)).cloned();
+    if held.is_empty() {
+        let none = Comparison::of(dataset, Vec::new(), Vec::new());
+        return Ok(Comparison {
+            is_equal: not_in_target == 0,
+            not_in_target,
+            first_not_in_target,
+            ..none
+        });
+    }
     let mirror = project.mirror(dataset, only(listing, &held)).await?;
     check::refuse_not_exports(dataset, &sql, mirror.headers())?;
     let catalog = project.register(dataset, sql, mirror.clone()).await?;
     let not_compared = not_compared(&catalog, &target).await?;
     let compared = staged_and_compared(project, &catalog, &mirror, target, &not_compared).await?;
-    Ok(Comparison::of(dataset, compared, not_compared, not_in_target))
+    let compared = Comparison::of(dataset, compared, not_compared);
+    Ok(Comparison { not_in_target, first_not_in_target, ..compared })
 }
 
 /// The listing without files of which the target has nothing.
@@ -187,12 +201,7 @@ async fn staged_and_compared(
 }
 
 impl Comparison {
-    fn of(
-        dataset: &Dataset,
-        compared: Vec<Outcome>,
-        not_compared: Vec<String>,
-        not_in_target: usize,
-    ) -> Self {
+    fn of(dataset: &Dataset, compared: Vec<Outcome>, not_compared: Vec<String>) -> Self {
         let mut files = Vec::new();
         let mut columns: HashMap<String, ComparedColumn> = HashMap::new();
         for (file, counts, differences) in compared {
@@ -216,7 +225,8 @@ impl Comparison {
             files,
             columns,
             not_compared,
-            not_in_target,
+            not_in_target: 0,
+            first_not_in_target: None,
         }
     }
 }

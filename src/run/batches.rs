@@ -74,7 +74,9 @@ impl Loading<'_> {
         let results = tokio::try_join!(stage, load).map(|((), results)| results);
         self.project.progress.end();
         if let Err(error) = &results {
-            self.tell_committed();
+            if !matches!(error, Error::Target(target::Error::CommitUnknown { .. })) {
+                self.tell_committed();
+            }
             self.record_failure(error).await;
         }
         let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();

@@ -76,6 +76,7 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     project.warn_of_personal(dataset, headers(&mirror));
     let catalog = project.register(dataset, sql, mirror).await?;
     let (target, encoder) = ready_target(project, &catalog, &files).await?;
+    files.fill_effects(target::effects(&target));
     let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
     let (checks, survivors) = (checks?, survivors?);
     files.fill_survivors(&survivors);
@@ -178,6 +179,7 @@ fn needs(catalog: &Catalog, files: &Files, target: Option<&Target>) -> Needs {
     Needs {
         deletes: files.deletes_rows() || catalog.dataset.placement.replaces(),
         updates: merges,
+        locks: merges || target.is_some_and(|target| target.guest.needs_lock()),
         is_temporary: merges || target.is_some_and(|target| target.guest.needs_lock()),
     }
 }

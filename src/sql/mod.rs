@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Dataset, ErrorKind, Explain, digest};
+use crate::domain::{Dataset, ErrorKind, Explain, Placement, digest};
 use backfill_csv::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParser, Statement};
@@ -38,6 +38,8 @@ pub struct Sql {
     pub checks: Vec<Check>,
     /// How the files are written: it decides what the SQL reads.
     pub dialect: Dialect,
+    /// The mode and the constants as text, unless rows are only appended and there are none.
+    placing: Option<String>,
 }
 
 /// One SELECT and where it stands.
@@ -159,6 +161,13 @@ impl Explain for Error {
     }
 }
 
+/// What the configuration says of how rows get into the target, unless it is the default.
+fn placing(dataset: &Dataset) -> Option<String> {
+    let (placement, constants) = (&dataset.placement, &dataset.constants);
+    let is_default = *placement == Placement::default() && constants.is_empty();
+    (!is_default).then(|| serde_json::to_string(&(placement, constants)).unwrap_or_default())
+}
+
 /// Whether a file is `target.sql`, which the engine does not run.
 fn is_target(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "target.sql")
@@ -178,6 +187,7 @@ impl Sql {
             dedupe: query("dedupe.sql")?,
             checks: read_checks(&folder.join("checks"))?,
             dialect: dataset.dialect.clone(),
+            placing: placing(dataset),
         })
     }
 
@@ -188,13 +198,13 @@ impl Sql {
     }
 
     /// What identifies the settings that decide over rows: `stage.sql` and `dedupe.sql`, without
-    /// comments and white space, and the dialect unless it is the default.
+    /// comments and white space, and the dialect, the mode and the constants unless they are the default.
     pub fn hash(&self) -> String {
         let tokens = [&self.stage, &self.dedupe].map(|query| significant_tokens(&query.text));
         let is_default = self.dialect == Dialect::default();
         let dialect =
             (!is_default).then(|| serde_json::to_string(&self.dialect).unwrap_or_default());
-        digest::of(tokens.into_iter().chain(dialect))
+        digest::of(tokens.into_iter().chain(dialect).chain(self.placing.clone()))
     }
 }
 

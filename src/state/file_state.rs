@@ -66,7 +66,7 @@ pub enum Status {
 pub enum Change {
     /// The object was replaced.
     Object,
-    /// `stage.sql`, `dedupe.sql` or the settings of the dialect were edited.
+    /// `stage.sql`, `dedupe.sql`, the settings of the dialect, the mode or the constants were edited.
     Sql,
     /// Other rows of it survive than were loaded, because of other files in the range.
     Survivors,
@@ -86,7 +86,8 @@ impl Change {
     pub fn describe(self) -> String {
         match self {
             Self::Object => "the object was replaced".to_owned(),
-            Self::Sql => "stage.sql or dedupe.sql was edited, or the csv settings were".to_owned(),
+            Self::Sql => "stage.sql or dedupe.sql was edited, or the csv settings, the mode or constants were"
+                .to_owned(),
             Self::Survivors => {
                 "with the files of this range, other rows of it survive than were loaded".to_owned()
             }
@@ -181,7 +182,8 @@ impl FileState {
         let rows = self.rows_before();
         let run_id = || self.ledger.as_ref().map(|entry| entry.run_id.clone()).unwrap_or_default();
         let status = self.status(policy);
-        if let Some(refused) = self.refuse_live_day(status, policy) {
+        let refused = self.refuse_live_day(status, policy);
+        if let Some(refused) = refused.or_else(|| self.refuse_erased(status, policy)) {
             return refused;
         }
         let replaces = policy.placement.replaces();
@@ -225,6 +227,23 @@ impl FileState {
         (would_load && !policy.allow.live_days).then(|| Action::Refuse {
             because: "a day of the live loader".to_owned(),
             blocked: Blocked::LiveLoader { since },
+        })
+    }
+
+    /// The refusal of a file of a merge that may hold older versions of rows that were deleted on purpose:
+    /// nothing in the target says any more that they are old.
+    fn refuse_erased(&self, status: Status, policy: &Policy) -> Option<Action> {
+        let erased = policy.erased.filter(|erased| self.date <= erased.until)?;
+        let would_load = match status {
+            Status::New | Status::LoadedElsewhere => true,
+            Status::Changed(Change::Rows { .. }) => false,
+            Status::Changed(_) => policy.allow.reload,
+            Status::Loaded | Status::Gone => false,
+        };
+        let is_refused = would_load && policy.placement.merges() && !policy.allow.restore_deleted;
+        is_refused.then(|| Action::Refuse {
+            because: "it may hold older versions of them".to_owned(),
+            blocked: Blocked::DeletedOnPurpose { rows: erased.rows },
         })
     }
 

@@ -10,8 +10,8 @@ use crate::source::{Ignored, Listing, SourceFile};
 use crate::stage::Manifest;
 
 use super::{
-    Action, Allow, Blocked, Contested, Effects, FileState, Loaded, Refusal, Status, TargetRows,
-    TargetState,
+    Action, Allow, Blocked, Contested, Effects, Erased, FileState, Loaded, Refusal, Status,
+    TargetRows, TargetState, UpdateCascade,
 };
 
 /// What a run may do with each file.
@@ -27,6 +27,8 @@ pub struct Policy {
     pub cascades: bool,
     /// The first day that the live loader has loaded.
     pub live_since: Option<FileDate>,
+    /// The rows that were deleted from the target on purpose.
+    pub erased: Option<Erased>,
 }
 
 /// The files of a dataset over a range, and what was found out on the way.
@@ -105,9 +107,17 @@ impl Files {
         self.has_lost_files = target.has_lost_files;
         self.policy.cascades = !target.effects.cascades.is_empty();
         self.policy.live_since = target.live_since;
+        self.policy.erased = target.erased;
         self.effects = target.effects;
         self.unnamed = target.unnamed;
         self.decide();
+    }
+
+    /// Takes over what writing to the target does besides, of one that was created just now.
+    pub fn fill_effects(&mut self, effects: Effects) {
+        if self.effects == Effects::default() {
+            self.effects = effects;
+        }
     }
 
     /// The files whose rows a run might delete, unless it is known already whose these are.
@@ -372,7 +382,22 @@ impl Files {
             let names = names.iter().filter(|_| is_set_off);
             triggers.extend(names.map(|name| format!("{name} (on {event})")));
         }
+        triggers.extend(self.update_cascades());
         triggers
+    }
+
+    /// The foreign keys through which a merge would change other tables: those that refer to columns that it
+    /// may change, and not only to its key.
+    fn update_cascades(&self) -> Vec<String> {
+        let Placement::Merge(rule) = &self.policy.placement else { return Vec::new() };
+        if self.to_load().next().is_none() {
+            return Vec::new();
+        }
+        let changes = |cascade: &&UpdateCascade| {
+            cascade.columns.iter().any(|column| !rule.key.contains(column))
+        };
+        let cascades = self.effects.update_cascades.iter().filter(changes);
+        cascades.map(|cascade| cascade.description.clone()).collect()
     }
 
     fn refuse_triggers(&self) -> Result<(), Refusal> {

@@ -24,7 +24,9 @@ pub use ledger_entry::LedgerEntry;
 pub use options::{Allow, Options};
 pub use plan::{Plan, PlannedFile, Totals, USUAL_ROW_BYTES};
 pub use refusal::Refusal;
-pub use target_state::{Contested, Effects, Loaded, TargetRows, TargetState};
+pub use target_state::{
+    Contested, Effects, Erased, Loaded, TargetRows, TargetState, UpdateCascade,
+};
 
 #[cfg(test)]
 mod tests;

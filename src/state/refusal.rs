@@ -140,7 +140,8 @@ impl Explain for Refusal {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Changed { .. } => "nothing was loaded; --reload replaces the rows of these files, \
-                                     batch by batch, in the transaction that brings the new ones"
+                                     batch by batch, in the transaction that brings the new ones; if rows \
+                                     were deleted from the target on purpose, `backfill accept` records that"
                 .to_owned(),
             Self::ForeignRows { table, .. } => format!(
                 "nothing was loaded, and no flag deletes these rows; if they may go, delete the rows of \

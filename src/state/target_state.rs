@@ -25,6 +25,17 @@ pub struct TargetState {
     pub live_since: Option<FileDate>,
     /// Rows of the target that have no `_file_name`.
     pub unnamed: u64,
+    /// The last day of which rows were deleted from the target on purpose, and how many were of all days.
+    pub erased: Option<Erased>,
+}
+
+/// Rows that were deleted from the target on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The last day of their files.
+    pub until: FileDate,
+    /// How many there were.
+    pub rows: u64,
 }
 
 /// What writing to the target does to other tables and rows, in words.
@@ -39,6 +50,17 @@ pub struct Effects {
     pub update_triggers: Vec<String>,
     /// Those that deleting rows sets off.
     pub delete_triggers: Vec<String>,
+    /// Foreign keys that change other rows if a column of the target changes.
+    pub update_cascades: Vec<UpdateCascade>,
+}
+
+/// A foreign key that changes the rows that refer to a row of the target when its columns change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateCascade {
+    /// The columns of the target that it refers to.
+    pub columns: Vec<String>,
+    /// What it does, in words.
+    pub description: String,
 }
 
 /// Rows of one file in the target.

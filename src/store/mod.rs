@@ -22,10 +22,14 @@ pub fn hint(error: &object_store::Error) -> String {
         return error.hint();
     }
     match error {
+        _ if says_that_keys_are_wrong(error) => {
+            "the access key or the session token is wrong or has expired: sign in again, then run again"
+        }
         E::NotFound { .. } => "check the bucket, the prefix and the endpoint",
         E::Unauthenticated { .. } | E::PermissionDenied { .. } => {
-            "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile or role, and that they may list the bucket and \
-             read (for staging: write) the prefix"
+            "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, for s3://, GOOGLE_APPLICATION_CREDENTIALS for \
+             gs://, AZURE_* for az://), and that they may list the bucket and read (for staging: write) the \
+             prefix"
         }
         E::InvalidPath { .. } => {
             "a key there holds what no key may hold here, such as a line break; rename that object, \
@@ -51,11 +55,29 @@ pub fn hint(error: &object_store::Error) -> String {
 
 /// Whether running again may help.
 pub fn is_transient(error: &object_store::Error) -> bool {
-    matches!(
-        error,
-        object_store::Error::Generic { store: "S3" | "GCS" | "MicrosoftAzure", .. }
-            | object_store::Error::Precondition { .. }
-    )
+    !says_that_keys_are_wrong(error)
+        && matches!(
+            error,
+            object_store::Error::Generic { store: "S3" | "GCS" | "MicrosoftAzure", .. }
+                | object_store::Error::Precondition { .. }
+        )
+}
+
+/// Whether the store says that the credentials are wrong or have expired, in an answer that is not 401 or 403.
+fn says_that_keys_are_wrong(error: &object_store::Error) -> bool {
+    let object_store::Error::Generic { source, .. } = error else { return false };
+    let mut current: Option<&dyn StdError> = Some(source.as_ref());
+    while let Some(error) = current {
+        let text = error.to_string();
+        if ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"]
+            .iter()
+            .any(|code| text.contains(code))
+        {
+            return true;
+        }
+        current = error.source();
+    }
+    false
 }
 
 /// The store's error somewhere in a chain of causes, also inside wrapped I/O errors.

@@ -67,7 +67,7 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
     /// Postgres refuses rows.
-    #[error("{doing} failed: {}", describe(state, place, *is_unrouted))]
+    #[error("{doing} failed: {}", describe(state, place, *cause))]
     Rows {
         /// What was being done.
         doing: String,
@@ -75,8 +75,8 @@ pub enum Error {
         state: String,
         /// Table, column and constraint, as far as the server names them.
         place: String,
-        /// Whether a partitioned table has no partition for the row.
-        is_unrouted: bool,
+        /// What is known of the cause besides.
+        cause: RowsCause,
     },
     /// The role may not do what a load needs.
     #[error("the user {role} lacks rights that the load needs: {}", grants.join("; "))]
@@ -178,6 +178,15 @@ pub enum Error {
         /// Its process id.
         pid: i32,
     },
+    /// The server waits for this program, and this program for the server.
+    #[error(
+        "the connection was lost: for {seconds} s the server has waited for this program, and this program \
+         for its answer"
+    )]
+    NoAnswer {
+        /// For how long.
+        seconds: u64,
+    },
     /// An entry of the ledger does not make sense.
     #[error("the ledger's entry of {file} cannot be read")]
     LedgerUnreadable {
@@ -223,17 +232,38 @@ pub enum Error {
     },
 }
 
-fn describe(state: &str, place: &str, is_unrouted: bool) -> String {
+fn describe(state: &str, place: &str, cause: RowsCause) -> String {
     if state.is_empty() {
         return "the connection was lost".to_owned();
     }
     let place = if place.is_empty() { String::new() } else { format!(", {place}") };
-    match reason(state) {
-        _ if is_unrouted => format!("no partition takes the row (SQLSTATE {state}{place})"),
+    let reason = match cause {
+        RowsCause::NoPartition => Some("no partition takes the row"),
+        RowsCause::Referenced => Some("rows of another table refer to a row that would be deleted"),
+        RowsCause::Value => Some(reason(state).unwrap_or("a value is not in the form of the type")),
+        RowsCause::Unknown => reason(state),
+    };
+    match reason {
         Some(reason) => format!("{reason} (SQLSTATE {state}{place})"),
         None => format!("SQLSTATE {state}{place}"),
     }
 }
+
+/// What is known of why the server refuses rows, besides its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsCause {
+    /// Nothing.
+    Unknown,
+    /// A partitioned table has no partition for the row.
+    NoPartition,
+    /// A value is not one of its column's type.
+    Value,
+    /// Rows of another table refer to a row that would be deleted.
+    Referenced,
+}
+
+/// The SQLSTATE of a foreign key that is violated.
+const FOREIGN_KEY: &str = "23503";
 
 /// What to do about rows that the server refuses, where more can be said than of their class.
 fn hint_of(state: &str) -> Option<&'static str> {
@@ -259,7 +289,7 @@ impl Error {
         let doing = doing.into();
         let Some(error) = error.as_db_error() else {
             let (state, place) = (String::new(), String::new());
-            return Self::Rows { doing, state, place, is_unrouted: false };
+            return Self::Rows { doing, state, place, cause: RowsCause::Unknown };
         };
         // What a function of the target raises may call a value a column.
         let is_raised = error.file() == Some("pl_exec.c");
@@ -274,7 +304,27 @@ impl Error {
         let state = error.code().code().to_owned();
         // A constraint has a name; that of a partition has none.
         let is_unrouted = state == "23514" && error.constraint().is_none() && !is_raised;
-        Self::Rows { doing, state, place: place.join(", "), is_unrouted }
+        // What reads the text of a value may raise any code; the server names the column then.
+        let is_of_value = error.where_().is_some_and(|text| {
+            text.starts_with("COPY ")
+                && text.lines().next().is_some_and(|l| l.contains(", column "))
+        });
+        let cause = match (is_unrouted, is_of_value) {
+            (true, _) => RowsCause::NoPartition,
+            (false, true) => RowsCause::Value,
+            (false, false) => RowsCause::Unknown,
+        };
+        Self::Rows { doing, state, place: place.join(", "), cause }
+    }
+
+    /// An error of a statement that deletes rows, without the server's text.
+    pub fn deleting(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
+        match Self::rows(doing, error) {
+            Self::Rows { doing, state, place, .. } if state == FOREIGN_KEY => {
+                Self::Rows { doing, state, place, cause: RowsCause::Referenced }
+            }
+            error => error,
+        }
     }
 
     /// An error of a statement that carries no rows.
@@ -296,6 +346,7 @@ impl Error {
                 }))
             }
             Self::Rows { state, .. } if state.is_empty() => Some(Meaning::Transient),
+            Self::Rows { cause: RowsCause::Value, .. } => Some(Meaning::Data),
             Self::Rows { state, .. } => {
                 Some(Meaning::of(&tokio_postgres::error::SqlState::from_code(state)))
             }
@@ -317,6 +368,7 @@ impl Error {
             | Self::CommitUnknown { .. }
             | Self::Unfinished { .. }
             | Self::LeftBehind { .. }
+            | Self::NoAnswer { .. }
             | Self::LedgerUnreadable { .. }
             | Self::NullKeys { .. }
             | Self::AmbiguousKeys { .. }
@@ -347,9 +399,10 @@ impl Explain for Error {
             | Self::NullKeys { .. }
             | Self::AmbiguousKeys { .. } => ErrorKind::Refused,
             Self::Staged { source, .. } => store::kind_behind(source),
-            Self::CommitUnknown { .. } | Self::Unfinished { .. } | Self::LeftBehind { .. } => {
-                ErrorKind::Transient
-            }
+            Self::CommitUnknown { .. }
+            | Self::Unfinished { .. }
+            | Self::LeftBehind { .. }
+            | Self::NoAnswer { .. } => ErrorKind::Transient,
             Self::NoArrowValue { .. }
             | Self::Json(_)
             | Self::Count { .. }
@@ -374,7 +427,11 @@ impl Explain for Error {
             }
             Self::ClientCertificate { .. } => "give PEM files as sslcert and sslkey",
             Self::Connect { failure, .. } => return Some(failure.hint().to_owned()),
-            Self::Rows { is_unrouted: true, .. } => {
+            Self::Rows { cause: RowsCause::Referenced, .. } => {
+                "rows of the other table still refer to rows that would be deleted: make its constraint \
+                 DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load"
+            }
+            Self::Rows { cause: RowsCause::NoPartition, .. } => {
                 "create the partition for these rows, or a DEFAULT partition, and run again"
             }
             Self::Rows { state, .. } if hint_of(state).is_some() => {
@@ -386,7 +443,10 @@ impl Explain for Error {
             Self::Mismatch { .. } => {
                 "name and CAST the columns in stage.sql as the target has them, or alter the target"
             }
-            Self::Target { .. } => "name a plain or partitioned table that you own",
+            Self::Target { .. } => {
+                "change the table so that rows can be loaded into it, or name another one in the dataset's \
+                 section of backfill.toml"
+            }
             Self::Value { .. } => {
                 "`backfill query` shows the row by _file_name and _row_id; cast or clean it in \
                  stage.sql, or find such rows with a check"
@@ -399,7 +459,7 @@ impl Explain for Error {
             Self::Count { .. } | Self::RolledBack { .. } => {
                 "nothing of the batch is in the target; look for triggers or rules on it, and run again"
             }
-            Self::CommitUnknown { .. } | Self::Unfinished { .. } => {
+            Self::CommitUnknown { .. } | Self::Unfinished { .. } | Self::NoAnswer { .. } => {
                 "run again: the ledger commits with the rows, so that the next run finds out, and \
                  nothing is loaded twice"
             }

@@ -10,12 +10,12 @@ mod guest;
 mod placement;
 mod postgres;
 
-pub use error::Error;
+pub use error::{Error, RowsCause};
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
-    DatabaseTables, Definition, Encoder, Job, Needs, Target, at_stake, compare, count_rows, held,
-    ledger, load, references, refuse_missing, text_variant, until_cancelled,
+    DatabaseTables, Definition, Encoder, Job, Needs, Target, at_stake, compare, count_rows,
+    effects, held, ledger, load, references, refuse_missing, text_variant, until_cancelled,
 };
 
 /// The columns that dlt fills in each row.

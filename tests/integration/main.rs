@@ -2,9 +2,11 @@
 
 #![allow(missing_docs)]
 
+mod stores;
 mod support;
 
 mod cli;
+mod connections;
 mod dlt;
 mod drift;
 mod edge;

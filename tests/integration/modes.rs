@@ -446,3 +446,142 @@ async fn a_missing_grant_is_named_before_anything_is_staged() {
     assert_eq!(project.rows("SELECT id FROM people").await, ["a"]);
     project.database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_does_not_bring_back_older_versions_of_rows_deleted_on_purpose() {
+    let project = people(MERGE).await;
+    project.put("people/report_2025-09-23.csv", export("a,Rome,1\nb,Oslo,2\n"));
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+    project.database.execute("DELETE FROM people WHERE id = 'a'").await;
+    project.backfill(&["accept", "--start", "2025-09-22", "--end", "2025-09-24"]).await.ended(0);
+    // A late file of an earlier day may hold an older version of the row that was erased.
+    project.put("people/report_2025-09-22.csv", export("a,Bern,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-24").await.ended(3).stderr;
+    assert!(
+        refused.contains("it may hold older versions") && refused.contains("--restore-deleted")
+    );
+    assert_eq!(project.rows(PEOPLE).await, ["b|Oslo|2025-09-23"]);
+    // A later day is another matter.
+    std::fs::remove_file(project.bucket().join("people/report_2025-09-22.csv")).expect("a file");
+    project.put("people/report_2025-09-24.csv", export("c,Ulm,4\n"));
+    project.run("2025-09-22", "2025-09-24").await.ended(0);
+    assert_eq!(project.rows(PEOPLE).await, ["b|Oslo|2025-09-23", "c|Ulm|2025-09-24"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_mode_is_a_change_of_what_was_loaded() {
+    let project = people("").await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    project.put("people/report_2025-09-23.csv", export("a,Bern,2\n"));
+    project.run("2025-09-22", "2025-09-23").await.ended(0);
+    project.edit("backfill.toml", "max_rejects = 0", &format!("max_rejects = 0\n{MERGE}"));
+    let refused = project.run("2025-09-22", "2025-09-23").await.ended(3).stderr;
+    assert!(refused.contains("the mode or constants were"), "{refused}");
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
+    project.backfill(&reload).await.ended(0);
+    assert_eq!(project.rows(PEOPLE).await, ["a|Bern|2025-09-23"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_tells_of_foreign_keys_that_follow_its_updates() {
+    let project = people("mode = \"merge\"\nmerge_key = [\"city\"]").await;
+    project.put("people/report_2025-09-22.csv", export("1,Rome,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project
+        .database
+        .execute(
+            "CREATE UNIQUE INDEX ON people (id);
+             CREATE TABLE note (person text REFERENCES people (id) ON UPDATE SET NULL);
+             INSERT INTO note VALUES ('1')",
+        )
+        .await;
+    project.put("people/report_2025-09-23.csv", export("2,Rome,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-23").await.ended(3).stderr;
+    assert!(
+        refused.contains("rows of note") && refused.contains("ON UPDATE SET NULL"),
+        "{refused}"
+    );
+    assert_eq!(project.rows("SELECT person FROM note").await, ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_keys_are_followed_to_the_end() {
+    let project = people("").await;
+    project.put("people/report_2025-09-22.csv", export("1,Rome,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project
+        .database
+        .execute(
+            "CREATE UNIQUE INDEX ON people (id);
+             CREATE TABLE note (id int PRIMARY KEY, person text REFERENCES people (id) ON DELETE CASCADE);
+             CREATE TABLE word (id int, note int REFERENCES note ON DELETE CASCADE);
+             INSERT INTO note VALUES (1, '1'); INSERT INTO word VALUES (1, 1), (2, 1), (3, 1)",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("1,Bern,1\n"));
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"];
+    let refused = project.backfill(&reload).await.ended(3).stderr;
+    assert!(refused.contains("1 rows of note") && refused.contains("3 rows of word"), "{refused}");
+    let restrict = "ALTER TABLE note DROP CONSTRAINT note_person_fkey,
+        ADD FOREIGN KEY (person) REFERENCES people (id)";
+    project.database.execute(restrict).await;
+    let refused = project.backfill(&reload).await.ended(3).stderr;
+    assert!(refused.contains("refer to a row that would be deleted"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequences_go_on_within_their_bounds_also_if_no_column_owns_them() {
+    let project = people("").await;
+    project.database.execute("CREATE SEQUENCE numbers; CREATE SEQUENCE small MAXVALUE 100").await;
+    let target = project.read("sql/people/target.sql").replace(
+        "id text",
+        "id bigint DEFAULT nextval('numbers'), n bigint DEFAULT nextval('small')",
+    );
+    project.write("sql/people/target.sql", target);
+    let stage = project.read("sql/people/stage.sql");
+    let stage =
+        stage.replace("SELECT id", "SELECT CAST(id AS bigint) AS id, CAST(id AS bigint) AS n");
+    project.write("sql/people/stage.sql", stage);
+    project.put("people/report_2025-09-22.csv", export("500,Rome,1\n20,Bern,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert_eq!(project.rows("SELECT nextval('numbers'), last_value FROM small").await, ["501|100"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_target_sql_makes_is_told_of_before_the_first_row() {
+    let project = people("").await;
+    project
+        .database
+        .execute(
+            "CREATE FUNCTION upper_city() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN NEW.city := upper(NEW.city); RETURN NEW; END $$",
+        )
+        .await;
+    let target = project.read("sql/people/target.sql");
+    let trigger =
+        "CREATE TRIGGER up BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION upper_city();";
+    project.write(
+        "sql/people/target.sql",
+        format!("{};\n{trigger}", target.trim().trim_end_matches(';')),
+    );
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(refused.contains("up (on INSERT)"), "{refused}");
+    let allowed = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--allow-side-effects"];
+    project.backfill(&allowed).await.ended(0);
+    assert_eq!(project.rows("SELECT city FROM people").await, ["ROME"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_the_engine_become_arrays() {
+    let project = people("").await;
+    let target = project.read("sql/people/target.sql").replace("city text", "city text[]");
+    project.write("sql/people/target.sql", target);
+    let stage =
+        project.read("sql/people/stage.sql").replace("city", "string_to_array(city, '/') AS city");
+    project.write("sql/people/stage.sql", stage);
+    project.put("people/report_2025-09-22.csv", export("a,\"x/y, \\/\"\"z\"\"\",1\nb,,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    let found = "SELECT id, array_length(city, 1), city[2] FROM people ORDER BY id";
+    assert_eq!(project.rows(found).await[0], "a|3|y, \\");
+}

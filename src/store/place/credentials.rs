@@ -128,12 +128,38 @@ fn http_client() -> SharedHttpClient {
 
 /// No credentials were to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("no AWS credentials for {place} ({origin})")]
+#[error("no AWS credentials for {place} ({origin}){}", described(cause))]
 pub struct NoCredentials {
     place: String,
     origin: Origin,
-    #[source]
-    source: CredentialsError,
+    /// Not a source that is shown: what a `credential_process` writes stands in it.
+    cause: CredentialsError,
+}
+
+/// Why there are no credentials, behind a colon, without anything that another program has written.
+fn described(cause: &CredentialsError) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut current: Option<&dyn StdError> = Some(cause);
+    while let Some(error) = current {
+        let text = error.to_string();
+        if !texts.last().is_some_and(|last| last.contains(&text)) {
+            texts.push(text);
+        }
+        current = error.source();
+    }
+    let of_process = texts.iter().position(|text| text.contains("external process"));
+    if let Some(place) = of_process {
+        let status = texts[place].split("exit status: ").nth(1);
+        let code: String =
+            status.unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
+        texts.truncate(place);
+        texts.push(match code.is_empty() {
+            true => "its credential_process failed".to_owned(),
+            false => format!("its credential_process ended with the exit code {code}"),
+        });
+    }
+    texts.retain(|text| !text.starts_with("unexpected ") && !text.starts_with("error parsing"));
+    format!(": {}", texts.join(": "))
 }
 
 impl NoCredentials {
@@ -169,10 +195,10 @@ impl NoCredentials {
 
     /// Whether the service that gives credentials did not answer.
     fn is_transient(&self) -> bool {
-        if matches!(self.source, CredentialsError::ProviderTimedOut(_)) {
+        if matches!(self.cause, CredentialsError::ProviderTimedOut(_)) {
             return true;
         }
-        let mut current = StdError::source(self);
+        let mut current: Option<&dyn StdError> = Some(&self.cause);
         while let Some(error) = current {
             let connector = error.downcast_ref::<ConnectorError>();
             if connector.is_some_and(|error| error.is_io() || error.is_timeout()) {
@@ -229,10 +255,10 @@ impl AwsCredentials {
         answer
             .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(TIMEOUT)))
             .map(|credentials| Found::new(&credentials, SystemTime::now()))
-            .map_err(|source| NoCredentials {
+            .map_err(|cause| NoCredentials {
                 place: self.place.clone(),
                 origin: self.origin.clone(),
-                source,
+                cause,
             })
     }
 }

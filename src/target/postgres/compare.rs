@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Row};
 use super::batch::Placing;
 use super::copy::{Destination, copy};
 use super::session::begin;
-use super::{Batch, Encoder, Job};
+use super::{Batch, Column, Encoder, Job};
 use crate::domain::{provenance, quote_identifier};
 use crate::stage::StagedFile;
 use crate::target::Error;
@@ -104,10 +104,22 @@ impl Comparison<'_> {
         Ok(compared)
     }
 
+    /// The columns that rows would have: those that are given, and those that would be NULL because nobody
+    /// gives them.
+    fn staged_columns(&self) -> Vec<&str> {
+        let given: Vec<&str> = self.encoder.columns().map(|column| column.name.as_str()).collect();
+        let is_null = |column: &&Column| {
+            !column.has_default && !column.is_generated && !given.contains(&column.name.as_str())
+        };
+        let missing = self.job.target.columns.iter().filter(is_null);
+        let missing: Vec<&str> = missing.map(|column| column.name.as_str()).collect();
+        [given, missing].concat()
+    }
+
     /// The columns to compare.
     fn columns(&self) -> Vec<&str> {
-        let names = self.encoder.columns().map(|column| column.name.as_str());
-        names
+        self.staged_columns()
+            .into_iter()
             .filter(|name| *name != provenance::FILE_NAME && *name != provenance::ROW_ID)
             .filter(|name| !self.but.iter().any(|other| other == name))
             .collect()
@@ -115,8 +127,7 @@ impl Comparison<'_> {
 
     /// Copies the staged rows of every file into the temporary table.
     async fn copy_rows(&self) -> Result<(), Error> {
-        let columns: Vec<&str> =
-            self.encoder.columns().map(|column| column.name.as_str()).collect();
+        let columns = self.staged_columns();
         self.client
             .batch_execute(&create_rows_statement(&self.job.target.table, &columns))
             .await

@@ -9,7 +9,7 @@ use super::Target;
 use super::catalog::Kind;
 use super::ledger::{self, Scope};
 use crate::domain::provenance;
-use crate::state::{Contested, Effects, TargetState};
+use crate::state::{Contested, Effects, TargetState, UpdateCascade};
 use crate::target::Error;
 use crate::target::guest::{
     count_all_statement, count_ours_statement, count_statement, unnamed_statement,
@@ -38,6 +38,7 @@ pub async fn held(
     if has_ledger {
         state.entries = ledger::files(client, scope.target, names).await?;
         state.others = ledger::others(client, scope, names).await?;
+        state.erased = ledger::erased(client, scope.target).await?;
         state.has_lost_files = ledger::has_lost_files(client, scope.target, scope.range).await?;
     }
     let Some(target) = target else { return Ok(Held { state, live_files: Vec::new() }) };
@@ -54,17 +55,28 @@ pub async fn held(
         state.rows = count_rows(client, target, &names).await?;
     }
     state.unnamed = count_unnamed(client, target).await?;
-    state.effects = Effects {
-        cascades: target.effects.cascades.iter().map(|cascade| cascade.describe()).collect(),
-        insert_triggers: target.effects.insert_triggers.clone(),
-        update_triggers: target.effects.update_triggers.clone(),
-        delete_triggers: target.effects.delete_triggers.clone(),
-    };
-    if target.kind == Kind::View {
-        // Its trigger is what takes the rows.
-        state.effects.insert_triggers.clear();
-    }
+    state.effects = effects(target);
     Ok(Held { state, live_files })
+}
+
+/// What writing to the target does to other tables and rows, in words.
+pub fn effects(target: &Target) -> Effects {
+    let effects = &target.effects;
+    let update_cascades = effects.update_cascades.iter().map(|cascade| UpdateCascade {
+        columns: cascade.columns_of_target(),
+        description: cascade.describe(),
+    });
+    Effects {
+        cascades: effects.cascades.iter().map(|cascade| cascade.describe()).collect(),
+        insert_triggers: match target.kind {
+            Kind::Table => effects.insert_triggers.clone(),
+            // Its trigger is what takes the rows.
+            Kind::View => Vec::new(),
+        },
+        update_triggers: effects.update_triggers.clone(),
+        delete_triggers: effects.delete_triggers.clone(),
+        update_cascades: update_cascades.collect(),
+    }
 }
 
 /// How many rows the target has that do not say which file they are from.

@@ -24,7 +24,7 @@ pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use connect_failure::{ConnectFailure, connect_failure};
 pub use database_tables::DatabaseTables;
 pub use encode::{Encoder, text_variant};
-pub use held::{at_stake, count_rows, held};
+pub use held::{at_stake, count_rows, effects, held};
 pub use rights::{Needs, refuse_missing};
 pub use session::{Database, until_cancelled};
 pub use sqlstate::{Meaning, reason};

@@ -17,6 +17,8 @@ pub struct Needs {
     pub updates: bool,
     /// Bring rows through a temporary table.
     pub is_temporary: bool,
+    /// Lock the target against other programs.
+    pub locks: bool,
 }
 
 /// Which of the statements that a load sends are not allowed. `$1` the schema of the target, `$2` its quoted
@@ -36,6 +38,7 @@ SELECT has_schema_privilege(target.oid, 'USAGE'),
           AND c.relname IN ('runs', 'batches', 'files')),
        CASE WHEN ledger.oid IS NULL OR (target.oid IS NULL AND $2 IS NULL)
             THEN has_database_privilege(current_database(), 'CREATE') END,
+       has_table_privilege($2::regclass, 'UPDATE, DELETE, TRUNCATE'),
        current_database()::text, current_user::text
 FROM (SELECT) AS one
 LEFT JOIN pg_catalog.pg_namespace target ON target.nspname = $1
@@ -59,7 +62,7 @@ pub async fn refuse_missing(
         .await
         .map_err(Error::statement("asking what this user may do"))?;
     let lacks = |index: usize| row.get::<_, Option<bool>>(index) == Some(false);
-    let (database, role): (String, String) = (row.get(9), row.get(10));
+    let (database, role): (String, String) = (row.get(10), row.get(11));
     let (schema, quoted) = (quote_identifier(&table.schema), table.quoted());
     let database = quote_identifier(&database);
     let grants = [
@@ -72,16 +75,28 @@ pub async fn refuse_missing(
         (true, 6, "GRANT CREATE ON SCHEMA backfill".to_owned()),
         (true, 7, "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill".to_owned()),
         (true, 8, format!("GRANT CREATE ON DATABASE {database}")),
+        // The lock needs one of several rights, this one among them.
+        (needs.locks && !needs.deletes && !needs.updates, 9, format!("GRANT DELETE ON {quoted}")),
     ];
     let missing = grants.into_iter().filter(|(is_needed, index, _)| *is_needed && lacks(*index));
-    let missing = missing.map(|(_, _, grant)| grant).chain(loads_grant(target));
+    let missing = missing.map(|(_, _, grant)| grant).chain(dlt_grants(target));
     let missing: Vec<String> =
         missing.map(|grant| format!("{grant} TO {}", quote_identifier(&role))).collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::Rights { role, grants: missing }) }
 }
 
-/// The right to record loads in dlt's table, if it is missing.
-fn loads_grant(target: Option<&Target>) -> Option<String> {
-    let loads = target?.guest.dlt()?.loads.as_ref()?;
-    (!loads.may_insert).then(|| format!("GRANT INSERT ON {}", loads.table))
+/// The rights to record loads as dlt does, if they are missing.
+fn dlt_grants(target: Option<&Target>) -> Vec<String> {
+    let Some((target, dlt)) = target.and_then(|target| Some((target, target.guest.dlt()?))) else {
+        return Vec::new();
+    };
+    let mut grants = Vec::new();
+    if let Some(loads) = dlt.loads.as_ref().filter(|loads| !loads.may_insert) {
+        grants.push(format!("GRANT INSERT ON {}", loads.table));
+    }
+    if dlt.reads_versions == Some(false) {
+        let schema = quote_identifier(&target.table.schema);
+        grants.push(format!("GRANT SELECT ON {schema}.\"_dlt_version\""));
+    }
+    grants
 }

@@ -4,6 +4,10 @@
 //! A run whose machine or route has died may leave its session behind, which waits for rows for ever and
 //! keeps its locks. The server says that it waits for its client, and how many bytes have come; if nothing
 //! has changed for [`PATIENCE`], nobody is there any more.
+//!
+//! The same may befall the session that is watched: if the server waits for this program while this program
+//! waits for the server, what one of them has sent was lost on the way, and no time-out of TCP ends that
+//! where a device between them answers for the other side.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -29,6 +33,8 @@ pub struct Watch<'a> {
     name: &'a str,
     /// What holders were seen to do, and since when; by process id.
     seen: HashMap<i32, (String, Instant)>,
+    /// What the session itself was seen to do while the server waited for it, and since when.
+    own: Option<(String, Instant)>,
 }
 
 /// A session that keeps another one waiting.
@@ -59,6 +65,12 @@ LEFT JOIN pg_catalog.pg_stat_progress_copy copying ON copying.pid = holder.pid
 WHERE waiting.application_name = $1 AND waiting.datname = current_database()
   AND waiting.wait_event_type = 'Lock'";
 
+/// What the session `$1` did last, if the server waits for it.
+const OWN: &str = "\
+SELECT concat_ws(' ', pid, state, state_change, query_start)
+FROM pg_catalog.pg_stat_activity
+WHERE application_name = $1 AND datname = current_database() AND wait_event = 'ClientRead'";
+
 /// Where the server counts the bytes of a COPY, and what stands for it if it does not.
 const COPYING: &str = "pg_catalog.pg_stat_progress_copy";
 const NO_COPYING: &str = "(SELECT NULL::int AS pid)";
@@ -66,7 +78,7 @@ const NO_COPYING: &str = "(SELECT NULL::int AS pid)";
 impl<'a> Watch<'a> {
     /// A watch over the session with this name.
     pub fn new(database: &'a Database, name: &'a str) -> Self {
-        Self { database, name, seen: HashMap::new() }
+        Self { database, name, seen: HashMap::new(), own: None }
     }
 
     /// Watches until it is dropped; returns only if a session that is left behind cannot be ended. Where
@@ -77,6 +89,7 @@ impl<'a> Watch<'a> {
             let before = self.database.activity();
             tokio::time::sleep(INTERVAL).await;
             if self.database.activity() != before {
+                self.own = None;
                 continue;
             }
             if session.as_ref().is_none_or(|session| session.client.is_closed()) {
@@ -85,6 +98,9 @@ impl<'a> Watch<'a> {
             let Some(client) = session.as_ref().map(|session| &session.client) else { continue };
             if let Err(error) = self.look(client).await {
                 return error;
+            }
+            if self.is_lost(client).await {
+                return Error::NoAnswer { seconds: PATIENCE.as_secs() };
             }
         }
     }
@@ -105,6 +121,26 @@ impl<'a> Watch<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the server has waited for the session for so long that something was lost between them.
+    async fn is_lost(&mut self, client: &Client) -> bool {
+        let name = [(&self.name as _, Type::TEXT)];
+        let doing = match client.query_typed_opt(OWN, &name).await {
+            Ok(Some(row)) => row.get::<_, String>(0),
+            // The server is at work, or nobody can say.
+            _ => {
+                self.own = None;
+                return false;
+            }
+        };
+        match &self.own {
+            Some((seen, since)) if *seen == doing => since.elapsed() >= PATIENCE,
+            _ => {
+                self.own = Some((doing, Instant::now()));
+                false
+            }
+        }
     }
 
     /// Whether a session of an earlier run has done nothing for so long that its run must be gone.

@@ -2,10 +2,12 @@
 //! PostgreSQL with a database a test, and the program itself, run as a command.
 
 mod dlt;
+mod own_server;
 mod pgbouncer;
 mod postgres;
 mod proxy;
 mod random;
+mod stores;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,10 +16,12 @@ use backfill_demo::S3Server;
 use tempfile::TempDir;
 
 pub use dlt::Dlt;
+pub use own_server::OwnServer;
 pub use pgbouncer::Pooler;
 pub use postgres::Database;
 pub use proxy::Proxy;
 pub use random::Random;
+pub use stores::{AZURE_KEY, Stores};
 
 /// The bucket of every project.
 pub const BUCKET: &str = "exports";

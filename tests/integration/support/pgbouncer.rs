@@ -1,5 +1,4 @@
-//! A real PgBouncer in front of the tests' server, which gives a client a connection for one
-//! transaction at a time.
+//! A real PgBouncer in front of the tests' server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -17,14 +16,14 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts a pooler with few connections, so that they go from hand to hand.
-    pub fn start(database: &Database) -> Self {
+    /// Starts a pooler with few connections, so that they go from hand to hand as `mode` says.
+    pub fn start(database: &Database, mode: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("backfill-test-").tempdir().expect("a folder");
         let port = free_port();
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres password=test-only\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n",
+             auth_type = any\n{mode}\ndefault_pool_size = 2\n",
             database.port()
         );
         let path = folder.path().join("pgbouncer.ini");

@@ -138,7 +138,7 @@ fn wait_until_ready(port: u16) {
 }
 
 /// Where the server's programs are: Debian keeps them out of the path.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
         .unwrap_or_default();

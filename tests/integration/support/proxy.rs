@@ -1,10 +1,10 @@
 //! A proxy between the program and PostgreSQL that loses the answer to a COMMIT: the server commits, and
-//! the client never hears of it.
+//! the client never hears of it. Either the connection ends, or it stays and nothing comes any more.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -22,18 +22,30 @@ struct Script {
     /// Connections that are refused after an answer was lost.
     refusals: Arc<AtomicUsize>,
     lost: Arc<AtomicUsize>,
+    /// Whether the connection stays open when an answer is lost, and nothing comes any more, as behind a device
+    /// on the route that has forgotten the connection and still answers for the other side.
+    swallows: bool,
 }
 
 impl Proxy {
+    /// Starts a proxy that swallows the answer to the first COMMIT of a batch, and all that would come after it.
+    pub fn swallowing(database: &Database) -> Self {
+        Self::scripted(database, 0, true)
+    }
+
     /// Starts a proxy that loses the answer to the first COMMIT of a batch, and refuses the next `refusals`
     /// connections, as a server that restarts does.
     pub fn start(database: &Database, refusals: usize) -> Self {
+        Self::scripted(database, refusals, false)
+    }
+
+    fn scripted(database: &Database, refusals: usize, swallows: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let server = database.port();
         let lost = Arc::new(AtomicUsize::new(0));
-        let script =
-            Script { refusals: Arc::new(AtomicUsize::new(refusals)), lost: Arc::clone(&lost) };
+        let refusals = Arc::new(AtomicUsize::new(refusals));
+        let script = Script { refusals, lost: Arc::clone(&lost), swallows };
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let is_down = script.lost.load(Ordering::SeqCst) > 0
@@ -70,9 +82,18 @@ impl Proxy {
 fn forward(mut client: TcpStream, mut server: TcpStream, script: &Script) {
     let (mut from_server, mut to_client) =
         (server.try_clone().expect("a clone"), client.try_clone().expect("a clone"));
+    let is_mute = Arc::new(AtomicBool::new(false));
+    let is_muted = Arc::clone(&is_mute);
     let back = thread::spawn(move || {
-        let _ = std::io::copy(&mut from_server, &mut to_client);
-        let _ = to_client.shutdown(Shutdown::Both);
+        let mut bytes = [0; 64 << 10];
+        while let Ok(count @ 1..) = from_server.read(&mut bytes) {
+            if !is_muted.load(Ordering::SeqCst) && to_client.write_all(&bytes[..count]).is_err() {
+                break;
+            }
+        }
+        if !is_muted.load(Ordering::SeqCst) {
+            let _ = to_client.shutdown(Shutdown::Both);
+        }
     });
     let mut bytes = [0; 64 << 10];
     let mut loads = false;
@@ -81,6 +102,13 @@ fn forward(mut client: TcpStream, mut server: TcpStream, script: &Script) {
         loads |= contains(sent, b"INSERT INTO backfill.batches");
         if loads && contains(sent, b"COMMIT\0") && script.lost.load(Ordering::SeqCst) == 0 {
             script.lost.fetch_add(1, Ordering::SeqCst);
+            if script.swallows {
+                is_mute.store(true, Ordering::SeqCst);
+                let _ = server.write_all(sent);
+                // Until the client gives up.
+                let _ = std::io::copy(&mut client, &mut std::io::sink());
+                break;
+            }
             // Nobody hears the answer any more, and the server does what it was asked.
             let _ = client.shutdown(Shutdown::Both);
             let _ = server.write_all(sent);

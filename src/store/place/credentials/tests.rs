@@ -26,12 +26,29 @@ fn an_error_names_the_place_and_what_to_do() {
     let error = object_store::Error::from(NoCredentials {
         place: "the source s3://exports".to_owned(),
         origin: Origin::Profile("work".to_owned()),
-        source: CredentialsError::not_loaded("no such profile"),
+        cause: CredentialsError::not_loaded("no such profile"),
     });
     assert!(matches!(error, object_store::Error::Unauthenticated { .. }));
     let found = NoCredentials::behind(&error).expect("the cause");
-    assert_eq!(found.to_string(), "no AWS credentials for the source s3://exports (profile work)");
+    let text = found.to_string();
+    assert!(text.starts_with("no AWS credentials for the source s3://exports (profile work): "));
+    assert!(text.ends_with("no such profile"), "{text}");
     assert!(found.hint().contains("aws sso login --profile work"));
+}
+
+#[test]
+fn what_a_credential_process_writes_is_not_shown() {
+    let process = "external process exited with code exit status: 3. Stderr: the vault says SECRET";
+    for (cause, expected) in [
+        (process, "its credential_process ended with the exit code 3"),
+        (
+            "Error retrieving credentials from external process: SECRET",
+            "its credential_process failed",
+        ),
+    ] {
+        let text = described(&CredentialsError::provider_error(cause));
+        assert!(!text.contains("SECRET") && text.ends_with(expected), "{text}");
+    }
 }
 
 #[test]
@@ -39,7 +56,7 @@ fn a_service_that_does_not_answer_may_answer_later() {
     let error = object_store::Error::from(NoCredentials {
         place: "s3://exports".to_owned(),
         origin: Origin::Profile("work".to_owned()),
-        source: CredentialsError::provider_timed_out(TIMEOUT),
+        cause: CredentialsError::provider_timed_out(TIMEOUT),
     });
     assert!(crate::store::is_transient(&error));
 }

@@ -4,7 +4,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::settings::Pair;
+use super::parameter::Parameter;
+use super::settings::{Pair, quoted};
 
 /// Reads a keyword string. The error says what is wrong, never with a value.
 ///
@@ -26,8 +27,25 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, String> {
             return Ok(pairs);
         }
         let name = name(&mut rest)?;
-        pairs.push((name, value(&mut rest)?));
+        let is_quoted = {
+            skip_spaces(&mut rest);
+            rest.peek() == Some(&'\'')
+        };
+        let value = value(&mut rest)?;
+        if !is_quoted && begins_like_a_pair(&value) {
+            return Err(format!(
+                "the value of {} looks like the next name: quote it, or write \'\' if there is none",
+                quoted(&name)
+            ));
+        }
+        pairs.push((name, value));
     }
+}
+
+/// Whether a value is a name that is known with something behind it, as after `user= password=secret`: libpq
+/// would take the whole for a value, and show it.
+fn begins_like_a_pair(value: &str) -> bool {
+    value.split_once('=').is_some_and(|(name, _)| Parameter::find(name).is_some())
 }
 
 fn skip_spaces(rest: &mut Peekable<Chars<'_>>) {
@@ -76,7 +94,7 @@ mod tests {
             (r"password='it\'s \\ here' user=me", &[("password", r"it's \ here"), ("user", "me")]),
             (r"password=it\'s\ here", &[("password", "it's here")]),
             ("password='' user=me", &[("password", ""), ("user", "me")]),
-            ("password= user=me", &[("password", "user=me")]),
+            ("password='user=me'", &[("password", "user=me")]),
             ("password=a'b", &[("password", "a'b")]),
             ("host=a user='b'port=1", &[("host", "a"), ("user", "b"), ("port", "1")]),
         ] {
@@ -84,7 +102,8 @@ mod tests {
             let parsed: Vec<_> = parsed.iter().map(|(name, value)| (&**name, &**value)).collect();
             assert_eq!(parsed, expected, "{text}");
         }
-        for text in ["host", "host=a b", "host='a", "mysql://me@db/x?a=b", ""] {
+        let odd = ["host", "host=a b", "host='a", "mysql://me@db/x?a=b", "", "user= password=x"];
+        for text in odd {
             assert!(parse(text).is_err(), "{text}");
         }
     }

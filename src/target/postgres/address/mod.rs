@@ -58,6 +58,9 @@ impl Address {
         let settings = Settings::read(environment)?;
         let user = settings.get("user").map_or_else(|| system_user(environment), str::to_owned);
         let database = settings.get("dbname").unwrap_or(&user).to_owned();
+        if database.contains("://") {
+            return Err(settings.wrong("dbname", "is the name of a database, not a URL"));
+        }
         let order = settings.choice(
             "load_balance_hosts",
             &[("disable", LoadBalanceHosts::Disable), ("random", LoadBalanceHosts::Random)],

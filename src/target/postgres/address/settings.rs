@@ -157,7 +157,7 @@ fn alias((name, value): &Pair) -> Option<Pair> {
 }
 
 /// A name to show; what does not look like one may be something else.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let is_name =
         name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
     if is_name && name.len() <= 63 { format!("`{name}`") } else { "of an odd name".to_owned() }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::ledger::{self, BatchRecord};
@@ -244,7 +245,13 @@ enum Status {
 
 async fn status(client: &Client, xid: &str) -> Result<Status, tokio_postgres::Error> {
     let statement = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";
-    let row = client.query_typed_one(statement, &[(&xid, Type::TEXT)]).await?;
+    let row = match client.query_typed_one(statement, &[(&xid, Type::TEXT)]).await {
+        // A server that crashed may have forgotten a transaction that did not commit, with its number.
+        Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
+            return Ok(Status::Aborted);
+        }
+        asked => asked?,
+    };
     Ok(match row.get::<_, Option<&str>>(0) {
         Some("committed") => Status::Committed,
         Some("aborted") => Status::Aborted,

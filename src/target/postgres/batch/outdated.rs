@@ -57,10 +57,10 @@ async fn delete_all(
     statement: &str,
     which: &[String],
 ) -> Result<HashMap<String, u64>, Error> {
-    let rows = client
-        .query_typed(statement, &[(&which, Type::TEXT_ARRAY)])
-        .await
-        .map_err(|error| Error::rows(format!("replacing rows of {}", job.target.table), &error))?;
+    let rows =
+        client.query_typed(statement, &[(&which, Type::TEXT_ARRAY)]).await.map_err(|error| {
+            Error::deleting(format!("replacing rows of {}", job.target.table), &error)
+        })?;
     Ok(rows
         .iter()
         .map(|row| {
@@ -90,7 +90,7 @@ async fn delete_ours(
             &[(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)],
         )
         .await
-        .map_err(|error| Error::rows(format!("deleting outdated rows of {table}"), &error))?;
+        .map_err(|error| Error::deleting(format!("deleting outdated rows of {table}"), &error))?;
     let mut deleted = HashMap::new();
     let mut foreign = 0;
     for row in &rows {

@@ -8,7 +8,8 @@ use crate::domain::quote_identifier;
 use crate::target::Error;
 use crate::target::postgres::Column;
 
-/// Moves every sequence behind the numbers that its column holds now; never backwards. Those that the user
+/// Moves every sequence that counts up behind the numbers that its column holds now; never backwards, and not
+/// beyond its own bounds. Those that the user
 /// may not advance are left, which [`Encoder::events`](crate::target::Encoder::events) reports.
 ///
 /// # Errors
@@ -22,7 +23,7 @@ pub async fn advance(job: &Job<'_>, client: &Client) -> Result<(), Error> {
         client
             .batch_execute(&advance_statement(job, column, sequence))
             .await
-            .map_err(Error::statement(format!("advancing the sequence {sequence}")))?;
+            .map_err(|error| Error::rows(format!("advancing the sequence {sequence}"), &error))?;
     }
     Ok(())
 }
@@ -31,9 +32,12 @@ fn advance_statement(job: &Job<'_>, column: &Column, sequence: &str) -> String {
     let literal = crate::domain::quote_literal(sequence);
     format!(
         "SELECT pg_catalog.setval({literal}::regclass, highest.number) \
-         FROM (SELECT max({}) AS number FROM {}) AS highest, {sequence} AS numbers \
-         WHERE highest.number > numbers.last_value \
-            OR (highest.number = numbers.last_value AND NOT numbers.is_called)",
+         FROM (SELECT least(max({}), bounds.seqmax)::bigint AS number, bounds.seqmin AS lowest \
+               FROM {}, pg_catalog.pg_sequence AS bounds \
+               WHERE bounds.seqrelid = {literal}::regclass AND bounds.seqincrement > 0 \
+               GROUP BY bounds.seqmax, bounds.seqmin) AS highest, {sequence} AS numbers \
+         WHERE highest.number >= highest.lowest AND (highest.number > numbers.last_value \
+            OR (highest.number = numbers.last_value AND NOT numbers.is_called))",
         quote_identifier(&column.name),
         job.target.table.quoted()
     )

@@ -66,8 +66,15 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
                 AND has_sequence_privilege(numbers.name, 'UPDATE'), false)
 FROM pg_catalog.pg_attribute a
 JOIN base ON base.column_type = a.atttypid AND base.typtype <> 'd'
-CROSS JOIN LATERAL pg_catalog.pg_get_serial_sequence(
-    $1::int8::oid::regclass::text, a.attname) AS numbers (name)
+CROSS JOIN LATERAL (SELECT coalesce(
+    pg_catalog.pg_get_serial_sequence($1::int8::oid::regclass::text, a.attname),
+    (SELECT format('%I.%I', n.nspname, s.relname)
+     FROM pg_catalog.pg_attrdef d
+     JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::regclass AND p.objid = d.oid
+       AND p.refclassid = 'pg_catalog.pg_class'::regclass
+     JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
+     JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+     WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum LIMIT 1))) AS numbers (name)
 WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 

@@ -24,6 +24,10 @@ pub struct Dlt {
     pub may_merge: bool,
     /// Tables that hold lists from inside the rows of this one.
     pub nested: Vec<String>,
+    /// Whether dlt keeps old versions of rows (its strategy scd2): it ends those that its next load lacks.
+    pub keeps_versions: bool,
+    /// Whether this user may read `_dlt_version`, if there is one.
+    pub reads_versions: Option<bool>,
 }
 
 /// The table of finished loads.
@@ -61,13 +65,15 @@ SELECT (SELECT has_table_privilege(c.oid, 'INSERT') FROM pg_catalog.pg_class c
              ORDER BY 1)";
 
 /// The newest version of the dlt schema that the table `$1` belongs to. Columns: its name, its hash, how dlt
-/// writes to the table, and the tables that hold lists from inside its rows.
+/// writes to the table, the tables that hold lists from inside its rows, and whether it keeps old versions.
 fn version_statement(schema: &str) -> String {
     format!(
         "SELECT schema_name::text, version_hash::text, \
                 schema::jsonb -> 'tables' -> $1::text ->> 'write_disposition', \
                 ARRAY(SELECT key FROM jsonb_each(schema::jsonb -> 'tables') \
-                      WHERE value ->> 'parent' = $1::text) \
+                      WHERE value ->> 'parent' = $1::text), \
+                EXISTS (SELECT FROM jsonb_each(schema::jsonb -> 'tables' -> $1::text -> 'columns') \
+                        WHERE value ? 'x-valid-to') \
          FROM {}._dlt_version WHERE schema::jsonb -> 'tables' ? $1::text \
          ORDER BY inserted_at DESC LIMIT 1",
         quote_identifier(schema)
@@ -89,7 +95,13 @@ impl Dlt {
             [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
         let row = client.query_typed_one(BESIDE, &names).await?;
         let (writes_loads, reads_versions): (Option<bool>, Option<bool>) = (row.get(0), row.get(1));
-        let mut dlt = Self { loads: None, may_merge: true, nested: row.get(3) };
+        let mut dlt = Self {
+            loads: None,
+            may_merge: true,
+            nested: row.get(3),
+            keeps_versions: false,
+            reads_versions,
+        };
         let has_staging: bool = row.get(2);
         let mut schema = None;
         if reads_versions == Some(true) {
@@ -99,6 +111,7 @@ impl Dlt {
                 let disposition: Option<String> = version.get(2);
                 dlt.may_merge = has_staging || disposition.as_deref() != Some("append");
                 schema = Some((version.get(0), version.get(1)));
+                dlt.keeps_versions = version.get(4);
                 for nested in version.get::<_, Vec<String>>(3) {
                     if !dlt.nested.contains(&nested) {
                         dlt.nested.push(nested);

@@ -1,16 +1,19 @@
 //! The **side effects** of writing to the target: what foreign keys, triggers and rules do to other
 //! tables and rows.
 
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use crate::domain::{TableName, provenance, quote_identifier};
 
 /// What writing to the target does besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SideEffects {
-    /// What deleting rows would change in other tables, by foreign keys.
+    /// What deleting rows would change in other tables, by foreign keys: first in those that refer to the
+    /// target, then in those that refer to these.
     pub cascades: Vec<Cascade>,
+    /// What changing the columns that foreign keys refer to would change in other tables.
+    pub update_cascades: Vec<Cascade>,
     /// Triggers and rules of the table's owner that inserting rows sets off.
     pub insert_triggers: Vec<String>,
     /// Those that updating rows sets off.
@@ -19,66 +22,145 @@ pub struct SideEffects {
     pub delete_triggers: Vec<String>,
 }
 
-/// A foreign key that changes the rows that refer to a row of the target when that is deleted.
+/// A foreign key that changes the rows that refer to a row when that is deleted or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cascade {
-    /// The table that refers to the target, quoted where it must be.
+    /// The table that refers, by oid and by name, quoted where it must be.
+    oid: i64,
     table: String,
     /// The name of the constraint.
     constraint: String,
-    /// `CASCADE`, `SET NULL` or `SET DEFAULT`.
+    /// `DELETE CASCADE`, `UPDATE SET NULL` …
     action: String,
-    /// The columns that refer, and those of the target that they refer to.
+    /// The columns that refer, and those that they refer to.
     columns: Vec<(String, String)>,
+    /// The foreign key that deletes the rows that it refers to; `None` if they are the target's.
+    through: Option<Box<Cascade>>,
 }
 
 impl Cascade {
     /// The foreign key in words: `rows of public.note (constraint note_t_id_fkey, ON DELETE CASCADE)`.
     pub fn describe(&self) -> String {
         let Self { table, constraint, action, .. } = self;
-        format!("rows of {table} (constraint {constraint}, ON DELETE {action})")
+        format!("rows of {table} (constraint {constraint}, ON {action})")
     }
 
-    /// Counts the rows that refer to rows of files: `$1` the names of the files.
+    /// The columns that it refers to.
+    pub fn columns_of_target(&self) -> Vec<String> {
+        self.columns.iter().map(|(_, to)| to.clone()).collect()
+    }
+
+    /// Counts the rows that refer, by one step or several, to rows of files: `$1` the names of the files.
     fn count_statement(&self, target: &TableName) -> String {
-        let pairs: Vec<String> = self
-            .columns
-            .iter()
-            .map(|(from, to)| {
-                format!("referring.{} = held.{}", quote_identifier(from), quote_identifier(to))
-            })
-            .collect();
         format!(
-            "SELECT count(*) FROM {} AS referring WHERE EXISTS (SELECT FROM {} AS held \
-             WHERE {} AND held.{} = ANY($1))",
+            "SELECT count(*) FROM {} AS t{} WHERE {}",
             self.table,
-            target.quoted(),
-            pairs.join(" AND "),
-            provenance::FILE_NAME
+            self.depth(),
+            self.condition(target)
         )
+    }
+
+    /// How many foreign keys lie between the target and this one.
+    fn depth(&self) -> usize {
+        self.through.as_ref().map_or(0, |through| through.depth() + 1)
+    }
+
+    /// Whether a row of the table refers to one that is deleted.
+    fn condition(&self, target: &TableName) -> String {
+        let depth = self.depth();
+        let (table, alias, rest) = match &self.through {
+            None => (
+                target.quoted(),
+                "held".to_owned(),
+                format!("held.{} = ANY($1)", provenance::FILE_NAME),
+            ),
+            Some(through) => {
+                (through.table.clone(), format!("t{}", through.depth()), through.condition(target))
+            }
+        };
+        let pairs = self.columns.iter().map(|(from, to)| {
+            format!("t{depth}.{} = {alias}.{}", quote_identifier(from), quote_identifier(to))
+        });
+        let pairs: Vec<String> = pairs.collect();
+        format!("EXISTS (SELECT FROM {table} AS {alias} WHERE {} AND {rest})", pairs.join(" AND "))
+    }
+
+    /// Whether the rows that refer are deleted themselves, and not only changed.
+    fn deletes(&self) -> bool {
+        self.action == "DELETE CASCADE"
+    }
+
+    /// Whether the foreign key is a part of the way already.
+    fn passes(&self, constraint: &str, table: i64) -> bool {
+        self.oid == table && self.constraint == constraint
+            || self.through.as_ref().is_some_and(|through| through.passes(constraint, table))
     }
 }
 
-/// What is asked about foreign keys that change other rows when rows are deleted; `$1` the table's oid.
-/// Its partitions have keys that refer to them alone. Of a key that stands for one of another table, such
-/// as that of a partition for its parent's, the other one counts.
+/// What is asked about foreign keys that change other rows when rows are deleted (`$2` is `d`) or changed (`u`);
+/// `$1` the table's oid. Its partitions have keys that refer to them alone. Of a key that stands for one of
+/// another table, such as that of a partition for its parent's, the other one counts.
 const CASCADES: &str = "\
 WITH RECURSIVE tree AS (
     SELECT $1::int8::oid AS oid
     UNION
     SELECT inhrelid FROM pg_catalog.pg_inherits JOIN tree ON inhparent = tree.oid
 )
-SELECT conrelid::regclass::text, conname::text,
-       CASE confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
+SELECT conrelid::int8, conrelid::regclass::text, conname::text,
+       CASE $2 WHEN 'd' THEN 'DELETE ' ELSE 'UPDATE ' END ||
+       CASE taken.action WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END,
        (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(conkey) WITH ORDINALITY k (num, n)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = conrelid AND a.attnum = k.num),
        (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(confkey) WITH ORDINALITY k (num, n)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = confrelid AND a.attnum = k.num)
 FROM pg_catalog.pg_constraint c
-WHERE contype = 'f' AND confrelid IN (SELECT oid FROM tree) AND confdeltype IN ('c', 'n', 'd')
+CROSS JOIN LATERAL (SELECT CASE $2 WHEN 'd' THEN confdeltype ELSE confupdtype END) AS taken (action)
+WHERE contype = 'f' AND confrelid IN (SELECT oid FROM tree) AND taken.action IN ('c', 'n', 'd')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint parent
                   WHERE parent.oid = c.conparentid AND parent.confrelid IN (SELECT oid FROM tree))
-ORDER BY 1, 2";
+ORDER BY 2, 3";
+
+/// The foreign keys that change other rows if rows of the table with this oid are deleted (`d`) or changed (`u`).
+async fn cascades(
+    client: &Client,
+    oid: i64,
+    event: &str,
+    through: Option<&Cascade>,
+) -> Result<Vec<Cascade>, tokio_postgres::Error> {
+    let rows = client.query_typed(CASCADES, &[(&oid, Type::INT8), (&event, Type::TEXT)]).await?;
+    let cascade = |row: &Row| {
+        let (from, to): (Vec<String>, Vec<String>) = (row.get(4), row.get(5));
+        Cascade {
+            oid: row.get(0),
+            table: row.get(1),
+            constraint: row.get(2),
+            action: row.get(3),
+            columns: from.into_iter().zip(to).collect(),
+            through: through.cloned().map(Box::new),
+        }
+    };
+    Ok(rows.iter().map(cascade).collect())
+}
+
+/// The foreign keys that deleting rows of the table with this oid would follow, step by step.
+async fn all_cascades(client: &Client, oid: i64) -> Result<Vec<Cascade>, tokio_postgres::Error> {
+    let mut found = cascades(client, oid, "d", None).await?;
+    let mut next = 0;
+    while next < found.len() && found.len() < MOST_CASCADES {
+        let cascade = found[next].clone();
+        next += 1;
+        if cascade.deletes() {
+            let further = cascades(client, cascade.oid, "d", Some(&cascade)).await?;
+            found.extend(
+                further.into_iter().filter(|new| !cascade.passes(&new.constraint, new.oid)),
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// Foreign keys that refer to each other in circles have no end.
+const MOST_CASCADES: usize = 100;
 
 /// What is asked about triggers and rules, those of partitions included; `$1` the table's oid. Columns:
 /// name, and whether INSERT, UPDATE and DELETE set it off.
@@ -100,16 +182,11 @@ ORDER BY 1";
 impl SideEffects {
     /// Asks the catalog about the table with this oid.
     pub async fn of(client: &Client, oid: i64) -> Result<Self, tokio_postgres::Error> {
-        let mut effects = Self::default();
-        for row in client.query_typed(CASCADES, &[(&oid, Type::INT8)]).await? {
-            let (from, to): (Vec<String>, Vec<String>) = (row.get(3), row.get(4));
-            effects.cascades.push(Cascade {
-                table: row.get(0),
-                constraint: row.get(1),
-                action: row.get(2),
-                columns: from.into_iter().zip(to).collect(),
-            });
-        }
+        let mut effects = Self {
+            cascades: all_cascades(client, oid).await?,
+            update_cascades: cascades(client, oid, "u", None).await?,
+            ..Self::default()
+        };
         for row in client.query_typed(TRIGGERS, &[(&oid, Type::INT8)]).await? {
             let name: String = row.get(0);
             let lists = [

@@ -41,7 +41,8 @@ pub struct Target {
     /// Columns that the loader of the table fills with one value, as text; known once somebody asked for
     /// them.
     pub single_values: BTreeMap<String, String>,
-    /// Columns that the loader of the table fills with several values, and nobody gives.
+    /// Columns that the loader of the table fills with values of which none can be taken over, and nobody
+    /// gives.
     pub varying: Vec<String>,
     /// The columns of each index that makes rows unique by plain columns.
     pub unique_keys: Vec<Vec<String>>,
@@ -74,6 +75,9 @@ impl Kind {
         }
     }
 }
+
+/// What dlt calls the end of a row's version, unless told otherwise.
+const VALID_TO: &str = "_dlt_valid_to";
 
 /// What is asked of the catalog about a table; `$1` schema, `$2` name.
 const DESCRIBE: &str = "\
@@ -131,6 +135,12 @@ impl Target {
         let bytes = row.get::<_, i64>(6).unsigned_abs();
         let described = Self::describe(client, table, oid, kind, bytes).await;
         let described = described.map_err(Error::statement(doing))?;
+        let has_versions = |dlt: &Dlt| dlt.keeps_versions || described.column(VALID_TO).is_some();
+        if described.guest.dlt().is_some_and(has_versions) {
+            let reason =
+                "dlt keeps old versions of its rows (scd2), and would end ours with its next load";
+            return refuse(reason.to_owned());
+        }
         match described.guest.dlt().map(|dlt| dlt.nested.join(", ")) {
             Some(nested) if !nested.is_empty() => refuse(format!(
                 "dlt keeps lists from inside its rows in other tables ({nested}), which would lack ours"

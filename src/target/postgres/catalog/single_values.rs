@@ -42,11 +42,12 @@ impl Target {
                 .await
                 .map_err(Error::statement(format!("looking at {name} of {}", self.table)))?;
             let (value, has_others): (Option<String>, bool) = (row.get(0), row.get(1));
+            let has_rows: bool = row.get(2);
             match value {
                 Some(value) if !has_others => {
                     self.single_values.insert(name, value);
                 }
-                _ if has_others => self.varying.push(name),
+                _ if has_others || !has_rows => self.varying.push(name),
                 _ => {}
             }
         }
@@ -82,12 +83,12 @@ fn is_added(column: &Column, given: &HashSet<&str>) -> bool {
         && !column.is_generated
 }
 
-/// The first value of a column, and whether any row has another one.
+/// The first value of a column, whether any row has another one, and whether there is any row.
 fn statement(target: &Target, column: &str) -> String {
     let (table, column) = (target.table.quoted(), quote_identifier(column));
     format!(
         "WITH first AS (SELECT {column}::text AS value FROM {table} LIMIT 1) \
          SELECT (SELECT value FROM first), EXISTS (SELECT FROM {table} \
-         WHERE {column}::text IS DISTINCT FROM (SELECT value FROM first))"
+         WHERE {column}::text IS DISTINCT FROM (SELECT value FROM first)), EXISTS (SELECT FROM first)"
     )
 }

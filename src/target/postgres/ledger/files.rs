@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row};
 use super::exists;
 use crate::domain::{DateRange, Identity, TableName};
 use crate::stage::Counts;
-use crate::state::LedgerEntry;
+use crate::state::{Erased, LedgerEntry};
 use crate::target::Error;
 
 /// What is asked of the ledger about files. An older version of this program may have made it: columns that
@@ -203,7 +203,8 @@ pub async fn held(
     Ok(entries.into_iter().map(|entry| (entry.file_name, entry.held)).collect())
 }
 
-/// Those of the names that the ledger does not know as files of the target.
+/// Those of the names that the ledger does not know as files of the target, or only as such of which the target
+/// should hold nothing.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -216,12 +217,32 @@ pub async fn unknown(
     let rows = client
         .query_typed(
             "SELECT name FROM unnest($2::text[]) AS name WHERE NOT EXISTS \
-             (SELECT FROM backfill.files WHERE target = $1 AND file_name = name)",
+             (SELECT FROM backfill.files WHERE target = $1 AND file_name = name \
+              AND coalesce((to_jsonb(files.*) ->> 'held')::int8, inserted) > 0)",
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
         )
         .await
         .map_err(Error::statement("reading the ledger"))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The rows that were deleted from a target on purpose.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn erased(client: &Client, target: &TableName) -> Result<Option<Erased>, Error> {
+    let row = client
+        .query_typed_one(
+            "SELECT max(file_date)::text, coalesce(sum((to_jsonb(files.*) ->> 'deleted_on_purpose')::int8), 0)::int8 \
+             FROM backfill.files \
+             WHERE target = $1 AND (to_jsonb(files.*) ->> 'deleted_on_purpose')::int8 > 0",
+            &[(&target.to_string(), Type::TEXT)],
+        )
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    let until = row.get::<_, Option<String>>(0).and_then(|date| date.parse().ok());
+    let rows = row.get::<_, i64>(1).unsigned_abs();
+    Ok(until.map(|until| Erased { until, rows }))
 }
 
 /// Whether files of a target were removed from a range since another of its files was loaded.

@@ -15,8 +15,8 @@ use crate::target::Error;
 mod files;
 
 pub use files::{
-    Scope, accept, files, has_lost_files, held, loaded_range, mark_again, mark_removed, others,
-    unknown,
+    Scope, accept, erased, files, has_lost_files, held, loaded_range, mark_again, mark_removed,
+    others, unknown,
 };
 
 /// Lets two runs that start at the same time make the ledger one after the other.

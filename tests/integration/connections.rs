@@ -1,0 +1,147 @@
+//! Connections: poolers that refuse or hand sessions on, a server that starts anew, a route that swallows what
+//! is sent, and secrets in addresses.
+
+use std::time::Duration;
+
+use crate::support::{OwnServer, Pooler, Project, Proxy, finish};
+
+const RUN: [&str; 7] = ["run", "--start", "2025-09-22", "--end", "2025-09-27", "--batch-size", "1"];
+
+fn export(day: u32) -> String {
+    format!("id,city,amount\na,Rome,{day}\nb{day},Oslo,2\n")
+}
+
+/// A project with a file a day.
+async fn six_days() -> Project {
+    let project = Project::people().await;
+    for day in 22..=27 {
+        project.put(&format!("people/report_2025-09-{day}.csv"), export(day));
+    }
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mode_gives_the_same_through_a_pooler_and_without() {
+    for mode in [
+        "",
+        "mode = \"merge\"\nmerge_key = [\"id\"]",
+        "mode = \"replace-range\"\nreplace_by = \"days\"",
+    ] {
+        let mut found = Vec::new();
+        for is_pooled in [false, true] {
+            let project = six_days().await;
+            project.edit("backfill.toml", "max_rejects = 0", &format!("max_rejects = 0\n{mode}"));
+            project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+            let pooler = Pooler::start(&project.database, "pool_mode = transaction");
+            let url =
+                if is_pooled { pooler.url(&project.database) } else { project.database.url() };
+            let variables = [("DATABASE_URL", url.as_str())];
+            project.backfill_with(&variables, &RUN).await.ended(0);
+            project.put("people/report_2025-09-24.csv", "id,city,amount\na,Bonn,1\n");
+            let reload = [&RUN[..], &["--reload"]].concat();
+            project.backfill_with(&variables, &reload).await.ended(0);
+            let compared = ["compare", "--start", "2025-09-22", "--end", "2025-09-23"];
+            let compared = project.backfill_with(&variables, &compared).await;
+            let rows = "SELECT id, city, amount, _file_date FROM people ORDER BY 4, 1";
+            found.push((project.rows(rows).await, compared.code, compared.stdout));
+        }
+        assert!(!found[0].0.is_empty());
+        assert_eq!(found[0], found[1], "{mode}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pooler_refuses_for_good_is_not_tried_again() {
+    let project = six_days().await;
+    let pooler = Pooler::start(&project.database, "pool_mode = transaction");
+    let url = format!("{}&options=-c%20statement_timeout%3D0", pooler.url(&project.database));
+    let refused = project.backfill_with(&[("DATABASE_URL", &url)], &RUN).await.ended(2).stderr;
+    assert!(refused.contains("leave out `options`"), "{refused}");
+    let url = pooler.url(&project.database).replace("test_", "no_such_");
+    let refused = project.backfill_with(&[("DATABASE_URL", &url)], &RUN).await;
+    assert_ne!(refused.code, Some(75), "{}", refused.stderr);
+    let statements = Pooler::start(&project.database, "pool_mode = statement");
+    let url = statements.url(&project.database);
+    let refused = project.backfill_with(&[("DATABASE_URL", &url)], &RUN).await.ended(2).stderr;
+    assert!(refused.contains("pool_mode of the pooler"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_says_which_batches_stay() {
+    let project = six_days().await;
+    project.put("people/report_2025-09-25.csv", "id,city,amount\nx,Rome,1\n");
+    let target =
+        project.read("sql/people/target.sql").replace("id text", "id text CHECK (id <> 'x')");
+    project.write("sql/people/target.sql", target);
+    let one_by_one = [&RUN[..], &["--connections", "1"]].concat();
+    let failed = project.backfill(&one_by_one).await.ended(3).stderr;
+    assert!(failed.contains("3 of 6 batch(es) are committed and stay"), "{failed}");
+    assert_eq!(failed.matches("note: ").count(), 1, "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_anew_in_the_middle_of_a_run_costs_time_only() {
+    let project = Project::people().await;
+    let rows: String = (0..300_000).map(|row| format!("{row},Rome,1\n")).collect();
+    project.put("people/report_2025-09-22.csv", format!("id,city,amount\n{rows}"));
+    project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    let server = OwnServer::start();
+    let mut command = project.command(&RUN);
+    command.env("DATABASE_URL", server.url());
+    let run = tokio::spawn(finish(command));
+    let client = server.client().await;
+    let copies = "SELECT count(*) FROM pg_stat_progress_copy WHERE bytes_processed > 0";
+    let mut is_copying = false;
+    for _ in 0..1200 {
+        is_copying = client.query_one(copies, &[]).await.expect("a count").get::<_, i64>(0) > 0;
+        if is_copying || run.is_finished() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(is_copying, "no row is copied");
+    tokio::task::block_in_place(|| server.crash());
+    run.await.expect("an end").ended(0);
+    let count = "SELECT count(*), count(DISTINCT _row_id) FROM people";
+    let row = server.client().await.query_one(count, &[]).await.expect("a count");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (300_000, 300_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_swallows_what_is_sent_is_given_up_and_the_batch_done_again() {
+    let project = six_days().await;
+    let proxy = Proxy::swallowing(&project.database);
+    let url = proxy.url(&project.database);
+    let ran = project.backfill_with(&[("DATABASE_URL", &url)], &RUN).await.ended(0);
+    assert_eq!(proxy.lost(), 1);
+    assert!(ran.stderr.contains("the server has waited for this program"), "{}", ran.stderr);
+    assert_eq!(
+        project.rows("SELECT count(DISTINCT (_file_name, _row_id)), count(*) FROM people").await,
+        ["7|7"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_behind_an_empty_value_is_not_shown() {
+    let project = six_days().await;
+    for address in [
+        "host=localhost user= password=S3cret",
+        "host= password=S3cret dbname=x",
+        "host=localhost dbname= password=S3cret",
+        "host=localhost sslrootcert= password=S3cret",
+        "host=localhost dbname=postgres://me:S3cret@db/x",
+    ] {
+        let refused = project.backfill_with(&[("DATABASE_URL", address)], &RUN).await.ended(2);
+        assert!(!refused.stderr.contains("S3cret"), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quiet_hides_warnings_of_connections_too() {
+    let project = six_days().await;
+    let url = project.database.url().replace("127.0.0.1", "127.0.0.1:1,127.0.0.1");
+    let ran = project.backfill_with(&[("DATABASE_URL", &url)], &["--quiet", "status"]).await;
+    assert_eq!(ran.ended(0).stderr, "");
+    let ran = project.backfill_with(&[("DATABASE_URL", &url)], &["status"]).await.ended(0);
+    assert!(ran.stderr.contains("trying the next server"), "{}", ran.stderr);
+}

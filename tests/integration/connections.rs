@@ -145,3 +145,38 @@ async fn quiet_hides_warnings_of_connections_too() {
     let ran = project.backfill_with(&[("DATABASE_URL", &url)], &["status"]).await.ended(0);
     assert!(ran.stderr.contains("trying the next server"), "{}", ran.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sslmode_lets_in_and_keeps_out_as_psql_does() {
+    let project = six_days().await;
+    let servers = [OwnServer::start(), OwnServer::start()];
+    let folder = servers[1].with_tls();
+    let mut different = Vec::new();
+    for (server, kind) in servers.iter().zip(["without TLS", "with TLS"]) {
+        for host in ["localhost", "127.0.0.1"] {
+            for mode in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+                for root in ["", "right.crt", "other.crt", "missing.crt"] {
+                    let port = server.port;
+                    let mut address =
+                        format!("postgres://postgres@{host}:{port}/postgres?sslmode={mode}");
+                    if !root.is_empty() {
+                        address.push_str(&format!("&sslrootcert={}", folder.join(root).display()));
+                    }
+                    let mut psql = project.command_of("psql", &["-c", "SELECT 1", &address]);
+                    psql.env("HOME", project.path("home")).env_remove("DATABASE_URL");
+                    let mut ours = project.command(&["--quiet", "status"]);
+                    ours.env("HOME", project.path("home")).env("DATABASE_URL", &address);
+                    let (psql, ours) = (finish(psql).await.code, finish(ours).await.code);
+                    if (psql == Some(0)) != (ours == Some(0)) {
+                        different
+                            .push(format!("{kind}, {host}, {mode}, {root}: {psql:?} {ours:?}"));
+                    }
+                }
+            }
+        }
+    }
+    // A root certificate that is named and missing is refused, where psql goes on without verifying.
+    let is_known =
+        |case: &&String| case.contains("require, missing.crt") && case.ends_with("Some(2)");
+    assert!(different.iter().all(|case| is_known(&case)), "{different:#?}");
+}

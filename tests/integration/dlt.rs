@@ -9,8 +9,8 @@ use crate::support::{Dlt, Project};
 /// September to December, a few rows a day, in the bucket; the SQL as it ships, without its dedupe.
 async fn orders() -> Project {
     let options = Options {
-        start: "2025-11-20".parse().expect("a date"),
-        days: 18,
+        start: "2025-09-01".parse().expect("a date"),
+        days: 98,
         rows: 12,
         ..Options::default()
     };
@@ -27,7 +27,7 @@ async fn orders() -> Project {
 }
 
 const HISTORY: [&str; 7] =
-    ["run", "--prefix", "orders-create/", "--start", "2025-11-20", "--end", "2025-11-30"];
+    ["run", "--prefix", "orders-create/", "--start", "2025-09-01", "--end", "2025-11-30"];
 
 /// Everything that dlt keeps of itself, and the loads that it has recorded until now.
 const STATE: &str = "\
@@ -47,11 +47,11 @@ async fn beside_dlt(form: &'static str) {
         "--prefix",
         "orders-create/",
         "--start",
-        "2025-11-20",
+        "2025-09-01",
         "--end",
-        "2025-11-25",
+        "2025-10-30",
         "--batch-size",
-        "2",
+        "20",
     ];
     let ran = project.backfill(&half).await.ended(0);
     assert!(ran.stderr.contains("stage.sql does not give _client_id: filled in"), "{}", ran.stderr);
@@ -101,7 +101,7 @@ async fn beside_dlt(form: &'static str) {
         )
         .await;
     let records = records(&project);
-    assert_eq!(counts, [format!("{records}|{records}|{records}|18|t|{records}")]);
+    assert_eq!(counts, [format!("{records}|{records}|{records}|98|t|{records}")]);
     let orphans = "SELECT count(*) FROM shop.orders_create WHERE _dlt_load_id NOT IN \
                    (SELECT load_id FROM shop._dlt_loads)";
     assert_eq!(project.rows(orphans).await, ["0"]);
@@ -303,4 +303,106 @@ async fn init_writes_a_dataset_that_fits_the_table_of_dlt_without_editing() {
         ["compare", "--prefix", "orders-create/", "--start", "2025-12-01", "--end", "2025-12-03"];
     let compared = project.backfill(&days).await.ended(0);
     assert!(compared.stdout.contains("equal: 36 rows"), "{}\n{}", compared.stdout, compared.stderr);
+}
+
+/// A table as dlt makes it, over the dataset `people`.
+const OF_DLT: &str = "\
+CREATE TABLE people (id text, city text, amount numeric(12, 2), note text, _client_id text, \
+    _file_name text NOT NULL, _row_id bigint NOT NULL, _file_date date, _dlt_id varchar NOT NULL UNIQUE, \
+    _dlt_load_id varchar NOT NULL);
+CREATE TABLE _dlt_loads (load_id varchar NOT NULL, schema_name varchar, status bigint NOT NULL, \
+    inserted_at timestamptz NOT NULL, schema_version_hash varchar);";
+
+/// A day that dlt has loaded.
+const DAY_OF_DLT: &str = "\
+INSERT INTO people VALUES ('a', 'Rome', 1, 'kept', 'acme', 'exports/people/report_2025-09-24.csv', 0, \
+    '2025-09-24', 'abcdefghijklmn', '1700000000.1'); \
+INSERT INTO _dlt_loads VALUES ('1700000000.1', 'shop', 0, now(), 'x')";
+
+async fn people_of_dlt() -> Project {
+    let project = Project::people().await;
+    project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    for day in 22..=25 {
+        project.put(&format!("people/report_2025-09-{day}.csv"), "id,city,amount\na,Rome,1\n");
+    }
+    project.database.execute(OF_DLT).await;
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_shows_columns_that_stage_sql_does_not_give() {
+    let project = people_of_dlt().await;
+    project.database.execute(DAY_OF_DLT).await;
+    let days = ["compare", "--start", "2025-09-24", "--end", "2025-09-24"];
+    let compared = project.backfill(&days).await.ended(3).stdout;
+    assert!(compared.contains("note") && !compared.contains("_client_id"), "{compared}");
+    // Of days that are not there nothing can be said.
+    let days = ["compare", "--start", "2025-09-22", "--end", "2025-09-23"];
+    let compared = project.backfill(&days).await.ended(3).stdout;
+    assert!(compared.contains("_file_name = exports/people/report_2025-09-22.csv"), "{compared}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_the_loader_fills_are_told_of_also_if_the_table_is_empty() {
+    let project = people_of_dlt().await;
+    let ran = project.run("2025-09-22", "2025-09-22").await.ended(0).stderr;
+    assert!(ran.contains("does not give _client_id") && ran.contains("`constants`"), "{ran}");
+    let constants = "max_rejects = 0\nconstants = { _client_id = \"acme\" }";
+    project.edit("backfill.toml", "max_rejects = 0", constants);
+    project.run("2025-09-22", "2025-09-22").await.ended(3);
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"];
+    project.backfill(&reload).await.ended(0);
+    assert_eq!(project.rows("SELECT _client_id FROM people").await, ["acme"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_took_no_row_of_a_live_day_does_not_make_it_ours() {
+    let project = people_of_dlt().await;
+    project.database.execute(DAY_OF_DLT).await;
+    let merge = "max_rejects = 0\nmode = \"merge\"\nmerge_key = [\"_file_name\", \"_row_id\"]";
+    project.edit("backfill.toml", "max_rejects = 0", merge);
+    let allowed = ["run", "--start", "2025-09-24", "--end", "2025-09-24", "--live-days"];
+    project.backfill(&allowed).await.ended(0);
+    let refused = project.run("2025-09-24", "2025-09-25").await.ended(3).stderr;
+    assert!(refused.contains("begun to load on 2025-09-24"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_in_which_dlt_keeps_old_versions_is_refused() {
+    let project = people_of_dlt().await;
+    let versions =
+        "ALTER TABLE people ADD _dlt_valid_from timestamptz, ADD _dlt_valid_to timestamptz";
+    project.database.execute(versions).await;
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(2).stderr;
+    assert!(refused.contains("scd2"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_right_that_the_load_needs_is_named_beforehand() {
+    let project = people_of_dlt().await;
+    let role = format!("loader_{}", project.database.name());
+    project
+        .database
+        .execute(&format!(
+            "CREATE TABLE _dlt_version (schema_name varchar, version_hash varchar, schema text, \
+                 inserted_at timestamptz); \
+             CREATE ROLE {role} LOGIN PASSWORD 'test-only'; \
+             GRANT CREATE ON DATABASE {} TO {role}; \
+             GRANT SELECT, INSERT ON people TO {role}",
+            project.database.name()
+        ))
+        .await;
+    let url = project.database.url().replace("postgres:test-only", &format!("{role}:test-only"));
+    let variables = [("DATABASE_URL", url.as_str())];
+    let run = ["run", "--start", "2025-09-22", "--end", "2025-09-23"];
+    let refused = project.backfill_with(&variables, &run).await.ended(2).stderr;
+    for grant in [
+        "DELETE ON \"public\".\"people\"",
+        "INSERT ON \"public\".\"_dlt_loads\"",
+        "SELECT ON \"public\".\"_dlt_version\"",
+    ] {
+        assert!(refused.contains(&format!("GRANT {grant} TO \"{role}\"")), "{grant}: {refused}");
+        project.database.execute(&format!("GRANT {grant} TO {role}")).await;
+    }
+    project.backfill_with(&variables, &run).await.ended(0);
 }

@@ -27,6 +27,25 @@ impl OwnServer {
         server
     }
 
+    /// Has it speak TLS with a certificate for `localhost`; returns the folder with `right.crt`, the
+    /// certificate of its authority, and `other.crt`, that of another one.
+    pub fn with_tls(&self) -> PathBuf {
+        let folder = self.folder.path().to_owned();
+        let script = "set -e; cd \"$1\"
+            for ca in right other; do
+                openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$ca -keyout $ca.key -out $ca.crt
+            done
+            openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr
+            printf 'subjectAltName=DNS:localhost' >names
+            openssl x509 -req -in server.csr -CA right.crt -CAkey right.key -CAcreateserial -days 2 \\
+                -extfile names -out server.crt
+            chmod 600 server.key
+            printf \"ssl = on\\nssl_cert_file = '$1/server.crt'\\nssl_key_file = '$1/server.key'\\n\" >>data/postgresql.conf";
+        succeed(as_postgres(Path::new("sh")).args(["-c", script, "sh"]).arg(&folder));
+        self.pg_ctl("restart", "fast");
+        folder
+    }
+
     /// The address of its database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)

@@ -203,8 +203,8 @@ pub async fn held(
     Ok(entries.into_iter().map(|entry| (entry.file_name, entry.held)).collect())
 }
 
-/// Those of the names that the ledger does not know as files of the target, or only as such of which the target
-/// should hold nothing.
+/// Those of the names that the ledger does not know as files of the target, or only as such of which no row was
+/// written.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -218,7 +218,7 @@ pub async fn unknown(
         .query_typed(
             "SELECT name FROM unnest($2::text[]) AS name WHERE NOT EXISTS \
              (SELECT FROM backfill.files WHERE target = $1 AND file_name = name \
-              AND coalesce((to_jsonb(files.*) ->> 'held')::int8, inserted) > 0)",
+              AND inserted + coalesce((to_jsonb(files.*) ->> 'updated')::int8, 0) > 0)",
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
         )
         .await

@@ -74,10 +74,17 @@ pub enum Event {
         /// Its records that became rows.
         accepted: u64,
     },
-    /// A file that another run has loaded or removed in the meantime.
+    /// Files that another run has loaded or removed in the meantime.
     DoneMeanwhile {
-        /// The file.
-        file: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// Rows that were replaced although they are of none of the files that were loaded.
+    RowsReplaced {
+        /// The target.
+        table: String,
+        /// How many.
+        rows: u64,
     },
     /// A file that was replaced while it was read, and is read again.
     ReplacedWhileRead {
@@ -196,6 +203,7 @@ impl Event {
             Self::NulsDropped { .. } => "nuls-dropped",
             Self::SequenceLeft { .. } => "sequence-left",
             Self::Committed { .. } => "committed",
+            Self::RowsReplaced { .. } => "rows-replaced",
             Self::MergeAgain { .. } => "merge-again",
             Self::Waiting { .. } => "waiting",
             Self::Ending { .. } => "ending-session",
@@ -225,12 +233,16 @@ impl Event {
             | Self::NotFilledIn { .. }
             | Self::NulsDropped { .. }
             | Self::MergeAgain { .. }
+            | Self::RowsReplaced { .. }
             | Self::SequenceLeft { .. }
             | Self::Ending { .. }
             | Self::NoReport { .. } => Level::Warning,
         }
     }
 }
+
+/// How many files a notice names.
+const SHOWN: usize = 3;
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -256,9 +268,18 @@ impl fmt::Display for Event {
                 "another loader has put {rows} rows of {file} there, which has {accepted}; the others are \
                  not loaded, though they may supersede rows of other files"
             ),
-            Self::DoneMeanwhile { file } => {
-                write!(f, "{file} was loaded or removed by another run in the meantime; skipped")
-            }
+            Self::DoneMeanwhile { files } => write!(
+                f,
+                "{} file(s) were loaded or removed by another run in the meantime, and skipped: {}{}",
+                files.len(),
+                files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "),
+                if files.len() > SHOWN { " …" } else { "" }
+            ),
+            Self::RowsReplaced { table, rows } => write!(
+                f,
+                "{rows} rows of {table} of the same days, which none of these files had brought, were deleted to \
+                 make place for the new ones"
+            ),
             Self::ReplacedWhileRead { file } => {
                 write!(f, "{file} was replaced while it was read; it is read again")
             }

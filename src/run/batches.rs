@@ -81,8 +81,15 @@ impl Loading<'_> {
         }
         let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
         let loaded: Vec<Loaded> = loaded.into_iter().flatten().collect();
-        for file in loaded.iter().flat_map(|batch| &batch.skipped) {
-            self.project.notice(self.dataset, Event::DoneMeanwhile { file: file.clone() });
+        let meanwhile: Vec<String> =
+            loaded.iter().flat_map(|batch| batch.skipped.clone()).collect();
+        if !meanwhile.is_empty() {
+            self.project.notice(self.dataset, Event::DoneMeanwhile { files: meanwhile });
+        }
+        let replaced = loaded.iter().map(|batch| batch.replaced).sum();
+        if replaced > 0 {
+            let table = self.target.table.to_string();
+            self.project.notice(self.dataset, Event::RowsReplaced { table, rows: replaced });
         }
         let again = loaded.iter().map(|batch| batch.again).max().unwrap_or(0);
         if again > 0 {

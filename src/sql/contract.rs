@@ -37,7 +37,7 @@ pub struct ContractColumn {
 
 /// What `target.sql` must hold, for messages.
 const EXPECTED: &str =
-    "CREATE TABLE; CREATE INDEX, ALTER TABLE and COMMENT statements may follow it";
+    "CREATE TABLE, as its first statement; only CREATE, ALTER and COMMENT statements may follow it";
 
 impl Contract {
     /// Reads `target.sql`, which must create `table`.

@@ -102,6 +102,8 @@ pub struct Loaded {
     pub files: Vec<(String, Placed)>,
     /// Files that another run or another loader has loaded or removed in the meantime.
     pub skipped: Vec<String>,
+    /// Rows that were deleted although they are of none of these files.
+    pub replaced: u64,
     /// How many other files have to be merged again.
     pub again: u64,
 }

@@ -110,7 +110,7 @@ async fn two_runs_over_the_same_range_load_every_row_once() {
     assert_eq!((first.0, second.0), (Some(0), Some(0)), "{} {}", first.1, second.1);
     let said = format!("{}{}", first.1, second.1);
     assert!(said.contains("of backfill") && said.contains("which loads the same files"), "{said}");
-    assert!(said.contains("was loaded or removed by another run"), "{said}");
+    assert!(said.contains("loaded or removed by another run"), "{said}");
     assert_eq!(project.rows("SELECT count(*) FROM people").await, ["1"]);
 }
 

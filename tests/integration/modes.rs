@@ -585,3 +585,16 @@ async fn lists_of_the_engine_become_arrays() {
     let found = "SELECT id, array_length(city, 1), city[2] FROM people ORDER BY id";
     assert_eq!(project.rows(found).await[0], "a|3|y, \\");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_others_that_a_day_loses_are_counted() {
+    let project = people("mode = \"replace-range\"\nreplace_by = \"days\"").await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    let rows = "INSERT INTO people SELECT 'x', 'Oslo', 1, 'manual', n, '2025-09-22' FROM generate_series(1, 10) n";
+    project.database.execute(rows).await;
+    project.put("people/report_2025-09-22.csv", export("a,Bern,1\n"));
+    let ran = project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert!(ran.stderr.contains("10 rows of public.people of the same days"), "{}", ran.stderr);
+    assert_eq!(project.rows(PEOPLE).await, ["a|Bern|2025-09-22"]);
+}

@@ -107,7 +107,7 @@ impl Database {
         loop {
             match self.attempt(&mut work).await {
                 Err(error) if self.may_pass(&error) && attempt < ATTEMPTS => {
-                    tracing::warn!("{error}; trying again");
+                    tracing::warn!("{}; trying again", with_reason(&error));
                     tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
                     attempt += 1;
                 }
@@ -146,6 +146,16 @@ impl Database {
     pub(super) async fn open(&self, name: &str) -> Result<Session, Error> {
         self.address.connect(name).await.map(Session::spawn)
     }
+}
+
+/// An error with the reason that the server or the network gave, on one line.
+fn with_reason(error: &Error) -> String {
+    let mut last: &dyn std::error::Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    let (text, reason) = (error.to_string(), last.to_string());
+    if text.contains(&reason) { text } else { format!("{text}: {reason}") }
 }
 
 impl fmt::Display for Database {

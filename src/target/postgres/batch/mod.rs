@@ -179,7 +179,12 @@ async fn transaction(
     let again = merge_others_again(job, batch, &claim, client, placement.deleted).await?;
     failpoint::reach(failpoint::LOAD_LEDGER_WRITTEN);
     commit(client, number, &xid).await?;
-    Ok(Loaded { number, files: by_name(&placement.files), skipped: claim.skipped, again })
+    let of_files: u64 = placement.files.iter().map(|(_, placed)| placed.deleted).sum();
+    let replaced = match job.placement.replaces() {
+        true => placement.deleted.saturating_sub(of_files),
+        false => 0,
+    };
+    Ok(Loaded { number, files: by_name(&placement.files), skipped: claim.skipped, replaced, again })
 }
 
 /// Marks other files to be merged again, if rows went that were newer than theirs and may not come back;

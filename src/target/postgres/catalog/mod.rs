@@ -87,7 +87,8 @@ SELECT c.oid::int8, c.relkind::text, c.relrowsecurity AND row_security_active(c.
                WHERE t.tgrelid = c.oid AND t.tgtype & 68 = 68 AND t.tgenabled NOT IN ('D', 'R')),
        (WITH RECURSIVE tree AS (
             SELECT c.oid UNION SELECT inhrelid FROM pg_catalog.pg_inherits JOIN tree ON inhparent = tree.oid)
-        SELECT coalesce(sum(pg_catalog.pg_table_size(oid)), 0)::int8 FROM tree)
+        SELECT coalesce(sum(pg_catalog.pg_table_size(oid)), 0)::int8 FROM tree),
+       current_user::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2";
 
@@ -129,7 +130,13 @@ impl Target {
         }
         for (index, privilege) in [(3, "SELECT"), (4, "INSERT")] {
             if !row.get::<_, bool>(index) {
-                return refuse(format!("this user lacks a right: GRANT {privilege} ON {table}"));
+                let role: String = row.get(7);
+                let grant = format!(
+                    "GRANT {privilege} ON {} TO {}",
+                    table.quoted(),
+                    quote_identifier(&role)
+                );
+                return Err(Error::Rights { role, grants: vec![grant] });
             }
         }
         let bytes = row.get::<_, i64>(6).unsigned_abs();

@@ -150,15 +150,29 @@ pub async fn exists(client: &Client) -> Result<bool, Error> {
     if is_there && !is_ours {
         return Err(Error::ForeignLedger);
     }
+    if is_there && !row.get::<_, bool>(2) {
+        let role: String = row.get(3);
+        let to = crate::domain::quote_identifier(&role);
+        let grants = vec![
+            format!("GRANT USAGE ON SCHEMA backfill TO {to}"),
+            format!("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill TO {to}"),
+        ];
+        return Err(Error::Rights { role, grants });
+    }
     Ok(is_there)
 }
 
-/// Columns: whether there is a table with the ledger's name, and whether it has the ledger's columns.
+/// Columns: whether there is a table with the ledger's name, whether it has the ledger's columns, whether this
+/// user may read it, and the user.
 const EXISTS: &str = "\
-SELECT to_regclass('backfill.files') IS NOT NULL,
+SELECT count(c.oid) > 0,
        (SELECT count(*) = 4 FROM pg_catalog.pg_attribute
-        WHERE attrelid = to_regclass('backfill.files') AND NOT attisdropped
-          AND attname IN ('target', 'file_name', 'sql_hash', 'survivors'))";
+        WHERE attrelid = min(c.oid::int8)::oid AND NOT attisdropped
+          AND attname IN ('target', 'file_name', 'sql_hash', 'survivors')),
+       coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), true),
+       current_user::text
+FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+WHERE n.nspname = 'backfill' AND c.relname = 'files'";
 
 /// Whether the ledger has every column of this version.
 async fn is_current(client: &Client) -> Result<bool, Error> {
@@ -437,7 +451,7 @@ pub async fn committed(
         Some((row.get::<_, Option<String>>(0)?, placed))
     };
     let files = rows.iter().filter_map(file).collect();
-    Ok(Some(Loaded { number: batch, files, skipped: Vec::new(), again: 0 }))
+    Ok(Some(Loaded { number: batch, files, skipped: Vec::new(), replaced: 0, again: 0 }))
 }
 
 /// The latest runs, newest first.

@@ -143,6 +143,10 @@ impl Project {
         if target.guest.dlt().is_some_and(|dlt| dlt.loads.is_none()) {
             self.notice(dataset, Event::NoLoadsTable { table: table.clone() });
         }
+        if files.unfinished > 0 {
+            let (table, rows) = (table.clone(), files.unfinished);
+            self.notice(dataset, Event::LoadUnfinished { table, rows });
+        }
         if files.changes_other_tables() {
             let changes = files.effects.cascades.clone();
             self.notice(dataset, Event::Cascades { table, changes });

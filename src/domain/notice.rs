@@ -79,6 +79,13 @@ pub enum Event {
         /// The files.
         files: Vec<String>,
     },
+    /// Rows of the live loader whose load it has not recorded as finished.
+    LoadUnfinished {
+        /// The target.
+        table: String,
+        /// How many.
+        rows: u64,
+    },
     /// Rows that were replaced although they are of none of the files that were loaded.
     RowsReplaced {
         /// The target.
@@ -203,6 +210,7 @@ impl Event {
             Self::NulsDropped { .. } => "nuls-dropped",
             Self::SequenceLeft { .. } => "sequence-left",
             Self::Committed { .. } => "committed",
+            Self::LoadUnfinished { .. } => "load-unfinished",
             Self::RowsReplaced { .. } => "rows-replaced",
             Self::MergeAgain { .. } => "merge-again",
             Self::Waiting { .. } => "waiting",
@@ -233,6 +241,7 @@ impl Event {
             | Self::NotFilledIn { .. }
             | Self::NulsDropped { .. }
             | Self::MergeAgain { .. }
+            | Self::LoadUnfinished { .. }
             | Self::RowsReplaced { .. }
             | Self::SequenceLeft { .. }
             | Self::Ending { .. }
@@ -274,6 +283,11 @@ impl fmt::Display for Event {
                 files.len(),
                 files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "),
                 if files.len() > SHOWN { " …" } else { "" }
+            ),
+            Self::LoadUnfinished { table, rows } => write!(
+                f,
+                "{rows} rows of these files in {table} are of a load that dlt has not recorded in _dlt_loads: it \
+                 still runs, or was given up, and its rows may be incomplete"
             ),
             Self::RowsReplaced { table, rows } => write!(
                 f,

@@ -55,6 +55,8 @@ pub struct Files {
     pub is_target_known: bool,
     /// What writing to the target does to other tables and rows.
     pub effects: Effects,
+    /// Rows of the files that the live loader has put into the target without saying that it has finished.
+    pub unfinished: u64,
     unnamed: u64,
     has_lost_files: bool,
     policy: Policy,
@@ -76,6 +78,7 @@ impl Files {
             findings: listing.findings.clone(),
             is_target_known: false,
             effects: Effects::default(),
+            unfinished: 0,
             unnamed: 0,
             has_lost_files: false,
             policy,
@@ -110,6 +113,7 @@ impl Files {
         self.policy.erased = target.erased;
         self.effects = target.effects;
         self.unnamed = target.unnamed;
+        self.unfinished = target.unfinished;
         self.decide();
     }
 

@@ -25,6 +25,8 @@ pub struct TargetState {
     pub live_since: Option<FileDate>,
     /// Rows of the target that have no `_file_name`.
     pub unnamed: u64,
+    /// Rows of the files that the live loader has put there without saying that it has finished.
+    pub unfinished: u64,
     /// The last day of which rows were deleted from the target on purpose, and how many were of all days.
     pub erased: Option<Erased>,
 }

@@ -54,6 +54,16 @@ pub fn unnamed_statement(table: &TableName) -> String {
     format!("SELECT count(*) FROM {} WHERE _file_name IS NULL", table.quoted())
 }
 
+/// Counts the rows of files, `$1` their names, whose load is not in the quoted table of finished loads. Column:
+/// rows.
+pub fn unfinished_statement(table: &TableName, loads: &str) -> String {
+    format!(
+        "SELECT count(*) FROM {} AS held WHERE _file_name = ANY($1) \
+         AND NOT EXISTS (SELECT FROM {loads} AS l WHERE l.load_id::text = held._dlt_load_id::text)",
+        table.quoted()
+    )
+}
+
 /// Counts the rows of files that are ours: `$1` the names of the files, `$2` the transactions that
 /// inserted their rows. Columns: name, rows.
 pub fn count_ours_statement(table: &TableName) -> String {

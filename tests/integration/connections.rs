@@ -108,6 +108,31 @@ async fn a_server_that_starts_anew_in_the_middle_of_a_run_costs_time_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_of_the_server_is_said_and_nothing_is_half_loaded() {
+    let project = Project::people().await;
+    for day in 22..=24 {
+        let rows: String = (0..20_000).map(|row| format!("{day}-{row},Rome,1\n")).collect();
+        project.put(&format!("people/report_2025-09-{day}.csv"), format!("id,city,amount\n{rows}"));
+    }
+    let server = OwnServer::start().with_small_disk();
+    let url = server.url();
+    let variables = [("DATABASE_URL", url.as_str())];
+    let one_day = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--range-alone"];
+    project.backfill_with(&variables, &one_day).await.ended(0);
+    server.fill_disk(true);
+    let run = [&RUN[..], &["--range-alone"]].concat();
+    let failed = project.backfill_with(&variables, &run).await.ended(1).stderr;
+    assert!(failed.contains("the server's disk is full: make room there"), "{failed}");
+    let count = "SELECT count(*), count(DISTINCT (_file_name, _row_id)) FROM people";
+    let rows = server.client().await.query_one(count, &[]).await.expect("a count");
+    assert_eq!(rows.get::<_, i64>(0), 20_000);
+    server.fill_disk(false);
+    project.backfill_with(&variables, &run).await.ended(0);
+    let rows = server.client().await.query_one(count, &[]).await.expect("a count");
+    assert_eq!((rows.get::<_, i64>(0), rows.get::<_, i64>(1)), (60_000, 60_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_route_that_swallows_what_is_sent_is_given_up_and_the_batch_done_again() {
     let project = six_days().await;
     let proxy = Proxy::swallowing(&project.database);

@@ -406,3 +406,15 @@ async fn every_right_that_the_load_needs_is_named_beforehand() {
     }
     project.backfill_with(&variables, &run).await.ended(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_load_that_dlt_has_not_finished_are_told_of() {
+    let project = people_of_dlt().await;
+    project.database.execute(DAY_OF_DLT).await;
+    let plan = ["plan", "--start", "2025-09-22", "--end", "2025-09-24"];
+    let told = project.backfill(&plan).await.ended(0).stderr;
+    assert!(!told.contains("_dlt_loads"), "{told}");
+    project.database.execute("DELETE FROM _dlt_loads").await;
+    let told = project.backfill(&plan).await.ended(0).stderr;
+    assert!(told.contains("1 rows of these files in public.people are of a load"), "{told}");
+}

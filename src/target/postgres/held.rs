@@ -12,7 +12,8 @@ use crate::domain::provenance;
 use crate::state::{Contested, Effects, TargetState, UpdateCascade};
 use crate::target::Error;
 use crate::target::guest::{
-    count_all_statement, count_ours_statement, count_statement, unnamed_statement,
+    count_all_statement, count_ours_statement, count_statement, unfinished_statement,
+    unnamed_statement,
 };
 
 /// What the target holds, and the files that another loader has loaded, if such a one is known.
@@ -49,6 +50,9 @@ pub async fn held(
         if has_ledger {
             live_files = ledger::unknown(client, scope.target, &live_files).await?;
         }
+        let in_range = |name: &&String| names.contains(name);
+        let of_loader: Vec<String> = live_files.iter().filter(in_range).cloned().collect();
+        state.unfinished = count_unfinished(client, target, &of_loader).await?;
     } else {
         let others = state.others.iter().map(|entry| entry.file_name.clone());
         let names: Vec<String> = names.iter().cloned().chain(others).collect();
@@ -109,6 +113,26 @@ pub async fn count_rows(
         .await
         .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
     Ok(rows.iter().map(count).collect())
+}
+
+/// How many rows of these files dlt has loaded without recording that the load is finished.
+async fn count_unfinished(
+    client: &Client,
+    target: &Target,
+    names: &[String],
+) -> Result<u64, Error> {
+    let loads = target.guest.dlt().and_then(|dlt| dlt.loads.as_ref());
+    let Some(loads) = loads.filter(|loads| loads.may_select && !names.is_empty()) else {
+        return Ok(0);
+    };
+    let row = client
+        .query_typed_one(
+            &unfinished_statement(&target.table, &loads.table),
+            &[(&names, Type::TEXT_ARRAY)],
+        )
+        .await
+        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 
 /// How many rows of every file the target has, whoever loaded them.

@@ -12,14 +12,77 @@ use super::postgres::{as_postgres, free_port, give_to_postgres, programs};
 pub struct OwnServer {
     folder: TempDir,
     pub port: u16,
+    /// A library that every process of the server loads first.
+    preload: Option<PathBuf>,
 }
 
+/// Stands between the server and the system: as long as a file named `full` is there, tables do not grow,
+/// as on a disk without room.
+const FULL_DISK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int is_full(int fd) {
+    char link[64], path[512];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length <= 0) return 0;
+    path[length] = 0;
+    return strstr(path, "/base/") && access(FULL, F_OK) == 0;
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
+    static ssize_t (*next)(int, const void *, size_t, off64_t);
+    if (!next) next = dlsym(RTLD_NEXT, "pwrite64");
+    if (is_full(fd)) { errno = ENOSPC; return -1; }
+    return next(fd, bytes, count, at);
+}
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return pwrite64(fd, bytes, count, at); }
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) {
+    static ssize_t (*next)(int, const struct iovec *, int, off64_t);
+    if (!next) next = dlsym(RTLD_NEXT, "pwritev64");
+    if (is_full(fd)) { errno = ENOSPC; return -1; }
+    return next(fd, parts, count, at);
+}
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { return pwritev64(fd, parts, count, at); }
+"#;
+
 impl OwnServer {
+    /// Has the server run on a disk that can be made full.
+    pub fn with_small_disk(mut self) -> Self {
+        let folder = self.folder.path();
+        std::fs::write(folder.join("full_disk.c"), FULL_DISK).expect("a file");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-O1"]);
+        compile.arg(format!("-DFULL=\"{}\"", folder.join("full").display()));
+        compile.arg(folder.join("full_disk.c")).arg("-o").arg(folder.join("full_disk.so"));
+        succeed(compile.arg("-ldl"));
+        give_to_postgres(folder);
+        self.preload = Some(folder.join("full_disk.so"));
+        self.pg_ctl("restart", "fast");
+        self
+    }
+
+    /// Takes all room from the disk, or gives it back.
+    pub fn fill_disk(&self, is_full: bool) {
+        let flag = self.folder.path().join("full");
+        match is_full {
+            true => std::fs::write(flag, "").expect("a file"),
+            false => std::fs::remove_file(flag).expect("a file"),
+        }
+    }
+
     /// Makes a server and starts it. It takes every user without a password.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("backfill-test-").tempdir().expect("a folder");
         give_to_postgres(folder.path());
-        let server = Self { folder, port: free_port() };
+        let server = Self { folder, port: free_port(), preload: None };
         let mut initdb = as_postgres(&programs().join("initdb"));
         initdb.arg("-D").arg(server.data()).args(["-U", "postgres", "-A", "trust", "-E", "UTF8"]);
         succeed(initdb.arg("--no-sync"));
@@ -75,6 +138,9 @@ impl OwnServer {
             let folder = self.folder.path().display();
             command.arg("-o").arg(format!("-p {} -h 127.0.0.1 -k {folder}", self.port));
             command.arg("-l").arg(self.folder.path().join("log"));
+        }
+        if let Some(library) = &self.preload {
+            command.env("LD_PRELOAD", library);
         }
         succeed(&mut command);
     }

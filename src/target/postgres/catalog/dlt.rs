@@ -37,6 +37,8 @@ pub struct Loads {
     pub table: String,
     /// Whether this user may insert into it.
     pub may_insert: bool,
+    /// Whether this user may read it.
+    pub may_select: bool,
     /// The columns that it has.
     pub columns: Vec<String>,
     /// The dlt schema that the target belongs to, and the hash of its newest version.
@@ -62,7 +64,10 @@ SELECT (SELECT has_table_privilege(c.oid, 'INSERT') FROM pg_catalog.pg_class c
                AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
                            WHERE a.attrelid = c.oid AND a.attname IN ('_dlt_parent_id', '_dlt_root_id')
                              AND NOT a.attisdropped)
-             ORDER BY 1)";
+             ORDER BY 1),
+       coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = $1 AND c.relname = '_dlt_loads'), false)";
 
 /// The newest version of the dlt schema that the table `$1` belongs to. Columns: its name, its hash, how dlt
 /// writes to the table, the tables that hold lists from inside its rows, and whether it keeps old versions.
@@ -124,6 +129,7 @@ impl Dlt {
             dlt.loads = Some(Loads {
                 table: format!("{}.\"_dlt_loads\"", quote_identifier(&table.schema)),
                 may_insert,
+                may_select: row.get(4),
                 columns: columns.iter().map(|row| row.get(0)).collect(),
                 schema,
             });
@@ -166,6 +172,7 @@ mod tests {
         let loads = Loads {
             table: "\"shop\".\"_dlt_loads\"".to_owned(),
             may_insert: true,
+            may_select: true,
             columns: names.map(str::to_owned).to_vec(),
             schema: None,
         };

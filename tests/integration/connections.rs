@@ -51,6 +51,45 @@ async fn every_mode_gives_the_same_through_a_pooler_and_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_leaves_a_pooler_as_it_was() {
+    let project = six_days().await;
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    let pooler = Pooler::start(&project.database, "pool_mode = session");
+    let url = pooler.url(&project.database);
+    let holder = project.database.client().await;
+    holder
+        .batch_execute("BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
+        .await
+        .expect("a lock");
+    for _ in 0..10 {
+        let mut command =
+            project.command(&["plan", "--start", "2025-09-22", "--end", "2025-09-22"]);
+        let waiting = command.env("DATABASE_URL", &url).spawn().expect("a process");
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND \
+                     datname = current_database()";
+        let mut is_waiting = false;
+        for _ in 0..400 {
+            is_waiting = project.rows(waits).await != ["0"];
+            if is_waiting {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        assert!(is_waiting, "nobody waits");
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(waiting.id()).expect("a pid"));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("a signal");
+        let ended = tokio::task::spawn_blocking(|| waiting.wait_with_output()).await;
+        assert_eq!(ended.expect("an end").expect("an end").status.code(), Some(130));
+    }
+    holder.batch_execute("ROLLBACK").await.expect("an end");
+    project.backfill_with(&[("DATABASE_URL", &url)], &["status"]).await.ended(0);
+    assert_eq!(
+        project.rows("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").await,
+        ["0"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_pooler_refuses_for_good_is_not_tried_again() {
     let project = six_days().await;
     let pooler = Pooler::start(&project.database, "pool_mode = transaction");

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{CancelToken, Client};
+use tokio_postgres::Client;
 
 use super::address::Address;
-use super::connect::Connected;
-use super::tls::Connector;
+use super::connect::{Cancel, Connected};
 use super::watch::Watch;
 use crate::domain::{Environment, ErrorKind, Explain, Notice};
 use crate::progress::{Listener, Silent};
@@ -213,24 +212,18 @@ pub(super) struct Session {
 /// Cancels what the server does for a session when it is dropped, unless it is empty.
 struct CancelOnDrop(Option<Cancel>);
 
-struct Cancel {
-    token: CancelToken,
-    connector: Connector,
-}
-
 /// How many cancellations are on their way.
 static CANCELLING: AtomicUsize = AtomicUsize::new(0);
 
 impl Session {
     fn spawn(connected: Connected) -> Self {
-        let Connected { client, connection, connector } = connected;
+        let Connected { client, connection, cancel } = connected;
         let driver = tokio::spawn(async move {
             if connection.await.is_err() {
                 tracing::debug!("a connection to the target database ended with an error");
             }
         });
-        let cancel = CancelOnDrop(Some(Cancel { token: client.cancel_token(), connector }));
-        Self { client, driver, cancel }
+        Self { client, driver, cancel: CancelOnDrop(Some(cancel)) }
     }
 
     /// Ends the session and waits until the server knows.
@@ -244,11 +237,11 @@ impl Session {
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        let Some(Cancel { token, connector }) = self.0.take() else { return };
+        let Some(cancel) = self.0.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         CANCELLING.fetch_add(1, Ordering::SeqCst);
         runtime.spawn(async move {
-            if token.cancel_query(connector).await.is_err() {
+            if cancel.send().await.is_err() {
                 tracing::debug!("a statement could not be cancelled");
             }
             CANCELLING.fetch_sub(1, Ordering::SeqCst);

@@ -2,8 +2,11 @@
 //! without TLS as `sslmode` says, until one lets us in. What a server refuses with reasons ends the
 //! search; what does not answer does not.
 
+mod cancel;
 #[cfg(test)]
 mod tests;
+
+pub use cancel::Cancel;
 
 use std::error::Error as StdError;
 use std::hash::{BuildHasher, RandomState};
@@ -17,8 +20,9 @@ use tokio_postgres::{Client, Config, Connection, Socket};
 use super::address::{Address, Server};
 use super::connect_failure::{Attempt, ConnectFailure};
 use super::sqlstate::Meaning;
-use super::tls::{Connector, SslMode, Stream, Tls};
+use super::tls::{SslMode, Stream, Tls};
 use crate::target::Error;
+use cancel::Route;
 
 /// An open connection.
 pub struct Connected {
@@ -26,8 +30,8 @@ pub struct Connected {
     pub client: Client,
     /// What has to be polled while statements are under way.
     pub connection: Connection<Socket, Stream>,
-    /// What protects the connection; a request to cancel a statement needs it again.
-    pub connector: Connector,
+    /// Cancels what the server does for it.
+    pub cancel: Cancel,
 }
 
 /// Why an attempt failed.
@@ -209,7 +213,10 @@ impl Address {
             config.ssl_negotiation(self.tls.negotiation);
         }
         match within(self.timeout(), config.connect(connector.clone())).await {
-            Ok(Ok((client, connection))) => Ok(Connected { client, connection, connector }),
+            Ok(Ok((client, connection))) => {
+                let cancel = Cancel::new(client.cancel_token(), connector, Route::of(&config));
+                Ok(Connected { client, connection, cancel })
+            }
             Ok(Err(error)) => {
                 let attempt = Attempt {
                     asked_for_tls: negotiation == Negotiation::Require,

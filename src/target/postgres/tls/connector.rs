@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -36,8 +37,11 @@ impl Connector {
     }
 }
 
-impl MakeTlsConnect<Socket> for Connector {
-    type Stream = Stream;
+impl<S> MakeTlsConnect<S> for Connector
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = <Make as MakeTlsConnect<S>>::Stream;
     type TlsConnect = Begin;
     type Error = Infallible;
 
@@ -53,13 +57,16 @@ pub struct Begin {
     was_begun: Arc<AtomicBool>,
 }
 
-impl TlsConnect<Socket> for Begin {
-    type Stream = Stream;
+impl<S> TlsConnect<S> for Begin
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = <Connect as TlsConnect<S>>::Stream;
     type Error = io::Error;
-    type Future = <Connect as TlsConnect<Socket>>::Future;
+    type Future = <Connect as TlsConnect<S>>::Future;
 
-    fn connect(self, socket: Socket) -> Self::Future {
+    fn connect(self, stream: S) -> Self::Future {
         self.was_begun.store(true, Ordering::Relaxed);
-        self.connect.connect(socket)
+        self.connect.connect(stream)
     }
 }

@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-mod stores;
 mod support;
 
 mod cli;
@@ -10,6 +9,7 @@ mod connections;
 mod dlt;
 mod drift;
 mod edge;
+mod effects;
 mod exports;
 mod faults;
 mod guest;
@@ -28,3 +28,4 @@ mod report;
 mod requests;
 mod retries;
 mod sql;
+mod stores;

@@ -184,6 +184,19 @@ impl Project {
     }
 }
 
+/// The dataset `people` in a mode, over a target without any index, of which every row survives.
+pub async fn people(mode: &str) -> Project {
+    let project = Project::people().await;
+    project.edit("backfill.toml", "max_rejects = 0", &format!("max_rejects = 0\n{mode}"));
+    project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    project
+}
+
+/// A file of the dataset `people` with these rows.
+pub fn export(rows: &str) -> String {
+    format!("id,city,amount\n{rows}")
+}
+
 pub async fn finish(mut command: Command) -> Ran {
     let output = tokio::task::spawn_blocking(move || command.output()).await;
     let output = output.expect("the command ends").expect("the command runs");

@@ -208,6 +208,13 @@ async fn a_sign_in_that_ended_is_renewed_or_asked_for() {
     let stores = Stores::start(&project, &[]);
     let past = "2020-01-01T00:00:00Z";
     let sso = [("AWS_PROFILE", "sso")];
+    // Not even the log of every detail holds a token or a key.
+    let traced = [("AWS_PROFILE", "sso"), ("RUST_LOG", "trace")];
+    let log = stores.backfill(&traced, &QUERY).await.ended(0).stderr;
+    assert!(log.contains("DEBUG"), "{log}");
+    for secret in ["sso-token", "secretAccessKey", "sessionToken"] {
+        assert!(!log.contains(secret), "{secret}");
+    }
     sign_in(&project, "SECRET-OLD", past, "");
     let ran = stores.backfill(&sso, &QUERY).await;
     refused(ran, 1, &["the SSO token has expired", "run `aws sso login --profile sso`"]);

@@ -244,3 +244,19 @@ async fn every_sslmode_lets_in_and_keeps_out_as_psql_does() {
         |case: &&String| case.contains("require, missing.crt") && case.ends_with("Some(2)");
     assert!(different.iter().all(|case| is_known(&case)), "{different:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_with_tls_is_not_lost_when_it_is_tried_without() {
+    let project = six_days().await;
+    let server = OwnServer::start();
+    server.with_tls();
+    server.admit("hostssl all all all cert\nhostnossl all all all scram-sha-256\n");
+    let url = format!("postgres://postgres@localhost:{}/postgres", server.port);
+    let refused = project.backfill_with(&[("DATABASE_URL", &url)], &["status"]).await;
+    assert_ne!(refused.code, Some(0));
+    for reason in
+        ["password missing", "with TLS: FATAL: connection requires a valid client certificate"]
+    {
+        assert!(refused.stderr.contains(reason), "{reason}: {}", refused.stderr);
+    }
+}

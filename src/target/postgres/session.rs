@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::address::Address;
-use super::connect::{Cancel, Connected};
+use super::connect::{Cancel, Connected, deepest};
 use super::watch::Watch;
 use crate::domain::{Environment, ErrorKind, Explain, Notice};
 use crate::progress::{Listener, Silent};
@@ -149,11 +149,7 @@ impl Database {
 
 /// An error with the reason that the server or the network gave, on one line.
 fn with_reason(error: &Error) -> String {
-    let mut last: &dyn std::error::Error = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    let (text, reason) = (error.to_string(), last.to_string());
+    let (text, reason) = (error.to_string(), deepest(error));
     if text.contains(&reason) { text } else { format!("{text}: {reason}") }
 }
 

@@ -103,7 +103,7 @@ impl OwnServer {
             openssl x509 -req -in server.csr -CA right.crt -CAkey right.key -CAcreateserial -days 2 \\
                 -extfile names -out server.crt
             chmod 600 server.key
-            printf \"ssl = on\\nssl_cert_file = '$1/server.crt'\\nssl_key_file = '$1/server.key'\\n\" >>data/postgresql.conf";
+            printf \"ssl = on\\nssl_cert_file = '$1/server.crt'\\nssl_key_file = '$1/server.key'\\nssl_ca_file = '$1/right.crt'\\n\" >>data/postgresql.conf";
         succeed(as_postgres(Path::new("sh")).args(["-c", script, "sh"]).arg(&folder));
         self.pg_ctl("restart", "fast");
         folder
@@ -112,6 +112,13 @@ impl OwnServer {
     /// The address of its database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    /// Lets in whom these lines of pg_hba.conf let in.
+    pub fn admit(&self, lines: &str) {
+        std::fs::write(self.data().join("pg_hba.conf"), lines).expect("a file");
+        give_to_postgres(self.folder.path());
+        self.pg_ctl("restart", "fast");
     }
 
     /// Starts the server anew, as after a crash: sessions are cut, and nothing is written down before.

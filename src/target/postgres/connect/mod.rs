@@ -53,6 +53,15 @@ impl Failed {
         Self { failure, was_tls_begun: false, source: error.into() }
     }
 
+    /// The failure of a second attempt, with what the first one came to.
+    fn after(self, first: &Self) -> Self {
+        let way = if first.was_tls_begun { "with TLS" } else { "without TLS" };
+        let (own, other) = (deepest(&*self.source), deepest(&*first.source));
+        let both = format!("{own}; {way}: {other}");
+        let source = if own == other { self.source } else { both.into() };
+        Self { source, ..self }
+    }
+
     fn of_server(self, database: String, server: &Server) -> Error {
         use ConnectFailure::{SupabaseDirect, Unreachable, Unresolved};
         let failure = match self.failure {
@@ -180,6 +189,7 @@ impl Address {
             Some(second) => match self.attempt(&config, second).await {
                 // That the other way is closed says less than what went wrong on the first.
                 Err(Stop::Failed(other)) if other.says_less() => Err(Stop::Failed(failed)),
+                Err(Stop::Failed(other)) => Err(Stop::Failed(other.after(&failed))),
                 result => result,
             },
         }
@@ -243,6 +253,15 @@ impl Address {
             });
         }
     }
+}
+
+/// The text of the last cause of an error.
+pub fn deepest(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
 }
 
 /// Waits for `work`, but not longer than `timeout`.

@@ -64,7 +64,7 @@ fn render_dataset(comparison: &Comparison) -> String {
     });
     if !comparison.not_compared.is_empty() {
         text.push_str(&format!(
-            "not compared, because they depend on the load: {}\n",
+            "not compared, because they depend on the load or are filled in by the server: {}\n",
             comparison.not_compared.join(", ")
         ));
     }

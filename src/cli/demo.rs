@@ -98,7 +98,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     show_query(&config, range, &context, &tell).await?;
     tell("── run: into Postgres, every record accounted for\n".to_owned())?;
     let project = context.open(config)?;
-    let reports = load(&project, options).await?;
+    let (reports, ended) = load(&project, options).await;
+    ended?;
     context.output.print(&reports, |reports| render(reports))?;
     tell(farewell(folder.keep(), started))?;
     drop(postgres);

@@ -48,40 +48,51 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         return super::plan::show(config, options, context).await;
     }
     let project = context.open(config)?;
-    let loaded = load(&project, options).await;
+    let (reports, ended) = load(&project, options).await;
     if let Some(path) = &arguments.report {
         // Also of a run that failed: that is when it is looked at.
         let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
         let drawn = draw_up(&project, &datasets, range, None, Some(project.id.clone())).await;
-        match (&loaded, drawn) {
+        match (&ended, drawn) {
             (_, Ok(Some(document))) => to_file(path, show::html(&document).as_bytes())?,
             (_, Ok(None)) => {}
-            (Ok(_), Err(error)) => return Err(error),
+            (Ok(()), Err(error)) => return Err(error),
             (Err(_), Err(error)) => {
                 let event = Event::NoReport { reason: error.to_string() };
                 context.progress.notice(&Notice { dataset: None, event });
             }
         }
     }
-    let reports = loaded?;
-    context.output.print(&reports, |reports| render(reports))?;
-    Ok(Exit::Done)
+    // Datasets that were loaded before another one failed stay loaded.
+    if ended.is_ok() || reports.iter().any(|report| !report.plan.files.is_empty()) {
+        context.output.print(&reports, |reports| render(reports))?;
+    }
+    ended.map(|()| Exit::Done)
 }
 
-/// Loads every dataset of a configuration, those first that others refer to.
+/// Loads every dataset of a configuration, those first that others refer to; the reports of those that are loaded,
+/// and whether all are.
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
-pub async fn load(project: &Project, options: Options) -> Result<Vec<Report>, Error> {
+pub async fn load(project: &Project, options: Options) -> (Vec<Report>, Result<(), Error>) {
     let mut reports = Vec::new();
+    let ended = load_each(project, options, &mut reports).await;
+    (reports, ended)
+}
+
+async fn load_each(
+    project: &Project,
+    options: Options,
+    reports: &mut Vec<Report>,
+) -> Result<(), Error> {
     for dataset in run::in_order(project).await? {
-        let report = run::run(project, dataset, options).await?;
-        reports.push(report);
+        reports.push(run::run(project, dataset, options).await?);
     }
     if reports.iter().all(|report| report.plan.files.is_empty() && report.plan.is_done()) {
         return Err(no_files(&project.config, options.range));
     }
-    Ok(reports)
+    Ok(())
 }
 
 /// The reports as text: one accounting a dataset.

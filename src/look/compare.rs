@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use crate::check;
 use crate::dedupe;
+use crate::domain::dlt_name::column_name;
 use crate::domain::{Dataset, DateRange, FileDate};
 use crate::error::Error;
 use crate::mirror::{Mirror, Mirrored};
@@ -141,9 +142,19 @@ fn only(mut listing: Listing, held: &[String]) -> Listing {
     listing
 }
 
-/// Columns that say when a row was loaded, or give it a random name.
+/// Columns that say when a row was loaded, or give it a random name, and those that the server fills in.
 async fn not_compared(catalog: &Catalog, target: &Target) -> Result<Vec<String>, Error> {
     let mut columns = stage::varying(catalog).await?;
+    let staged = stage::schema(catalog).await?;
+    let is_given = |name: &str| {
+        staged
+            .fields()
+            .iter()
+            .any(|field| field.name() == name || column_name(field.name()) == name)
+            || catalog.dataset.constants.contains_key(name)
+    };
+    let by_server = target.columns.iter().filter(|c| c.has_default && !is_given(&c.name));
+    columns.extend(by_server.map(|column| column.name.clone()));
     if target.guest.dlt().is_some() {
         columns.extend(target::DLT_COLUMNS.map(str::to_owned));
     }

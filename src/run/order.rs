@@ -42,15 +42,37 @@ fn declared(datasets: &[Dataset]) -> Result<Vec<(usize, usize)>, Error> {
 }
 
 /// The places from 0 to `count`, so that of each pair of `references` the second comes before the first;
-/// where nothing else is asked they stay in order. In a circle the one that stands first comes first.
+/// where nothing else is asked they stay in order. Of a circle the one that stands first comes first.
 fn sorted(count: usize, references: &[(usize, usize)]) -> Vec<usize> {
     let mut waiting: Vec<usize> = (0..count).collect();
     let mut order = Vec::with_capacity(count);
     while !waiting.is_empty() {
         let next = waiting.iter().position(|place| !waits(*place, &waiting, references));
-        order.push(waiting.remove(next.unwrap_or(0)));
+        let of_circle =
+            || waiting.iter().position(|place| is_in_circle(*place, &waiting, references));
+        order.push(waiting.remove(next.or_else(of_circle).unwrap_or(0)));
     }
     order
+}
+
+/// Whether one of those that are waiting refers to itself by way of others.
+fn is_in_circle(place: usize, waiting: &[usize], references: &[(usize, usize)]) -> bool {
+    let mut reached = vec![place];
+    let mut next = 0;
+    while next < reached.len() {
+        let from = reached[next];
+        next += 1;
+        for (_, to) in references.iter().filter(|(referring, to)| *referring == from && *to != from)
+        {
+            if *to == place {
+                return true;
+            }
+            if waiting.contains(to) && !reached.contains(to) {
+                reached.push(*to);
+            }
+        }
+    }
+    false
 }
 
 /// Whether one of those that are waiting has to come before this one.
@@ -72,5 +94,6 @@ mod tests {
     #[test]
     fn tables_that_refer_to_each_other_are_loaded_nevertheless() {
         assert_eq!(sorted(3, &[(0, 1), (1, 0), (2, 0)]), [0, 1, 2]);
+        assert_eq!(sorted(3, &[(0, 1), (1, 2), (2, 1)]), [1, 0, 2]);
     }
 }

@@ -206,6 +206,10 @@ impl FileState {
             }
             Status::Gone => ("gone from the files of the range".to_owned(), true),
             Status::Changed(Change::Again) => (Change::Again.describe(), true),
+            // Somebody has deleted rows: they do not come back unasked.
+            Status::Changed(change @ Change::Rows { loaded, in_target }) if in_target < loaded => {
+                (change.describe(), policy.allow.reload)
+            }
             Status::Changed(change) => (change.describe(), policy.allow.reload || replaces),
         };
         match self.blocked(is_asked, policy) {

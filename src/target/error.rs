@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use datafusion::parquet::errors::ParquetError;
 
 use super::postgres::{ConnectFailure, Meaning, connect_failure, reason};
+use tokio_postgres::error::SqlState;
+
 use crate::domain::{ErrorKind, Explain};
 use crate::store;
 
@@ -269,8 +271,8 @@ const FOREIGN_KEY: &str = "23503";
 fn hint_of(state: &str) -> Option<&'static str> {
     match state {
         "23505" => Some(
-            "the target has the key already, from another load or another program; mode = \"merge\" lets the \
-             newer row win, or leave such rows out in dedupe.sql",
+            "the target has the key already, from another load or another program; in mode = \"merge\" with these \
+             columns as merge_key the newer row wins, or leave such rows out in dedupe.sql",
         ),
         "23503" => {
             Some("load the table that the rows refer to first, in a run of its own with --prefix")
@@ -330,7 +332,18 @@ impl Error {
     /// An error of a statement that carries no rows.
     pub fn statement(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let doing = doing.into();
-        move |source| Self::Statement { doing, source }
+        move |source| {
+            // The server's text about rows that are there quotes their values.
+            let is_about_rows = source.code().is_some_and(|code| {
+                matches!(Meaning::of(code), Meaning::Data)
+                    && code != &SqlState::INVALID_PARAMETER_VALUE
+            });
+            if is_about_rows {
+                Self::rows(doing, &source)
+            } else {
+                Self::Statement { doing, source }
+            }
+        }
     }
 
     /// What the server's code means, if it gave one.
@@ -347,9 +360,7 @@ impl Error {
             }
             Self::Rows { state, .. } if state.is_empty() => Some(Meaning::Transient),
             Self::Rows { cause: RowsCause::Value, .. } => Some(Meaning::Data),
-            Self::Rows { state, .. } => {
-                Some(Meaning::of(&tokio_postgres::error::SqlState::from_code(state)))
-            }
+            Self::Rows { state, .. } => Some(Meaning::of(&SqlState::from_code(state))),
             Self::NoDatabase
             | Self::Setting { .. }
             | Self::Certificates { .. }
@@ -429,7 +440,7 @@ impl Explain for Error {
             Self::Connect { failure, .. } => return Some(failure.hint().to_owned()),
             Self::Rows { cause: RowsCause::Referenced, .. } => {
                 "rows of the other table still refer to rows that would be deleted: make its constraint \
-                 DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load"
+                 NO ACTION DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load"
             }
             Self::Rows { cause: RowsCause::NoPartition, .. } => {
                 "create the partition for these rows, or a DEFAULT partition, and run again"

@@ -83,6 +83,12 @@ impl Merge<'_> {
         )
     }
 
+    /// Lets the server know what the keys are like. Statistics of all columns would take longer than the merge.
+    pub fn analyze_statement(&self) -> String {
+        let key: Vec<&str> = self.rule.key.iter().map(String::as_str).collect();
+        format!("ANALYZE {ROWS} ({})", list(&key, ""))
+    }
+
     /// Decides about each row, in a table of its own: `i` it is inserted, `u` it replaces an older row of
     /// the target, `s` it is left out, because a newer row has its key.
     pub fn decide_statement(&self) -> String {

@@ -200,3 +200,68 @@ async fn a_trigger_that_target_sql_makes_is_told_of_before_the_first_row() {
     project.backfill(&allowed).await.ended(0);
     assert_eq!(project.rows("SELECT city FROM people").await, ["ROME"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn circles_and_several_ways_of_foreign_keys_are_counted_without_a_wrong_number() {
+    let project = people("").await;
+    project.put("people/report_2025-09-22.csv", export("1,Rome,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project
+        .database
+        .execute(
+            "CREATE UNIQUE INDEX ON people (id);
+             CREATE TABLE b (id int PRIMARY KEY, person text REFERENCES people (id) ON DELETE CASCADE);
+             CREATE TABLE c (id int PRIMARY KEY, person text REFERENCES people (id) ON DELETE CASCADE);
+             CREATE TABLE d (b int CONSTRAINT of_b REFERENCES b ON DELETE CASCADE, c int REFERENCES c);
+             CREATE TABLE e (id int, b int REFERENCES b ON DELETE CASCADE, c int CONSTRAINT of_c
+                 REFERENCES c ON DELETE CASCADE);
+             INSERT INTO b VALUES (1, '1'); INSERT INTO c VALUES (1, '1'), (2, NULL);
+             INSERT INTO d VALUES (1, 2); INSERT INTO e VALUES (1, 1, NULL), (2, NULL, 1), (3, 1, 1)",
+        )
+        .await;
+    project.put("people/report_2025-09-22.csv", export("1,Bern,1\n"));
+    let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"];
+    let refused = project.backfill(&reload).await.ended(3).stderr;
+    for expected in ["1 rows of d (constraint of_b", "2 rows of e (constraint of_c"] {
+        assert!(refused.contains(expected), "{expected}: {refused}");
+    }
+    assert!(!refused.contains("at least"), "{refused}");
+    project.database.execute("ALTER TABLE b ADD up int REFERENCES b ON DELETE CASCADE").await;
+    let refused = project.backfill(&reload).await.ended(3).stderr;
+    assert!(refused.contains("at least 1 rows of b"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_that_counts_down_goes_on_below() {
+    let project = people("").await;
+    project.database.execute("CREATE SEQUENCE down INCREMENT -2 START 100 MAXVALUE 100").await;
+    let target = project.read("sql/people/target.sql").replace(
+        "id text",
+        "id bigint DEFAULT nextval('down'), code text DEFAULT 'A' || nextval('down')",
+    );
+    project.write("sql/people/target.sql", target);
+    let stage = project.read("sql/people/stage.sql");
+    let stage = stage.replace("SELECT id", "SELECT CAST(id AS bigint) AS id, id AS code");
+    project.write("sql/people/stage.sql", stage);
+    project.put("people/report_2025-09-22.csv", export("90,Rome,1\n7,Bern,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    assert_eq!(project.rows("SELECT nextval('down')").await, ["5"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_about_rows_that_are_there_shows_no_value() {
+    let project = people("").await;
+    project
+        .database
+        .execute("CREATE TABLE there (v text); INSERT INTO there VALUES ('Secretville')")
+        .await;
+    let target = project.read("sql/people/target.sql");
+    let key = "CREATE UNIQUE INDEX ON people (id); ALTER TABLE there ADD FOREIGN KEY (v) REFERENCES people (id)";
+    project.write(
+        "sql/people/target.sql",
+        format!("{};\n{key};", target.trim().trim_end_matches(';')),
+    );
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(!refused.contains("Secretville") && refused.contains("23503"), "{refused}");
+}

@@ -388,3 +388,14 @@ async fn rows_of_others_that_a_day_loses_are_counted() {
     assert!(ran.stderr.contains("10 rows of public.people of the same days"), "{}", ran.stderr);
     assert_eq!(project.rows(PEOPLE).await, ["a|Bern|2025-09-22"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_rows_do_not_come_back_unasked_when_days_are_replaced() {
+    let project = people("mode = \"replace-range\"").await;
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,1\n"));
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project.database.execute("DELETE FROM people WHERE id = 'a'").await;
+    let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
+    assert!(refused.contains("`backfill accept`"), "{refused}");
+    assert_eq!(project.rows(PEOPLE).await, ["b|Oslo|2025-09-22"]);
+}

@@ -195,7 +195,8 @@ fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option
             let digits = digits.max(decimals as u64).min(38);
             Some(decimal(digits, decimals.min(digits as usize)))
         }
-        "float4" | "float8" => Some("CAST(null_like({}) AS double)".to_owned()),
+        // As text: the target refuses what it would round.
+        "float4" | "float8" => Some("null_like({})".to_owned()),
         "bool" => Some("try_to_bool({})".to_owned()),
         "date" => Some(parsed("try_to_date", &formats)),
         "timestamptz" if precision == Precision::Moment => Some(read()),

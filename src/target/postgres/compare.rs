@@ -138,7 +138,7 @@ impl Comparison<'_> {
         for file in &self.batch.files {
             copy(&placing, file, &into).await?;
         }
-        let analyze = format!("ANALYZE {ROWS}");
+        let analyze = format!("ANALYZE {ROWS} ({}, {})", provenance::FILE_NAME, provenance::ROW_ID);
         self.client.batch_execute(&analyze).await.map_err(Error::statement("comparing rows"))
     }
 

@@ -71,7 +71,7 @@ pub fn effects(target: &Target) -> Effects {
         description: cascade.describe(),
     });
     Effects {
-        cascades: effects.cascades.iter().map(|cascade| cascade.describe()).collect(),
+        cascades: once(effects.cascades.iter().map(|cascade| cascade.describe())),
         insert_triggers: match target.kind {
             Kind::Table => effects.insert_triggers.clone(),
             // Its trigger is what takes the rows.
@@ -81,6 +81,17 @@ pub fn effects(target: &Target) -> Effects {
         delete_triggers: effects.delete_triggers.clone(),
         update_cascades: update_cascades.collect(),
     }
+}
+
+/// Texts without those that came before.
+fn once(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for text in texts {
+        if !kept.contains(&text) {
+            kept.push(text);
+        }
+    }
+    kept
 }
 
 /// How many rows the target has that do not say which file they are from.

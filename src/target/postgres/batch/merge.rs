@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::claim::Claim;
 use super::place::{Outcome, Placing};
 use crate::domain::{MergeRule, Placed};
-use crate::target::placement::{FATES, Merge, ROWS};
+use crate::target::placement::{FATES, Merge};
 use crate::target::{Encoder, Error};
 
 /// Merges the rows of the temporary table into the target, which is locked.
@@ -82,7 +82,8 @@ async fn refuse_ambiguous_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Resul
 
 /// Decides what becomes of each row.
 async fn decide(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
-    let statements = format!("ANALYZE {ROWS}; {}; ANALYZE {FATES}", merge.decide_statement());
+    let statements =
+        format!("{}; {}; ANALYZE {FATES}", merge.analyze_statement(), merge.decide_statement());
     placing.client.batch_execute(&statements).await.map_err(|error| failed(placing, &error))
 }
 

@@ -8,8 +8,8 @@ use crate::domain::quote_identifier;
 use crate::target::Error;
 use crate::target::postgres::Column;
 
-/// Moves every sequence that counts up behind the numbers that its column holds now; never backwards, and not
-/// beyond its own bounds. Those that the user
+/// Moves every sequence beyond the numbers that its column holds now, up or down as it counts; never backwards,
+/// and not beyond its own bounds. Those that the user
 /// may not advance are left, which [`Encoder::events`](crate::target::Encoder::events) reports.
 ///
 /// # Errors
@@ -31,13 +31,15 @@ pub async fn advance(job: &Job<'_>, client: &Client) -> Result<(), Error> {
 fn advance_statement(job: &Job<'_>, column: &Column, sequence: &str) -> String {
     let literal = crate::domain::quote_literal(sequence);
     format!(
-        "SELECT pg_catalog.setval({literal}::regclass, highest.number) \
-         FROM (SELECT least(max({}), bounds.seqmax)::bigint AS number, bounds.seqmin AS lowest \
-               FROM {}, pg_catalog.pg_sequence AS bounds \
-               WHERE bounds.seqrelid = {literal}::regclass AND bounds.seqincrement > 0 \
-               GROUP BY bounds.seqmax, bounds.seqmin) AS highest, {sequence} AS numbers \
-         WHERE highest.number >= highest.lowest AND (highest.number > numbers.last_value \
-            OR (highest.number = numbers.last_value AND NOT numbers.is_called))",
+        "SELECT pg_catalog.setval({literal}::regclass, reached.number) \
+         FROM (SELECT CASE WHEN bounds.seqincrement > 0 THEN least(max({0}), bounds.seqmax) \
+                           ELSE greatest(min({0}), bounds.seqmin) END::bigint AS number, bounds.seqmin, \
+                      bounds.seqmax, bounds.seqincrement \
+               FROM {1}, pg_catalog.pg_sequence AS bounds WHERE bounds.seqrelid = {literal}::regclass \
+               GROUP BY 2, 3, 4) AS reached, {sequence} AS numbers \
+         WHERE reached.number BETWEEN reached.seqmin AND reached.seqmax AND \
+               (sign(reached.seqincrement) * (reached.number - numbers.last_value) > 0 \
+                OR (reached.number = numbers.last_value AND NOT numbers.is_called))",
         quote_identifier(&column.name),
         job.target.table.quoted()
     )

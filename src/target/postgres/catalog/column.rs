@@ -38,6 +38,18 @@ impl Column {
         Some((packed >> 16 & 0xffff, ((packed & 0x7ff) ^ 0x400) - 0x400))
     }
 
+    /// A column of the type of its elements, if it is an array.
+    pub fn element(&self) -> Self {
+        let name = self.type_name.trim_start_matches('_');
+        let is_text = matches!(name, "text" | "varchar" | "bpchar" | "citext");
+        Self {
+            type_name: name.to_owned(),
+            type_text: self.type_text.trim_end_matches("[]").to_owned(),
+            category: if is_text { 'S' } else { 'U' },
+            ..self.clone()
+        }
+    }
+
     /// Whether the server fills it in, one way or another, where it is not given.
     pub fn is_filled_in(&self) -> bool {
         self.has_default || self.is_generated || !self.not_null
@@ -66,7 +78,7 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
                 AND has_sequence_privilege(numbers.name, 'UPDATE'), false)
 FROM pg_catalog.pg_attribute a
 JOIN base ON base.column_type = a.atttypid AND base.typtype <> 'd'
-CROSS JOIN LATERAL (SELECT coalesce(
+LEFT JOIN LATERAL (SELECT coalesce(
     pg_catalog.pg_get_serial_sequence($1::int8::oid::regclass::text, a.attname),
     (SELECT format('%I.%I', n.nspname, s.relname)
      FROM pg_catalog.pg_attrdef d
@@ -74,7 +86,8 @@ CROSS JOIN LATERAL (SELECT coalesce(
        AND p.refclassid = 'pg_catalog.pg_class'::regclass
      JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
      JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-     WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum LIMIT 1))) AS numbers (name)
+     WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum LIMIT 1))
+  WHERE base.typname IN ('int2', 'int4', 'int8', 'numeric')) AS numbers (name) ON true
 WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 

@@ -12,6 +12,8 @@ pub struct SideEffects {
     /// What deleting rows would change in other tables, by foreign keys: first in those that refer to the
     /// target, then in those that refer to these.
     pub cascades: Vec<Cascade>,
+    /// Whether tables refer to each other in a circle, so that more rows may follow than are counted.
+    pub is_circular: bool,
     /// What changing the columns that foreign keys refer to would change in other tables.
     pub update_cascades: Vec<Cascade>,
     /// Triggers and rules of the table's owner that inserting rows sets off.
@@ -50,39 +52,39 @@ impl Cascade {
         self.columns.iter().map(|(_, to)| to.clone()).collect()
     }
 
-    /// Counts the rows that refer, by one step or several, to rows of files: `$1` the names of the files.
-    fn count_statement(&self, target: &TableName) -> String {
-        format!(
-            "SELECT count(*) FROM {} AS t{} WHERE {}",
-            self.table,
-            self.depth(),
-            self.condition(target)
-        )
-    }
-
     /// How many foreign keys lie between the target and this one.
     fn depth(&self) -> usize {
         self.through.as_ref().map_or(0, |through| through.depth() + 1)
     }
 
-    /// Whether a row of the table refers to one that is deleted.
-    fn condition(&self, target: &TableName) -> String {
-        let depth = self.depth();
-        let (table, alias, rest) = match &self.through {
+    /// Whether the row `alias` of the table refers, by one step or several, to a row of files that is deleted: `$1`
+    /// the names of the files.
+    fn condition(&self, alias: &str, target: &TableName) -> String {
+        let (table, referred, rest) = match &self.through {
             None => (
                 target.quoted(),
                 "held".to_owned(),
                 format!("held.{} = ANY($1)", provenance::FILE_NAME),
             ),
             Some(through) => {
-                (through.table.clone(), format!("t{}", through.depth()), through.condition(target))
+                let referred = format!("t{}", through.depth());
+                let rest = through.condition(&referred, target);
+                (through.table.clone(), referred, rest)
             }
         };
         let pairs = self.columns.iter().map(|(from, to)| {
-            format!("t{depth}.{} = {alias}.{}", quote_identifier(from), quote_identifier(to))
+            format!("{alias}.{} = {referred}.{}", quote_identifier(from), quote_identifier(to))
         });
         let pairs: Vec<String> = pairs.collect();
-        format!("EXISTS (SELECT FROM {table} AS {alias} WHERE {} AND {rest})", pairs.join(" AND "))
+        format!(
+            "EXISTS (SELECT FROM {table} AS {referred} WHERE {} AND {rest})",
+            pairs.join(" AND ")
+        )
+    }
+
+    /// Whether it is the same foreign key, perhaps by another way.
+    fn is_same_key(&self, other: &Self) -> bool {
+        self.oid == other.oid && self.constraint == other.constraint
     }
 
     /// Whether the rows that refer are deleted themselves, and not only changed.
@@ -90,11 +92,19 @@ impl Cascade {
         self.action == "DELETE CASCADE"
     }
 
-    /// Whether the foreign key is a part of the way already.
-    fn passes(&self, constraint: &str, table: i64) -> bool {
-        self.oid == table && self.constraint == constraint
-            || self.through.as_ref().is_some_and(|through| through.passes(constraint, table))
+    /// Whether the way to it passes a table.
+    fn passes(&self, oid: i64) -> bool {
+        self.oid == oid || self.through.as_ref().is_some_and(|through| through.passes(oid))
     }
+}
+
+/// Counts the rows that refer to rows of files by one foreign key, whichever way leads to it: `$1` the names of the
+/// files.
+fn count_statement(ways: &[&Cascade], target: &TableName) -> String {
+    let table = ways.first().map_or("", |way| way.table.as_str());
+    let conditions: Vec<String> =
+        ways.iter().map(|way| way.condition("referring", target)).collect();
+    format!("SELECT count(*) FROM {table} AS referring WHERE {}", conditions.join(" OR "))
 }
 
 /// What is asked about foreign keys that change other rows when rows are deleted (`$2` is `d`) or changed (`u`);
@@ -142,24 +152,34 @@ async fn cascades(
     Ok(rows.iter().map(cascade).collect())
 }
 
-/// The foreign keys that deleting rows of the table with this oid would follow, step by step.
-async fn all_cascades(client: &Client, oid: i64) -> Result<Vec<Cascade>, tokio_postgres::Error> {
+/// The foreign keys that deleting rows of the table with this oid would follow, step by step, each way up to the
+/// first table that comes again; and whether there is such a table.
+async fn all_cascades(
+    client: &Client,
+    oid: i64,
+) -> Result<(Vec<Cascade>, bool), tokio_postgres::Error> {
     let mut found = cascades(client, oid, "d", None).await?;
+    let mut is_circular = found.iter().any(|cascade| cascade.oid == oid && cascade.deletes());
     let mut next = 0;
     while next < found.len() && found.len() < MOST_CASCADES {
         let cascade = found[next].clone();
         next += 1;
-        if cascade.deletes() {
-            let further = cascades(client, cascade.oid, "d", Some(&cascade)).await?;
-            found.extend(
-                further.into_iter().filter(|new| !cascade.passes(&new.constraint, new.oid)),
-            );
+        if !cascade.deletes() || cascade.oid == oid {
+            continue;
+        }
+        for further in cascades(client, cascade.oid, "d", Some(&cascade)).await? {
+            let comes_again = cascade.passes(further.oid) || further.oid == oid;
+            is_circular |= comes_again;
+            if !comes_again || !found.iter().any(|known| known.is_same_key(&further)) {
+                found.push(further);
+            }
         }
     }
-    Ok(found)
+    let is_cut_short = found.len() >= MOST_CASCADES;
+    Ok((found, is_circular || is_cut_short))
 }
 
-/// Foreign keys that refer to each other in circles have no end.
+/// As many ways are followed.
 const MOST_CASCADES: usize = 100;
 
 /// What is asked about triggers and rules, those of partitions included; `$1` the table's oid. Columns:
@@ -182,8 +202,10 @@ ORDER BY 1";
 impl SideEffects {
     /// Asks the catalog about the table with this oid.
     pub async fn of(client: &Client, oid: i64) -> Result<Self, tokio_postgres::Error> {
+        let (all, is_circular) = all_cascades(client, oid).await?;
         let mut effects = Self {
-            cascades: all_cascades(client, oid).await?,
+            cascades: all,
+            is_circular,
             update_cascades: cascades(client, oid, "u", None).await?,
             ..Self::default()
         };
@@ -212,11 +234,17 @@ impl SideEffects {
         names: &[String],
     ) -> Result<Vec<String>, tokio_postgres::Error> {
         let mut described = Vec::new();
-        for cascade in &self.cascades {
-            let statement = cascade.count_statement(target);
+        for (place, cascade) in self.cascades.iter().enumerate() {
+            if self.cascades[..place].iter().any(|earlier| earlier.is_same_key(cascade)) {
+                continue;
+            }
+            let ways: Vec<&Cascade> =
+                self.cascades.iter().filter(|other| other.is_same_key(cascade)).collect();
+            let statement = count_statement(&ways, target);
             let row = client.query_typed_one(&statement, &[(&names, Type::TEXT_ARRAY)]).await?;
             let rows: i64 = row.get(0);
-            described.push(format!("{rows} {}", cascade.describe()));
+            let at_least = if self.is_circular { "at least " } else { "" };
+            described.push(format!("{at_least}{rows} {}", cascade.describe()));
         }
         Ok(described)
     }

@@ -22,6 +22,8 @@ pub struct Field {
     carrier: DataType,
     form: Form,
     part: Part,
+    /// How the elements of a list become those of an array.
+    element: Option<Box<Field>>,
 }
 
 /// Which values of a column are put, if it is one of two: dlt keeps texts that do not fit a column's type
@@ -63,12 +65,15 @@ impl Field {
     /// Why it cannot without losing or inventing something.
     pub fn new(from: &DataType, column: &Column) -> Result<Self, String> {
         let form = Form::of(column);
-        let is_array = column.category == ARRAY && list::is_list_of_values(from);
-        let carrier = if is_array { Some(DataType::Utf8View) } else { form.carrier(from) };
-        let carrier = carrier.ok_or_else(|| {
+        if let (ARRAY, Some(element)) = (column.category, list::element_type(from)) {
+            let element = Self::new(element, &column.element())?;
+            let carrier = DataType::Utf8View;
+            return Ok(Self { carrier, form, part: Part::Whole, element: Some(Box::new(element)) });
+        }
+        let carrier = form.carrier(from).ok_or_else(|| {
             format!("stage.sql gives {}, the target holds {}", type_name(from), column.type_text)
         })?;
-        Ok(Self { carrier, form, part: Part::Whole })
+        Ok(Self { carrier, form, part: Part::Whole, element: None })
     }
 
     /// The field as two: for texts that fit the column's type, and for those that do not. `None` where
@@ -88,8 +93,8 @@ impl Field {
         if *array.data_type() == self.carrier {
             return Ok(array.clone());
         }
-        if list::is_list_of_values(array.data_type()) {
-            return list::texts(array);
+        if let Some(element) = &self.element {
+            return list::texts(array, element);
         }
         if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
             let nanoseconds = cast(array, &DataType::Int64).map_err(|_| unreadable())?;

@@ -2,39 +2,29 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 
+use super::field::Field;
 use super::value::unreadable;
 
-/// The type of the elements of a list, if they, or those of lists inside it, have a text that the server
-/// reads.
-pub fn is_list_of_values(data_type: &DataType) -> bool {
+/// The type of the elements of a list, or of those of the lists inside it; `None` if it is no list.
+pub fn element_type(data_type: &DataType) -> Option<&DataType> {
     use DataType as T;
     match data_type {
         T::List(field) | T::LargeList(field) | T::FixedSizeList(field, _) => {
-            is_list_of_values(field.data_type()) || is_value(field.data_type())
+            element_type(field.data_type()).or(Some(field.data_type()))
         }
-        _ => false,
+        _ => None,
     }
-}
-
-fn is_value(data_type: &DataType) -> bool {
-    use DataType as T;
-    matches!(
-        data_type,
-        T::Null | T::Utf8 | T::LargeUtf8 | T::Utf8View | T::Boolean | T::Date32 | T::Decimal128(..)
-    ) || data_type.is_integer()
-        || data_type.is_floating()
-        || matches!(data_type, T::Timestamp(..))
 }
 
 /// The lists as texts.
 ///
 /// # Errors
-/// If an element has no text.
-pub fn texts(lists: &ArrayRef) -> Result<ArrayRef, String> {
+/// If an element is none of the array's type.
+pub fn texts(lists: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
     let lists = match lists.data_type() {
         DataType::List(_) => Arc::clone(lists),
         DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
@@ -44,36 +34,76 @@ pub fn texts(lists: &ArrayRef) -> Result<ArrayRef, String> {
     };
     let mut built = StringViewBuilder::with_capacity(lists.len());
     for list in lists.as_list::<i32>().iter() {
-        built.append_option(list.map(|elements| literal(&elements)).transpose()?);
+        built.append_option(list.map(|elements| literal(&elements, element)).transpose()?);
     }
     Ok(Arc::new(built.finish()))
 }
 
 /// One list as an array's literal.
-fn literal(elements: &ArrayRef) -> Result<String, String> {
-    let is_nested = is_list_of_values(elements.data_type());
-    let texts = match is_nested {
-        true => texts(elements)?,
-        false => cast(elements, &DataType::Utf8View).map_err(|_| unreadable())?,
+fn literal(elements: &ArrayRef, element: &Field) -> Result<String, String> {
+    let parts: Vec<String> = if element_type(elements.data_type()).is_some() {
+        let inner = texts(elements, element)?;
+        let inner = inner.as_string_view().iter();
+        inner.map(|list| list.unwrap_or("NULL").to_owned()).collect()
+    } else {
+        let checked = element.prepare(elements)?;
+        let values = element.values(&checked);
+        let texts = cast(elements, &DataType::Utf8View).map_err(|_| unreadable())?;
+        let texts = texts.as_string_view();
+        let mut scratch = Vec::new();
+        let mut parts = Vec::with_capacity(elements.len());
+        for row in 0..elements.len() {
+            if texts.is_null(row) {
+                parts.push("NULL".to_owned());
+                continue;
+            }
+            // Nothing is lost if the type of the elements takes the value as a column of its own would.
+            scratch.clear();
+            values.put(row, &mut scratch)?;
+            parts.push(quoted(texts.value(row)));
+        }
+        parts
     };
-    let texts: &StringViewArray = texts.as_string_view();
-    let elements: Vec<String> = texts.iter().map(|text| element(text, is_nested)).collect();
-    Ok(format!("{{{}}}", elements.join(",")))
+    Ok(format!("{{{}}}", parts.join(",")))
 }
 
-fn element(text: Option<&str>, is_list: bool) -> String {
-    match text {
-        None => "NULL".to_owned(),
-        Some(list) if is_list => list.to_owned(),
-        Some(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
-    }
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{Int64Builder, ListBuilder, StringBuilder};
+    use datafusion::arrow::array::{Float64Builder, Int64Builder, ListBuilder, StringBuilder};
 
     use super::*;
+    use crate::target::Column;
+
+    /// How lists come into a column of this type.
+    fn made(lists: ArrayRef, type_name: &str, modifier: i32) -> Result<ArrayRef, String> {
+        let column = Column {
+            type_name: type_name.to_owned(),
+            category: 'A',
+            modifier,
+            ..Column::default()
+        };
+        let field = Field::new(lists.data_type(), &column)?;
+        field.prepare(&lists)
+    }
+
+    #[test]
+    fn elements_that_the_type_would_round_are_refused() {
+        let mut lists = ListBuilder::new(Float64Builder::new());
+        lists.append_value([Some(16_777_217.0)]);
+        let lists: ArrayRef = Arc::new(lists.finish());
+        assert!(made(Arc::clone(&lists), "_float8", -1).is_ok());
+        assert!(made(lists, "_float4", -1).is_err());
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("1.25")]);
+        let lists: ArrayRef = Arc::new(lists.finish());
+        // numeric(4, 2) and numeric(4, 1)
+        assert!(made(Arc::clone(&lists), "_numeric", (4 << 16 | 2) + 4).is_ok());
+        assert!(made(lists, "_numeric", (4 << 16 | 1) + 4).is_err());
+    }
 
     #[test]
     fn elements_stand_in_quotation_marks_and_null_does_not() {
@@ -81,7 +111,7 @@ mod tests {
         lists.append_value([Some("a, b"), None, Some("NULL"), Some("\"\\{}"), Some("")]);
         lists.append_null();
         lists.append_value(Vec::<Option<&str>>::new());
-        let made = texts(&(Arc::new(lists.finish()) as ArrayRef)).expect("texts");
+        let made = made(Arc::new(lists.finish()), "_text", -1).expect("texts");
         let made: Vec<Option<&str>> = made.as_string_view().iter().collect();
         let first = r#"{"a, b",NULL,"NULL","\"\\{}",""}"#;
         assert_eq!(made, [Some(first), None, Some("{}")]);
@@ -93,7 +123,7 @@ mod tests {
         lists.values().append_value([Some(1), Some(2)]);
         lists.values().append_value([Some(3), None]);
         lists.append(true);
-        let made = texts(&(Arc::new(lists.finish()) as ArrayRef)).expect("texts");
+        let made = made(Arc::new(lists.finish()), "_int8", -1).expect("texts");
         assert_eq!(made.as_string_view().value(0), r#"{{"1","2"},{"3",NULL}}"#);
     }
 }

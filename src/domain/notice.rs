@@ -287,7 +287,7 @@ impl fmt::Display for Event {
             Self::LoadUnfinished { table, rows } => write!(
                 f,
                 "{rows} rows of these files in {table} are of a load that dlt has not recorded in _dlt_loads: it \
-                 still runs, or was given up, and its rows may be incomplete"
+                 still runs, or was abandoned, and its rows may be incomplete"
             ),
             Self::RowsReplaced { table, rows } => write!(
                 f,

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::DataType;
 use super::field::Field;
 use super::value::unreadable;
 
-/// The type of the elements of a list, or of those of the lists inside it; `None` if it is no list.
+/// The type of the elements of a list, or of those of the lists inside it; `None` if it is not a list.
 pub fn element_type(data_type: &DataType) -> Option<&DataType> {
     use DataType as T;
     match data_type {
@@ -23,7 +23,7 @@ pub fn element_type(data_type: &DataType) -> Option<&DataType> {
 /// The lists as texts.
 ///
 /// # Errors
-/// If an element is none of the array's type.
+/// If the array's type does not take an element.
 pub fn texts(lists: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
     let lists = match lists.data_type() {
         DataType::List(_) => Arc::clone(lists),
@@ -41,31 +41,41 @@ pub fn texts(lists: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
 
 /// One list as an array's literal.
 fn literal(elements: &ArrayRef, element: &Field) -> Result<String, String> {
-    let parts: Vec<String> = if element_type(elements.data_type()).is_some() {
-        let inner = texts(elements, element)?;
-        let inner = inner.as_string_view().iter();
-        inner.map(|list| list.unwrap_or("NULL").to_owned()).collect()
-    } else {
-        let checked = element.prepare(elements)?;
-        let values = element.values(&checked);
-        let texts = cast(elements, &DataType::Utf8View).map_err(|_| unreadable())?;
-        let texts = texts.as_string_view();
-        let mut scratch = Vec::new();
-        let mut parts = Vec::with_capacity(elements.len());
-        for row in 0..elements.len() {
-            if texts.is_null(row) {
-                parts.push("NULL".to_owned());
-                continue;
-            }
-            // Nothing is lost if the type of the elements takes the value as a column of its own would.
-            scratch.clear();
-            values.put(row, &mut scratch)?;
-            parts.push(quoted(texts.value(row)));
-        }
-        parts
+    let parts = match element_type(elements.data_type()) {
+        Some(_) => inner_lists(elements, element)?,
+        None => values(elements, element)?,
     };
     Ok(format!("{{{}}}", parts.join(",")))
 }
+
+fn inner_lists(lists: &ArrayRef, element: &Field) -> Result<Vec<String>, String> {
+    let texts = texts(lists, element)?;
+    let texts = texts.as_string_view().iter();
+    Ok(texts.map(|list| list.unwrap_or(NULL).to_owned()).collect())
+}
+
+/// The values of a list, each as it stands in an array. Nothing of them is lost, because the type of the elements
+/// has to take each one as a column of its own would.
+fn values(elements: &ArrayRef, element: &Field) -> Result<Vec<String>, String> {
+    let prepared = element.prepare(elements)?;
+    let checked = element.values(&prepared);
+    let texts = cast(elements, &DataType::Utf8View).map_err(|_| unreadable())?;
+    let mut scratch = Vec::new();
+    let mut parts = Vec::with_capacity(elements.len());
+    for (row, text) in texts.as_string_view().iter().enumerate() {
+        let Some(text) = text else {
+            parts.push(NULL.to_owned());
+            continue;
+        };
+        scratch.clear();
+        checked.put(row, &mut scratch)?;
+        parts.push(quoted(text));
+    }
+    Ok(parts)
+}
+
+/// What stands in an array for an element that is NULL.
+const NULL: &str = "NULL";
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))

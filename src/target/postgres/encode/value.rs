@@ -95,7 +95,7 @@ impl Form {
             Self::Time { decimals } => {
                 let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f")
                     .or_else(|_| NaiveTime::parse_from_str(text, "%H:%M"))
-                    .map_err(|_| "it is no time written HH:MM:SS or HH:MM".to_owned())?;
+                    .map_err(|_| "it is not a time written HH:MM:SS or HH:MM".to_owned())?;
                 refuse_finer(time, decimals)?;
                 line::put_time(time, into);
                 Ok(())

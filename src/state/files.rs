@@ -277,7 +277,7 @@ impl Files {
         Some(Contested {
             file_name: file.name.clone(),
             run_id: entry.run_id.clone(),
-            xid: entry.xid.clone(),
+            xids: entry.xids.clone(),
             may_lose_rows: file.may_lose_rows(&self.policy),
         })
     }

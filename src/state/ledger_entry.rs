@@ -33,8 +33,9 @@ pub struct LedgerEntry {
     pub survivors: String,
     /// The run that loaded it.
     pub run_id: String,
-    /// The transaction that inserted its rows, a 64-bit id in decimal; `None` if the ledger has lost it.
-    pub xid: Option<String>,
+    /// The transactions that inserted its rows, 64-bit ids in decimal: that of its batch, and those that brought
+    /// some of its rows back. None if the ledger has lost them.
+    pub xids: Vec<String>,
     /// The range of that run: the files that its rows were compared with.
     pub range: DateRange,
 }

@@ -89,10 +89,27 @@ pub struct Contested {
     pub file_name: String,
     /// The run that loaded it.
     pub run_id: String,
-    /// The transaction that inserted its rows; `None` if the ledger has lost it.
-    pub xid: Option<String>,
+    /// The transactions that inserted its rows; none if the ledger has lost them.
+    pub xids: Vec<String>,
     /// Whether rows may go that do not come again: its object or its SQL is another one now.
     pub may_lose_rows: bool,
+}
+
+impl Contested {
+    /// Each file with each of its transactions, as two lists of one length; a file without any comes once.
+    pub fn pairs<'a>(
+        files: impl IntoIterator<Item = &'a Self>,
+    ) -> (Vec<&'a str>, Vec<Option<&'a str>>) {
+        let mut pairs = Vec::new();
+        for file in files {
+            let name = file.file_name.as_str();
+            match file.xids.is_empty() {
+                true => pairs.push((name, None)),
+                false => pairs.extend(file.xids.iter().map(|xid| (name, Some(xid.as_str())))),
+            }
+        }
+        pairs.into_iter().unzip()
+    }
 }
 
 /// What the target took of one batch.

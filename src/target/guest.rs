@@ -83,8 +83,9 @@ pub fn delete_ours_statement(table: &TableName) -> String {
          ours AS (SELECT name, count(*) AS rows FROM deleted GROUP BY 1), \
          held AS (SELECT _file_name::text AS name, count(*) AS rows FROM {table} \
                   WHERE _file_name = ANY($1) GROUP BY 1) \
-         SELECT file.name, coalesce(ours.rows, 0), coalesce(held.rows, 0) \
-         FROM file LEFT JOIN ours USING (name) LEFT JOIN held USING (name)"
+         SELECT name, coalesce(ours.rows, 0), coalesce(held.rows, 0) \
+         FROM (SELECT DISTINCT name FROM file) AS file \
+              LEFT JOIN ours USING (name) LEFT JOIN held USING (name)"
     )
 }
 

@@ -202,8 +202,7 @@ pub async fn at_stake(
         // The rows of a view do not say which transaction wrote them.
         return Ok(AtStake { ours, cascades: Vec::new() });
     }
-    let names: Vec<String> = files.iter().map(|file| file.file_name.clone()).collect();
-    let xids: Vec<Option<&str>> = files.iter().map(|file| file.xid.as_deref()).collect();
+    let (names, xids) = Contested::pairs(files);
     let doing = || Error::statement(format!("counting our rows of {}", target.table));
     let rows = client
         .query_typed(
@@ -213,6 +212,7 @@ pub async fn at_stake(
         .await
         .map_err(doing())?;
     ours.extend(rows.iter().map(count));
+    let names: Vec<String> = files.iter().map(|file| file.file_name.clone()).collect();
     let described = target.effects.describe_cascades(client, &target.table, &names).await;
     Ok(AtStake { ours, cascades: described.map_err(doing())? })
 }

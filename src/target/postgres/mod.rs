@@ -16,6 +16,7 @@ mod rights;
 mod session;
 mod sqlstate;
 mod tls;
+mod transaction;
 mod watch;
 
 pub use batch::{Batch, Job, load};

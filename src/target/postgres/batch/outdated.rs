@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use super::claim::Claim;
 use super::{Batch, Job, ledger};
 use crate::domain::{Placement, ReplaceBy};
+use crate::state::Contested;
 use crate::target::Error;
 use crate::target::guest::{delete_days_statement, delete_files_statement, delete_ours_statement};
 
@@ -82,8 +83,7 @@ async fn delete_ours(
         return Ok(HashMap::new());
     }
     let table = &job.target.table;
-    let names: Vec<&str> = claim.outdated.iter().map(|file| file.file_name.as_str()).collect();
-    let xids: Vec<Option<&str>> = claim.outdated.iter().map(|file| file.xid.as_deref()).collect();
+    let (names, xids) = Contested::pairs(claim.outdated.iter().copied());
     let rows = client
         .query_typed(
             &delete_ours_statement(table),

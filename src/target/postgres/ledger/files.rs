@@ -18,7 +18,10 @@ const SELECT_FILES: &str = "\
 SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000)::int8,
        files.sql_hash, records, accepted, rejected, superseded, filtered, staged, inserted,
        survivors, files.run_id, coalesce(runs.range_start, file_date)::text,
-       coalesce(runs.range_end, file_date)::text, file_date::text, batches.xid,
+       coalesce(runs.range_end, file_date)::text, file_date::text,
+       array_remove(array_prepend(batches.xid, ARRAY(SELECT jsonb_array_elements_text(
+         CASE jsonb_typeof(to_jsonb(files.*) -> 'xids') WHEN 'array' THEN to_jsonb(files.*) -> 'xids'
+              ELSE '[]' END))), NULL),
        coalesce((to_jsonb(files.*) ->> 'held')::int8, inserted),
        coalesce((to_jsonb(files.*) ->> 'deleted_on_purpose')::int8, 0),
        coalesce((to_jsonb(files.*) ->> 'again')::bool, false),
@@ -135,7 +138,7 @@ pub async fn mark_removed(
         .execute_typed(
             "UPDATE backfill.files SET survivors = 'removed', records = 0, accepted = 0, \
                rejected = 0, superseded = 0, filtered = 0, staged = 0, inserted = 0, \
-               updated = 0, skipped_older = 0, held = 0, deleted_on_purpose = 0, again = false, \
+               updated = 0, skipped_older = 0, held = 0, deleted_on_purpose = 0, again = false, xids = NULL, \
                loaded_at = clock_timestamp() \
              WHERE target = $1 AND file_name = ANY($2)",
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
@@ -299,7 +302,7 @@ fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
         again: row.get(20),
         updated: count(21),
         skipped_older: count(22),
-        xid: row.get(17),
+        xids: row.get(17),
         range,
     })
 }

@@ -34,6 +34,10 @@ pub const ALL: &[&str] = &[
     VERIFY_STORED,
 ];
 
+/// The failpoints of `undo`, in the order in which it passes them.
+pub const OF_UNDO: &[&str] =
+    &[UNDO_BEGUN, UNDO_REMOVED, UNDO_RESTORED, LOAD_BEFORE_COMMIT, LOAD_COMMITTED, UNDO_COMMITTED];
+
 macro_rules! failpoints {
     ($($name:ident = $text:literal),* $(,)?) => {
         $(#[doc = concat!("The failpoint `", $text, "`.")] pub const $name: &str = $text;)*
@@ -68,6 +72,10 @@ failpoints! {
     LOAD_BATCH_VERIFIED = "load.batch-verified",
     VERIFY_COUNTED = "verify.counted",
     VERIFY_STORED = "verify.stored",
+    UNDO_BEGUN = "undo.begun",
+    UNDO_REMOVED = "undo.removed",
+    UNDO_RESTORED = "undo.restored",
+    UNDO_COMMITTED = "undo.committed",
 }
 
 #[cfg(debug_assertions)]

@@ -21,6 +21,7 @@ mod rows;
 mod run;
 mod sample;
 mod status;
+mod undo;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ enum Command {
     Status(status::Arguments),
     Rejects(rejects::Arguments),
     Accept(accept::Arguments),
+    Undo(undo::Arguments),
     Report(report::Arguments),
     Sample(sample::Arguments),
     #[cfg(feature = "demo")]
@@ -195,6 +197,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Drift(arguments) => drift::run(arguments, context).await,
         Command::Compare(arguments) => compare::run(arguments, context).await,
         Command::Accept(arguments) => accept::run(arguments, context).await,
+        Command::Undo(arguments) => undo::run(arguments, context).await,
         Command::Query(arguments) => query::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Rejects(arguments) => rejects::run(arguments, context).await,

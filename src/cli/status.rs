@@ -36,12 +36,20 @@ async fn read(client: &Client, limit: i64) -> Result<Vec<RecordedRun>, target::E
     ledger::runs(client, limit).await
 }
 
+/// The rows that are kept for `undo`, with their size.
+fn kept(run: &RecordedRun) -> String {
+    match run.saved.rows {
+        0 => String::new(),
+        rows => format!("{} rows, {}", printable::grouped(rows), printable::bytes(run.saved.bytes)),
+    }
+}
+
 fn render(runs: &[RecordedRun]) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
-    let heads = ["run", "dataset", "range", "status", "started (UTC)", "batches", "files", "rows"];
-    let mut table = show::table(&heads, &[5, 6, 7]);
+    let heads = ["run", "dataset", "range", "status", "started (UTC)", "batches", "files", "rows", "kept for undo"];
+    let mut table = show::table(&heads, &[5, 6, 7, 8]);
     for run in runs {
         let status = match run.status.as_str() {
             "running" => "running, or killed",
@@ -56,6 +64,7 @@ fn render(runs: &[RecordedRun]) -> String {
             run.batches.to_string(),
             printable::grouped(run.files as u64),
             printable::grouped(run.rows as u64),
+            kept(run),
         ]);
     }
     format!("{table}\n")

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::{Config, Error, Size};
 use crate::domain::{
     Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode, Placement,
-    RejectLimit, ReplaceBy, ZeroByteFiles, provenance, with_slash,
+    RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, provenance, with_slash,
 };
 use crate::store::{Options, Place, Role};
 
@@ -42,6 +42,8 @@ pub struct File {
     staging: StagingTable,
     #[serde(default)]
     limits: LimitsTable,
+    #[serde(default)]
+    undo: UndoTable,
     #[serde(default)]
     datasets: InOrder<DatasetTable>,
 }
@@ -110,6 +112,12 @@ struct LimitsTable {
     files_at_once: Option<usize>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UndoTable {
+    keep_days: Option<u32>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DatasetTable {
@@ -157,7 +165,8 @@ impl File {
             .into_iter()
             .map(|(name, table)| table.resolve(name, folder))
             .collect::<Result<_, _>>()?;
-        Ok(Config { source, staging, datasets, limits: self.limits.resolve()? })
+        let undo_days = self.undo.keep_days.unwrap_or(USUAL_UNDO_DAYS);
+        Ok(Config { source, staging, datasets, limits: self.limits.resolve()?, undo_days })
     }
 }
 

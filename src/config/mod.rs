@@ -31,6 +31,8 @@ pub struct Config {
     pub datasets: Vec<Dataset>,
     /// How much memory and how many files at once.
     pub limits: Limits,
+    /// How many days rows that a run replaced or deleted are kept for `undo`; 0: they are not kept.
+    pub undo_days: u32,
 }
 
 impl Config {

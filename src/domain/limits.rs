@@ -9,5 +9,8 @@ pub struct Limits {
     pub files_at_once: usize,
 }
 
+/// How many days rows that a run replaced or deleted are kept, if nobody says so.
+pub const USUAL_UNDO_DAYS: u32 = 30;
+
 /// Days per batch if nobody says how many.
 pub const USUAL_BATCH_DAYS: u32 = 7;

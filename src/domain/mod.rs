@@ -25,7 +25,7 @@ pub use file_date::{BackwardRange, DateRange, FileDate, InvalidDate};
 pub use finding::Finding;
 pub use identity::Identity;
 pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern, first_date};
-pub use limits::{Limits, USUAL_BATCH_DAYS};
+pub use limits::{Limits, USUAL_BATCH_DAYS, USUAL_UNDO_DAYS};
 pub use notice::{Event, Level, Notice};
 pub use placement::{MergeRule, Mode, Placed, Placement, ReplaceBy};
 pub use provenance::FILE_DATE;

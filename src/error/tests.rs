@@ -357,6 +357,7 @@ variants!(refusal, state::Refusal:
 fn what_is_loaded_already() {
     assert_exits(vec![
         (state::Refusal::Changed { table: text(), changes: vec![] }, Exit::Refused),
+        (state::Refusal::NotAsPlanned { dataset: text(), differences: vec![] }, Exit::Refused),
         (state::Refusal::ForeignRows { table: text(), files: vec![] }, Exit::Refused),
         (state::Refusal::Cascade { table: text(), files: vec![], cascades: vec![] }, Exit::Refused),
         (state::Refusal::Triggers { table: text(), triggers: vec![] }, Exit::Refused),
@@ -407,6 +408,9 @@ variants!(target, target::Error:
     target::Error::Rights { .. } => "Rights",
     target::Error::LeftBehind { .. } => "LeftBehind",
     target::Error::NoAnswer { .. } => "NoAnswer",
+    target::Error::ChangedMeanwhile { .. } => "ChangedMeanwhile",
+    target::Error::RunUndone { .. } => "RunUndone",
+    target::Error::Undo(_) => "Undo",
 );
 
 /// An error of the driver without an answer of a server: a connection that is refused.
@@ -477,6 +481,38 @@ async fn the_target() {
         (target::Error::LeftBehind { holder: text(), pid: 1 }, Exit::Transient),
         (target::Error::NoAnswer { seconds: 90 }, Exit::Transient),
         (target::Error::ForeignRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
+        (target::Error::ChangedMeanwhile { table: text(), batch: 1 }, Exit::Transient),
+        (target::Error::RunUndone { run: text() }, Exit::Refused),
+        (target::UndoRefusal::UnknownRun { run: text() }.into(), Exit::Usage),
+    ]);
+}
+
+variants!(undo, target::UndoRefusal:
+    target::UndoRefusal::UnknownRun { .. } => "UnknownRun",
+    target::UndoRefusal::LaterRuns { .. } => "LaterRuns",
+    target::UndoRefusal::NotKept { .. } => "NotKept",
+    target::UndoRefusal::ChangedRows { .. } => "ChangedRows",
+    target::UndoRefusal::ColumnsGone { .. } => "ColumnsGone",
+    target::UndoRefusal::NotATable { .. } => "NotATable",
+    target::UndoRefusal::SideEffects { .. } => "SideEffects",
+    target::UndoRefusal::DeletedOnPurpose { .. } => "DeletedOnPurpose",
+);
+
+#[test]
+fn undoing_a_run() {
+    use target::UndoRefusal;
+    let (run, table) = (text(), text());
+    let kept = UndoRefusal::NotKept { run, table, batch: 1, replaced: 2, kept: 1 };
+    let (run, table, reason) = (text(), text(), "it is a view");
+    assert_exits(vec![
+        (UndoRefusal::UnknownRun { run: text() }, Exit::Usage),
+        (UndoRefusal::LaterRuns { run: text(), table: text(), later: vec![] }, Exit::Refused),
+        (kept, Exit::Refused),
+        (UndoRefusal::ChangedRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
+        (UndoRefusal::ColumnsGone { table: text(), columns: vec![] }, Exit::Refused),
+        (UndoRefusal::NotATable { run, table, reason }, Exit::Refused),
+        (UndoRefusal::SideEffects { effects: vec![] }, Exit::Refused),
+        (UndoRefusal::DeletedOnPurpose { run: text(), table: text(), rows: 1 }, Exit::Refused),
     ]);
 }
 

@@ -193,6 +193,7 @@ async fn staged_and_compared(
         sql_hash: "",
         reload: &reload,
         found: &found,
+        keeps_rows: false,
         progress: &project.progress,
     };
     let mut all = Vec::new();

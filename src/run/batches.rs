@@ -135,6 +135,7 @@ impl Loading<'_> {
             sql_hash: self.files.sql_hash(),
             reload,
             found,
+            keeps_rows: self.project.config.undo_days > 0,
             progress: &self.project.progress,
         })
     }
@@ -209,7 +210,13 @@ impl Loading<'_> {
             sql_hash: self.files.sql_hash(),
         };
         let database = self.project.database()?;
-        database.session(async |client: &Client| ledger::create(client).await).await?;
+        let undo_days = self.project.config.undo_days;
+        database
+            .session(async |client: &Client| {
+                ledger::create(client).await?;
+                ledger::expire(client, undo_days).await
+            })
+            .await?;
         failpoint::reach(failpoint::LOAD_LEDGER_READY);
         database.session(async |client: &Client| ledger::begin_run(client, &record).await).await?;
         failpoint::reach(failpoint::LOAD_RUN_RECORDED);

@@ -181,6 +181,7 @@ fn needs(catalog: &Catalog, files: &Files, target: Option<&Target>) -> Needs {
         updates: merges,
         locks: merges || target.is_some_and(|target| target.guest.needs_lock()),
         is_temporary: merges || target.is_some_and(|target| target.guest.needs_lock()),
+        removes_loads: false,
     }
 }
 

@@ -6,6 +6,7 @@ mod drift;
 mod html;
 mod junit;
 mod plan;
+mod undo;
 
 pub use accounting::accounting;
 pub use checks::checks;
@@ -13,6 +14,7 @@ pub use drift::drift;
 pub use html::{Document, document, html};
 pub use junit::junit;
 pub use plan::plan;
+pub use undo::undone;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};

@@ -33,6 +33,8 @@ pub struct LedgerEntry {
     pub survivors: String,
     /// The run that loaded it.
     pub run_id: String,
+    /// Its batch in that run.
+    pub batch: usize,
     /// The transactions that inserted its rows, 64-bit ids in decimal: that of its batch, and those that brought
     /// some of its rows back. None if the ledger has lost them.
     pub xids: Vec<String>,

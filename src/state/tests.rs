@@ -49,6 +49,7 @@ fn entry(date: &str, etag: &str) -> LedgerEntry {
         again: false,
         survivors: String::new(),
         run_id: "run-1".to_owned(),
+        batch: 1,
         xids: vec!["700".to_owned()],
         range: range(),
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use datafusion::parquet::errors::ParquetError;
 
 use super::postgres::{ConnectFailure, Meaning, connect_failure, reason};
+use super::undo_refusal::UndoRefusal;
 use tokio_postgres::error::SqlState;
 
 use crate::domain::{ErrorKind, Explain};
@@ -189,6 +190,25 @@ pub enum Error {
         /// For how long.
         seconds: u64,
     },
+    /// Rows that are to be replaced changed between two statements of a batch.
+    #[error(
+        "rows of {table} that batch {batch} replaces were changed by others meanwhile; the batch is rolled back"
+    )]
+    ChangedMeanwhile {
+        /// The target.
+        table: String,
+        /// The batch.
+        batch: usize,
+    },
+    /// Somebody undoes the run that this is.
+    #[error("run {run} is being undone, so that it loads nothing more")]
+    RunUndone {
+        /// The run.
+        run: String,
+    },
+    /// A run cannot be undone.
+    #[error(transparent)]
+    Undo(#[from] UndoRefusal),
     /// An entry of the ledger does not make sense.
     #[error("the ledger's entry of {file} cannot be read")]
     LedgerUnreadable {
@@ -380,6 +400,9 @@ impl Error {
             | Self::Unfinished { .. }
             | Self::LeftBehind { .. }
             | Self::NoAnswer { .. }
+            | Self::ChangedMeanwhile { .. }
+            | Self::RunUndone { .. }
+            | Self::Undo(_)
             | Self::LedgerUnreadable { .. }
             | Self::NullKeys { .. }
             | Self::AmbiguousKeys { .. }
@@ -408,11 +431,14 @@ impl Explain for Error {
             Self::Value { .. }
             | Self::ForeignRows { .. }
             | Self::NullKeys { .. }
+            | Self::RunUndone { .. }
             | Self::AmbiguousKeys { .. } => ErrorKind::Refused,
+            Self::Undo(refusal) => refusal.kind(),
             Self::Staged { source, .. } => store::kind_behind(source),
             Self::CommitUnknown { .. }
             | Self::Unfinished { .. }
             | Self::LeftBehind { .. }
+            | Self::ChangedMeanwhile { .. }
             | Self::NoAnswer { .. } => ErrorKind::Transient,
             Self::NoArrowValue { .. }
             | Self::Json(_)
@@ -474,6 +500,11 @@ impl Explain for Error {
                 "run again: the ledger commits with the rows, so that the next run finds out, and \
                  nothing is loaded twice"
             }
+            Self::ChangedMeanwhile { .. } => "run again; what earlier batches loaded is kept",
+            Self::RunUndone { .. } => {
+                "what it had loaded is taken out by `backfill undo`; run again after that"
+            }
+            Self::Undo(refusal) => return refusal.hint(),
             Self::LeftBehind { pid, .. } => {
                 return Some(format!(
                     "have its user or a superuser send SELECT pg_terminate_backend({pid}); then run again"

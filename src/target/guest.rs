@@ -68,17 +68,18 @@ pub fn unfinished_statement(table: &TableName, loads: &str) -> String {
 /// inserted their rows. Columns: name, rows.
 pub fn count_ours_statement(table: &TableName) -> String {
     format!(
-        "SELECT file.name, count(*) FROM {} AS held JOIN {FILES} ON {IS_OURS} GROUP BY 1",
-        table.quoted()
+        "SELECT file.name, count(*) FROM {} AS held JOIN {} ON {IS_OURS} GROUP BY 1",
+        table.quoted(),
+        files(1)
     )
 }
 
 /// Deletes the rows of files that are ours: `$1` and `$2` as in [`count_ours_statement`]. Columns: name,
 /// rows deleted, and rows that the file had before.
 pub fn delete_ours_statement(table: &TableName) -> String {
-    let table = table.quoted();
+    let (table, files) = (table.quoted(), files(1));
     format!(
-        "WITH file AS (SELECT * FROM {FILES}), \
+        "WITH file AS (SELECT * FROM {files}), \
          deleted AS (DELETE FROM {table} AS held USING file WHERE {IS_OURS} RETURNING file.name), \
          ours AS (SELECT name, count(*) AS rows FROM deleted GROUP BY 1), \
          held AS (SELECT _file_name::text AS name, count(*) AS rows FROM {table} \
@@ -107,11 +108,14 @@ pub fn delete_days_statement(table: &TableName) -> String {
     )
 }
 
-/// The files and the transactions that inserted their rows.
-const FILES: &str = "unnest($1::text[], $2::text[]) AS file (name, xid)";
+/// The files and the transactions that inserted their rows: two lists that are parameters, the first with the number
+/// `first`.
+pub fn files(first: usize) -> String {
+    format!("unnest(${first}::text[], ${}::text[]) AS file (name, xid)", first + 1)
+}
 
 /// Whether a row is one that the file's transaction inserted.
-const IS_OURS: &str = "held._file_name = file.name AND held.xmin = (file.xid::xid8)::xid";
+pub const IS_OURS: &str = "held._file_name = file.name AND held.xmin = (file.xid::xid8)::xid";
 
 #[cfg(test)]
 mod tests {

@@ -9,14 +9,18 @@ mod error;
 mod guest;
 mod placement;
 mod postgres;
+mod saved;
+mod undo_refusal;
 
 pub use error::{Error, RowsCause};
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
-    DatabaseTables, Definition, Encoder, Job, Needs, Target, at_stake, compare, count_rows,
-    effects, held, ledger, load, references, refuse_missing, text_variant, until_cancelled,
+    DatabaseTables, Definition, Encoder, Job, Needs, Target, Undoable, Undoing, UndoneBatch,
+    at_stake, compare, count_rows, effects, held, ledger, load, references, refuse_missing,
+    text_variant, undo, undoable, until_cancelled,
 };
+pub use undo_refusal::UndoRefusal;
 
 /// The columns that dlt fills in each row.
 pub const DLT_COLUMNS: [&str; 2] = [postgres::DLT_ID, postgres::DLT_LOAD_ID];

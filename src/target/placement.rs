@@ -161,7 +161,8 @@ impl Merge<'_> {
         )
     }
 
-    fn has_same_key(&self) -> String {
+    /// Whether a row of the target has the key of a given one.
+    pub(super) fn has_same_key(&self) -> String {
         let pairs: Vec<String> = self
             .rule
             .key

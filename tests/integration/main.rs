@@ -29,3 +29,4 @@ mod requests;
 mod retries;
 mod sql;
 mod stores;
+mod undo;

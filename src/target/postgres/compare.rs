@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Row};
 
 use super::batch::Placing;
 use super::copy::{Destination, copy};
+use super::ledger::Saving;
 use super::session::begin;
 use super::{Batch, Column, Encoder, Job};
 use crate::domain::{provenance, quote_identifier};
@@ -132,8 +133,15 @@ impl Comparison<'_> {
             .batch_execute(&create_rows_statement(&self.job.target.table, &columns))
             .await
             .map_err(Error::statement("making a temporary table"))?;
+        let saving = Saving {
+            client: self.client,
+            run_id: self.job.run_id,
+            dataset: self.job.dataset,
+            batch: self.batch.number,
+            rows: false,
+        };
         let placing =
-            Placing { job: self.job, batch: self.batch, client: self.client, load_id: "" };
+            Placing { job: self.job, batch: self.batch, client: self.client, load_id: "", saving };
         let into = Destination { quoted: ROWS.to_owned(), name: ROWS };
         for file in &self.batch.files {
             copy(&placing, file, &into).await?;

@@ -17,6 +17,7 @@ mod session;
 mod sqlstate;
 mod tls;
 mod transaction;
+mod undo;
 mod watch;
 
 pub use batch::{Batch, Job, load};
@@ -29,3 +30,4 @@ pub use held::{at_stake, count_rows, effects, held};
 pub use rights::{Needs, refuse_missing};
 pub use session::{Database, until_cancelled};
 pub use sqlstate::{Meaning, reason};
+pub use undo::{Undoable, Undoing, UndoneBatch, undo, undoable};

@@ -19,6 +19,8 @@ pub struct Needs {
     pub is_temporary: bool,
     /// Lock the target against other programs.
     pub locks: bool,
+    /// Take loads out of those that dlt knows.
+    pub removes_loads: bool,
 }
 
 /// Which of the statements that a load sends are not allowed. `$1` the schema of the target, `$2` its quoted
@@ -35,7 +37,7 @@ SELECT has_schema_privilege(target.oid, 'USAGE'),
        (SELECT bool_and(has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
                         AND has_table_privilege(c.oid, 'UPDATE'))
         FROM pg_catalog.pg_class c WHERE c.relnamespace = ledger.oid
-          AND c.relname IN ('runs', 'batches', 'files')),
+          AND c.relname IN ('runs', 'batches', 'files', 'saved_files', 'saved_rows')),
        CASE WHEN ledger.oid IS NULL OR (target.oid IS NULL AND $2 IS NULL)
             THEN has_database_privilege(current_database(), 'CREATE') END,
        has_table_privilege($2::regclass, 'UPDATE, DELETE, TRUNCATE'),
@@ -73,26 +75,34 @@ pub async fn refuse_missing(
         (needs.is_temporary, 4, format!("GRANT TEMPORARY ON DATABASE {database}")),
         (true, 5, "GRANT USAGE ON SCHEMA backfill".to_owned()),
         (true, 6, "GRANT CREATE ON SCHEMA backfill".to_owned()),
-        (true, 7, "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill".to_owned()),
+        (
+            true,
+            7,
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA backfill".to_owned(),
+        ),
         (true, 8, format!("GRANT CREATE ON DATABASE {database}")),
         // The lock needs one of several rights, this one among them.
         (needs.locks && !needs.deletes && !needs.updates, 9, format!("GRANT DELETE ON {quoted}")),
     ];
     let missing = grants.into_iter().filter(|(is_needed, index, _)| *is_needed && lacks(*index));
-    let missing = missing.map(|(_, _, grant)| grant).chain(dlt_grants(target));
+    let missing = missing.map(|(_, _, grant)| grant).chain(dlt_grants(target, needs));
     let missing: Vec<String> =
         missing.map(|grant| format!("{grant} TO {}", quote_identifier(&role))).collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::Rights { role, grants: missing }) }
 }
 
 /// The rights to record loads as dlt does, if they are missing.
-fn dlt_grants(target: Option<&Target>) -> Vec<String> {
+fn dlt_grants(target: Option<&Target>, needs: Needs) -> Vec<String> {
     let Some((target, dlt)) = target.and_then(|target| Some((target, target.guest.dlt()?))) else {
         return Vec::new();
     };
     let mut grants = Vec::new();
     if let Some(loads) = dlt.loads.as_ref().filter(|loads| !loads.may_insert) {
         grants.push(format!("GRANT INSERT ON {}", loads.table));
+    }
+    if let Some(loads) = dlt.loads.as_ref().filter(|loads| needs.removes_loads && !loads.may_delete)
+    {
+        grants.push(format!("GRANT SELECT, DELETE ON {}", loads.table));
     }
     if dlt.reads_versions == Some(false) {
         let schema = quote_identifier(&target.table.schema);

@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::{Batch, Job, ledger};
+use crate::domain::TableName;
 use crate::stage::StagedFile;
 use crate::state::Contested;
 use crate::target::Error;
@@ -21,6 +22,12 @@ pub struct Claim<'a> {
 }
 
 impl Claim<'_> {
+    /// The names of the files that are loaded, and of those whose rows are deleted.
+    pub fn names(&self) -> Vec<&str> {
+        let outdated = self.outdated.iter().map(|file| file.file_name.as_str());
+        self.files.iter().map(|file| file.file_name.as_str()).chain(outdated).collect()
+    }
+
     /// Whether the rows that the target has of a file are deleted first.
     pub fn is_outdated(&self, name: &str) -> bool {
         self.outdated.iter().any(|file| file.file_name == name)
@@ -32,8 +39,20 @@ impl Claim<'_> {
 /// # Errors
 /// [`Error::Statement`].
 pub async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), Error> {
-    let table = job.target.table.to_string();
-    let names = names(batch);
+    lock_files(client, &job.target.table, batch.number, &names(batch)).await
+}
+
+/// Locks files of a target against every other batch.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn lock_files(
+    client: &Client,
+    table: &TableName,
+    batch: usize,
+    names: &[String],
+) -> Result<(), Error> {
+    let table = table.to_string();
     client
         .query_typed(
             lock_statement(names.len()),
@@ -41,7 +60,7 @@ pub async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), E
         )
         .await
         .map(|_| ())
-        .map_err(Error::statement(format!("locking the files of batch {}", batch.number)))
+        .map_err(Error::statement(format!("locking the files of batch {batch}")))
 }
 
 /// The names of all files of a batch.

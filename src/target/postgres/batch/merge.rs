@@ -30,6 +30,7 @@ pub async fn merge<'f>(
     refuse_null_keys(placing, merge).await?;
     refuse_ambiguous_keys(placing, merge).await?;
     decide(placing, merge).await?;
+    placing.saving.save_rows(&merge.save_statement(), &[]).await?;
     let fates = fates(placing).await?;
     write(placing, &merge.update_statement(&updatable), fates.values().map(|f| f.updated).sum())
         .await?;

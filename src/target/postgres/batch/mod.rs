@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio_postgres::Client;
 
-use super::ledger::{self, BatchRecord};
+use super::catalog::Kind;
+use super::ledger::{self, BatchRecord, Saving};
 use super::transaction::{Open, commit, settle};
 use super::{Database, Encoder, Target};
 use crate::domain::{FileDate, Placed, Placement};
@@ -24,6 +25,7 @@ mod outdated;
 mod place;
 mod sequences;
 
+pub use claim::lock_files;
 pub use place::Placing;
 
 /// What batches have in common.
@@ -48,6 +50,8 @@ pub struct Job<'a> {
     pub reload: &'a HashMap<String, Contested>,
     /// How many rows others had put into the target of files that were not loaded before, by name.
     pub found: &'a HashMap<String, u64>,
+    /// Whether rows that are replaced or deleted are kept in the ledger's schema, so that `undo` can bring them back.
+    pub keeps_rows: bool,
     /// Hears of every row that is sent.
     pub progress: &'a Listener,
 }
@@ -113,8 +117,12 @@ async fn transaction(
     let mut claim = claim::claim(job, batch, client).await?;
     failpoint::reach(failpoint::LOAD_LOCKED);
     let load_id = loads::new_id(job, client, number).await?;
-    let placing = place::Placing { job, batch, client, load_id: &load_id };
+    let saving = saving(job, client, number);
+    ledger::save_files(saving, &job.target.table, &claim.names()).await?;
+    let placing = place::Placing { job, batch, client, load_id: &load_id, saving };
     let placement = placing.place(&mut claim).await?;
+    let taken_over: Vec<&str> = placement.taken_over.keys().map(String::as_str).collect();
+    ledger::save_files(saving, &job.target.table, &taken_over).await?;
     failpoint::reach(failpoint::LOAD_COPIED);
     sequences::advance(job, client).await?;
     loads::record(job, client, &load_id, placement.rows()).await?;
@@ -130,9 +138,11 @@ async fn transaction(
         taken_over: &placement.taken_over,
         deleted: placement.deleted,
         xid: &xid,
+        load_id: &load_id,
+        saved_columns: &saved_columns(job.target),
     };
     ledger::record_batch(client, &record).await?;
-    let again = merge_others_again(job, batch, &claim, client, placement.deleted).await?;
+    let again = merge_others_again(job, batch, &claim, saving, placement.deleted).await?;
     failpoint::reach(failpoint::LOAD_LEDGER_WRITTEN);
     commit(client, number, &xid).await?;
     let of_files: u64 = placement.files.iter().map(|(_, placed)| placed.deleted).sum();
@@ -149,7 +159,7 @@ async fn merge_others_again(
     job: &Job<'_>,
     batch: &Batch,
     claim: &claim::Claim<'_>,
-    client: &Client,
+    saving: Saving<'_>,
     deleted: u64,
 ) -> Result<u64, Error> {
     let may_lose_rows = claim.outdated.iter().any(|file| file.may_lose_rows);
@@ -158,7 +168,20 @@ async fn merge_others_again(
     }
     let names = claim::names(batch);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    ledger::mark_again(client, &job.target.table, &names).await
+    ledger::save_again(saving, &job.target.table, &names).await?;
+    ledger::mark_again(saving.client, &job.target.table, &names).await
+}
+
+/// What a batch saves. The rows of a view do not say whose they are, so that they are not saved.
+fn saving<'a>(job: &'a Job<'_>, client: &'a Client, batch: usize) -> Saving<'a> {
+    let rows = job.keeps_rows && job.target.kind == Kind::Table;
+    Saving { client, run_id: job.run_id, dataset: job.dataset, batch, rows }
+}
+
+/// The columns of a target, each with its type.
+fn saved_columns(target: &Target) -> Vec<(&str, &str)> {
+    let columns = target.columns.iter();
+    columns.map(|column| (column.name.as_str(), column.type_text.as_str())).collect()
 }
 
 fn by_name(placed: &[(&StagedFile, Placed)]) -> Vec<(String, Placed)> {

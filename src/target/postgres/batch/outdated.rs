@@ -3,94 +3,109 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::claim::Claim;
-use super::{Batch, Job, ledger};
+use super::ledger;
+use super::place::Placing;
 use crate::domain::{Placement, ReplaceBy};
 use crate::state::Contested;
 use crate::target::Error;
 use crate::target::guest::{delete_days_statement, delete_files_statement, delete_ours_statement};
+use crate::target::saved::{save_days_statement, save_files_statement, save_ours_statement};
 
 /// Deletes outdated rows; returns how many, by the name of their file.
 ///
 /// # Errors
-/// [`Error::ForeignRows`] if files that are reloaded have rows that are not ours; [`Error::Rows`].
+/// [`Error::ForeignRows`] if files that are reloaded have rows that are not ours; [`Error::ChangedMeanwhile`];
+/// [`Error::Rows`].
 pub async fn delete(
-    job: &Job<'_>,
-    batch: &Batch,
+    placing: &Placing<'_>,
     claim: &Claim<'_>,
-    client: &Client,
 ) -> Result<HashMap<String, u64>, Error> {
-    let deleted = match job.placement {
-        Placement::ReplaceRange(ReplaceBy::Files) => {
-            let names = names(claim);
-            delete_all(job, client, &delete_files_statement(&job.target.table), &names).await?
-        }
+    let table = &placing.job.target.table;
+    let deleted = match placing.job.placement {
+        Placement::ReplaceRange(ReplaceBy::Files) => delete_files(placing, &claim.names()).await?,
         Placement::ReplaceRange(ReplaceBy::Days) => {
             let days: BTreeSet<String> =
                 claim.files.iter().map(|file| file.date.to_string()).collect();
-            let days: Vec<String> = days.into_iter().collect();
-            let table = &job.target.table;
-            let mut deleted = delete_all(job, client, &delete_days_statement(table), &days).await?;
+            let days: Vec<&str> = days.iter().map(String::as_str).collect();
+            let (save, delete) = (save_days_statement(table), delete_days_statement(table));
+            let mut deleted = delete_all(placing, &save, &delete, &days).await?;
             // Files that are gone may have been the only ones of their day.
-            let gone: Vec<String> =
-                claim.outdated.iter().map(|file| file.file_name.clone()).collect();
-            deleted.extend(delete_all(job, client, &delete_files_statement(table), &gone).await?);
+            let gone = claim.outdated.iter().map(|file| file.file_name.as_str());
+            deleted.extend(delete_files(placing, &gone.collect::<Vec<_>>()).await?);
             deleted
         }
-        Placement::Append | Placement::Merge(_) => delete_ours(job, batch, claim, client).await?,
+        Placement::Append | Placement::Merge(_) => delete_ours(placing, claim).await?,
     };
-    mark_gone(job, batch, claim, client).await?;
+    mark_gone(placing, claim).await?;
     Ok(deleted)
 }
 
-/// The names of the files that are loaded, and of those that are gone.
-fn names(claim: &Claim<'_>) -> Vec<String> {
-    let outdated = claim.outdated.iter().map(|file| file.file_name.clone());
-    claim.files.iter().map(|file| file.file_name.clone()).chain(outdated).collect()
+/// Deletes the rows of files, whoever inserted them.
+async fn delete_files(
+    placing: &Placing<'_>,
+    names: &[&str],
+) -> Result<HashMap<String, u64>, Error> {
+    let table = &placing.job.target.table;
+    delete_all(placing, &save_files_statement(table), &delete_files_statement(table), names).await
 }
 
+/// Deletes rows, whoever inserted them, after they are saved.
 async fn delete_all(
-    job: &Job<'_>,
-    client: &Client,
-    statement: &str,
-    which: &[String],
+    placing: &Placing<'_>,
+    save: &str,
+    delete: &str,
+    which: &[&str],
 ) -> Result<HashMap<String, u64>, Error> {
-    let rows =
-        client.query_typed(statement, &[(&which, Type::TEXT_ARRAY)]).await.map_err(|error| {
-            Error::deleting(format!("replacing rows of {}", job.target.table), &error)
-        })?;
-    Ok(rows
+    let saved = placing.saving.save_rows(save, &[(&which, Type::TEXT_ARRAY)]).await?;
+    let deleted = placing.client.query_typed(delete, &[(&which, Type::TEXT_ARRAY)]).await;
+    let rows = deleted.map_err(|error| {
+        Error::deleting(format!("replacing rows of {}", placing.job.target.table), &error)
+    })?;
+    let deleted: HashMap<String, u64> = rows
         .iter()
         .map(|row| {
             let name = row.get::<_, Option<String>>(0).unwrap_or_default();
             (name, row.get::<_, i64>(1).unsigned_abs())
         })
-        .collect())
+        .collect();
+    refuse_unsaved(placing, saved, &deleted)?;
+    Ok(deleted)
+}
+
+/// Refuses to delete rows that were not saved, because somebody wrote them in between.
+fn refuse_unsaved(
+    placing: &Placing<'_>,
+    saved: u64,
+    deleted: &HashMap<String, u64>,
+) -> Result<(), Error> {
+    if !placing.saving.rows || saved == deleted.values().sum::<u64>() {
+        return Ok(());
+    }
+    let (table, batch) = (placing.job.target.table.to_string(), placing.batch.number);
+    Err(Error::ChangedMeanwhile { table, batch })
 }
 
 /// Deletes our rows of files that are reloaded, and of those that are gone; refuses if these files have
 /// rows that are not ours.
 async fn delete_ours(
-    job: &Job<'_>,
-    batch: &Batch,
+    placing: &Placing<'_>,
     claim: &Claim<'_>,
-    client: &Client,
 ) -> Result<HashMap<String, u64>, Error> {
     if claim.outdated.is_empty() {
         return Ok(HashMap::new());
     }
-    let table = &job.target.table;
+    let table = &placing.job.target.table;
     let (names, xids) = Contested::pairs(claim.outdated.iter().copied());
-    let rows = client
-        .query_typed(
-            &delete_ours_statement(table),
-            &[(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)],
-        )
-        .await
-        .map_err(|error| Error::deleting(format!("deleting outdated rows of {table}"), &error))?;
+    let which: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)];
+    let saved = placing.saving.save_rows(&save_ours_statement(table), &which).await?;
+    let rows =
+        placing.client.query_typed(&delete_ours_statement(table), &which).await.map_err(
+            |error| Error::deleting(format!("deleting outdated rows of {table}"), &error),
+        )?;
     let mut deleted = HashMap::new();
     let mut foreign = 0;
     for row in &rows {
@@ -99,24 +114,20 @@ async fn delete_ours(
         deleted.insert(row.get(0), ours.unsigned_abs());
     }
     // In a merge the target's rows of one file may belong to several loads.
-    if foreign > 0 && !job.placement.merges() {
-        let (table, batch) = (table.to_string(), batch.number);
+    if foreign > 0 && !placing.job.placement.merges() {
+        let (table, batch) = (table.to_string(), placing.batch.number);
         return Err(Error::ForeignRows { table, batch, rows: foreign });
     }
+    refuse_unsaved(placing, saved, &deleted)?;
     Ok(deleted)
 }
 
 /// Marks the files as removed that are gone.
-async fn mark_gone(
-    job: &Job<'_>,
-    batch: &Batch,
-    claim: &Claim<'_>,
-    client: &Client,
-) -> Result<(), Error> {
-    let gone = batch.gone.iter().map(|file| file.file_name.as_str());
+async fn mark_gone(placing: &Placing<'_>, claim: &Claim<'_>) -> Result<(), Error> {
+    let gone = placing.batch.gone.iter().map(|file| file.file_name.as_str());
     let gone: Vec<&str> = gone.filter(|name| claim.is_outdated(name)).collect();
     if gone.is_empty() {
         return Ok(());
     }
-    ledger::mark_removed(client, &job.target.table, &gone).await
+    ledger::mark_removed(placing.client, &placing.job.target.table, &gone).await
 }

@@ -14,6 +14,7 @@ use crate::target::placement::{ROWS, create_rows_statement, lock_statement, move
 use crate::target::postgres::catalog::Kind;
 use crate::target::postgres::copy::{Destination, copy};
 use crate::target::postgres::count_rows;
+use crate::target::postgres::ledger::Saving;
 use crate::target::{Encoder, Error};
 
 /// A batch on its way into the target.
@@ -26,6 +27,8 @@ pub struct Placing<'a> {
     pub client: &'a Client,
     /// The id of the load, for a target of dlt.
     pub load_id: &'a str,
+    /// Where rows are saved before they are replaced or deleted.
+    pub saving: Saving<'a>,
 }
 
 /// What came of the rows of a batch.
@@ -79,7 +82,7 @@ impl Placing<'_> {
     }
 
     async fn delete(&self, claim: &Claim<'_>) -> Result<HashMap<String, u64>, Error> {
-        outdated::delete(self.job, self.batch, claim, self.client).await
+        outdated::delete(self, claim).await
     }
 
     /// Copies every file into the target itself.

@@ -39,6 +39,8 @@ pub struct Loads {
     pub may_insert: bool,
     /// Whether this user may read it.
     pub may_select: bool,
+    /// Whether this user may delete from it, and find what to delete.
+    pub may_delete: bool,
     /// The columns that it has.
     pub columns: Vec<String>,
     /// The dlt schema that the target belongs to, and the hash of its newest version.
@@ -67,6 +69,9 @@ SELECT (SELECT has_table_privilege(c.oid, 'INSERT') FROM pg_catalog.pg_class c
              ORDER BY 1),
        coalesce((SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_catalog.pg_class c
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = $1 AND c.relname = '_dlt_loads'), false),
+       coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'DELETE')
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                  WHERE n.nspname = $1 AND c.relname = '_dlt_loads'), false)";
 
 /// The newest version of the dlt schema that the table `$1` belongs to. Columns: its name, its hash, how dlt
@@ -130,6 +135,7 @@ impl Dlt {
                 table: format!("{}.\"_dlt_loads\"", quote_identifier(&table.schema)),
                 may_insert,
                 may_select: row.get(4),
+                may_delete: row.get(5),
                 columns: columns.iter().map(|row| row.get(0)).collect(),
                 schema,
             });
@@ -173,6 +179,7 @@ mod tests {
             table: "\"shop\".\"_dlt_loads\"".to_owned(),
             may_insert: true,
             may_select: true,
+            may_delete: true,
             columns: names.map(str::to_owned).to_vec(),
             schema: None,
         };

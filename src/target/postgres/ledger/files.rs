@@ -26,7 +26,7 @@ SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000
        coalesce((to_jsonb(files.*) ->> 'deleted_on_purpose')::int8, 0),
        coalesce((to_jsonb(files.*) ->> 'again')::bool, false),
        coalesce((to_jsonb(files.*) ->> 'updated')::int8, 0),
-       coalesce((to_jsonb(files.*) ->> 'skipped_older')::int8, 0)
+       coalesce((to_jsonb(files.*) ->> 'skipped_older')::int8, 0), files.batch::int8
 FROM backfill.files LEFT JOIN backfill.runs USING (run_id, target)
 LEFT JOIN backfill.batches ON batches.run_id = files.run_id AND batches.dataset = runs.dataset
                           AND batches.batch = files.batch
@@ -148,6 +148,10 @@ pub async fn mark_removed(
         .map_err(Error::statement("marking files as removed in the ledger"))
 }
 
+/// Whether rows of a file were left out or replaced, so that they may have to come back.
+pub(super) const MAY_COME_AGAIN: &str = "survivors <> 'removed' \
+AND (skipped_older > 0 OR coalesce(held, inserted) < inserted + updated)";
+
 /// Marks other files of a target to be merged again: rows that the target left out or replaced may have to
 /// come back, because rows that were newer than they are gone. Returns how many files that are.
 ///
@@ -157,9 +161,10 @@ pub async fn mark_again(client: &Client, target: &TableName, but: &[&str]) -> Re
     let target = target.to_string();
     client
         .execute_typed(
-            "UPDATE backfill.files SET again = true \
-             WHERE target = $1 AND file_name <> ALL($2) AND survivors <> 'removed' \
-               AND (skipped_older > 0 OR coalesce(held, inserted) < inserted + updated)",
+            &format!(
+                "UPDATE backfill.files SET again = true \
+                 WHERE target = $1 AND file_name <> ALL($2) AND {MAY_COME_AGAIN}"
+            ),
             &[(&target, Type::TEXT), (&but, Type::TEXT_ARRAY)],
         )
         .await
@@ -297,6 +302,7 @@ fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
         inserted: count(11),
         survivors: row.get(12),
         run_id: row.get(13),
+        batch: count(23) as usize,
         held: count(18),
         deleted_on_purpose: count(19),
         again: row.get(20),

@@ -7,242 +7,28 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use crate::domain::{DateRange, FileDate, Placed, TableName};
+use crate::domain::{FileDate, Placed, TableName};
 use crate::stage::StagedFile;
 use crate::state::Loaded;
 use crate::target::Error;
 
 mod files;
+mod runs;
+mod saved;
+mod schema;
+mod undo;
 
 pub use files::{
     Scope, accept, erased, files, has_lost_files, held, loaded_range, mark_again, mark_removed,
     others, unknown,
 };
-
-/// Lets two runs that start at the same time make the ledger one after the other.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.ledger', 0))";
-
-/// Makes the ledger's schema. A role may create tables in a schema that somebody else made, and not be
-/// allowed to make one, so that this is sent only if there is none.
-const CREATE_SCHEMA: &str = "\
-CREATE SCHEMA backfill;
-COMMENT ON SCHEMA backfill IS 'What backfill has loaded; its rows commit with the rows of the targets.'";
-
-/// Makes the ledger's tables, and adds the columns that an older version of this program did not have.
-const CREATE_TABLES: &str = "\
-CREATE TABLE IF NOT EXISTS backfill.runs (
-  run_id text NOT NULL, dataset text NOT NULL, target text NOT NULL,
-  range_start date NOT NULL, range_end date NOT NULL, batch_days integer NOT NULL,
-  sql_hash text NOT NULL, version text NOT NULL,
-  started_at timestamptz NOT NULL DEFAULT now(), finished_at timestamptz,
-  status text NOT NULL DEFAULT 'running', accounting jsonb,
-  PRIMARY KEY (run_id, dataset));
-CREATE TABLE IF NOT EXISTS backfill.batches (
-  run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL,
-  range_start date NOT NULL, range_end date NOT NULL, files integer NOT NULL,
-  rows bigint NOT NULL, deleted bigint NOT NULL, xid text NOT NULL,
-  committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (run_id, dataset, batch));
-CREATE TABLE IF NOT EXISTS backfill.files (
-  target text NOT NULL, file_name text NOT NULL, file_date date NOT NULL,
-  run_id text NOT NULL, batch integer NOT NULL,
-  size_bytes bigint NOT NULL, etag text, last_modified timestamptz NOT NULL,
-  sql_hash text NOT NULL, records bigint NOT NULL, accepted bigint NOT NULL,
-  rejected bigint NOT NULL, superseded bigint NOT NULL, filtered bigint NOT NULL,
-  staged bigint NOT NULL, inserted bigint NOT NULL, survivors text NOT NULL,
-  loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (target, file_name));
-ALTER TABLE backfill.batches
-  ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
-  ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0;
-ALTER TABLE backfill.files
-  ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
-  ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0,
-  ADD COLUMN IF NOT EXISTS deleted_on_purpose bigint NOT NULL DEFAULT 0,
-  ADD COLUMN IF NOT EXISTS again boolean NOT NULL DEFAULT false,
-  ADD COLUMN IF NOT EXISTS held bigint;
-COMMENT ON COLUMN backfill.files.held IS 'Rows of the file that the target holds, if nobody else changed them; NULL: those that were inserted.';";
-
-/// A run as the ledger knows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct RecordedRun {
-    /// The run.
-    pub run_id: String,
-    /// Its dataset.
-    pub dataset: String,
-    /// Its target.
-    pub target: String,
-    /// First and last day.
-    pub range: String,
-    /// `running`, `done` or `failed`.
-    pub status: String,
-    /// When it started.
-    pub started_at: String,
-    /// When it ended.
-    pub finished_at: Option<String>,
-    /// Batches committed.
-    pub batches: i64,
-    /// Files loaded.
-    pub files: i64,
-    /// Rows loaded.
-    pub rows: i64,
-}
-
-/// What a run writes down of itself when it starts to load.
-#[derive(Clone, Debug)]
-pub struct RunRecord<'a> {
-    /// The run.
-    pub run_id: &'a str,
-    /// Its dataset.
-    pub dataset: &'a str,
-    /// Its target.
-    pub target: &'a TableName,
-    /// Its range.
-    pub range: DateRange,
-    /// Days per batch.
-    pub batch_days: u32,
-    /// The SQL.
-    pub sql_hash: &'a str,
-}
-
-/// Makes the ledger if there is none, in the transaction of the session.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn create(client: &Client) -> Result<(), Error> {
-    if exists(client).await? && is_current(client).await? {
-        return Ok(());
-    }
-    let failed = || Error::statement("creating the ledger (schema backfill)");
-    client.batch_execute(LOCK).await.map_err(failed())?;
-    if !has_schema(client, SCHEMA).await? {
-        client.batch_execute(CREATE_SCHEMA).await.map_err(failed())?;
-    }
-    client.batch_execute(CREATE_TABLES).await.map_err(failed())
-}
-
-/// The schema of the ledger.
-const SCHEMA: &str = "backfill";
-
-/// Whether the database has a schema.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn has_schema(client: &Client, schema: &str) -> Result<bool, Error> {
-    let statement = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
-    let row = client
-        .query_typed_one(statement, &[(&schema, Type::TEXT)])
-        .await
-        .map_err(Error::statement(format!("looking for the schema {schema}")))?;
-    Ok(row.get(0))
-}
-
-/// Whether the database has a ledger.
-///
-/// # Errors
-/// [`Error::ForeignLedger`] if somebody else's table has its name; [`Error::Statement`].
-pub async fn exists(client: &Client) -> Result<bool, Error> {
-    let row = client
-        .query_typed_one(EXISTS, &[])
-        .await
-        .map_err(Error::statement("looking for the ledger"))?;
-    let (is_there, is_ours): (bool, bool) = (row.get(0), row.get(1));
-    if is_there && !is_ours {
-        return Err(Error::ForeignLedger);
-    }
-    if is_there && !row.get::<_, bool>(2) {
-        let role: String = row.get(3);
-        let to = crate::domain::quote_identifier(&role);
-        let grants = vec![
-            format!("GRANT USAGE ON SCHEMA backfill TO {to}"),
-            format!("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill TO {to}"),
-        ];
-        return Err(Error::Rights { role, grants });
-    }
-    Ok(is_there)
-}
-
-/// Columns: whether there is a table with the ledger's name, whether it has the ledger's columns, whether this
-/// user may read it, and the user.
-const EXISTS: &str = "\
-SELECT count(c.oid) > 0,
-       (SELECT count(*) = 4 FROM pg_catalog.pg_attribute
-        WHERE attrelid = min(c.oid::int8)::oid AND NOT attisdropped
-          AND attname IN ('target', 'file_name', 'sql_hash', 'survivors')),
-       coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), true),
-       current_user::text
-FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-WHERE n.nspname = 'backfill' AND c.relname = 'files'";
-
-/// Whether the ledger has every column of this version.
-async fn is_current(client: &Client) -> Result<bool, Error> {
-    let row = client
-        .query_typed_one(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
-             WHERE attrelid = 'backfill.files'::regclass AND attname = 'held')",
-            &[],
-        )
-        .await
-        .map_err(Error::statement("looking at the ledger"))?;
-    Ok(row.get(0))
-}
-
-/// Writes down that a run starts to load a dataset.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn begin_run(client: &Client, run: &RunRecord<'_>) -> Result<(), Error> {
-    let (target, version) = (run.target.to_string(), env!("CARGO_PKG_VERSION"));
-    let (start, end) = (run.range.start().to_string(), run.range.end().to_string());
-    let days = i64::from(run.batch_days);
-    client
-        .execute_typed(
-            "INSERT INTO backfill.runs \
-             (run_id, dataset, target, range_start, range_end, batch_days, sql_hash, version) \
-             VALUES ($1, $2, $3, $4::text::date, $5::text::date, $6::int8::int4, $7, $8) \
-             ON CONFLICT (run_id, dataset) DO NOTHING",
-            &[
-                (&run.run_id, Type::TEXT),
-                (&run.dataset, Type::TEXT),
-                (&target, Type::TEXT),
-                (&start, Type::TEXT),
-                (&end, Type::TEXT),
-                (&days, Type::INT8),
-                (&run.sql_hash, Type::TEXT),
-                (&version, Type::TEXT),
-            ],
-        )
-        .await
-        .map(|_| ())
-        .map_err(Error::statement("recording the run"))
-}
-
-/// Writes down how a run ended, with its accounting.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn end_run(
-    client: &Client,
-    run_id: &str,
-    dataset: &str,
-    status: &str,
-    accounting: &str,
-) -> Result<(), Error> {
-    client
-        .execute_typed(
-            "UPDATE backfill.runs SET finished_at = now(), status = $3, \
-             accounting = $4::text::jsonb WHERE run_id = $1 AND dataset = $2",
-            &[
-                (&run_id, Type::TEXT),
-                (&dataset, Type::TEXT),
-                (&status, Type::TEXT),
-                (&accounting, Type::TEXT),
-            ],
-        )
-        .await
-        .map(|_| ())
-        .map_err(Error::statement("recording the end of the run"))
-}
+pub use runs::{RecordedRun, RunRecord, begin_run, end_run, runs};
+pub use saved::{SavedRows, Saving, expire, save_again, save_files, saved_rows};
+pub use schema::{create, exists, has_schema};
+pub use undo::{
+    BatchOf, RunOf, batches_of, erased_since, later_runs, mark_undoing, restore_entries, run_of,
+    touched,
+};
 
 /// One file's row as it is handed to the server.
 #[derive(Serialize, Deserialize)]
@@ -289,6 +75,10 @@ pub struct BatchRecord<'a> {
     pub deleted: u64,
     /// The transaction.
     pub xid: &'a str,
+    /// The id of the load for dlt; empty if the target is not loaded by dlt.
+    pub load_id: &'a str,
+    /// The columns of the target, each with its type: those of the rows that are saved.
+    pub saved_columns: &'a [(&'a str, &'a str)],
 }
 
 /// Writes down a batch and its files.
@@ -303,13 +93,14 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
     let updated = sum(|placed| placed.updated) as i64;
     let skipped = sum(|placed| placed.skipped_older) as i64;
     let (start, end) = (batch.days.0.to_string(), batch.days.1.to_string());
+    let columns = serde_json::to_string(batch.saved_columns).map_err(Error::Json)?;
     client
         .execute_typed(
             "INSERT INTO backfill.batches \
              (run_id, dataset, batch, range_start, range_end, files, rows, deleted, xid, updated, \
-              skipped_older) \
+              skipped_older, load_id, saved_columns) \
              VALUES ($1, $2, $3::int8::int4, $4::text::date, $5::text::date, $6::int8::int4, $7, \
-                     $8, $9, $10, $11)",
+                     $8, $9, $10, $11, nullif($12, ''), $13::text::jsonb)",
             &[
                 (&batch.run_id, Type::TEXT),
                 (&batch.dataset, Type::TEXT),
@@ -322,6 +113,8 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
                 (&batch.xid, Type::TEXT),
                 (&updated, Type::INT8),
                 (&skipped, Type::INT8),
+                (&batch.load_id, Type::TEXT),
+                (&columns, Type::TEXT),
             ],
         )
         .await
@@ -385,7 +178,7 @@ ON CONFLICT (target, file_name) DO UPDATE SET
   accepted = excluded.accepted, rejected = excluded.rejected, superseded = excluded.superseded,
   filtered = excluded.filtered, staged = excluded.staged, inserted = excluded.inserted,
   updated = excluded.updated, skipped_older = excluded.skipped_older, held = excluded.held,
-  deleted_on_purpose = 0, again = false,
+  deleted_on_purpose = 0, again = false, xids = NULL,
   survivors = excluded.survivors, loaded_at = excluded.loaded_at";
 
 fn file_rows(batch: &BatchRecord<'_>) -> Result<String, Error> {
@@ -418,7 +211,7 @@ fn file_rows(batch: &BatchRecord<'_>) -> Result<String, Error> {
 /// What a batch of a run has loaded, if it is committed; `None` if it is not.
 ///
 /// # Errors
-/// [`Error::Statement`].
+/// [`Error::RunUndone`] if somebody undoes the run meanwhile; [`Error::Statement`].
 pub async fn committed(
     client: &Client,
     run_id: &str,
@@ -428,16 +221,22 @@ pub async fn committed(
     let number = batch as i64;
     let rows = client
         .query_typed(
-            "SELECT f.file_name, f.inserted, f.updated, f.skipped_older FROM backfill.batches b \
-             JOIN backfill.runs r USING (run_id, dataset) \
+            "SELECT f.file_name, f.inserted, f.updated, f.skipped_older, b.batch IS NOT NULL, \
+                    r.status IN ('undoing', 'undone') \
+             FROM backfill.runs r \
+             LEFT JOIN backfill.batches b \
+               ON b.run_id = r.run_id AND b.dataset = r.dataset AND b.batch = $3::int8::int4 \
              LEFT JOIN backfill.files f \
                ON f.run_id = b.run_id AND f.target = r.target AND f.batch = b.batch \
-             WHERE b.run_id = $1 AND b.dataset = $2 AND b.batch = $3::int8::int4",
+             WHERE r.run_id = $1 AND r.dataset = $2",
             &[(&run_id, Type::TEXT), (&dataset, Type::TEXT), (&number, Type::INT8)],
         )
         .await
         .map_err(Error::statement(format!("looking for batch {batch} in the ledger")))?;
-    if rows.is_empty() {
+    if rows.iter().any(|row| row.get(5)) {
+        return Err(Error::RunUndone { run: run_id.to_owned() });
+    }
+    if !rows.iter().any(|row| row.get(4)) {
         return Ok(None);
     }
     let file = |row: &Row| {
@@ -452,37 +251,4 @@ pub async fn committed(
     };
     let files = rows.iter().filter_map(file).collect();
     Ok(Some(Loaded { number: batch, files, skipped: Vec::new(), replaced: 0, again: 0 }))
-}
-
-/// The latest runs, newest first.
-///
-/// # Errors
-/// [`Error::Statement`].
-pub async fn runs(client: &Client, limit: i64) -> Result<Vec<RecordedRun>, Error> {
-    let rows = client
-        .query_typed(
-            "SELECT r.run_id, r.dataset, r.target, r.range_start || ' to ' || r.range_end, \
-                    r.status, to_char(r.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), \
-                    to_char(r.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), \
-                    count(b.batch), coalesce(sum(b.files), 0)::int8, \
-                    coalesce(sum(b.rows), 0)::int8 \
-             FROM backfill.runs r LEFT JOIN backfill.batches b USING (run_id, dataset) \
-             GROUP BY r.run_id, r.dataset ORDER BY r.started_at DESC, r.dataset LIMIT $1",
-            &[(&limit, Type::INT8)],
-        )
-        .await
-        .map_err(Error::statement("reading the ledger"))?;
-    let run = |row: &Row| RecordedRun {
-        run_id: row.get(0),
-        dataset: row.get(1),
-        target: row.get(2),
-        range: row.get(3),
-        status: row.get(4),
-        started_at: row.get(5),
-        finished_at: row.get(6),
-        batches: row.get(7),
-        files: row.get(8),
-        rows: row.get(9),
-    };
-    Ok(rows.iter().map(run).collect())
 }

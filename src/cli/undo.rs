@@ -1,0 +1,57 @@
+//! `backfill undo`.
+
+use clap::Args;
+
+use super::Context;
+use crate::error::{Error, Exit};
+use crate::life::{self, Allowed, Undone};
+use crate::show;
+use crate::target::Database;
+
+/// Takes out what a run inserted, and brings back what it replaced or deleted.
+///
+/// The target is then what it was before the run, batch by batch, the last batch first. Rows that a run replaces or
+/// deletes are kept in the schema `backfill` of the database, by default for 30 days (undo.keep_days in
+/// backfill.toml). It is refused if later runs depend on the run, or if other programs changed its rows. If it is
+/// killed, run the same command again. What triggers of the target did is not undone.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The run's id, as `backfill status` shows it; `last` is the latest run that loaded anything
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Set off triggers of the target, and change other tables through its foreign keys
+    #[arg(long)]
+    allow_side_effects: bool,
+    /// Bring rows back even if rows of the same files were deleted on purpose since
+    #[arg(long)]
+    restore_deleted: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`].
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let database = Database::from_environment(&context.environment)?
+        .with_listener(std::sync::Arc::clone(&context.progress));
+    let allowed = Allowed {
+        side_effects: arguments.allow_side_effects,
+        restore_deleted: arguments.restore_deleted,
+    };
+    let undone = match arguments.dry_run {
+        true => life::plan_undo(&database, &arguments.run, allowed).await?,
+        false => life::undo(&database, &arguments.run, allowed, &context.progress).await?,
+    };
+    context.output.print(&undone, |undone| render(undone))?;
+    match undone.iter().flat_map(|undone| &undone.files).all(life::UndoneFile::adds_up) {
+        true => Ok(Exit::Done),
+        false => Ok(Exit::Failed),
+    }
+}
+
+fn render(undone: &[Undone]) -> String {
+    undone.iter().map(show::undone).collect::<Vec<_>>().join("\n")
+}

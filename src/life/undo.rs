@@ -1,0 +1,282 @@
+//! To **undo** a run is to bring its targets back to what they were before it, batch by batch, the last one first.
+//!
+//! Exactly the rows that the run wrote are deleted, and those that it replaced or deleted come back, from where it
+//! saved them in the ledger's schema. Each batch is one transaction with the ledger's own entries, so that an undo
+//! that was killed goes on where it was.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::domain::FileDate;
+use crate::error::Error;
+use crate::progress::{Listener, Total};
+use crate::target::ledger::{self, BatchOf};
+use crate::target::{self, Database, Target, UndoRefusal, Undoable, Undoing};
+
+/// What undoing is allowed to do that is refused otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// Set off triggers, and change other tables through foreign keys.
+    pub side_effects: bool,
+    /// Bring rows back of files of which somebody deleted rows on purpose.
+    pub restore_deleted: bool,
+}
+
+/// One dataset of a run that is undone, or would be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Undone {
+    /// The run.
+    pub run_id: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The target.
+    pub target: String,
+    /// The batches, in the order in which they are undone.
+    pub batches: Vec<UndoneBatch>,
+    /// The files that it touched, by name; none before it is undone.
+    pub files: Vec<UndoneFile>,
+}
+
+/// A batch that is undone, or would be.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct UndoneBatch {
+    /// Its number.
+    pub batch: usize,
+    /// Its first day.
+    pub start: FileDate,
+    /// Its last day.
+    pub end: FileDate,
+    /// Rows that were deleted, or would be, as far as the ledger knows.
+    pub removed: u64,
+    /// Rows that were brought back, or would be.
+    pub restored: u64,
+    /// What came of it.
+    pub state: BatchState,
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchState {
+    /// It is still to be undone.
+    ToUndo,
+    /// It is undone now.
+    Undone,
+    /// It had been undone before.
+    UndoneBefore,
+}
+
+/// What the target holds of a file after the run is undone.
+#[derive(Clone, Debug, Serialize)]
+pub struct UndoneFile {
+    /// The name by which rows refer to it.
+    pub file_name: String,
+    /// Rows that the target had before.
+    pub before: u64,
+    /// Rows that were deleted.
+    pub removed: u64,
+    /// Rows that were brought back.
+    pub restored: u64,
+    /// Rows that the target has now.
+    pub in_target: u64,
+    /// Rows that it should have by the ledger; nothing if the ledger does not know the file any more.
+    pub held: Option<u64>,
+}
+
+impl UndoneFile {
+    /// Whether the rows add up.
+    pub fn adds_up(&self) -> bool {
+        let left = (self.before + self.restored).checked_sub(self.removed);
+        left == Some(self.in_target) && self.held.is_none_or(|held| held == self.in_target)
+    }
+}
+
+/// Says what undoing a run would do, and refuses it if it is not possible or not allowed. Writes nothing.
+///
+/// # Errors
+/// [`UndoRefusal`], [`target::Error::Rights`], and what the database says.
+pub async fn plan_undo(
+    database: &Database,
+    run: &str,
+    allowed: Allowed,
+) -> Result<Vec<Undone>, Error> {
+    let found = target::undoable(database, run).await?;
+    for undoable in &found {
+        refuse(database, undoable, allowed).await?;
+    }
+    Ok(found.iter().map(planned).collect())
+}
+
+/// Undoes a run. Nothing is changed if any of its datasets cannot be undone.
+///
+/// # Errors
+/// As [`plan_undo`]; batches that are undone by then stay undone, and the same command goes on with the others.
+pub async fn undo(
+    database: &Database,
+    run: &str,
+    allowed: Allowed,
+    progress: &Listener,
+) -> Result<Vec<Undone>, Error> {
+    let found = target::undoable(database, run).await?;
+    for undoable in &found {
+        refuse(database, undoable, allowed).await?;
+    }
+    database.session(async |client: &Client| ledger::create(client).await).await?;
+    let mut undone = Vec::new();
+    for undoable in &found {
+        undone.push(undo_dataset(database, undoable, progress).await?);
+    }
+    Ok(undone)
+}
+
+/// Refuses what cannot be undone, or may not be.
+async fn refuse(
+    database: &Database,
+    undoable: &Undoable,
+    allowed: Allowed,
+) -> Result<(), target::Error> {
+    if undoable.batches.iter().all(|batch| batch.is_undone) {
+        return Ok(());
+    }
+    let target = undoable.target()?;
+    let (run, table) = (undoable.run.run_id.clone(), undoable.run.target.clone());
+    if !undoable.later.is_empty() {
+        let later = undoable.later.clone();
+        return Err(UndoRefusal::LaterRuns { run, table, later }.into());
+    }
+    for batch in undoable.batches.iter().filter(|batch| !batch.is_undone) {
+        refuse_lost_rows(undoable, batch)?;
+    }
+    if undoable.erased > 0 && !allowed.restore_deleted {
+        return Err(UndoRefusal::DeletedOnPurpose { run, table, rows: undoable.erased }.into());
+    }
+    let effects = side_effects(undoable, target);
+    if !effects.is_empty() && !allowed.side_effects {
+        return Err(UndoRefusal::SideEffects { effects }.into());
+    }
+    let needs = undoable.needs(target);
+    database
+        .session(async |client: &Client| {
+            target::refuse_missing(client, &target.table, Some(target), needs).await
+        })
+        .await
+}
+
+/// Refuses a batch that replaced or deleted rows which are not kept any more.
+fn refuse_lost_rows(undoable: &Undoable, batch: &BatchOf) -> Result<(), UndoRefusal> {
+    let replaced = batch.updated + batch.deleted;
+    if replaced == batch.saved {
+        return Ok(());
+    }
+    let (run, table) = (undoable.run.run_id.clone(), undoable.run.target.clone());
+    Err(UndoRefusal::NotKept { run, table, batch: batch.number, replaced, kept: batch.saved })
+}
+
+/// What undoing changes in other tables, and which triggers it sets off.
+fn side_effects(undoable: &Undoable, target: &Target) -> Vec<String> {
+    let effects = &target.effects;
+    let restores = undoable.batches.iter().any(|batch| batch.saved > 0);
+    let inserting = effects.insert_triggers.iter().filter(|_| restores);
+    let deleting = effects.delete_triggers.iter().map(|name| format!("{name} (on DELETE)"));
+    // A foreign key to which no row refers changes nothing.
+    let cascades = undoable.cascades.iter().filter(|cascade| !cascade.starts_with("0 ")).cloned();
+    cascades.chain(deleting).chain(inserting.map(|name| format!("{name} (on INSERT)"))).collect()
+}
+
+fn planned(undoable: &Undoable) -> Undone {
+    Undone {
+        run_id: undoable.run.run_id.clone(),
+        dataset: undoable.run.dataset.clone(),
+        target: undoable.run.target.clone(),
+        batches: undoable.batches.iter().map(planned_batch).collect(),
+        files: Vec::new(),
+    }
+}
+
+fn planned_batch(batch: &BatchOf) -> UndoneBatch {
+    let (removed, restored) = match batch.is_undone {
+        true => (0, 0),
+        false => (batch.inserted + batch.updated, batch.saved),
+    };
+    UndoneBatch {
+        batch: batch.number,
+        start: batch.days.0,
+        end: batch.days.1,
+        removed,
+        restored,
+        state: if batch.is_undone { BatchState::UndoneBefore } else { BatchState::ToUndo },
+    }
+}
+
+/// Undoes one dataset of a run, and counts what the target holds afterwards.
+async fn undo_dataset(
+    database: &Database,
+    undoable: &Undoable,
+    progress: &Listener,
+) -> Result<Undone, Error> {
+    let mut undone = planned(undoable);
+    if undoable.batches.iter().all(|batch| batch.is_undone) {
+        return Ok(undone);
+    }
+    let (target, run) = (undoable.target().map_err(target::Error::from)?, &undoable.run);
+    database.session(async |client: &Client| ledger::mark_undoing(client, run).await).await?;
+    progress.begin("undo", Total { files: undoable.batches.len() as u64, bytes: 0 });
+    let mut changes: HashMap<String, (u64, u64)> = HashMap::new();
+    for (batch, line) in undoable.batches.iter().zip(&mut undone.batches) {
+        if batch.is_undone {
+            continue;
+        }
+        let done = target::undo(&Undoing { database, target, run, batch }).await?;
+        *line = UndoneBatch {
+            removed: done.removed.values().sum(),
+            restored: done.restored.values().sum(),
+            state: BatchState::Undone,
+            ..*line
+        };
+        progress.advance(1, 0, done.removed.values().sum());
+        for (name, rows) in done.removed {
+            changes.entry(name).or_default().0 += rows;
+        }
+        for (name, rows) in done.restored {
+            changes.entry(name).or_default().1 += rows;
+        }
+    }
+    progress.end();
+    undone.files = count(database, undoable, target, &changes).await?;
+    Ok(undone)
+}
+
+/// Counts what the target holds of the files, beside what was deleted and brought back.
+async fn count(
+    database: &Database,
+    undoable: &Undoable,
+    target: &Target,
+    changes: &HashMap<String, (u64, u64)>,
+) -> Result<Vec<UndoneFile>, Error> {
+    let names: Vec<String> = undoable.files.keys().chain(changes.keys()).cloned().collect();
+    let (rows, held) = database
+        .session(async |client: &Client| {
+            let rows = target::count_rows(client, target, &names).await?;
+            Ok((rows, ledger::held(client, &target.table, &names).await?))
+        })
+        .await?;
+    let mut files: Vec<UndoneFile> = undoable
+        .files
+        .iter()
+        .map(|(name, before)| {
+            let (removed, restored) = changes.get(name).copied().unwrap_or_default();
+            UndoneFile {
+                file_name: name.clone(),
+                before: *before,
+                removed,
+                restored,
+                in_target: rows.get(name).copied().unwrap_or(0),
+                held: held.get(name).copied(),
+            }
+        })
+        .collect();
+    files.sort_by(|a, b| a.file_name.cmp(&b.file_name));
+    Ok(files)
+}

@@ -1,0 +1,55 @@
+//! An undone run as text.
+
+use std::fmt::Write;
+
+use super::table;
+use crate::life::{BatchState, Undone};
+use crate::printable::grouped;
+
+/// One line a batch, then the files of which the rows do not add up, and the sums.
+pub fn undone(undone: &Undone) -> String {
+    let mut text = format!("run {}: {} → {}\n", undone.run_id, undone.dataset, undone.target);
+    let mut table = table(&["batch", "days", "rows removed", "rows restored", ""], &[0, 2, 3]);
+    for batch in &undone.batches {
+        let state = match batch.state {
+            BatchState::ToUndo => "to undo",
+            BatchState::Undone => "undone",
+            BatchState::UndoneBefore => "undone before",
+        };
+        table.add_row(vec![
+            batch.batch.to_string(),
+            format!("{} to {}", batch.start, batch.end),
+            grouped(batch.removed),
+            grouped(batch.restored),
+            state.to_owned(),
+        ]);
+    }
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "{table}");
+    for file in undone.files.iter().filter(|file| !file.adds_up()) {
+        let held = file.held.map_or("nothing".to_owned(), grouped);
+        let _ = writeln!(
+            text,
+            "WRONG: {}: {} rows before, {} removed, {} restored, {} in the target; by the ledger {held}",
+            file.file_name,
+            grouped(file.before),
+            grouped(file.removed),
+            grouped(file.restored),
+            grouped(file.in_target),
+        );
+    }
+    let sum = |count: fn(&crate::life::UndoneBatch) -> u64| {
+        grouped(undone.batches.iter().map(count).sum())
+    };
+    let (removed, restored) = (sum(|batch| batch.removed), sum(|batch| batch.restored));
+    let is_plan = undone.batches.iter().any(|batch| batch.state == BatchState::ToUndo);
+    let _ = match is_plan {
+        true => writeln!(text, "would remove {removed} rows, and restore {restored}"),
+        false => writeln!(
+            text,
+            "removed {removed} rows, and restored {restored}; {} file(s) counted in the target",
+            undone.files.len()
+        ),
+    };
+    text
+}

@@ -1,0 +1,149 @@
+//! The **schema** of the ledger: its tables, made where there are none, and brought up to this version.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use crate::target::Error;
+
+/// Lets two runs that start at the same time make the ledger one after the other.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.ledger', 0))";
+
+/// Makes the ledger's schema. A role may create tables in a schema that somebody else made, and not be
+/// allowed to make one, so that this is sent only if there is none.
+const CREATE_SCHEMA: &str = "\
+CREATE SCHEMA backfill;
+COMMENT ON SCHEMA backfill IS 'What backfill has loaded; its rows commit with the rows of the targets.'";
+
+/// Makes the ledger's tables, and adds the columns that an older version of this program did not have.
+const CREATE_TABLES: &str = "\
+CREATE TABLE IF NOT EXISTS backfill.runs (
+  run_id text NOT NULL, dataset text NOT NULL, target text NOT NULL,
+  range_start date NOT NULL, range_end date NOT NULL, batch_days integer NOT NULL,
+  sql_hash text NOT NULL, version text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(), finished_at timestamptz,
+  status text NOT NULL DEFAULT 'running', accounting jsonb,
+  PRIMARY KEY (run_id, dataset));
+CREATE TABLE IF NOT EXISTS backfill.batches (
+  run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL,
+  range_start date NOT NULL, range_end date NOT NULL, files integer NOT NULL,
+  rows bigint NOT NULL, deleted bigint NOT NULL, xid text NOT NULL,
+  committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (run_id, dataset, batch));
+CREATE TABLE IF NOT EXISTS backfill.files (
+  target text NOT NULL, file_name text NOT NULL, file_date date NOT NULL,
+  run_id text NOT NULL, batch integer NOT NULL,
+  size_bytes bigint NOT NULL, etag text, last_modified timestamptz NOT NULL,
+  sql_hash text NOT NULL, records bigint NOT NULL, accepted bigint NOT NULL,
+  rejected bigint NOT NULL, superseded bigint NOT NULL, filtered bigint NOT NULL,
+  staged bigint NOT NULL, inserted bigint NOT NULL, survivors text NOT NULL,
+  loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (target, file_name));
+ALTER TABLE backfill.batches
+  ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS load_id text,
+  ADD COLUMN IF NOT EXISTS saved_columns jsonb,
+  ADD COLUMN IF NOT EXISTS undone_at timestamptz;
+ALTER TABLE backfill.files
+  ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS deleted_on_purpose bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS again boolean NOT NULL DEFAULT false,
+  ADD COLUMN IF NOT EXISTS held bigint,
+  ADD COLUMN IF NOT EXISTS xids text[];
+CREATE TABLE IF NOT EXISTS backfill.saved_files (
+  run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL, file_name text NOT NULL, entry jsonb,
+  PRIMARY KEY (run_id, dataset, batch, file_name));
+CREATE TABLE IF NOT EXISTS backfill.saved_rows (
+  run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL, file_name text,
+  written_by text NOT NULL, row text NOT NULL);
+CREATE INDEX IF NOT EXISTS saved_rows_batch ON backfill.saved_rows (run_id, dataset, batch);
+COMMENT ON COLUMN backfill.files.held IS 'Rows of the file that the target holds, if nobody else changed them; NULL: those that were inserted.';
+COMMENT ON COLUMN backfill.files.xids IS 'Transactions that brought rows of the file back, besides that of its batch.';
+COMMENT ON COLUMN backfill.batches.saved_columns IS 'The columns of the rows that the batch replaced or deleted and saved; NULL: by a version that saved none.';
+COMMENT ON TABLE backfill.saved_files IS 'What backfill.files said of each file before a batch; NULL: nothing.';
+COMMENT ON TABLE backfill.saved_rows IS 'Rows of the target that a batch replaced or deleted, for undo.';";
+
+/// Makes the ledger if there is none, in the transaction of the session.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn create(client: &Client) -> Result<(), Error> {
+    if exists(client).await? && is_current(client).await? {
+        return Ok(());
+    }
+    let failed = || Error::statement("creating the ledger (schema backfill)");
+    client.batch_execute(LOCK).await.map_err(failed())?;
+    if !has_schema(client, SCHEMA).await? {
+        client.batch_execute(CREATE_SCHEMA).await.map_err(failed())?;
+    }
+    client.batch_execute(CREATE_TABLES).await.map_err(failed())
+}
+
+/// The schema of the ledger.
+const SCHEMA: &str = "backfill";
+
+/// Whether the database has a schema.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn has_schema(client: &Client, schema: &str) -> Result<bool, Error> {
+    let statement = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+    let row = client
+        .query_typed_one(statement, &[(&schema, Type::TEXT)])
+        .await
+        .map_err(Error::statement(format!("looking for the schema {schema}")))?;
+    Ok(row.get(0))
+}
+
+/// Whether the database has a ledger.
+///
+/// # Errors
+/// [`Error::ForeignLedger`] if somebody else's table has its name; [`Error::Statement`].
+pub async fn exists(client: &Client) -> Result<bool, Error> {
+    let row = client
+        .query_typed_one(EXISTS, &[])
+        .await
+        .map_err(Error::statement("looking for the ledger"))?;
+    let (is_there, is_ours): (bool, bool) = (row.get(0), row.get(1));
+    if is_there && !is_ours {
+        return Err(Error::ForeignLedger);
+    }
+    if is_there && !row.get::<_, bool>(2) {
+        let role: String = row.get(3);
+        let to = crate::domain::quote_identifier(&role);
+        let grants = vec![
+            format!("GRANT USAGE ON SCHEMA backfill TO {to}"),
+            format!(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA backfill TO {to}"
+            ),
+        ];
+        return Err(Error::Rights { role, grants });
+    }
+    Ok(is_there)
+}
+
+/// Columns: whether there is a table with the ledger's name, whether it has the ledger's columns, whether this
+/// user may read it, and the user.
+const EXISTS: &str = "\
+SELECT count(c.oid) > 0,
+       (SELECT count(*) = 4 FROM pg_catalog.pg_attribute
+        WHERE attrelid = min(c.oid::int8)::oid AND NOT attisdropped
+          AND attname IN ('target', 'file_name', 'sql_hash', 'survivors')),
+       coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), true),
+       current_user::text
+FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+WHERE n.nspname = 'backfill' AND c.relname = 'files'";
+
+/// Whether the ledger has every column of this version.
+async fn is_current(client: &Client) -> Result<bool, Error> {
+    let row = client
+        .query_typed_one(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
+             WHERE attrelid = 'backfill.files'::regclass AND attname = 'xids')",
+            &[],
+        )
+        .await
+        .map_err(Error::statement("looking at the ledger"))?;
+    Ok(row.get(0))
+}

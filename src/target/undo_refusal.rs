@@ -1,0 +1,128 @@
+//! Why a run is not **undone**.
+
+use crate::domain::{ErrorKind, Explain};
+
+/// Why a run is not undone; nothing of the batch in question is changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoRefusal {
+    /// The ledger does not know the run.
+    #[error("the ledger knows no run {run} that loaded anything")]
+    UnknownRun {
+        /// What was asked for.
+        run: String,
+    },
+    /// Later runs stand on it.
+    #[error("run {run} loaded {table}, and later runs depend on that: {}", later.join(", "))]
+    LaterRuns {
+        /// The run.
+        run: String,
+        /// The target.
+        table: String,
+        /// Each later run, with the reason.
+        later: Vec<String>,
+    },
+    /// Rows that it replaced or deleted are not kept any more.
+    #[error(
+        "run {run} replaced or deleted {replaced} rows of {table} in batch {batch}, and {kept} of them are kept"
+    )]
+    NotKept {
+        /// The run.
+        run: String,
+        /// The target.
+        table: String,
+        /// The batch.
+        batch: usize,
+        /// Rows that are gone.
+        replaced: u64,
+        /// Rows that could be brought back.
+        kept: u64,
+    },
+    /// Others have changed rows that it wrote, or added some to its files.
+    #[error(
+        "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others since"
+    )]
+    ChangedRows {
+        /// The target.
+        table: String,
+        /// The batch.
+        batch: usize,
+        /// How many.
+        rows: u64,
+    },
+    /// The target lacks columns that the rows had.
+    #[error("{table} has lost columns that the rows to bring back have: {}", columns.join(", "))]
+    ColumnsGone {
+        /// The target.
+        table: String,
+        /// Their names.
+        columns: Vec<String>,
+    },
+    /// The target is not there, or is a view.
+    #[error("the rows of run {run} cannot be told in {table}: {reason}")]
+    NotATable {
+        /// The run.
+        run: String,
+        /// The target.
+        table: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Undoing would change other tables or set off triggers.
+    #[error("undoing the run would change other tables or set off triggers: {}", effects.join(", "))]
+    SideEffects {
+        /// What would change.
+        effects: Vec<String>,
+    },
+    /// Rows would come back of files of which somebody deleted rows on purpose.
+    #[error(
+        "undoing run {run} brings rows of {table} back, and {rows} rows of the same files were deleted on purpose"
+    )]
+    DeletedOnPurpose {
+        /// The run.
+        run: String,
+        /// The target.
+        table: String,
+        /// How many were deleted.
+        rows: u64,
+    },
+}
+
+impl Explain for UndoRefusal {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownRun { .. } => ErrorKind::Usage,
+            Self::LaterRuns { .. }
+            | Self::NotKept { .. }
+            | Self::ChangedRows { .. }
+            | Self::ColumnsGone { .. }
+            | Self::NotATable { .. }
+            | Self::SideEffects { .. }
+            | Self::DeletedOnPurpose { .. } => ErrorKind::Refused,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::UnknownRun { .. } => "`backfill status` lists the runs",
+            Self::LaterRuns { .. } => "undo these runs first, the latest one before the others",
+            Self::NotKept { .. } => {
+                "undo.keep_days in backfill.toml says how long rows are kept; to bring the table to what the \
+                 source says, use `backfill run --reload`"
+            }
+            Self::ChangedRows { .. } => {
+                "rows of other programs are never deleted: find those whose _file_name is that of the batch's \
+                 files, and delete them yourself if they are to go"
+            }
+            Self::ColumnsGone { .. } => "add the columns again, with the types that they had",
+            Self::NotATable { .. } => {
+                "delete the rows yourself, by their _file_name, and record it with `backfill accept`"
+            }
+            Self::SideEffects { .. } => "--allow-side-effects lets it",
+            Self::DeletedOnPurpose { .. } => {
+                "the rows to bring back may be older versions of those; --restore-deleted brings them back all \
+                 the same"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -104,6 +104,14 @@ pub enum Error {
         #[source]
         source: object_store::Error,
     },
+    /// A plan that was kept in a file cannot be read.
+    #[error("cannot read the plan {path}: {reason}")]
+    Plan {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// A result cannot be written as JSON.
     #[error("{what} cannot be written as JSON")]
     Json {
@@ -205,7 +213,7 @@ impl Explain for Error {
             Self::Sample(error) => sample_kind(error),
             #[cfg(feature = "demo")]
             Self::Embedded(_) => ErrorKind::Failed,
-            Self::Usage(_) => ErrorKind::Usage,
+            Self::Usage(_) | Self::Plan { .. } => ErrorKind::Usage,
             Self::NoFiles { .. } | Self::NoDates { .. } => ErrorKind::NoFiles,
             Self::NoneUsable { .. } => ErrorKind::Refused,
             Self::Json { .. } | Self::Input { .. } | Self::Output { .. } | Self::Runtime(_) => {
@@ -245,6 +253,7 @@ impl Explain for Error {
             }
             #[cfg(feature = "demo")]
             Self::Embedded(_) => "run it again; the log has more with RUST_LOG=debug",
+            Self::Plan { .. } => "save it again with `backfill plan --save FILE`",
             Self::Usage(_) => "see --help",
             Self::Sample(_)
             | Self::Json { .. }

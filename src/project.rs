@@ -16,7 +16,7 @@ use crate::mirror::{self, Mirror, Mirrored};
 use crate::progress::{Listener, Recorder};
 use crate::source::{self, Listing};
 use crate::sql::Sql;
-use crate::state::Files;
+use crate::state::{Files, PinnedColumn, PinnedDataset};
 use crate::store::Store;
 use crate::tables::{self, Catalog};
 use crate::target::ledger::Scope;
@@ -190,6 +190,25 @@ impl Project {
         let Some(database) = &self.database else { return Ok(None) };
         let table = &dataset.table;
         Ok(database.session(async |client: &Client| Target::find(client, table).await).await?)
+    }
+
+    /// What a run would do with the files of a dataset, as it is kept in a file.
+    pub fn pin(
+        &self,
+        dataset: &Dataset,
+        sql: &Sql,
+        target: Option<&Target>,
+        files: &Files,
+    ) -> PinnedDataset {
+        let columns = target.map(|target| {
+            let columns = target.columns.iter();
+            columns.map(|column| PinnedColumn {
+                name: column.name.clone(),
+                data_type: column.type_text.clone(),
+            })
+        });
+        let columns = columns.map(Iterator::collect);
+        PinnedDataset::of(dataset, &self.config.source.to_string(), sql, columns, files)
     }
 
     /// How the target is declared in the database; `None` if there is no such table, or no database is

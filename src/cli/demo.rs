@@ -98,7 +98,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     show_query(&config, range, &context, &tell).await?;
     tell("── run: into Postgres, every record accounted for\n".to_owned())?;
     let project = context.open(config)?;
-    let (reports, ended) = load(&project, options).await;
+    let (reports, ended) = load(&project, options, None).await;
     ended?;
     context.output.print(&reports, |reports| render(reports))?;
     tell(farewell(folder.keep(), started))?;

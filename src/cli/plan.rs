@@ -1,14 +1,20 @@
 //! `backfill plan`.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::output::{to_file, writable};
 use super::range::{BatchArguments, RangeArguments, no_files};
 use crate::config::Config;
 use crate::domain::Notice;
 use crate::error::{Error, Exit};
-use crate::state::{Options, Plan};
+use crate::progress::Silent;
+use crate::project::Project;
+use crate::state::{Options, PinnedPlan, Plan};
 use crate::{look, run as chain, show};
 
 /// Shows every file with its size, estimated rows and batch, and why it is in or out.
@@ -21,6 +27,9 @@ pub struct Arguments {
     range: RangeArguments,
     #[command(flatten)]
     batches: BatchArguments,
+    /// Keep the plan in this file, for `backfill run --plan FILE`: a run of it does exactly this, or is refused
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    save: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -30,7 +39,49 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
     let config = context.configured(&arguments.range.prefixes)?;
-    show(config, arguments.batches.options(range, 1), context).await
+    let options = arguments.batches.options(range, 1);
+    let exit = show(config.clone(), options, context).await?;
+    if let Some(path) = &arguments.save {
+        save(config, options, path, context).await?;
+    }
+    Ok(exit)
+}
+
+/// Keeps a plan in a file.
+async fn save(
+    config: Config,
+    options: Options,
+    path: &Path,
+    context: &Context,
+) -> Result<(), Error> {
+    let project = Project::open(config, &context.environment, Arc::new(Silent))?;
+    let mut datasets = Vec::new();
+    for dataset in chain::in_order(&project).await? {
+        datasets.push(look::pin(&project, dataset, options).await?);
+    }
+    let plan = PinnedPlan::of(&options, datasets);
+    let text = serde_json::to_string_pretty(&plan);
+    let mut text = text.map_err(|source| Error::Json { what: "the plan", source })?;
+    text.push('\n');
+    to_file(path, text.as_bytes())
+}
+
+/// Reads a plan that was kept in a file.
+///
+/// # Errors
+/// [`Error::Plan`].
+pub fn read(path: &Path) -> Result<PinnedPlan, Error> {
+    let failed = |reason: String| Error::Plan { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let plan: PinnedPlan =
+        serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    match plan.form {
+        PinnedPlan::FORM => Ok(plan),
+        other => Err(failed(format!(
+            "it has the form {other}, and this version reads {}",
+            PinnedPlan::FORM
+        ))),
+    }
 }
 
 /// Shows what a run would do.

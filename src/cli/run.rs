@@ -8,11 +8,12 @@ use super::Context;
 use super::output::{to_file, writable};
 use super::range::{BatchArguments, RangeArguments, no_files};
 use super::report::draw_up;
+use crate::config::Config;
 use crate::domain::{Dataset, Event, Notice};
 use crate::error::{Error, Exit};
 use crate::project::Project;
 use crate::run::{self, Report};
-use crate::state::{LoadedBy, Options};
+use crate::state::{LoadedBy, Options, PinnedPlan};
 use crate::{printable, show};
 
 /// Loads a range into the target, batch by batch, and accounts for every record.
@@ -21,9 +22,14 @@ use crate::{printable, show};
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    range: RangeArguments,
+    range: Option<RangeArguments>,
     #[command(flatten)]
     batches: BatchArguments,
+    /// Run the plan that `backfill plan --save FILE` kept: exactly that, or nothing if anything has changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "start", "end", "prefixes", "batch_size", "reload", "remove_gone", "allow_side_effects", "live_days",
+        "restore_deleted", "ignore_unnamed_rows", "range_alone", "dry_run"])]
+    plan: Option<PathBuf>,
     /// How many batches are loaded at once
     #[arg(long, value_name = "N", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=16))]
@@ -41,14 +47,17 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
-    let config = context.configured(&arguments.range.prefixes)?;
-    let options = arguments.batches.options(range, usize::from(arguments.connections));
+    let plan = arguments.plan.as_deref().map(super::plan::read).transpose()?;
+    let (config, options) = asked_for(&arguments, plan.as_ref(), context)?;
     if arguments.dry_run {
         return super::plan::show(config, options, context).await;
     }
+    let range = options.range;
     let project = context.open(config)?;
-    let (reports, ended) = load(&project, options).await;
+    if let Some(plan) = &plan {
+        run::refuse_other_plan(&project, options, plan).await?;
+    }
+    let (reports, ended) = load(&project, options, plan.as_ref()).await;
     if let Some(path) = &arguments.report {
         // Also of a run that failed: that is when it is looked at.
         let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
@@ -70,24 +79,54 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     ended.map(|()| Exit::Done)
 }
 
+/// What is to be loaded: by the options, or by a plan that was kept in a file.
+fn asked_for(
+    arguments: &Arguments,
+    plan: Option<&PinnedPlan>,
+    context: &Context,
+) -> Result<(Config, Options), Error> {
+    let connections = usize::from(arguments.connections);
+    match (&arguments.range, plan) {
+        (_, Some(plan)) => {
+            let mut config = context.configured(&[])?;
+            let is_planned = |name: &str| plan.datasets.iter().any(|other| other.dataset == name);
+            config.datasets.retain(|dataset| is_planned(&dataset.name));
+            let options = plan.options(connections);
+            let backward = || Error::Usage("the plan ends before it starts".to_owned());
+            Ok((config, options.ok_or_else(backward)?))
+        }
+        (Some(range), None) => {
+            let config = context.configured(&range.prefixes)?;
+            Ok((config, arguments.batches.options(range.range()?, connections)))
+        }
+        (None, None) => Err(Error::Usage("say --start and --end, or --plan FILE".to_owned())),
+    }
+}
+
 /// Loads every dataset of a configuration, those first that others refer to; the reports of those that are loaded,
 /// and whether all are.
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
-pub async fn load(project: &Project, options: Options) -> (Vec<Report>, Result<(), Error>) {
+pub async fn load(
+    project: &Project,
+    options: Options,
+    plan: Option<&PinnedPlan>,
+) -> (Vec<Report>, Result<(), Error>) {
     let mut reports = Vec::new();
-    let ended = load_each(project, options, &mut reports).await;
+    let ended = load_each(project, options, plan, &mut reports).await;
     (reports, ended)
 }
 
 async fn load_each(
     project: &Project,
     options: Options,
+    plan: Option<&PinnedPlan>,
     reports: &mut Vec<Report>,
 ) -> Result<(), Error> {
     for dataset in run::in_order(project).await? {
-        reports.push(run::run(project, dataset, options).await?);
+        let pinned = plan.and_then(|plan| plan.dataset(&dataset.name));
+        reports.push(run::run(project, dataset, options, pinned).await?);
     }
     if reports.iter().all(|report| report.plan.files.is_empty() && report.plan.is_done()) {
         return Err(no_files(&project.config, options.range));

@@ -48,7 +48,17 @@ fn render(runs: &[RecordedRun]) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
-    let heads = ["run", "dataset", "range", "status", "started (UTC)", "batches", "files", "rows", "kept for undo"];
+    let heads = [
+        "run",
+        "dataset",
+        "range",
+        "status",
+        "started (UTC)",
+        "batches",
+        "files",
+        "rows",
+        "kept for undo",
+    ];
     let mut table = show::table(&heads, &[5, 6, 7, 8]);
     for run in runs {
         let status = match run.status.as_str() {

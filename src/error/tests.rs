@@ -342,6 +342,7 @@ fn staging() {
 
 variants!(refusal, state::Refusal:
     state::Refusal::Changed { .. } => "Changed",
+    state::Refusal::NotAsPlanned { .. } => "NotAsPlanned",
     state::Refusal::ForeignRows { .. } => "ForeignRows",
     state::Refusal::Cascade { .. } => "Cascade",
     state::Refusal::Triggers { .. } => "Triggers",
@@ -519,6 +520,7 @@ fn undoing_a_run() {
 variants!(root, Error:
     Error::Config(_) => "Config",
     Error::Usage(_) => "Usage",
+    Error::Plan { .. } => "Plan",
     Error::Store(_) => "Store",
     Error::Source(_) => "Source",
     Error::Sql(_) => "Sql",
@@ -553,6 +555,7 @@ fn the_root() {
     assert_exits(vec![
         (Error::from(prefix), Exit::Usage),
         (Error::Usage(text()), Exit::Usage),
+        (Error::Plan { path: text(), reason: text() }, Exit::Usage),
         (Error::from(store::OpenError::new("s3://x", missing())), Exit::Failed),
         (Error::from(source::Error::ZeroBytes { keys: vec![] }), Exit::Refused),
         (Error::from(sql::Error::Severity { path: text().into(), found: text() }), Exit::Usage),

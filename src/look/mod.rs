@@ -21,4 +21,4 @@ pub use compare::{ColumnDifference, Comparison, compare};
 pub use differences::{deep_drift, drift};
 pub use new_dataset::init;
 pub use overview::{Overview, overview};
-pub use plan::plan;
+pub use plan::{pin, plan};

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::source::Listing;
 use crate::sql::Sql;
-use crate::state::{Files, Options, Plan, USUAL_ROW_BYTES};
+use crate::state::{Files, Options, PinnedDataset, Plan, USUAL_ROW_BYTES};
 use crate::store::Store;
 
 /// How much of a file is read to estimate how long its rows are.
@@ -26,6 +26,25 @@ pub async fn plan(project: &Project, dataset: &Dataset, options: Options) -> Res
         project.ask_target(dataset, &mut files).await?;
     }
     Ok(files.plan(row_bytes(&project.source, &listing).await))
+}
+
+/// What a run would do, to be kept in a file. Refuses what a run would refuse.
+///
+/// # Errors
+/// [`NoDatabase`](crate::target::Error::NoDatabase) if no database is named, [`Refusal`](crate::state::Refusal), and what [`plan`] says.
+pub async fn pin(
+    project: &Project,
+    dataset: &Dataset,
+    options: Options,
+) -> Result<PinnedDataset, Error> {
+    project.database()?;
+    let sql = Sql::read(dataset)?;
+    let listing = project.list(dataset, options.range).await?;
+    let mut files =
+        Files::listed(dataset, &listing, options.batch_days, options.policy(dataset, &sql));
+    let target = project.ask_target(dataset, &mut files).await?;
+    files.refuse()?;
+    Ok(project.pin(dataset, &sql, target.as_ref(), &files))
 }
 
 /// How many bytes a row has, about, from the first bytes of the newest file.

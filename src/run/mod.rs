@@ -19,11 +19,15 @@ use crate::domain::{Dataset, Event, Notice};
 use crate::error::Error;
 use crate::failpoint;
 use crate::life::{store_accounting, verify};
+use crate::look;
 use crate::mirror::Mirror;
 use crate::project::{Project, headers};
 use crate::sql::{Severity, Sql};
 use crate::stage;
-use crate::state::{Accounting, FileState, Files, Options, Plan, Refusal, USUAL_ROW_BYTES};
+use crate::state::{
+    Accounting, FileState, Files, Options, PinnedDataset, PinnedPlan, Plan, Refusal,
+    USUAL_ROW_BYTES,
+};
 use crate::tables::Catalog;
 use crate::target::{self, Encoder, Needs, Target, ledger};
 
@@ -42,17 +46,24 @@ pub struct Report {
     pub notices: Vec<Notice>,
 }
 
-/// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify.
+/// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify; `pinned` is what was planned, if a
+/// plan is run that was kept in a file.
 ///
 /// # Errors
 /// The first [`Error`]. What is committed by then stays and is skipped next time.
-pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Result<Report, Error> {
+pub async fn run(
+    project: &Project,
+    dataset: &Dataset,
+    options: Options,
+    pinned: Option<&PinnedDataset>,
+) -> Result<Report, Error> {
     let sql = Sql::read(dataset)?;
     let listing = project.list(dataset, options.range).await?;
     let mut files =
         Files::listed(dataset, &listing, options.batch_days, options.policy(dataset, &sql));
     let target = project.ask_target(dataset, &mut files).await?;
     files.refuse()?;
+    refuse_unplanned(pinned, || project.pin(dataset, &sql, target.as_ref(), &files))?;
     for file in files.kept_gone() {
         project.notice(dataset, Event::RowsKept { file: file.describe() });
     }
@@ -68,6 +79,7 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
         project.ask_ours(target, &mut files).await?;
     }
     files.refuse()?;
+    refuse_unplanned(pinned, || project.pin(dataset, &sql, target.as_ref(), &files))?;
     for event in files.in_part() {
         project.notice(dataset, event);
     }
@@ -95,6 +107,41 @@ pub async fn run(project: &Project, dataset: &Dataset, options: Options) -> Resu
     store_accounting(project, dataset, &accounting).await?;
     accounting.refuse()?;
     Ok(report(project, dataset, &files, checks, accounting))
+}
+
+/// Refuses what is not as it was planned; `now` is how it is.
+fn refuse_unplanned(
+    pinned: Option<&PinnedDataset>,
+    now: impl FnOnce() -> PinnedDataset,
+) -> Result<(), Refusal> {
+    let Some(pinned) = pinned else { return Ok(()) };
+    let differences = pinned.differences(&now());
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::NotAsPlanned { dataset: pinned.dataset.clone(), differences }),
+    }
+}
+
+/// Whether everything is still as a plan says that was kept in a file. Looks at every dataset before any is loaded.
+///
+/// # Errors
+/// [`Refusal::NotAsPlanned`], and what [`look::pin`] says.
+pub async fn refuse_other_plan(
+    project: &Project,
+    options: Options,
+    plan: &PinnedPlan,
+) -> Result<(), Error> {
+    for pinned in &plan.datasets {
+        let dataset = project.config.datasets.iter().find(|d| d.name == pinned.dataset);
+        let Some(dataset) = dataset else {
+            let differences = vec!["backfill.toml has no such dataset any more".to_owned()];
+            let dataset = pinned.dataset.clone();
+            return Err(Refusal::NotAsPlanned { dataset, differences }.into());
+        };
+        let now = look::pin(project, dataset, options).await?;
+        refuse_unplanned(Some(pinned), || now)?;
+    }
+    Ok(())
 }
 
 fn report(

@@ -197,6 +197,22 @@ impl Sql {
         [&self.stage, &self.dedupe].into_iter().chain(checks)
     }
 
+    /// The text of every file, each with its name below the dataset's folder.
+    pub fn texts(&self) -> impl Iterator<Item = (String, &str)> {
+        let checks = self
+            .checks
+            .iter()
+            .map(|check| (format!("checks/{}.sql", check.name), check.query.text.as_str()));
+        let named = |name: &str, text| (name.to_owned(), text);
+        [
+            named("target.sql", self.contract.create.as_str()),
+            named("stage.sql", self.stage.text.as_str()),
+            named("dedupe.sql", self.dedupe.text.as_str()),
+        ]
+        .into_iter()
+        .chain(checks)
+    }
+
     /// What identifies the settings that decide over rows: `stage.sql` and `dedupe.sql`, without
     /// comments and white space, and the dialect, the mode and the constants unless they are the default.
     pub fn hash(&self) -> String {

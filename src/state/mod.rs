@@ -12,6 +12,7 @@ mod file_state;
 mod files;
 mod ledger_entry;
 mod options;
+mod pinned;
 mod plan;
 mod refusal;
 mod target_state;
@@ -22,6 +23,7 @@ pub use file_state::{Change, FileState, Status};
 pub use files::{Files, Policy};
 pub use ledger_entry::LedgerEntry;
 pub use options::{Allow, Options};
+pub use pinned::{PinnedColumn, PinnedDataset, PinnedFile, PinnedPlan};
 pub use plan::{Plan, PlannedFile, Totals, USUAL_ROW_BYTES};
 pub use refusal::Refusal;
 pub use target_state::{

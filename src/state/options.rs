@@ -1,5 +1,7 @@
 //! What a run is asked to do, and what it is allowed to.
 
+use serde::{Deserialize, Serialize};
+
 use super::files::Policy;
 use crate::domain::{Dataset, DateRange};
 use crate::sql::Sql;
@@ -18,7 +20,8 @@ pub struct Options {
 }
 
 /// What a run is allowed to do that is refused otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Allow {
     /// Load changed files again.
     pub reload: bool,

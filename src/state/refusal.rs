@@ -25,6 +25,14 @@ pub enum Refusal {
         /// Each file and its rows.
         files: Vec<String>,
     },
+    /// Something is not as a plan says that is kept in a file.
+    #[error("{dataset} is not as it was planned: {}", differences.join("; "))]
+    NotAsPlanned {
+        /// The dataset.
+        dataset: String,
+        /// What is different.
+        differences: Vec<String>,
+    },
     /// Deleting rows of the target would change other tables.
     #[error(
         "rows of {} file(s) of {table} would have to be deleted, and that would change {}",
@@ -125,6 +133,7 @@ impl Explain for Refusal {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Changed { .. }
+            | Self::NotAsPlanned { .. }
             | Self::ForeignRows { .. }
             | Self::Cascade { .. }
             | Self::Triggers { .. }
@@ -139,6 +148,9 @@ impl Explain for Refusal {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotAsPlanned { .. } => "nothing more was loaded; if the differences are right, save the plan \
+                                          again with `backfill plan --save`, and have it reviewed"
+                .to_owned(),
             Self::Changed { .. } => "nothing was loaded; --reload replaces the rows of these files, \
                                      batch by batch, in the transaction that brings the new ones; if rows \
                                      were deleted from the target on purpose, `backfill accept` records that"

@@ -22,6 +22,7 @@ mod locks;
 mod merges;
 mod modes;
 mod order;
+mod planned;
 mod quality;
 mod reload;
 mod report;

@@ -13,6 +13,7 @@ mod effects;
 mod exports;
 mod faults;
 mod guest;
+mod guide;
 mod histories;
 mod init;
 mod kill;

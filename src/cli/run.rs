@@ -96,8 +96,8 @@ fn asked_for(
             Ok((config, options.ok_or_else(backward)?))
         }
         (Some(range), None) => {
-            let config = context.configured(&range.prefixes)?;
-            Ok((config, arguments.batches.options(range.range()?, connections)))
+            let options = arguments.batches.options(range.range()?, connections);
+            Ok((context.configured(&range.prefixes)?, options))
         }
         (None, None) => Err(Error::Usage("say --start and --end, or --plan FILE".to_owned())),
     }

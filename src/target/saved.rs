@@ -83,6 +83,12 @@ pub fn restored_statement() -> String {
     )
 }
 
+/// The transactions that the ledger named for each file before a batch: `$1` the run, `$2` the dataset, `$3` the
+/// batch. Columns: name, transaction.
+pub fn owners_statement() -> String {
+    format!("{OWNERS} SELECT file_name, xid FROM owners")
+}
+
 /// The transactions that the ledger named for each file before a batch.
 const OWNERS: &str = "\
 WITH owners AS (

@@ -1,21 +1,23 @@
 //! To **undo** a batch is to delete exactly the rows that it wrote, and to bring those back that it replaced or
 //! deleted, in one transaction with the ledger's own entries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 use super::batch::lock_files;
 use super::ledger::{self, BatchOf, RunOf};
 use super::transaction::{Open, commit, settle};
-use super::{Database, Target};
+use super::{Database, Target, at_stake, count_rows};
 use crate::domain::quote_identifier;
 use crate::failpoint;
 use crate::state::{Contested, LedgerEntry};
 use crate::target::guest::delete_ours_statement;
 use crate::target::placement::lock_statement;
-use crate::target::saved::{create_form_statement, restore_statement, restored_statement};
+use crate::target::saved::{
+    create_form_statement, owners_statement, restore_statement, restored_statement,
+};
 use crate::target::{Error, UndoRefusal};
 
 mod undoable;
@@ -124,7 +126,10 @@ impl Undoing<'_> {
     ) -> Result<HashMap<String, u64>, Error> {
         let table = &self.target.table;
         let entries = self.loaded(client, names).await?;
-        let contested: Vec<Contested> = entries.iter().map(contested).collect();
+        self.refuse_changed_rows(client, &entries).await?;
+        let owners = self.owners(client).await?;
+        let contested: Vec<Contested> =
+            entries.iter().map(|entry| written_by_batch(entry, &owners)).collect();
         let (files, xids) = Contested::pairs(&contested);
         let rows = client
             .query_typed(
@@ -133,19 +138,44 @@ impl Undoing<'_> {
             )
             .await
             .map_err(|error| Error::deleting(format!("deleting rows of {table}"), &error))?;
-        let mut removed = HashMap::new();
-        let mut foreign = 0;
-        for row in &rows {
-            let (name, ours, held): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
-            let then = entries.iter().find(|entry| entry.file_name == name).map_or(0, of_others);
-            foreign += (held - ours).unsigned_abs().saturating_sub(then);
-            removed.insert(name, ours.unsigned_abs());
+        let removed = |row: &Row| (row.get(0), row.get::<_, i64>(1).unsigned_abs());
+        Ok(rows.iter().map(removed).collect())
+    }
+
+    /// Refuses files of which others have changed rows of ours, or added some.
+    async fn refuse_changed_rows(
+        &self,
+        client: &Client,
+        entries: &[LedgerEntry],
+    ) -> Result<(), Error> {
+        let contested: Vec<Contested> =
+            entries.iter().map(|entry| written_by_batch(entry, &HashSet::new())).collect();
+        let names: Vec<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
+        let held = count_rows(client, self.target, &names).await?;
+        let ours = at_stake(client, self.target, &contested).await?.ours;
+        let foreign = |entry: &LedgerEntry| {
+            let rows = |counts: &HashMap<String, u64>| {
+                counts.get(&entry.file_name).copied().unwrap_or(0)
+            };
+            (rows(&held) - rows(&ours).min(rows(&held))).saturating_sub(of_others(entry))
+        };
+        match entries.iter().map(foreign).sum() {
+            0 => Ok(()),
+            rows => {
+                let (table, batch) = (self.target.table.to_string(), self.batch.number);
+                Err(UndoRefusal::ChangedRows { table, batch, rows }.into())
+            }
         }
-        if foreign > 0 {
-            let (table, batch) = (table.to_string(), self.batch.number);
-            return Err(UndoRefusal::ChangedRows { table, batch, rows: foreign }.into());
-        }
-        Ok(removed)
+    }
+
+    /// The transactions that had written rows of each file before the batch, with its name.
+    async fn owners(&self, client: &Client) -> Result<HashSet<(String, String)>, Error> {
+        let number = self.number();
+        let rows = client
+            .query_typed(&owners_statement(), &self.parameters(&number, &true)[..3])
+            .await
+            .map_err(Error::statement("reading the ledger"))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// The files that the batch has loaded, as the ledger knows them.
@@ -264,12 +294,13 @@ impl Undoing<'_> {
     }
 }
 
-/// A file that the batch has loaded, with every transaction that wrote rows of it.
-fn contested(entry: &LedgerEntry) -> Contested {
+/// A file that the batch has loaded, with the transactions that wrote rows of it, but for its `owners` before.
+fn written_by_batch(entry: &LedgerEntry, owners: &HashSet<(String, String)>) -> Contested {
+    let is_new = |xid: &&String| !owners.contains(&(entry.file_name.clone(), (*xid).clone()));
     Contested {
         file_name: entry.file_name.clone(),
         run_id: entry.run_id.clone(),
-        xids: entry.xids.clone(),
+        xids: entry.xids.iter().filter(is_new).cloned().collect(),
         may_lose_rows: false,
     }
 }

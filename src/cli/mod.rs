@@ -22,6 +22,7 @@ mod run;
 mod sample;
 mod status;
 mod undo;
+mod verify;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ enum Command {
     Query(query::Arguments),
     Status(status::Arguments),
     Rejects(rejects::Arguments),
+    Verify(verify::Arguments),
     Accept(accept::Arguments),
     Undo(undo::Arguments),
     Report(report::Arguments),
@@ -196,6 +198,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Check(arguments) => check::run(arguments, context).await,
         Command::Drift(arguments) => drift::run(arguments, context).await,
         Command::Compare(arguments) => compare::run(arguments, context).await,
+        Command::Verify(arguments) => verify::run(arguments, context).await,
         Command::Accept(arguments) => accept::run(arguments, context).await,
         Command::Undo(arguments) => undo::run(arguments, context).await,
         Command::Query(arguments) => query::run(arguments, context).await,

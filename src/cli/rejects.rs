@@ -10,10 +10,12 @@ use super::Context;
 use super::range::RangeArguments;
 use crate::engine;
 use crate::error::{Error, Exit};
+use crate::life::{self, ReplayOptions, Replayed, SideEffects};
+use crate::project::Project;
 use crate::tables::Catalog;
 use crate::{printable, show};
 
-/// Lists the records of a range that could not be read: file, line, byte and reason.
+/// Lists the records of a range that could not be read: file, line, byte and reason; or loads them, once they can be.
 ///
 /// Their content is not shown, because it may be personal; it stands in the `raw` column of the
 /// `rejects` table.
@@ -24,6 +26,15 @@ pub struct Arguments {
     /// How many to list at most
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
+    /// Load the records that can be read now, after the SQL or the dialect was changed
+    ///
+    /// Only these are loaded, with the same _row_id; all other rows stay as they are. If today's SQL gives other
+    /// values for them, or other rows survive, nothing is loaded: run --reload replaces the rows of such files.
+    #[arg(long, conflicts_with = "limit")]
+    replay: bool,
+    /// Set off triggers of the target, with --replay
+    #[arg(long, requires = "replay")]
+    allow_side_effects: bool,
 }
 
 #[derive(Serialize)]
@@ -48,6 +59,9 @@ FROM rejects ORDER BY _file_date, _file_name, _row_id LIMIT ";
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let range = arguments.range.range()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    if arguments.replay {
+        return replay(&project, &arguments, context).await;
+    }
     let mut rejected = Vec::new();
     let mut total = 0;
     for dataset in &project.config.datasets {
@@ -58,6 +72,48 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
     context.output.print(&rejected, |rejected| render(rejected, total))?;
     Ok(Exit::Done)
+}
+
+/// Loads what can be read now.
+async fn replay(
+    project: &Project,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Exit, Error> {
+    let side_effects = match arguments.allow_side_effects {
+        true => SideEffects::Allow,
+        false => SideEffects::Refuse,
+    };
+    let options = ReplayOptions { range: arguments.range.range()?, side_effects };
+    let mut datasets = Vec::new();
+    for dataset in &project.config.datasets {
+        datasets.push(life::replay(project, dataset, options).await?);
+    }
+    context.output.print(&datasets, |datasets| {
+        datasets.iter().map(render_replayed).collect::<Vec<_>>().join("\n")
+    })?;
+    let verifications = datasets.iter().filter_map(|replayed| replayed.verification.as_ref());
+    match verifications.map(|verification| verification.totals.wrong).sum::<usize>() {
+        0 => Ok(Exit::Done),
+        _ => Ok(Exit::Refused),
+    }
+}
+
+fn render_replayed(replayed: &Replayed) -> String {
+    let title = format!("{} → {}", replayed.dataset, replayed.target);
+    if replayed.files.is_empty() {
+        return format!("{title}: nothing to replay\n");
+    }
+    let heads = ["date", "file", "rejected before", "readable now", "loaded", "still rejected"];
+    let mut table = show::table(&heads, &[2, 3, 4, 5]);
+    for file in &replayed.files {
+        let counts = [file.rejected_before, file.readable, file.loaded, file.rejected];
+        let mut line = vec![file.date.to_string(), file.key.clone()];
+        line.extend(counts.map(printable::grouped));
+        table.add_row(line);
+    }
+    let verified = replayed.verification.as_ref().map(show::verification).unwrap_or_default();
+    format!("{title}: replayed\n{table}\n{verified}")
 }
 
 async fn list(catalog: &Catalog, limit: usize) -> Result<Vec<Rejected>, Error> {

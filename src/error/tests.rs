@@ -351,6 +351,7 @@ variants!(refusal, state::Refusal:
     state::Refusal::UnnamedRows { .. } => "UnnamedRows",
     state::Refusal::StillListed { .. } => "StillListed",
     state::Refusal::Gone { .. } => "Gone",
+    state::Refusal::Replay { .. } => "Replay",
     state::Refusal::NarrowRange { .. } => "NarrowRange",
 );
 
@@ -375,6 +376,7 @@ fn what_is_loaded_already() {
         (state::Refusal::UnnamedRows { table: text(), rows: 1 }, Exit::Refused),
         (state::Refusal::StillListed { table: text(), files: vec![] }, Exit::Refused),
         (state::Refusal::Gone { table: text(), files: vec![] }, Exit::Refused),
+        (state::Refusal::Replay { table: text(), files: vec![] }, Exit::Refused),
         (
             state::Refusal::NarrowRange { files: vec![], range: range(), loaded_with: range() },
             Exit::Refused,
@@ -399,6 +401,7 @@ variants!(target, target::Error:
     target::Error::Staged { .. } => "Staged",
     target::Error::Count { .. } => "Count",
     target::Error::RolledBack { .. } => "RolledBack",
+    target::Error::Waiting(_) => "Waiting",
     target::Error::CommitUnknown { .. } => "CommitUnknown",
     target::Error::Unfinished { .. } => "Unfinished",
     target::Error::LedgerUnreadable { .. } => "LedgerUnreadable",
@@ -468,6 +471,7 @@ async fn the_target() {
             Exit::Refused,
         ),
         (target::Error::Json(json()), Exit::Failed),
+        (target::Error::Waiting(io()), Exit::Failed),
         (target::Error::Staged { path: text(), source: busy_parquet() }, Exit::Transient),
         (target::Error::Staged { path: text(), source: damaged() }, Exit::Failed),
         (count, Exit::Failed),
@@ -567,7 +571,7 @@ fn the_root() {
         (Error::from(stage::Error::Cancelled { file: text() }), Exit::Failed),
         (Error::from(state::Refusal::Changed { table: text(), changes: vec![] }), Exit::Refused),
         (Error::from(target::Error::NoDatabase), Exit::Usage),
-        (Error::from(wrong), Exit::Failed),
+        (Error::from(wrong), Exit::Refused),
         (Error::Accounting { path: text(), source: busy() }, Exit::Transient),
         (Error::Accounting { path: text(), source: missing() }, Exit::Failed),
         (Error::Json { what: "x", source: json() }, Exit::Failed),

@@ -2,9 +2,14 @@
 //! taken out again.
 
 mod accept;
+mod replay;
 mod undo;
 mod verify;
 
 pub use accept::{Accepted, AcceptedFile, accept};
+pub use replay::{ReplayOptions, Replayed, ReplayedFile, SideEffects, replay};
 pub use undo::{Allowed, BatchState, Undone, UndoneBatch, UndoneFile, plan_undo, undo};
-pub use verify::{store_accounting, verify};
+pub use verify::{
+    Cells, ChangedSince, ColumnCells, ComparedRows, DeepOptions, Verification, VerificationTotals,
+    VerifiedFile, store_accounting, verify, verify_counts, verify_deep,
+};

@@ -9,6 +9,7 @@
 //! an unchanged one is never read again. The rejects of a file are written before its mirror becomes
 //! visible.
 
+mod earlier;
 mod fetch;
 mod rejected;
 mod step;
@@ -21,8 +22,9 @@ use datafusion::parquet::errors::ParquetError;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+pub use earlier::{EarlierRejects, earlier_rejects};
 pub use rejected::{Rejected, rejected};
-pub use step::mirror;
+pub use step::{kept, mirror};
 pub use task::{Stop, Task};
 
 use crate::domain::{DateRange, ErrorKind, Explain, Finding};

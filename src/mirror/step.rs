@@ -10,7 +10,7 @@ use super::task::{Paths, Stop, Task};
 use super::{Error, Mirror, Mirrored, Note, StagedObject};
 use crate::domain::{Dataset, Limits};
 use crate::progress::{Listener, Total};
-use crate::source::Listing;
+use crate::source::{Listing, SourceFile};
 use crate::store::{Store, layout, object};
 
 /// How many notes of mirrors that are there already are read at once, for each file that is mirrored at
@@ -63,6 +63,29 @@ pub async fn mirror(
     files.sort_by(|a, b| (a.file.date, &a.file.key).cmp(&(b.file.date, &b.file.key)));
     let (range, ignored, findings) = (listing.range, listing.ignored, listing.findings);
     Ok(Mirror { range, files, ignored, findings })
+}
+
+/// The mirrors of these files that are there already; nothing is read of the source.
+///
+/// # Errors
+/// [`Error`].
+pub async fn kept(
+    staging: &Store,
+    dataset: &Dataset,
+    files: Vec<SourceFile>,
+    limits: Limits,
+) -> Result<Vec<Arc<Mirrored>>, Error> {
+    let existing = existing(staging, dataset).await?;
+    let mut held = Vec::new();
+    for file in files {
+        let (name, dialect) = (dataset.name.clone(), dataset.dialect.clone());
+        let task = Task { dataset: name, dialect, file };
+        let paths = task.paths(staging)?;
+        if let Some(size) = existing.mirrors.get(&paths.mirror) {
+            held.push((task, paths, *size));
+        }
+    }
+    Ok(read_notes(staging, &existing, held, limits).await?.0)
 }
 
 /// The mirrors that are there already, and the tasks of those that are damaged.

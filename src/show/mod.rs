@@ -7,6 +7,7 @@ mod html;
 mod junit;
 mod plan;
 mod undo;
+mod verification;
 
 pub use accounting::accounting;
 pub use checks::checks;
@@ -15,6 +16,7 @@ pub use html::{Document, document, html};
 pub use junit::junit;
 pub use plan::plan;
 pub use undo::undone;
+pub use verification::verification;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};

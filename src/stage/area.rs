@@ -11,7 +11,7 @@ use crate::store::{Store, layout, object};
 use crate::tables::Catalog;
 
 /// The version of the manifest's own form.
-const MANIFEST_VERSION: u32 = 3;
+pub(super) const MANIFEST_VERSION: u32 = 3;
 
 /// What decides the values that the same SQL makes of the same text: the sources of this program and the
 /// versions of all libraries, as the build script found them.

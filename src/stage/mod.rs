@@ -10,8 +10,10 @@
 //! file at a time, and a plan in which rows depend on each other is refused.
 
 mod area;
+mod kept;
 mod locate;
 mod manifest;
+mod read;
 mod step;
 mod survivors;
 mod task;
@@ -19,8 +21,10 @@ mod task;
 use datafusion::parquet::errors::ParquetError;
 
 pub use area::Area;
+pub use kept::{Kept, KeptFile};
 pub use manifest::{Counts, Manifest, StagedFile};
-pub use step::{conclude, schema, stage, varying};
+pub use read::{Rows, in_order, schema_of};
+pub use step::{conclude, schema, stage, stage_rows, varying, varying_over};
 pub use task::Task;
 
 use crate::domain::{ErrorKind, Explain};

@@ -11,9 +11,11 @@ use super::task::plan_over;
 use super::{Area, Error, Manifest, StagedFile, Task};
 use crate::dedupe::Survivors;
 use crate::domain::RowSet;
+use crate::engine::Engine;
 use crate::failpoint;
 use crate::mirror::Mirrored;
-use crate::tables::Catalog;
+use crate::sql::Query;
+use crate::tables::{Catalog, source_of};
 
 /// The columns that `stage.sql` gives, checked for what later steps need.
 ///
@@ -32,9 +34,22 @@ pub async fn schema(catalog: &Catalog) -> Result<SchemaRef, Error> {
 /// # Errors
 /// [`Error::Query`] if it does not plan.
 pub async fn varying(catalog: &Catalog) -> Result<Vec<String>, Error> {
-    let empty = catalog.empty_source();
-    let rows =
-        plan_over(catalog.engine(), &catalog.dataset.name, &catalog.sql.stage, empty).await?;
+    let (engine, name) = (catalog.engine(), &catalog.dataset.name);
+    varying_over(engine, name, &catalog.sql.stage, &catalog.columns).await
+}
+
+/// Like [`varying`], of a `source` with these columns of which nothing is registered.
+///
+/// # Errors
+/// [`Error::Query`] if it does not plan.
+pub async fn varying_over(
+    engine: &Engine,
+    dataset: &str,
+    query: &Query,
+    columns: &[String],
+) -> Result<Vec<String>, Error> {
+    let empty = Arc::new(source_of(&engine.staging, columns, Vec::new()));
+    let rows = plan_over(engine, dataset, query, empty).await?;
     let names = rows.schema().fields().iter().map(|field| field.name().clone());
     let LogicalPlan::Projection(projection) = rows.logical_plan() else { return Ok(Vec::new()) };
     let given = names.zip(&projection.expr);
@@ -96,6 +111,29 @@ fn task(catalog: &Catalog, survivors: &Survivors, mirrored: &Arc<Mirrored>, area
         path,
         existing,
     }
+}
+
+/// Stages some rows of one file by themselves, at a path of their own below the staging URL.
+///
+/// # Errors
+/// [`Error`].
+pub async fn stage_rows(
+    catalog: &Catalog,
+    mirrored: &Arc<Mirrored>,
+    rows: RowSet,
+    path: String,
+) -> Result<StagedFile, Error> {
+    let task = Task {
+        dataset: catalog.dataset.name.clone(),
+        sql_path: catalog.sql.stage.path.clone(),
+        sql: catalog.sql.stage.text.clone(),
+        columns: catalog.columns.to_vec(),
+        mirrored: Mirrored::clone(mirrored),
+        survivors: rows,
+        path,
+        existing: None,
+    };
+    task.run(catalog.engine()).await
 }
 
 /// Writes the manifest of everything that was staged, from those of the batches.

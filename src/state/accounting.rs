@@ -125,7 +125,7 @@ pub enum Unbalanced {
 impl Explain for Unbalanced {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Wrong { .. } => ErrorKind::Failed,
+            Self::Wrong { .. } => ErrorKind::Refused,
         }
     }
 
@@ -208,6 +208,15 @@ impl FileState {
                 "it is gone from the source, {rows} rows of it are in the target"
             )),
         };
+        account
+    }
+
+    /// The file's line by what the ledger says, whether the source still has the file or not.
+    pub fn account_by_ledger(&self) -> Account {
+        let mut account = self.account();
+        if self.ledger.is_some() {
+            account.verdict = verdict(&account);
+        }
         account
     }
 

@@ -113,6 +113,14 @@ pub enum Refusal {
         /// Each file and what is left of it.
         files: Vec<String>,
     },
+    /// Rows that are there are others than today's SQL gives, so that more cannot be added beside them.
+    #[error("{} file(s) of {table} cannot be replayed: {}", files.len(), files.join("; "))]
+    Replay {
+        /// The target.
+        table: String,
+        /// Each file and why.
+        files: Vec<String>,
+    },
     /// Files would be loaded beside those of other days, though dedupe.sql compares their rows.
     #[error(
         "{} file(s) cannot be loaded from {range} alone: files from {loaded_with} were loaded before, \
@@ -142,6 +150,7 @@ impl Explain for Refusal {
             | Self::UnnamedRows { .. }
             | Self::StillListed { .. }
             | Self::Gone { .. }
+            | Self::Replay { .. }
             | Self::NarrowRange { .. } => ErrorKind::Refused,
         }
     }
@@ -189,6 +198,10 @@ impl Explain for Refusal {
             Self::Gone { .. } => "nothing was loaded; put the files back, or leave their days out of the \
                                   range, or let --remove-gone delete their rows from the target, in the \
                                   transactions that bring the others"
+                .to_owned(),
+            Self::Replay { .. } => "nothing was loaded: only records that could not be read are replayed, and \
+                                    the other rows of these files must stay what they are; `backfill run \
+                                    --reload` replaces all rows of these files"
                 .to_owned(),
             Self::NarrowRange { loaded_with: range, .. } => format!(
                 "nothing was loaded; say --start {} --end {}: what is loaded and did not change is \

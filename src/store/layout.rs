@@ -11,6 +11,7 @@
 //!     manifest.json                                                   what the whole range holds
 //!   runs/<run>/<dataset>/
 //!     checks/<check>.parquet                                          the bad rows of a check
+//!     replayed/_file_date=2025-09-22/<stem>-<hash>.parquet            the rows of rejects that were replayed
 //!     accounting.json                                                 every record accounted for
 //! ```
 
@@ -46,9 +47,14 @@ pub fn profile(dataset: &str, date: FileDate, name: &str) -> String {
     format!("{}/{FILE_DATE}={date}/{name}.json", profiles(dataset))
 }
 
+/// The folder of everything that was staged of a dataset.
+pub fn staged_of(dataset: &str) -> String {
+    format!("staged/{dataset}")
+}
+
 /// The folder of the rows that one SQL makes of some mirrors.
 pub fn staged(dataset: &str, fingerprint: &str) -> String {
-    format!("staged/{dataset}/{fingerprint}")
+    format!("{}/{fingerprint}", staged_of(dataset))
 }
 
 /// The staged rows of a source file; `file` is the file name of its mirror.
@@ -70,6 +76,11 @@ pub fn manifest(dataset: &str, fingerprint: &str) -> String {
 /// The bad rows of a check in a run.
 pub fn bad_rows(run_id: &str, dataset: &str, check: &str) -> String {
     format!("runs/{run_id}/{dataset}/checks/{check}.parquet")
+}
+
+/// The rows of a source file that a replay loads; `file` is the file name of its mirror.
+pub fn replayed(run_id: &str, dataset: &str, date: FileDate, file: &str) -> String {
+    format!("runs/{run_id}/{dataset}/replayed/{FILE_DATE}={date}/{file}")
 }
 
 /// The accounting of a dataset in a run.

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::{
     AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
 };
+use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
 use datafusion::parquet::basic::{Compression, Encoding};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
@@ -242,6 +242,24 @@ pub async fn read(
 ) -> Result<ParquetRecordBatchStream<ObjectReader>, ParquetError> {
     let reader = ObjectReader { store: Arc::clone(store), path: path.clone(), size };
     ParquetRecordBatchStreamBuilder::new(reader).await?.with_batch_size(READ_ROWS).build()
+}
+
+/// Some columns of the object at `path`, in order.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_columns(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+    size: u64,
+    columns: &[&str],
+) -> Result<ParquetRecordBatchStream<ObjectReader>, ParquetError> {
+    let reader = ObjectReader { store: Arc::clone(store), path: path.clone(), size };
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await?.with_batch_size(READ_ROWS);
+    let wanted = builder.schema().fields().iter().enumerate();
+    let wanted = wanted.filter(|(_, field)| columns.contains(&field.name().as_str()));
+    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(index, _)| index));
+    builder.with_projection(mask).build()
 }
 
 /// Reads ranges of one object.

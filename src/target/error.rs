@@ -132,6 +132,9 @@ pub enum Error {
     /// What goes into the ledger cannot be written as JSON.
     #[error("the ledger's rows cannot be written as JSON")]
     Json(#[source] serde_json::Error),
+    /// Rows that are still to be compared cannot be kept in a temporary file.
+    #[error("cannot keep rows that are still to be compared in a temporary file")]
+    Waiting(#[source] std::io::Error),
     /// Staging cannot be read.
     #[error("cannot read the staged file {path}")]
     Staged {
@@ -394,6 +397,7 @@ impl Error {
             | Self::Value { .. }
             | Self::Staged { .. }
             | Self::Json(_)
+            | Self::Waiting(_)
             | Self::Count { .. }
             | Self::RolledBack { .. }
             | Self::CommitUnknown { .. }
@@ -442,6 +446,7 @@ impl Explain for Error {
             | Self::NoAnswer { .. } => ErrorKind::Transient,
             Self::NoArrowValue { .. }
             | Self::Json(_)
+            | Self::Waiting(_)
             | Self::Count { .. }
             | Self::RolledBack { .. }
             | Self::LedgerUnreadable { .. } => ErrorKind::Failed,
@@ -493,6 +498,7 @@ impl Explain for Error {
                 None => "delete the staging folder's `staged` part and run again",
             },
             Self::Json(_) => return None,
+            Self::Waiting(_) => "make room in the temporary folder, or name another one as TMPDIR",
             Self::Count { .. } | Self::RolledBack { .. } => {
                 "nothing of the batch is in the target; look for triggers or rules on it, and run again"
             }

@@ -16,9 +16,10 @@ pub use error::{Error, RowsCause};
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
-    DatabaseTables, Definition, Encoder, Job, Needs, Target, Undoable, Undoing, UndoneBatch,
-    at_stake, compare, count_rows, effects, held, ledger, load, references, refuse_missing,
-    text_variant, undo, undoable, until_cancelled,
+    DatabaseTables, Deep, DeepCounts, DeepFile, DeepJob, Definition, Encoder, Job, Needs, Place,
+    Target, Undoable, Undoing, UndoneBatch, at_stake, compare, compare_deep, compared_columns,
+    count_rows, effects, held, ledger, load, references, refuse_missing, text_variant, undo,
+    undoable, until_cancelled,
 };
 pub use undo_refusal::UndoRefusal;
 

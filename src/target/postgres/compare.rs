@@ -233,7 +233,8 @@ fn file_of(row: &Row) -> ComparedFile {
     }
 }
 
-fn shape_of(value: Option<&str>) -> String {
+/// What a value looks like, also one that is NULL or empty.
+pub fn shape_of(value: Option<&str>) -> String {
     match value {
         None => "NULL".to_owned(),
         Some("") => "''".to_owned(),

@@ -9,6 +9,7 @@ mod connect;
 mod connect_failure;
 mod copy;
 mod database_tables;
+mod deep;
 mod encode;
 mod held;
 pub mod ledger;
@@ -25,6 +26,7 @@ pub use catalog::{Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, Target, referenc
 pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use connect_failure::{ConnectFailure, connect_failure};
 pub use database_tables::DatabaseTables;
+pub use deep::{Deep, DeepCounts, DeepFile, DeepJob, Place, compare_deep, compared_columns};
 pub use encode::{Encoder, text_variant};
 pub use held::{at_stake, count_rows, effects, held};
 pub use rights::{Needs, refuse_missing};

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
-use super::{Batch, Job, ledger};
+use super::{Batch, Job, Replay, ledger};
 use crate::domain::TableName;
 use crate::stage::StagedFile;
 use crate::state::Contested;
 use crate::target::Error;
 
 /// What is left to do of a batch once it is locked.
+#[derive(Default)]
 pub struct Claim<'a> {
     /// The files to load.
     pub files: Vec<&'a StagedFile>,
@@ -19,6 +20,8 @@ pub struct Claim<'a> {
     pub outdated: Vec<&'a Contested>,
     /// The files that another run has loaded or removed in the meantime.
     pub skipped: Vec<String>,
+    /// The files that get more rows than they had.
+    pub replays: Vec<&'a Replay>,
 }
 
 impl Claim<'_> {
@@ -65,6 +68,9 @@ pub async fn lock_files(
 
 /// The names of all files of a batch.
 pub fn names(batch: &Batch) -> Vec<String> {
+    if !batch.replays.is_empty() {
+        return batch.replays.iter().map(|replay| replay.file_name.clone()).collect();
+    }
     let gone = batch.gone.iter().map(|file| &file.file_name);
     batch.files.iter().map(|file| &file.file_name).chain(gone).cloned().collect()
 }
@@ -81,7 +87,11 @@ pub async fn claim<'a>(
     let known = ledger::files(client, &job.target.table, &names(batch)).await?;
     let run_of: HashMap<&str, &str> =
         known.iter().map(|entry| (entry.file_name.as_str(), entry.run_id.as_str())).collect();
-    let mut claim = Claim { files: Vec::new(), outdated: Vec::new(), skipped: Vec::new() };
+    let mut claim = Claim::default();
+    if !batch.replays.is_empty() {
+        claim_replays(batch, &run_of, &mut claim);
+        return Ok(claim);
+    }
     for file in &batch.files {
         let name = file.file_name.as_str();
         match (run_of.get(name), job.reload.get(name)) {
@@ -102,6 +112,19 @@ pub async fn claim<'a>(
         }
     }
     Ok(claim)
+}
+
+/// Claims the files of a replay as long as the ledger still has what it was planned for.
+fn claim_replays<'a>(batch: &'a Batch, run_of: &HashMap<&str, &str>, claim: &mut Claim<'a>) {
+    for replay in &batch.replays {
+        match run_of.get(replay.file_name.as_str()) {
+            Some(run) if *run == replay.run_id => claim.replays.push(replay),
+            _ => claim.skipped.push(replay.file_name.clone()),
+        }
+    }
+    let skipped = &claim.skipped;
+    let files = batch.files.iter().filter(|file| !skipped.contains(&file.file_name));
+    claim.files = files.collect();
 }
 
 /// Above this many files a batch locks the whole target against other runs, because the server's table

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_postgres::Client;
 
 use super::catalog::Kind;
-use super::ledger::{self, BatchRecord, Saving};
+use super::ledger::{self, BatchRecord, Replay, Saving};
 use super::transaction::{Open, commit, settle};
 use super::{Database, Encoder, Target};
 use crate::domain::{FileDate, Placed, Placement};
@@ -67,6 +67,8 @@ pub struct Batch {
     pub files: Vec<StagedFile>,
     /// The files that are gone, whose rows are deleted.
     pub gone: Vec<Contested>,
+    /// The files that only get more rows, if this is a replay; `files` holds these rows.
+    pub replays: Vec<Replay>,
 }
 
 impl Batch {
@@ -79,7 +81,22 @@ impl Batch {
         let dates = files.iter().map(|file| file.date).chain(gone.iter().map(|(date, _)| *date));
         let days = (dates.clone().min()?, dates.max()?);
         let gone = gone.into_iter().map(|(_, file)| file).collect();
-        Some(Self { number, days, files, gone })
+        Some(Self { number, days, files, gone, replays: Vec::new() })
+    }
+
+    /// The batch of files that get more rows than they had; `files` holds these rows.
+    pub fn of_replays(
+        number: usize,
+        days: (FileDate, FileDate),
+        files: Vec<StagedFile>,
+        replays: Vec<Replay>,
+    ) -> Self {
+        Self { number, days, files, gone: Vec::new(), replays }
+    }
+
+    /// The replay of a file.
+    pub fn replay_of(&self, file_name: &str) -> Option<&Replay> {
+        self.replays.iter().find(|replay| replay.file_name == file_name)
     }
 }
 
@@ -118,7 +135,9 @@ async fn transaction(
     failpoint::reach(failpoint::LOAD_LOCKED);
     let load_id = loads::new_id(job, client, number).await?;
     let saving = saving(job, client, number);
-    ledger::save_files(saving, &job.target.table, &claim.names()).await?;
+    let replayed = claim.replays.iter().map(|replay| replay.file_name.as_str());
+    let touched: Vec<&str> = claim.names().into_iter().chain(replayed).collect();
+    ledger::save_files(saving, &job.target.table, &touched).await?;
     let placing = place::Placing { job, batch, client, load_id: &load_id, saving };
     let placement = placing.place(&mut claim).await?;
     let taken_over: Vec<&str> = placement.taken_over.keys().map(String::as_str).collect();
@@ -140,6 +159,7 @@ async fn transaction(
         xid: &xid,
         load_id: &load_id,
         saved_columns: &saved_columns(job.target),
+        replays: &claim.replays,
     };
     ledger::record_batch(client, &record).await?;
     let again = merge_others_again(job, batch, &claim, saving, placement.deleted).await?;

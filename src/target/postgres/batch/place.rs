@@ -111,7 +111,8 @@ impl Placing<'_> {
         let names: Vec<String> = placed.iter().map(|(file, _)| file.file_name.clone()).collect();
         let held = count_rows(self.client, target, &names).await?;
         for (file, placed) in placed {
-            let taken = held.get(&file.file_name).copied().unwrap_or(0);
+            let before = self.batch.replay_of(&file.file_name).map_or(0, |replay| replay.held);
+            let taken = held.get(&file.file_name).copied().unwrap_or(0).saturating_sub(before);
             if taken != placed.inserted {
                 return Err(Error::Count {
                     table: target.table.to_string(),
@@ -151,7 +152,8 @@ impl Placing<'_> {
     /// Takes files from the claim that another loader has loaded since the run began. Without an index
     /// that would read the whole table under the lock, and the last count finds it as well.
     async fn leave_loaded(&self, claim: &mut Claim<'_>) -> Result<(), Error> {
-        if !self.job.target.has_file_name_index || self.job.placement.replaces() {
+        let is_replay = !self.batch.replays.is_empty();
+        if !self.job.target.has_file_name_index || self.job.placement.replaces() || is_replay {
             return Ok(());
         }
         let new = claim.files.iter().filter(|file| !claim.is_outdated(&file.file_name));

@@ -27,6 +27,8 @@ use crate::target::Error;
 use field::{Field, Values};
 use fill::Fill;
 pub use matching::text_variant;
+pub(super) use numeric::Digits;
+pub(super) use value::Form;
 
 /// Encodes staged rows for one target.
 #[derive(Debug)]

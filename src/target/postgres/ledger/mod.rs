@@ -13,6 +13,7 @@ use crate::state::Loaded;
 use crate::target::Error;
 
 mod files;
+mod replays;
 mod runs;
 mod saved;
 mod schema;
@@ -22,6 +23,7 @@ pub use files::{
     Scope, accept, erased, files, has_lost_files, held, loaded_range, mark_again, mark_removed,
     others, unknown,
 };
+pub use replays::Replay;
 pub use runs::{RecordedRun, RunRecord, begin_run, end_run, runs};
 pub use saved::{SavedRows, Saving, expire, save_again, save_files, saved_rows};
 pub use schema::{create, exists, has_schema};
@@ -79,6 +81,8 @@ pub struct BatchRecord<'a> {
     pub load_id: &'a str,
     /// The columns of the target, each with its type: those of the rows that are saved.
     pub saved_columns: &'a [(&'a str, &'a str)],
+    /// The files that get more rows than they had, if this is a replay.
+    pub replays: &'a [&'a Replay],
 }
 
 /// Writes down a batch and its files.
@@ -86,9 +90,8 @@ pub struct BatchRecord<'a> {
 /// # Errors
 /// [`Error::Statement`].
 pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
-    let failed = || Error::statement(format!("recording batch {} in the ledger", batch.batch));
     let sum = |count: fn(&Placed) -> u64| batch.files.iter().map(|(_, p)| count(p)).sum::<u64>();
-    let (number, files) = (batch.batch as i64, batch.files.len() as i64);
+    let (number, files) = (batch.batch as i64, batch.files.len().max(batch.replays.len()) as i64);
     let (rows, deleted) = (sum(|placed| placed.inserted) as i64, batch.deleted as i64);
     let updated = sum(|placed| placed.updated) as i64;
     let skipped = sum(|placed| placed.skipped_older) as i64;
@@ -118,12 +121,15 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
             ],
         )
         .await
-        .map_err(failed())?;
+        .map_err(Error::statement(format!("recording batch {} in the ledger", batch.batch)))?;
     let target = batch.target.to_string();
-    let files = file_rows(batch)?;
+    let (statement, files) = match batch.replays {
+        [] => (INSERT_FILES, file_rows(batch)?),
+        _ => (replays::UPDATE_FILES, replays::file_rows(batch)?),
+    };
     client
         .execute_typed(
-            INSERT_FILES,
+            statement,
             &[
                 (&target, Type::TEXT),
                 (&batch.run_id, Type::TEXT),
@@ -133,7 +139,7 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
             ],
         )
         .await
-        .map_err(failed())?;
+        .map_err(Error::statement(format!("recording batch {} in the ledger", batch.batch)))?;
     take_over(client, batch).await
 }
 

@@ -1,4 +1,16 @@
-//! To **verify** is to count what the target holds after a run, and to keep the accounting.
+//! To **verify** is to count what the target holds, after a run or at any later time, and to keep the accounting of
+//! a run. A deep verification compares every cell.
+
+pub(super) mod counts;
+pub(super) mod deep;
+pub(super) mod found;
+pub(super) mod verification;
+
+pub use counts::verify_counts;
+pub use deep::{DeepOptions, verify_deep};
+pub use verification::{
+    Cells, ChangedSince, ColumnCells, ComparedRows, Verification, VerificationTotals, VerifiedFile,
+};
 
 use object_store::{ObjectStoreExt, PutPayload};
 use tokio_postgres::Client;

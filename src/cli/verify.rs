@@ -1,0 +1,58 @@
+//! `backfill verify`.
+
+use clap::Args;
+
+use super::Context;
+use super::range::{RangeArguments, no_files};
+use crate::error::{Error, Exit};
+use crate::life::{self, DeepOptions, Verification};
+use crate::show;
+
+/// Verifies, at any time after a load, that the target still holds what was loaded.
+///
+/// The rows of each file are counted and compared with the ledger, and with staging as far as it is still
+/// there; files that are gone from the source count too. With --deep every cell is compared with what was
+/// loaded: with the staged rows if they are still there, otherwise with rows that are staged again. Of values
+/// that differ only the shapes are shown: 9 for a digit, A for a letter. Nothing is written to the database.
+///
+/// What cannot be verified says UNVERIFIED. Ends with exit code 3 if anything is WRONG.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    range: RangeArguments,
+    /// Compare every cell
+    #[arg(long)]
+    deep: bool,
+    /// How many connections read at once, with --deep
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "deep",
+          value_parser = clap::value_parser!(u16).range(1..=16))]
+    connections: u16,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range, neither in the source nor in the ledger.
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let range = arguments.range.range()?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let options = DeepOptions { connections: usize::from(arguments.connections) };
+    let mut verifications = Vec::new();
+    for dataset in &project.config.datasets {
+        verifications.push(match arguments.deep {
+            true => life::verify_deep(&project, dataset, range, options).await?,
+            false => life::verify_counts(&project, dataset, range).await?,
+        });
+    }
+    let is_empty = |v: &Verification| v.files.is_empty() && v.not_loaded == 0;
+    if verifications.iter().all(is_empty) {
+        return Err(no_files(&project.config, range));
+    }
+    context.output.print(&verifications, |verifications| {
+        verifications.iter().map(show::verification).collect::<Vec<_>>().join("\n")
+    })?;
+    match verifications.iter().all(|verification| verification.totals.wrong == 0) {
+        true => Ok(Exit::Done),
+        false => Ok(Exit::Refused),
+    }
+}

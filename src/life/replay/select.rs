@@ -1,0 +1,128 @@
+//! Which records are replayed: those of a file that were rejected when it was loaded, can be read now, and survive. All
+//! other rows must survive as they did.
+
+use std::collections::HashMap;
+
+use super::super::verify::counts::changed;
+use super::super::verify::verification::ChangedSince;
+use crate::dedupe::Survivors;
+use crate::domain::RowSet;
+use crate::error::Error;
+use crate::mirror::{Mirrored, earlier_rejects};
+use crate::project::Project;
+use crate::state::{FileState, LedgerEntry, Refusal};
+use crate::tables::Catalog;
+
+/// A file that is replayed.
+pub struct Selected {
+    /// Its place among the states.
+    pub index: usize,
+    /// The rows to load, before `stage.sql` leaves any out.
+    pub rows: RowSet,
+    /// Records that can be read now and could not be.
+    pub readable: u64,
+}
+
+/// Selects the files of which more can be read, or whose SQL was changed, and their rows.
+///
+/// # Errors
+/// [`Refusal::Replay`] if other rows of a file survive or can be read than before.
+pub async fn select(
+    project: &Project,
+    catalog: &Catalog,
+    survivors: &Survivors,
+    states: &[FileState],
+) -> Result<Vec<Selected>, Error> {
+    let hash = catalog.sql.hash();
+    let mirrors = catalog.mirror.files.iter();
+    let mirrors: HashMap<&str, &Mirrored> =
+        mirrors.map(|mirrored| (mirrored.file.name.as_str(), &**mirrored)).collect();
+    let (mut selected, mut refused) = (Vec::new(), Vec::new());
+    for (index, file) in states.iter().enumerate() {
+        let (Some(entry), Some(mirrored)) = (&file.ledger, mirrors.get(file.name.as_str())) else {
+            continue;
+        };
+        let change = changed(file, entry, Some(&hash));
+        if change == Some(ChangedSince::Object)
+            || !mirrored.file.identity.is_same_as(&entry.identity)
+        {
+            // It is another file now, which only a reload brings in.
+            continue;
+        }
+        let none = || RowSet::none(mirrored.note.summary.records);
+        let now = survivors.of(&file.name).cloned().unwrap_or_else(none);
+        match rejected_before(project, catalog, mirrored, entry, &now).await? {
+            Err(why) => refused.push(format!("{} ({why})", file.key)),
+            Ok(_) if entry.held != file.rows_before() => refused.push(format!(
+                "{} ({} rows were loaded, {} are in the target)",
+                file.key,
+                entry.held,
+                file.rows_before()
+            )),
+            Ok(rejected) => {
+                let rows = common(&rejected, &now);
+                let summary = &mirrored.note.summary;
+                let readable = entry.counts.rejected.saturating_sub(summary.rejected);
+                if change.is_some() || rows.count() > 0 || readable > 0 {
+                    selected.push(Selected { index, rows, readable });
+                }
+            }
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(selected),
+        false => {
+            let table = catalog.dataset.table.to_string();
+            Err(Refusal::Replay { table, files: refused }.into())
+        }
+    }
+}
+
+/// The records of a file that were rejected when it was loaded. Without them, the same rows survive as then: the
+/// ledger's digest proves that they are the right ones.
+async fn rejected_before(
+    project: &Project,
+    catalog: &Catalog,
+    mirrored: &Mirrored,
+    entry: &LedgerEntry,
+    now: &RowSet,
+) -> Result<Result<Vec<u64>, String>, Error> {
+    if entry.counts.records != mirrored.note.summary.records {
+        let (before, now) = (entry.counts.records, mirrored.note.summary.records);
+        return Ok(Err(format!("it had {before} records when it was loaded, and has {now} now")));
+    }
+    let other = "other rows of it survive or can be read than when it was loaded";
+    if entry.counts.rejected == 0 {
+        let is_same = now.digest() == entry.survivors;
+        return Ok(if is_same { Ok(Vec::new()) } else { Err(other.to_owned()) });
+    }
+    let found = earlier_rejects(&project.staging, &catalog.dataset, &mirrored.file).await?;
+    let of_load: Vec<Vec<u64>> = found
+        .into_iter()
+        .filter(|earlier| {
+            let read = &earlier.note.summary;
+            (read.records, read.rejected) == (entry.counts.records, entry.counts.rejected)
+        })
+        .map(|earlier| earlier.rows)
+        .collect();
+    if of_load.is_empty() {
+        return Ok(Err("the rejects of its load are not in staging any more".to_owned()));
+    }
+    let is_right = |rejected: &Vec<u64>| {
+        let mut before = now.clone();
+        for row in rejected {
+            before.remove(*row);
+        }
+        before.digest() == entry.survivors
+    };
+    Ok(of_load.into_iter().find(is_right).ok_or_else(|| other.to_owned()))
+}
+
+/// The rows that are in a set.
+fn common(rows: &[u64], set: &RowSet) -> RowSet {
+    let mut common = RowSet::none(set.records());
+    for row in rows.iter().filter(|row| set.contains(**row)) {
+        common.insert(*row);
+    }
+    common
+}

@@ -1,0 +1,194 @@
+//! To verify **counts** is to compare the rows of each file in the target with what the ledger says of it, and
+//! the ledger with what staging still has. Of the source only the listing is read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_postgres::Client;
+
+use super::verification::{ChangedSince, Verification, VerifiedFile};
+use crate::domain::{Dataset, DateRange};
+use crate::error::Error;
+use crate::mirror::{self, Mirrored};
+use crate::project::Project;
+use crate::source;
+use crate::sql::Sql;
+use crate::stage::{Kept, KeptFile};
+use crate::state::{FileState, Files, LedgerEntry, Policy, TargetRows, Verdict};
+use crate::target::ledger::Scope;
+use crate::target::{self, Target};
+
+/// The files of a range, counted.
+pub struct Counted {
+    /// What was found so far.
+    pub verification: Verification,
+    /// The state of each of its files, in the same order.
+    pub states: Vec<FileState>,
+    /// The target; `None` if there is no such table.
+    pub target: Option<Target>,
+    /// What staging keeps.
+    pub kept: Kept,
+}
+
+/// Verifies the files of a range by counts.
+///
+/// # Errors
+/// [`Error`].
+pub async fn verify_counts(
+    project: &Project,
+    dataset: &Dataset,
+    range: DateRange,
+) -> Result<Verification, Error> {
+    // Without SQL nobody can say whether it was edited; the rows are counted all the same.
+    let sql_hash = Sql::read(dataset).ok().map(|sql| sql.hash());
+    Ok(count(project, dataset, range, sql_hash.as_deref()).await?.verification)
+}
+
+/// Counts the files of a range; `sql_hash` is the digest of today's SQL, if that is known.
+///
+/// # Errors
+/// [`Error`].
+pub async fn count(
+    project: &Project,
+    dataset: &Dataset,
+    range: DateRange,
+    sql_hash: Option<&str>,
+) -> Result<Counted, Error> {
+    let listing = source::survey(&project.source, dataset, range).await?;
+    let mut files = Files::listed(dataset, &listing, 1, Policy::default());
+    let target = ask(project, dataset, &mut files).await?;
+    let kept = Kept::find(&project.staging, &dataset.name).await?;
+    let mirrors = mirrors(project, dataset, &files, sql_hash).await?;
+    let is_known = |file: &FileState| file.ledger.is_some() || file.rows_before() > 0;
+    let (states, new): (Vec<_>, Vec<_>) = files.files.into_iter().partition(is_known);
+    let lines = states.iter().map(|file| line(file, sql_hash, &kept, &mirrors));
+    let mut verification = Verification {
+        dataset: dataset.name.clone(),
+        target: dataset.table.to_string(),
+        files: lines.collect(),
+        not_loaded: new.len(),
+        totals: Default::default(),
+        cells: None,
+    };
+    verification.sum();
+    Ok(Counted { verification, states, target, kept })
+}
+
+/// Asks the database for the target and for what it holds of the files. Files that are gone from the source are
+/// added if the ledger says that the target holds rows of them, whether it does or not.
+async fn ask(
+    project: &Project,
+    dataset: &Dataset,
+    files: &mut Files,
+) -> Result<Option<Target>, Error> {
+    let prefix = project.source.file_name(&dataset.prefix);
+    let scope = Scope {
+        target: &dataset.table,
+        dataset: &dataset.name,
+        prefix: &prefix,
+        range: files.range,
+    };
+    let names = files.names();
+    let (target, held) = project
+        .database()?
+        .session(async |client: &Client| {
+            let target = Target::find(client, &dataset.table).await?;
+            let held = target::held(client, target.as_ref(), scope, &names).await?;
+            Ok((target, held.state))
+        })
+        .await?;
+    let is_lost = |entry: &&LedgerEntry| {
+        entry.held > 0 && held.rows.get(&entry.file_name).is_none_or(|rows| *rows == 0)
+    };
+    let lost: Vec<LedgerEntry> = held.others.iter().filter(is_lost).cloned().collect();
+    files.fill_target(held);
+    for entry in lost {
+        let mut file = FileState::gone(entry, 1);
+        file.rows = Some(TargetRows::default());
+        files.files.push(file);
+    }
+    files.files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
+    Ok(target)
+}
+
+/// The mirrors that are still there, of files that were read as they would be today; by the name of the file.
+async fn mirrors(
+    project: &Project,
+    dataset: &Dataset,
+    files: &Files,
+    sql_hash: Option<&str>,
+) -> Result<HashMap<String, Arc<Mirrored>>, Error> {
+    let is_same = |file: &&FileState| {
+        file.ledger.as_ref().is_some_and(|entry| changed(file, entry, sql_hash).is_none())
+    };
+    let wanted = files.files.iter().filter(|_| sql_hash.is_some()).filter(is_same);
+    let wanted = wanted.filter_map(|file| file.source.clone()).collect();
+    let limits = project.config.limits;
+    let mirrors = mirror::kept(&project.staging, dataset, wanted, limits).await?;
+    Ok(mirrors.into_iter().map(|mirrored| (mirrored.file.name.clone(), mirrored)).collect())
+}
+
+fn line(
+    file: &FileState,
+    sql_hash: Option<&str>,
+    kept: &Kept,
+    mirrors: &HashMap<String, Arc<Mirrored>>,
+) -> VerifiedFile {
+    let mut account = file.account_by_ledger();
+    let entry = file.ledger.as_ref();
+    if let (Verdict::Ok, Some(entry)) = (&account.verdict, entry) {
+        let staged = kept.of(&file.name, |kept| is_of_load(kept, entry));
+        let mirrored = mirrors.get(&file.name);
+        account.verdict = against_staging(entry, staged, mirrored.map(|mirrored| &**mirrored));
+    }
+    VerifiedFile {
+        account,
+        is_gone: file.is_gone(),
+        changed: entry.and_then(|entry| changed(file, entry, sql_hash)),
+        rows: None,
+    }
+}
+
+/// What is another one than when the file was loaded.
+pub fn changed(
+    file: &FileState,
+    entry: &LedgerEntry,
+    sql_hash: Option<&str>,
+) -> Option<ChangedSince> {
+    let source = file.source.as_ref();
+    if source.is_some_and(|source| !source.identity.is_same_as(&entry.identity)) {
+        return Some(ChangedSince::Object);
+    }
+    sql_hash.is_some_and(|hash| hash != entry.sql_hash).then_some(ChangedSince::Sql)
+}
+
+/// Whether a staged file is what was loaded: made of the same object with the same SQL, and of the same rows.
+pub fn is_of_load(kept: &KeptFile, entry: &LedgerEntry) -> bool {
+    kept.sql_hash == entry.sql_hash
+        && kept.staged.survivors == entry.survivors
+        && kept.staged.identity.is_same_as(&entry.identity)
+}
+
+/// Compares the counts of the ledger with those of staging, as far as it is still there.
+fn against_staging(
+    entry: &LedgerEntry,
+    staged: Option<&KeptFile>,
+    mirrored: Option<&Mirrored>,
+) -> Verdict {
+    let (counts, staged) = (entry.counts, staged.map(|kept| kept.staged.counts));
+    if let Some(staged) = staged.filter(|staged| *staged != counts) {
+        return Verdict::Wrong(format!(
+            "staging has {} of its rows, and the ledger says that {} were staged",
+            staged.staged, counts.staged
+        ));
+    }
+    match mirrored.map(|mirrored| &mirrored.note.summary) {
+        Some(read) if (read.records, read.accepted) != (counts.records, counts.accepted) => {
+            Verdict::Unverified(format!(
+                "its mirror has {} of {} records, and when it was loaded it had {} of {}",
+                read.accepted, read.records, counts.accepted, counts.records
+            ))
+        }
+        _ => Verdict::Ok,
+    }
+}

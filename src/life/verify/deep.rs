@@ -1,0 +1,332 @@
+//! To verify **deep** is to compare every cell of the rows that were loaded with what the target holds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio_postgres::Client;
+
+use super::counts::{Counted, count};
+use super::found::{Found, FoundFile, Wanted, find, registered};
+use super::verification::{
+    Cells, ColumnCells, ComparedRows, DifferentCell, ShapePair, Verification,
+};
+use crate::domain::{Dataset, DateRange, provenance};
+use crate::error::Error;
+use crate::mirror;
+use crate::progress::Total;
+use crate::project::Project;
+use crate::sql::{Sql, mentioned_columns};
+use crate::stage::{self, StagedFile};
+use crate::state::{FileState, Verdict};
+use crate::tables::union_of_headers;
+use crate::target::{
+    self, ComparedColumn, Deep, DeepCounts, DeepFile, DeepJob, Encoder, Target, compare_deep,
+    compared_columns,
+};
+
+/// How a deep verification goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct DeepOptions {
+    /// How many connections read at once.
+    pub connections: usize,
+}
+
+/// About how many rows are read with one statement, if an index finds them; otherwise each statement reads the
+/// whole table.
+const ROWS_BY_INDEX: u64 = 100_000;
+const ROWS_BY_TABLE: u64 = 2_000_000;
+/// How many files are read with one statement at most.
+const MOST_FILES: usize = 500;
+/// How many pairs of shapes are shown for a column.
+const MOST_SHAPES: usize = 5;
+
+/// Verifies the files of a range cell by cell.
+///
+/// # Errors
+/// [`Error`].
+pub async fn verify_deep(
+    project: &Project,
+    dataset: &Dataset,
+    range: DateRange,
+    options: DeepOptions,
+) -> Result<Verification, Error> {
+    let sql = Sql::read(dataset)?;
+    let counted = count(project, dataset, range, Some(&sql.hash())).await?;
+    let Counted { mut verification, states, target, kept } = counted;
+    let Some(target) = target else { return Ok(verification) };
+    let wanted = Wanted { dataset, sql: &sql, range, states: &states };
+    let Found { files, unknown } = find(project, &wanted, &kept).await?;
+    for (index, why) in unknown {
+        unverified(&mut verification, index, why);
+    }
+    let varying = varying(project, &wanted).await?;
+    let mut cells = Cells::default();
+    let mut deep = Deep::default();
+    let total = Total {
+        files: files.len() as u64,
+        bytes: files.iter().map(|file| file.staged.identity.size).sum(),
+    };
+    project.progress.begin("verify", total);
+    let comparison = Comparison { project, dataset, target: &target, sql: &sql, varying, options };
+    for group in groups(project, files).await? {
+        let (found, not_compared) = match comparison.of(&group, &states).await {
+            // The target has changed since these were staged with other SQL.
+            Err(Error::Target(error @ target::Error::Mismatch { .. })) if !group.is_current => {
+                for file in &group.files {
+                    unverified(&mut verification, file.index, error.to_string());
+                }
+                continue;
+            }
+            compared => compared?,
+        };
+        for (file, counts) in group.files.iter().zip(&found.files) {
+            judge(&mut verification, dataset, file, *counts);
+        }
+        for name in not_compared {
+            if !cells.not_compared.contains(&name) {
+                cells.not_compared.push(name);
+            }
+        }
+        deep.add(found);
+    }
+    project.progress.end();
+    fill(&mut cells, deep);
+    verification.cells = Some(cells);
+    verification.sum();
+    Ok(verification)
+}
+
+/// Says that a file could not be verified; what is wrong by counts stays so.
+fn unverified(verification: &mut Verification, index: usize, why: String) {
+    let verdict = &mut verification.files[index].account.verdict;
+    if *verdict == Verdict::Ok {
+        *verdict = Verdict::Unverified(why);
+    }
+}
+
+/// The columns that `stage.sql` gives and that differ from one load to the next. The columns of `source` are those of
+/// the mirrors that are there; without one, those that `stage.sql` names.
+async fn varying(project: &Project, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> {
+    let Wanted { dataset, sql, range, states } = wanted;
+    let files = states.iter().filter_map(|file| file.source.clone()).collect();
+    let mirrors = mirror::kept(&project.staging, dataset, files, project.config.limits).await?;
+    let columns = match mirrors.is_empty() {
+        true => {
+            let of_files = |name: &String| !provenance::is_provenance(name);
+            mentioned_columns(&sql.stage).0.into_iter().filter(of_files).collect()
+        }
+        false => union_of_headers(&mirrors, &dataset.optional_columns),
+    };
+    let engine = &project.engine;
+    match stage::varying_over(engine, &dataset.name, &sql.stage, &columns).await {
+        Ok(columns) => Ok(columns),
+        Err(_) => {
+            let catalog = registered(project, dataset, sql, *range).await?;
+            Ok(stage::varying(&catalog).await?)
+        }
+    }
+}
+
+/// Files that were staged with the same columns.
+pub struct Group {
+    schema: SchemaRef,
+    /// Whether they were staged with today's SQL.
+    is_current: bool,
+    /// The files.
+    pub files: Vec<FoundFile>,
+}
+
+/// Groups files by their columns.
+///
+/// # Errors
+/// [`Error::Target`] if a staged file cannot be read.
+pub async fn groups(project: &Project, files: Vec<FoundFile>) -> Result<Vec<Group>, Error> {
+    let mut schemas: HashMap<String, SchemaRef> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for file in files {
+        let schema = match schemas.get(&file.fingerprint) {
+            Some(schema) => Arc::clone(schema),
+            None => schema_of(project, &file.staged).await?,
+        };
+        schemas.insert(file.fingerprint.clone(), Arc::clone(&schema));
+        let is_alike = |group: &&mut Group| {
+            group.is_current == file.is_current && group.schema.fields() == schema.fields()
+        };
+        match groups.iter_mut().find(is_alike) {
+            Some(group) => group.files.push(file),
+            None => {
+                let is_current = file.is_current;
+                groups.push(Group { schema, is_current, files: vec![file] });
+            }
+        }
+    }
+    Ok(groups)
+}
+
+/// What is compared with what.
+pub struct Comparison<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The dataset.
+    pub dataset: &'a Dataset,
+    /// Its target.
+    pub target: &'a Target,
+    /// Its SQL.
+    pub sql: &'a Sql,
+    /// The columns that differ from one load to the next.
+    pub varying: Vec<String>,
+    /// How to go about it.
+    pub options: DeepOptions,
+}
+
+impl Comparison<'_> {
+    /// Compares the files of a group with what the target holds of them; returns what was found, file by file, and
+    /// the columns that were not compared.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn of(
+        &self,
+        group: &Group,
+        states: &[FileState],
+    ) -> Result<(Deep, Vec<String>), Error> {
+        let (schema, constants) = (&group.schema, &self.dataset.constants);
+        let database = self.project.database()?;
+        let target = database
+            .session(async |client: &Client| {
+                self.target.clone().with_single_values(client, schema, constants).await
+            })
+            .await?;
+        let path = self.sql.stage.path.display().to_string();
+        let encoder = Arc::new(Encoder::new(schema, &target, &path, constants)?);
+        let mut but = self.varying.clone();
+        // Nobody can say any more what the load filled in.
+        but.extend(target.varying.iter().cloned());
+        if !group.is_current {
+            // Their values may have been others.
+            but.extend(constants.keys().cloned());
+        }
+        let job = DeepJob {
+            database,
+            target: &target,
+            encoder: Arc::clone(&encoder),
+            engine: &self.project.engine,
+            but: &but,
+            progress: &self.project.progress,
+        };
+        let files: Vec<DeepFile> = group.files.iter().map(|file| deep_file(file, states)).collect();
+        let compared: Vec<Deep> = stream::iter(batches(&files, target.has_file_name_index))
+            .map(|batch| compare_deep(&job, batch))
+            .buffered(self.options.connections)
+            .try_collect()
+            .await?;
+        let mut deep = Deep::default();
+        compared.into_iter().for_each(|found| deep.add(found));
+        Ok((deep, not_compared(&target, &compared_columns(&target, &encoder, &but))))
+    }
+}
+
+/// The columns of a staged file.
+async fn schema_of(project: &Project, file: &StagedFile) -> Result<SchemaRef, Error> {
+    let schema = stage::schema_of(&project.staging, file).await;
+    let path = || project.staging.display(&file.path);
+    Ok(schema.map_err(|source| target::Error::Staged { path: path(), source })?)
+}
+
+fn deep_file(file: &FoundFile, states: &[FileState]) -> DeepFile {
+    let entry = states[file.index].ledger.as_ref();
+    let xids = entry.map(|entry| entry.xids.clone()).unwrap_or_default();
+    DeepFile { staged: file.staged.clone(), xids }
+}
+
+/// The files cut into batches by their rows.
+fn batches(files: &[DeepFile], has_index: bool) -> Vec<&[DeepFile]> {
+    let most_rows = if has_index { ROWS_BY_INDEX } else { ROWS_BY_TABLE };
+    let mut batches = Vec::new();
+    let (mut start, mut rows) = (0, 0);
+    for (index, file) in files.iter().enumerate() {
+        let more = file.staged.counts.staged;
+        if index > start && (rows + more > most_rows || index - start == MOST_FILES) {
+            batches.push(&files[start..index]);
+            (start, rows) = (index, 0);
+        }
+        rows += more;
+    }
+    if start < files.len() {
+        batches.push(&files[start..]);
+    }
+    batches
+}
+
+fn not_compared(target: &Target, compared: &[String]) -> Vec<String> {
+    let names = target.columns.iter().map(|column| &column.name);
+    let is_left_out = |name: &&String| {
+        let says_which_row = [provenance::FILE_NAME, provenance::ROW_ID].contains(&name.as_str());
+        !says_which_row && !compared.contains(name)
+    };
+    names.filter(is_left_out).cloned().collect()
+}
+
+/// Decides what the comparison says of a file.
+fn judge(verification: &mut Verification, dataset: &Dataset, file: &FoundFile, found: DeepCounts) {
+    let line = &mut verification.files[file.index];
+    let held = line.account.held.unwrap_or(0);
+    let matched = found.equal + found.different;
+    // A merge leaves rows of other programs beside its own, and the ledger counts them.
+    let beside = if dataset.placement.merges() { found.extra_of_others } else { 0 };
+    let beside = if matched + found.extra <= held { beside } else { 0 };
+    let missing = held.saturating_sub(matched + beside);
+    let rows = ComparedRows {
+        equal: found.equal,
+        different: found.different,
+        missing,
+        extra: found.extra - beside,
+        not_held: found.not_in_target.saturating_sub(missing),
+        rewritten: found.rewritten,
+        is_from_staging: file.is_kept,
+    };
+    line.rows = Some(rows);
+    line.account.in_target = matched + found.extra;
+    let problems = [
+        (rows.different, "rows have other values than were loaded"),
+        (rows.missing, "rows that were loaded are missing"),
+        (rows.extra, "rows were not loaded, or are there twice"),
+    ];
+    let problems = problems.iter().filter(|(rows, _)| *rows > 0);
+    let problems: Vec<String> = problems.map(|(rows, what)| format!("{rows} {what}")).collect();
+    if !problems.is_empty() {
+        line.account.verdict = Verdict::Wrong(problems.join("; "));
+    } else if matches!(line.account.verdict, Verdict::Unverified(_)) {
+        line.account.verdict = Verdict::Ok;
+    }
+}
+
+fn fill(cells: &mut Cells, deep: Deep) {
+    cells.columns = column_cells(deep.columns);
+    let cell = |place: target::Place| DifferentCell {
+        file: place.file,
+        row_id: place.row_id,
+        column: place.column,
+    };
+    cells.first = deep.places.into_iter().map(cell).collect();
+}
+
+fn column_cells(columns: BTreeMap<String, ComparedColumn>) -> Vec<ColumnCells> {
+    let mut cells: Vec<ColumnCells> = columns
+        .into_iter()
+        .map(|(column, found)| {
+            let mut shapes: Vec<ShapePair> = found
+                .shapes
+                .into_iter()
+                .map(|((loaded, target), rows)| ShapePair { loaded, target, rows })
+                .collect();
+            shapes.sort_by(|a, b| b.rows.cmp(&a.rows).then(a.loaded.cmp(&b.loaded)));
+            shapes.truncate(MOST_SHAPES);
+            ColumnCells { column, rows: found.rows, shapes }
+        })
+        .collect();
+    cells.sort_by(|a, b| b.rows.cmp(&a.rows).then(a.column.cmp(&b.column)));
+    cells
+}

@@ -1,0 +1,150 @@
+//! A **verification** is what was found when loaded files were verified: a line for each, and what they come to.
+
+use serde::Serialize;
+
+use crate::state::{Account, Verdict};
+
+/// What was found of one dataset.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verification {
+    /// The dataset.
+    pub dataset: String,
+    /// The target.
+    pub target: String,
+    /// Every file of which the ledger or the target knows, by file date, then key.
+    pub files: Vec<VerifiedFile>,
+    /// Files of the source that are not loaded.
+    pub not_loaded: usize,
+    /// What the files come to.
+    pub totals: VerificationTotals,
+    /// What a deep verification found besides; `None` if only rows were counted.
+    pub cells: Option<Cells>,
+}
+
+/// One file.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifiedFile {
+    /// Its counts, and the verdict.
+    #[serde(flatten)]
+    pub account: Account,
+    /// Whether the source does not have it any more.
+    pub is_gone: bool,
+    /// What is another one than when it was loaded.
+    pub changed: Option<ChangedSince>,
+    /// How its rows compare, if they were compared.
+    pub rows: Option<ComparedRows>,
+}
+
+/// What is another one than when a file was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangedSince {
+    /// The object in the source.
+    Object,
+    /// The SQL, the settings of the dialect, the mode or the constants.
+    Sql,
+}
+
+impl ChangedSince {
+    /// The change in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Object => "the object was replaced since",
+            Self::Sql => "the SQL, the csv settings, the mode or constants were edited since",
+        }
+    }
+}
+
+/// How the rows of one file compare, cell by cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ComparedRows {
+    /// Rows that are what was loaded.
+    pub equal: u64,
+    /// Rows of which a cell is another one.
+    pub different: u64,
+    /// Rows that the target should hold and does not.
+    pub missing: u64,
+    /// Rows of the target that were not loaded, or are there a second time.
+    pub extra: u64,
+    /// Staged rows that the target need not hold: newer rows replaced them, or they were deleted on purpose.
+    pub not_held: u64,
+    /// Rows that another transaction wrote than the load: somebody has updated them, or the table was restored.
+    pub rewritten: u64,
+    /// Whether what was staged for the load is still there; otherwise it was made again from the source.
+    pub is_from_staging: bool,
+}
+
+/// How many files have which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerificationTotals {
+    /// Files.
+    pub files: usize,
+    /// Files that are as they were loaded.
+    pub ok: usize,
+    /// Files that could not be verified.
+    pub unverified: usize,
+    /// Files that are not as they were loaded.
+    pub wrong: usize,
+    /// Rows in the target.
+    pub rows: u64,
+}
+
+/// What a deep verification found besides rows.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Cells {
+    /// The columns that differ, those with most rows first.
+    pub columns: Vec<ColumnCells>,
+    /// The first cells that differ.
+    pub first: Vec<DifferentCell>,
+    /// Columns that are not compared: they depend on the load, or the server fills them in.
+    pub not_compared: Vec<String>,
+}
+
+/// How one column differs.
+#[derive(Clone, Debug, Serialize)]
+pub struct ColumnCells {
+    /// Its name.
+    pub column: String,
+    /// Rows in which it differs.
+    pub rows: u64,
+    /// What some of the values look like, most frequent first.
+    pub shapes: Vec<ShapePair>,
+}
+
+/// What the two values of a cell look like.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShapePair {
+    /// As it was loaded.
+    pub loaded: String,
+    /// As it is in the target.
+    pub target: String,
+    /// In how many of the rows that were looked at.
+    pub rows: u64,
+}
+
+/// A cell that differs.
+#[derive(Clone, Debug, Serialize)]
+pub struct DifferentCell {
+    /// The name of the file.
+    pub file: String,
+    /// The row.
+    pub row_id: i64,
+    /// The column.
+    pub column: String,
+}
+
+impl Verification {
+    /// Counts the verdicts.
+    pub fn sum(&mut self) {
+        let count = |is_it: fn(&Verdict) -> bool| {
+            self.files.iter().filter(|file| is_it(&file.account.verdict)).count()
+        };
+        self.totals = VerificationTotals {
+            files: self.files.len(),
+            ok: count(|verdict| *verdict == Verdict::Ok),
+            unverified: count(|verdict| matches!(verdict, Verdict::Unverified(_))),
+            wrong: count(|verdict| matches!(verdict, Verdict::Wrong(_))),
+            rows: self.files.iter().map(|file| file.account.in_target).sum(),
+        };
+    }
+}

@@ -1,0 +1,138 @@
+//! A verification as a table.
+
+use std::fmt::Write;
+
+use super::table;
+use crate::life::{Cells, Verification, VerifiedFile};
+use crate::printable::grouped;
+
+/// One line a file, the columns and cells that differ, and the sums.
+pub fn verification(verification: &Verification) -> String {
+    let mut text = format!("{} → {}\n", verification.dataset, verification.target);
+    if !verification.files.is_empty() {
+        text.push_str(&match &verification.cells {
+            Some(_) => compared(&verification.files),
+            None => counted(&verification.files),
+        });
+    }
+    if let Some(cells) = &verification.cells {
+        text.push_str(&different(cells));
+    }
+    let totals = verification.totals;
+    // Writing to a text cannot fail.
+    let _ = write!(
+        text,
+        "{} file(s), {} rows in the target: {} OK, {} UNVERIFIED, {} WRONG",
+        totals.files,
+        grouped(totals.rows),
+        totals.ok,
+        totals.unverified,
+        totals.wrong
+    );
+    if verification.not_loaded > 0 {
+        let _ = write!(text, "; {} file(s) of the source are not loaded", verification.not_loaded);
+    }
+    text.push('\n');
+    text
+}
+
+fn counted(files: &[VerifiedFile]) -> String {
+    let heads = ["date", "file", "records", "rejected", "staged", "held", "in target", ""];
+    let mut table = table(&heads, &[2, 3, 4, 5, 6]);
+    for file in files {
+        let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), grouped);
+        let account = &file.account;
+        let counts = account.counts;
+        table.add_row(vec![
+            account.date.to_string(),
+            name(file),
+            count(counts.map(|counts| counts.records)),
+            count(counts.map(|counts| counts.rejected)),
+            count(counts.map(|counts| counts.staged)),
+            count(account.held),
+            grouped(account.in_target),
+            verdict(file),
+        ]);
+    }
+    format!("{table}\n")
+}
+
+fn compared(files: &[VerifiedFile]) -> String {
+    let heads =
+        ["date", "file", "equal", "different", "missing", "extra", "not held", "rewritten", ""];
+    let mut table = table(&heads, &[2, 3, 4, 5, 6, 7]);
+    for file in files {
+        let mut line = vec![file.account.date.to_string(), name(file)];
+        match file.rows {
+            Some(rows) => line.extend(
+                [
+                    rows.equal,
+                    rows.different,
+                    rows.missing,
+                    rows.extra,
+                    rows.not_held,
+                    rows.rewritten,
+                ]
+                .map(grouped),
+            ),
+            None => line.extend(std::iter::repeat_n("?".to_owned(), 6)),
+        }
+        line.push(verdict(file));
+        table.add_row(line);
+    }
+    format!("{table}\n")
+}
+
+fn name(file: &VerifiedFile) -> String {
+    let key = &file.account.key;
+    key.rsplit('/').next().unwrap_or(key).to_owned()
+}
+
+fn verdict(file: &VerifiedFile) -> String {
+    let mut text = file.account.verdict.to_string();
+    let deleted = file.account.deleted_on_purpose;
+    if deleted > 0 {
+        let _ = write!(text, " ({} deleted on purpose)", grouped(deleted));
+    }
+    if file.is_gone {
+        text.push_str(" (gone from the source)");
+    }
+    if let Some(change) = file.changed {
+        let _ = write!(text, " ({})", change.describe());
+    }
+    text
+}
+
+fn different(cells: &Cells) -> String {
+    let mut text = String::new();
+    if !cells.columns.is_empty() {
+        let mut table = table(&["column", "rows that differ", "loaded", "in the target"], &[1]);
+        for column in &cells.columns {
+            let (mut name, mut rows) = (column.column.clone(), grouped(column.rows));
+            for pair in &column.shapes {
+                table.add_row(vec![
+                    std::mem::take(&mut name),
+                    std::mem::take(&mut rows),
+                    pair.loaded.clone(),
+                    pair.target.clone(),
+                ]);
+            }
+        }
+        let _ = writeln!(text, "{table}");
+    }
+    if !cells.first.is_empty() {
+        let mut table = table(&["file", "_row_id", "column"], &[1]);
+        for cell in &cells.first {
+            table.add_row(vec![cell.file.clone(), cell.row_id.to_string(), cell.column.clone()]);
+        }
+        let _ = writeln!(text, "the first cells that differ:\n{table}");
+    }
+    if !cells.not_compared.is_empty() {
+        let _ = writeln!(
+            text,
+            "not compared, because they depend on the load or are filled in by the server: {}",
+            cells.not_compared.join(", ")
+        );
+    }
+    text
+}

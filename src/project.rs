@@ -296,7 +296,7 @@ impl Project {
 }
 
 /// The size in bytes above which it takes long to read a table as a whole.
-const LARGE_TABLE: u64 = 256 << 20;
+pub const LARGE_TABLE: u64 = 256 << 20;
 
 /// The first day of files of the live loader: by the dataset's own pattern if they lie under its prefix, else
 /// the first date in the name.

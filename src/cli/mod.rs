@@ -9,6 +9,7 @@ mod compare;
 mod days;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod drift;
 mod init;
 mod output;
@@ -88,6 +89,7 @@ enum Command {
     Plan(plan::Arguments),
     Check(check::Arguments),
     Drift(drift::Arguments),
+    Doctor(doctor::Arguments),
     Compare(compare::Arguments),
     Query(query::Arguments),
     Status(status::Arguments),
@@ -197,6 +199,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Check(arguments) => check::run(arguments, context).await,
         Command::Drift(arguments) => drift::run(arguments, context).await,
+        Command::Doctor(arguments) => doctor::run(arguments, context).await,
         Command::Compare(arguments) => compare::run(arguments, context).await,
         Command::Verify(arguments) => verify::run(arguments, context).await,
         Command::Accept(arguments) => accept::run(arguments, context).await,

@@ -10,7 +10,9 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 /// The calendar day in a source file's key, written `YYYY-MM-DD`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct FileDate(pub NaiveDate);
 
@@ -78,6 +80,11 @@ impl DateRange {
     /// [`BackwardRange`] where `end` lies before `start`.
     pub fn new(start: FileDate, end: FileDate) -> Result<Self, BackwardRange> {
         if end < start { Err(BackwardRange { start, end }) } else { Ok(Self { start, end }) }
+    }
+
+    /// One day.
+    pub fn of_day(day: FileDate) -> Self {
+        Self { start: day, end: day }
     }
 
     /// Whether every date of `other` is in it.

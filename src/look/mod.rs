@@ -7,10 +7,12 @@
 //! | `compare` | the rows that would be loaded, beside those that the target has |
 //! | `differences` | the commands over [`mod@drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
 //! | `overview` | a dataset from all sides, for the report |
+//! | [`mod@doctor`] | whether everything is there that a run needs |
 //! | [`mod@init`], `new_dataset` | a dataset that is not configured yet |
 
 mod compare;
 mod differences;
+pub mod doctor;
 pub mod drift;
 pub mod init;
 mod new_dataset;

@@ -222,14 +222,8 @@ fn warn_of_nuls(project: &Project, dataset: &Dataset, mirror: &Mirror) {
 
 /// What the role must be able to do to the target.
 fn needs(catalog: &Catalog, files: &Files, target: Option<&Target>) -> Needs {
-    let merges = catalog.dataset.placement.merges();
-    Needs {
-        deletes: files.deletes_rows() || catalog.dataset.placement.replaces(),
-        updates: merges,
-        locks: merges || target.is_some_and(|target| target.guest.needs_lock()),
-        is_temporary: merges || target.is_some_and(|target| target.guest.needs_lock()),
-        removes_loads: false,
-    }
+    let needs = Needs::to_place(&catalog.dataset.placement, target);
+    Needs { deletes: needs.deletes || files.deletes_rows(), ..needs }
 }
 
 async fn check(project: &Project, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod checks;
+mod doctor;
 mod drift;
 mod html;
 mod junit;
@@ -11,6 +12,7 @@ mod verification;
 
 pub use accounting::accounting;
 pub use checks::checks;
+pub use doctor::doctor;
 pub use drift::drift;
 pub use html::{Document, document, html};
 pub use junit::junit;

@@ -89,6 +89,29 @@ pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<
 /// # Errors
 /// [`Error::List`] where the store refuses.
 pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
+    Ok(sort_out(store, dataset, range, objects(store, dataset).await?))
+}
+
+/// Lists like [`survey`], from the first file date that there is to the last. If no key has one, the range
+/// means nothing, and every key is ignored.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses.
+pub async fn history(store: &Store, dataset: &Dataset) -> Result<Listing, Error> {
+    let objects = objects(store, dataset).await?;
+    let mut hull: Option<DateRange> = None;
+    for object in &objects {
+        if let KeyMatch::Date(date) = read_key(dataset, &store.key(&object.location)) {
+            let day = DateRange::of_day(date);
+            hull = Some(hull.map_or(day, |hull| hull.hull(day)));
+        }
+    }
+    let range = hull.unwrap_or_else(|| DateRange::of_day(FileDate::default()));
+    Ok(sort_out(store, dataset, range, objects))
+}
+
+/// Every object under a dataset's prefix.
+async fn objects(store: &Store, dataset: &Dataset) -> Result<Vec<ObjectMeta>, Error> {
     let prefix = store.path(&dataset.prefix);
     let failed = |source| Error::List {
         place: store.display(&dataset.prefix),
@@ -100,9 +123,7 @@ pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Resul
             source: "the folder does not exist".into(),
         }));
     }
-    let objects: Vec<ObjectMeta> =
-        store.objects.list(Some(&prefix)).try_collect().await.map_err(failed)?;
-    Ok(sort_out(store, dataset, range, objects))
+    store.objects.list(Some(&prefix)).try_collect().await.map_err(failed)
 }
 
 /// Every key under a prefix, without the prefix.

@@ -13,9 +13,13 @@
 //!     checks/<check>.parquet                                          the bad rows of a check
 //!     replayed/_file_date=2025-09-22/<stem>-<hash>.parquet            the rows of rejects that were replayed
 //!     accounting.json                                                 every record accounted for
+//!   trials/<name>                                                     written to try it, and deleted
 //! ```
 
 use crate::domain::{FILE_DATE, FileDate};
+
+/// The folders of staging in which a run writes.
+pub const FOLDERS: [&str; 5] = ["mirror", "rejects", "profiles", "staged", "runs"];
 
 /// The folder of a dataset's mirrors.
 pub fn mirrors(dataset: &str) -> String {
@@ -81,6 +85,11 @@ pub fn bad_rows(run_id: &str, dataset: &str, check: &str) -> String {
 /// The rows of a source file that a replay loads; `file` is the file name of its mirror.
 pub fn replayed(run_id: &str, dataset: &str, date: FileDate, file: &str) -> String {
     format!("runs/{run_id}/{dataset}/replayed/{FILE_DATE}={date}/{file}")
+}
+
+/// An object that is written to try it, and deleted at once.
+pub fn trial(name: &str) -> String {
+    format!("trials/{name}")
 }
 
 /// The accounting of a dataset in a run.

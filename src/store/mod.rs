@@ -6,10 +6,15 @@ pub mod object;
 pub mod path_text;
 mod place;
 mod refusal;
+mod space;
+mod uploads;
 
 pub use place::{
     InvalidOption, InvalidPlace, NoCredentials, OpenError, Options, Place, Role, Store,
 };
+pub use refusal::Answer;
+pub use space::free_bytes;
+pub use uploads::{Upload, Uploads};
 
 use std::error::Error as StdError;
 

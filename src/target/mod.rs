@@ -16,10 +16,11 @@ pub use error::{Error, RowsCause};
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
-    DatabaseTables, Deep, DeepCounts, DeepFile, DeepJob, Definition, Encoder, Job, Needs, Place,
-    Target, Undoable, Undoing, UndoneBatch, at_stake, compare, compare_deep, compared_columns,
-    count_rows, effects, held, ledger, load, references, refuse_missing, text_variant, undo,
-    undoable, until_cancelled,
+    DatabaseTables, Deep, DeepCounts, DeepFile, DeepJob, Definition, Encoder, Inspected, Job,
+    Meaning, MissingRights, Needs, Obstacle, Place, Pooling, Protection, Server, Target, Undoable,
+    Undoing, UndoneBatch, at_stake, compare, compare_deep, compared_columns, count_rows, effects,
+    held, ledger, load, missing_rights, references, refuse_missing, text_variant, undo, undoable,
+    until_cancelled,
 };
 pub use undo_refusal::UndoRefusal;
 

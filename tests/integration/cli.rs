@@ -21,7 +21,7 @@ fn help_of_every_command() {
     insta::assert_snapshot!("help", shown(&["--help"]));
     for command in [
         "init", "run", "plan", "check", "drift", "query", "report", "status", "accept", "compare",
-        "rejects", "sample", "demo", "undo", "verify",
+        "rejects", "sample", "demo", "undo", "verify", "doctor",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), shown(&[command, "--help"]));
     }

@@ -7,6 +7,7 @@ mod support;
 mod cli;
 mod connections;
 mod dlt;
+mod doctor;
 mod drift;
 mod edge;
 mod effects;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use chrono::{TimeDelta, Utc};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode};
@@ -33,6 +34,14 @@ pub enum Fault {
     Forbidden,
     /// 403 for an object that lies in an archive.
     Archived,
+    /// 400 because the bucket is in this region; the answer names it unless it is empty.
+    WrongRegion(&'static str),
+    /// 404 because there is no such bucket.
+    NoSuchBucket,
+    /// 403 because the clocks differ by too much.
+    TimeTooSkewed,
+    /// What was asked for, from a server whose clock is so many seconds ahead.
+    ClockAhead(i64),
 }
 
 /// Decides over a request, given as `METHOD /path?query`.
@@ -143,12 +152,33 @@ async fn answer(
         Some(Fault::SlowDown) => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
         Some(Fault::Forbidden) => (StatusCode::FORBIDDEN, "AccessDenied"),
         Some(Fault::Archived) => (StatusCode::FORBIDDEN, "InvalidObjectState"),
-        None => match Service::call(service, request).await {
-            Ok(response) => return response,
+        Some(Fault::WrongRegion(_)) => (StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed"),
+        Some(Fault::NoSuchBucket) => (StatusCode::NOT_FOUND, "NoSuchBucket"),
+        Some(Fault::TimeTooSkewed) => (StatusCode::FORBIDDEN, "RequestTimeTooSkewed"),
+        Some(Fault::ClockAhead(_)) | None => match Service::call(service, request).await {
+            Ok(response) => return with_date(response, fault),
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         },
     };
-    let mut response = Response::new(Body::from(format!("<Error><Code>{code}</Code></Error>")));
+    let region = match fault {
+        Some(Fault::WrongRegion(region)) if !region.is_empty() => {
+            format!("<Region>{region}</Region>")
+        }
+        _ => String::new(),
+    };
+    let text = format!("<Error><Code>{code}</Code>{region}</Error>");
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    response
+}
+
+/// An answer that says what time it is by a clock that is ahead.
+fn with_date(mut response: Response<Body>, fault: Option<Fault>) -> Response<Body> {
+    if let Some(Fault::ClockAhead(seconds)) = fault {
+        let date = Utc::now() + TimeDelta::seconds(seconds);
+        if let Ok(date) = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string().parse() {
+            response.headers_mut().insert("date", date);
+        }
+    }
     response
 }

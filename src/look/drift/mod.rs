@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use change::Change;
 pub use content::Content;
-pub use epoch::{Epoch, spans};
+pub use epoch::{Epoch, epochs, spans};
 pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse};
 pub use proposal::propose;

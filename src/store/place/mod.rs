@@ -19,7 +19,7 @@ use std::time::Duration;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{BackoffConfig, RetryConfig};
+use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 use url::Url;
 
 pub use credentials::NoCredentials;
@@ -191,13 +191,15 @@ impl Place {
     ) -> object_store::Result<Store> {
         let refusals = Refusals::default();
         let (role, options) = (self.role, &self.options);
-        let objects = match provider {
+        let (objects, uploads) = match provider {
             Provider::S3 => {
-                s3::open(bucket, self.described(), role, options, environment, &refusals)
+                let place = self.described();
+                let uploads = s3::open(bucket, place, role, options, environment, &refusals)?;
+                (Arc::clone(&uploads.bucket) as Arc<dyn ObjectStore>, Some(Arc::new(uploads)))
             }
-            Provider::Google => gcs::open(bucket, role, options, environment, &refusals),
-            Provider::Azure => azure::open(bucket, role, options, environment, &refusals),
-        }?;
+            Provider::Google => (gcs::open(bucket, role, options, environment, &refusals)?, None),
+            Provider::Azure => (azure::open(bucket, role, options, environment, &refusals)?, None),
+        };
         Ok(Store {
             objects,
             url: store_url(&format!("{}://{bucket}", provider.scheme()))?,
@@ -206,6 +208,7 @@ impl Place {
             display: self.to_string(),
             folder: None,
             refusals,
+            uploads,
         })
     }
 
@@ -219,6 +222,7 @@ impl Place {
             display: self.to_string(),
             folder: Some(absolute),
             refusals: Refusals::default(),
+            uploads: None,
         })
     }
 

@@ -7,7 +7,8 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::store::refusal::Refusals;
+use crate::store::refusal::{Answer, Refusals};
+use crate::store::uploads::Uploads;
 
 /// A place that was opened.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Store {
     pub(super) display: String,
     pub(super) folder: Option<PathBuf>,
     pub(super) refusals: Refusals,
+    /// The unfinished uploads, where they can be listed.
+    pub uploads: Option<Arc<Uploads>>,
 }
 
 impl Store {
@@ -60,9 +63,19 @@ impl Store {
         self.refusals.is_archived(object)
     }
 
+    /// What the store's last answer said besides its content.
+    pub fn last_answer(&self) -> Answer {
+        self.refusals.answer()
+    }
+
     /// Makes a listing's error say what the store answered.
     pub fn explain(&self, error: object_store::Error, key: &str) -> object_store::Error {
         self.refusals.explain(error, key)
+    }
+
+    /// Whether it is a bucket of S3, or of a store that speaks its protocol.
+    pub fn is_s3(&self) -> bool {
+        self.uploads.is_some()
     }
 
     /// The folder on this machine, where the store is one.

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
+use object_store::client::{HttpConnector, ReqwestConnector};
 
 use super::credentials::{AwsCredentials, Origin};
 use super::options::{Layer, Options, client_options, first, own, shared};
 use super::{Role, retries};
 use crate::domain::Environment;
 use crate::store::refusal::{Observed, Refusals};
+use crate::store::uploads::{Signature, Uploads};
 
 const SERVICE: &str = "AWS_";
 const ENDPOINT: [&str; 2] = ["aws_endpoint_url_s3", "aws_endpoint_url"];
@@ -20,7 +21,8 @@ const REGION: [&str; 2] = ["aws_region", "aws_default_region"];
 const KEYS: [&str; 2] = ["aws_access_key_id", "aws_secret_access_key"];
 const WEB_IDENTITY: [&str; 2] = ["aws_web_identity_token_file", "aws_role_arn"];
 
-/// Opens a bucket without any request to it; `place` is its URL, for errors.
+/// Opens a bucket, and what lists its unfinished uploads, without any request to it; `place` is its URL, for
+/// errors.
 pub fn open(
     bucket: &str,
     place: String,
@@ -28,13 +30,14 @@ pub fn open(
     options: &Options,
     environment: &Environment,
     refusals: &Refusals,
-) -> object_store::Result<Arc<dyn ObjectStore>> {
+) -> object_store::Result<Uploads> {
     let own = own(environment, role, SERVICE);
     let shared = shared(environment, SERVICE);
     let settings = settings(&own, options, &shared);
     let endpoint = settings.get(&Key::Endpoint).cloned();
     let origin = origin(&own, options, &shared);
     let region = region(&settings, &origin);
+    let (url, signature) = (bucket_url(bucket, &settings, &region), signature(&settings, options));
     let mut builder = AmazonS3Builder::new();
     for (key, value) in settings {
         builder = builder.with_config(key, value);
@@ -47,11 +50,32 @@ pub fn open(
     let store = builder
         .with_http_connector(Observed(refusals.clone()))
         .with_bucket_name(bucket)
-        .with_region(region)
+        .with_region(region.clone())
         .with_client_options(client_options(endpoint.as_deref()))
         .with_retry(retries())
         .build()?;
-    Ok(Arc::new(store))
+    let client = ReqwestConnector::default().connect(&client_options(endpoint.as_deref()))?;
+    Ok(Uploads { bucket: Arc::new(store), client, endpoint: url, region, signature })
+}
+
+/// The URL of a bucket, as the store's client makes it.
+fn bucket_url(bucket: &str, settings: &HashMap<Key, String>, region: &str) -> String {
+    let is_in_host =
+        settings.get(&Key::VirtualHostedStyleRequest).is_some_and(|value| is_true(value));
+    match (settings.get(&Key::Endpoint), is_in_host) {
+        (Some(endpoint), true) => endpoint.clone(),
+        (Some(endpoint), false) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+        (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+        (None, false) => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+    }
+}
+
+fn signature(settings: &HashMap<Key, String>, options: &Options) -> Signature {
+    match settings.get(&Key::SkipSignature).is_some_and(|value| is_true(value)) {
+        true => Signature::None,
+        false if options.requester_pays => Signature::RequesterPays,
+        false => Signature::Signed,
+    }
 }
 
 fn with_options(mut builder: AmazonS3Builder, options: &Options) -> AmazonS3Builder {

@@ -11,6 +11,7 @@ mod copy;
 mod database_tables;
 mod deep;
 mod encode;
+mod health;
 mod held;
 pub mod ledger;
 mod rights;
@@ -22,14 +23,18 @@ mod undo;
 mod watch;
 
 pub use batch::{Batch, Job, load};
-pub use catalog::{Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, Target, references};
+pub use catalog::{
+    Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, Inspected, Obstacle, Target, references,
+};
 pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use connect_failure::{ConnectFailure, connect_failure};
 pub use database_tables::DatabaseTables;
 pub use deep::{Deep, DeepCounts, DeepFile, DeepJob, Place, compare_deep, compared_columns};
 pub use encode::{Encoder, text_variant};
+pub use health::{Pooling, Server};
 pub use held::{at_stake, count_rows, effects, held};
-pub use rights::{Needs, refuse_missing};
+pub use rights::{MissingRights, Needs, missing_rights, refuse_missing};
 pub use session::{Database, until_cancelled};
 pub use sqlstate::{Meaning, reason};
+pub use tls::Protection;
 pub use undo::{Undoable, Undoing, UndoneBatch, undo, undoable};

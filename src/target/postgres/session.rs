@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 
 use super::address::Address;
 use super::connect::{Cancel, Connected, deepest};
+use super::tls::Protection;
 use super::watch::Watch;
 use crate::domain::{Environment, ErrorKind, Explain, Notice};
 use crate::progress::{Listener, Silent};
@@ -115,6 +116,39 @@ impl Database {
         }
     }
 
+    /// Does `work` in one transaction that is always rolled back: nothing of it stays. It waits for locks of
+    /// others for some seconds only.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    pub async fn rehearsal<T>(
+        &self,
+        mut work: impl AsyncFnMut(&Client) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.unmanaged_session(async |client: &Client| {
+            begin(client, "opening a transaction").await?;
+            let bounded = client.batch_execute("SET LOCAL lock_timeout = '5s'").await;
+            bounded.map_err(Error::statement("opening a transaction"))?;
+            let done = work(client).await;
+            let ended = client.batch_execute("ROLLBACK").await;
+            let done = done?;
+            ended.map_err(Error::statement("rolling a transaction back"))?;
+            Ok(done)
+        })
+        .await
+    }
+
+    /// Connects, and says how the connection is protected.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] and those of certificates.
+    pub async fn protection(&self) -> Result<Protection, Error> {
+        let session = self.open(APPLICATION).await?;
+        let protection = session.protection;
+        session.close().await;
+        Ok(protection)
+    }
+
     /// Whether trying again may help. A server that was never reached is not waited for: the person who
     /// starts a command waits for the answer.
     fn may_pass(&self, error: &Error) -> bool {
@@ -201,6 +235,8 @@ pub(super) async fn begin(client: &Client, doing: &str) -> Result<(), Error> {
 pub(super) struct Session {
     /// What statements go through.
     pub client: Client,
+    /// How it is protected.
+    protection: Protection,
     driver: tokio::task::JoinHandle<()>,
     cancel: CancelOnDrop,
 }
@@ -213,18 +249,18 @@ static CANCELLING: AtomicUsize = AtomicUsize::new(0);
 
 impl Session {
     fn spawn(connected: Connected) -> Self {
-        let Connected { client, connection, cancel } = connected;
+        let Connected { client, connection, cancel, protection } = connected;
         let driver = tokio::spawn(async move {
             if connection.await.is_err() {
                 tracing::debug!("a connection to the target database ended with an error");
             }
         });
-        Self { client, driver, cancel: CancelOnDrop(Some(cancel)) }
+        Self { client, protection, driver, cancel: CancelOnDrop(Some(cancel)) }
     }
 
     /// Ends the session and waits until the server knows.
     pub async fn close(self) {
-        let Self { client, driver, mut cancel } = self;
+        let Self { client, driver, mut cancel, .. } = self;
         cancel.0 = None;
         drop(client);
         let _ = tokio::time::timeout(Duration::from_secs(5), driver).await;

@@ -109,6 +109,18 @@ impl OwnServer {
         folder
     }
 
+    /// Gives it a certificate that expired long ago, in the folder that [`with_tls`](Self::with_tls) has made.
+    pub fn with_expired_certificate(&self) {
+        let script = "set -e; cd \"$1\"; touch index; echo 01 >serial
+            printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nserial=serial\nnew_certs_dir=.\n\
+                    default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n' >ca.conf
+            openssl ca -batch -config ca.conf -in server.csr -out server.crt -keyfile right.key \
+                -cert right.crt -startdate 200101000000Z -enddate 200201000000Z -extfile names -notext";
+        let folder = self.folder.path();
+        succeed(as_postgres(Path::new("sh")).args(["-c", script, "sh"]).arg(folder));
+        self.pg_ctl("restart", "fast");
+    }
+
     /// The address of its database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)

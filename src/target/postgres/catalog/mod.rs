@@ -16,6 +16,7 @@ mod column;
 mod definition;
 mod dlt;
 mod effects;
+mod inspect;
 mod references;
 mod single_values;
 
@@ -23,6 +24,7 @@ pub use column::{Column, columns_of};
 pub use definition::Definition;
 pub use dlt::{DLT_ID, DLT_LOAD_ID, Dlt};
 pub use effects::SideEffects;
+pub use inspect::{Inspected, Obstacle};
 pub use references::references;
 
 /// The target table as the catalog describes it.
@@ -76,22 +78,6 @@ impl Kind {
     }
 }
 
-/// What dlt calls the end of a row's version, unless told otherwise.
-const VALID_TO: &str = "_dlt_valid_to";
-
-/// What is asked of the catalog about a table; `$1` schema, `$2` name.
-const DESCRIBE: &str = "\
-SELECT c.oid::int8, c.relkind::text, c.relrowsecurity AND row_security_active(c.oid),
-       has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'),
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t
-               WHERE t.tgrelid = c.oid AND t.tgtype & 68 = 68 AND t.tgenabled NOT IN ('D', 'R')),
-       (WITH RECURSIVE tree AS (
-            SELECT c.oid UNION SELECT inhrelid FROM pg_catalog.pg_inherits JOIN tree ON inhparent = tree.oid)
-        SELECT coalesce(sum(pg_catalog.pg_table_size(oid)), 0)::int8 FROM tree),
-       current_user::text
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2";
-
 /// What is asked about a table's indexes over plain columns; `$1` its oid. Columns: the names, and whether
 /// they make rows unique.
 const INDEXES: &str = "\
@@ -105,57 +91,6 @@ SELECT names, indisunique FROM (
 WHERE cardinality(names) > 0";
 
 impl Target {
-    /// Looks the table up; `None` where there is none.
-    ///
-    /// # Errors
-    /// [`Error::Target`] where it is no table that rows can be copied into; [`Error::Statement`].
-    pub async fn find(client: &Client, table: &TableName) -> Result<Option<Self>, Error> {
-        let names: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
-        let doing = format!("looking up {table}");
-        let found = client
-            .query_typed_opt(DESCRIBE, &names)
-            .await
-            .map_err(Error::statement(doing.clone()))?;
-        let Some(row) = found else { return Ok(None) };
-        let (oid, kind): (i64, String) = (row.get(0), row.get(1));
-        let refuse = |reason: String| Err(Error::Target { table: table.to_string(), reason });
-        let kind = match Kind::of(&kind, row.get(5)) {
-            Ok(kind) => kind,
-            Err(reason) => return refuse(reason.to_owned()),
-        };
-        if row.get::<_, Option<bool>>(2) == Some(true) {
-            let reason = "row-level security applies to this user, and COPY refuses that";
-            return refuse(reason.to_owned());
-        }
-        for (index, privilege) in [(3, "SELECT"), (4, "INSERT")] {
-            if !row.get::<_, bool>(index) {
-                let role: String = row.get(7);
-                let grant = format!(
-                    "GRANT {privilege} ON {} TO {}",
-                    table.quoted(),
-                    quote_identifier(&role)
-                );
-                return Err(Error::Rights { role, grants: vec![grant] });
-            }
-        }
-        let bytes = row.get::<_, i64>(6).unsigned_abs();
-        let described = Self::describe(client, table, oid, kind, bytes).await;
-        let described = described.map_err(Error::statement(doing))?;
-        let has_versions = |dlt: &Dlt| dlt.keeps_versions || described.column(VALID_TO).is_some();
-        if described.guest.dlt().is_some_and(has_versions) {
-            let reason =
-                "dlt keeps old versions of its rows (scd2), and would end ours with its next load";
-            return refuse(reason.to_owned());
-        }
-        match described.guest.dlt().map(|dlt| dlt.nested.join(", ")) {
-            Some(nested) if !nested.is_empty() => refuse(format!(
-                "dlt keeps lists from inside its rows in other tables ({nested}), which would lack ours"
-            )),
-            _ => Ok(Some(described)),
-        }
-    }
-
     /// Asks the catalog about the relation with this oid.
     async fn describe(
         client: &Client,

@@ -20,7 +20,7 @@ use tokio_postgres::{Client, Config, Connection, Socket};
 use super::address::{Address, Server};
 use super::connect_failure::{Attempt, ConnectFailure};
 use super::sqlstate::Meaning;
-use super::tls::{SslMode, Stream, Tls};
+use super::tls::{Protection, SslMode, Stream, Tls};
 use crate::target::Error;
 use cancel::Route;
 
@@ -32,6 +32,8 @@ pub struct Connected {
     pub connection: Connection<Socket, Stream>,
     /// Cancels what the server does for it.
     pub cancel: Cancel,
+    /// How it is protected.
+    pub protection: Protection,
 }
 
 /// Why an attempt failed.
@@ -224,8 +226,12 @@ impl Address {
         }
         match within(self.timeout(), config.connect(connector.clone())).await {
             Ok(Ok((client, connection))) => {
+                let protection = Protection {
+                    is_local: config.get_hostaddrs().iter().all(IpAddr::is_loopback),
+                    ..connector.protection()
+                };
                 let cancel = Cancel::new(client.cancel_token(), connector, Route::of(&config));
-                Ok(Connected { client, connection, cancel })
+                Ok(Connected { client, connection, cancel, protection })
             }
             Ok(Err(error)) => {
                 let attempt = Attempt {

@@ -136,7 +136,10 @@ FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.
 WHERE n.nspname = 'backfill' AND c.relname = 'files'";
 
 /// Whether the ledger has every column of this version.
-async fn is_current(client: &Client) -> Result<bool, Error> {
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn is_current(client: &Client) -> Result<bool, Error> {
     let row = client
         .query_typed_one(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \

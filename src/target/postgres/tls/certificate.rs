@@ -32,6 +32,13 @@ pub fn is_valid_at(der: &CertificateDer<'_>, now: UnixTime) -> bool {
     parsed(der).is_none_or(|certificate| is_current(&certificate, now))
 }
 
+/// The last second at which a certificate is valid, since 1970, if it can be read.
+pub fn expiry(der: &CertificateDer<'_>) -> Option<i64> {
+    let certificate = parsed(der)?;
+    let last = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+    i64::try_from(last).ok()
+}
+
 fn is_current(certificate: &Certificate, now: UnixTime) -> bool {
     let validity = &certificate.tbs_certificate.validity;
     let first = validity.not_before.to_unix_duration().as_secs();

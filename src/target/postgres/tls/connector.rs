@@ -12,6 +12,8 @@ use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::protection::{Expiry, Protection};
+
 type Make = MakeRustlsConnect;
 type Connect = <Make as MakeTlsConnect<Socket>>::TlsConnect;
 
@@ -23,12 +25,22 @@ pub type Stream = <Make as MakeTlsConnect<Socket>>::Stream;
 pub struct Connector {
     make: Make,
     was_begun: Arc<AtomicBool>,
+    checked: Protection,
+    expiry: Expiry,
 }
 
 impl Connector {
-    /// Makes sessions of this configuration.
-    pub fn new(config: ClientConfig) -> Self {
-        Self { make: Make::new(config), was_begun: Arc::default() }
+    /// Makes sessions of this configuration, which checks so much and notes the expiry of certificates.
+    pub fn new(config: ClientConfig, checked: Protection, expiry: Expiry) -> Self {
+        Self { make: Make::new(config), was_begun: Arc::default(), checked, expiry }
+    }
+
+    /// How the connection is protected that was made with it.
+    pub fn protection(&self) -> Protection {
+        match self.was_begun() {
+            true => Protection { is_encrypted: true, expires: self.expiry.get(), ..self.checked },
+            false => Protection::default(),
+        }
     }
 
     /// Whether a session was begun, so that the server offers TLS.

@@ -3,6 +3,7 @@
 mod certificate;
 mod client;
 mod connector;
+mod protection;
 mod roots;
 mod verifier;
 
@@ -16,6 +17,8 @@ use rustls::{ClientConfig, ConfigBuilder, SupportedProtocolVersion, WantsVerifie
 use tokio_postgres::config::SslNegotiation;
 
 pub use self::connector::{Connector, Stream};
+pub use self::protection::Protection;
+use self::protection::{Expiry, Noting};
 use self::roots::Roots;
 use super::address::Settings;
 use crate::domain::Environment;
@@ -98,7 +101,14 @@ impl Tls {
             ClientConfig::builder_with_provider(Arc::clone(&provider))
                 .with_protocol_versions(&self.versions)
                 .map_err(|error| setting("ssl_min_protocol_version", &error))?;
-        let verifier = verifier::verifier(self.mode, self.roots.read(self.mode)?, &provider);
+        let (trusted, expiry) = (self.roots.read(self.mode)?, Expiry::default());
+        let checked = Protection {
+            is_verified: trusted.is_some(),
+            is_for_host: trusted.is_some() && self.mode == SslMode::VerifyFull,
+            ..Protection::default()
+        };
+        let decides = verifier::verifier(self.mode, trusted, &provider);
+        let verifier = Arc::new(Noting { decides, expiry: expiry.clone() });
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match self.certificate.read(&provider)? {
             Some(resolver) => builder.with_client_cert_resolver(resolver),
@@ -108,7 +118,7 @@ impl Tls {
         if self.negotiation == SslNegotiation::Direct {
             config.alpn_protocols = vec![b"postgresql".to_vec()];
         }
-        Ok(Connector::new(config))
+        Ok(Connector::new(config, checked, expiry))
     }
 
     /// What stands for TLS where there is none.

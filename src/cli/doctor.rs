@@ -1,0 +1,44 @@
+//! `backfill doctor`.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::Context;
+use crate::error::{Error, Exit};
+use crate::look;
+use crate::look::doctor::OldUploads;
+use crate::show;
+
+/// Examines everything that a run needs, before it is needed, without writing.
+///
+/// Looks at the source, staging, the database, and for each dataset at its files, its SQL and its target.
+/// Each line says passed, warned, failed or skipped, what was found and what to do next. It never stops at
+/// the first failure. A small object is written to staging and deleted; in the database everything is tried
+/// in transactions that are rolled back.
+///
+/// Exit codes: 0 if nothing failed (warnings are fine), 1 if anything did, 2 if the configuration cannot be
+/// read.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only the dataset of this prefix; may be given several times
+    #[arg(long = "prefix", value_name = "PREFIX")]
+    prefixes: Vec<String>,
+    /// Abort uploads to staging (on S3) that were begun more than a day ago and never finished
+    #[arg(long)]
+    abort_uploads: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Error`] if the configuration cannot be read, or the result not printed.
+pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+    let config = context.configured(&arguments.prefixes)?;
+    let progress = Arc::clone(&context.progress);
+    let old_uploads = if arguments.abort_uploads { OldUploads::Abort } else { OldUploads::Count };
+    let environment = &context.environment;
+    let diagnosis = look::doctor::doctor(&config, environment, progress, old_uploads).await;
+    context.output.print(&diagnosis, show::doctor)?;
+    Ok(if diagnosis.failed == 0 { Exit::Done } else { Exit::Failed })
+}

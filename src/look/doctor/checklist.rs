@@ -1,0 +1,156 @@
+//! A **checklist**: what was examined, what was found, and what to do next.
+
+use serde::Serialize;
+
+/// What the program needs, examined.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diagnosis {
+    /// How many checks passed.
+    pub passed: usize,
+    /// How many warn of something.
+    pub warned: usize,
+    /// How many failed.
+    pub failed: usize,
+    /// How many could not be made.
+    pub skipped: usize,
+    /// Every check, by area and dataset.
+    pub checks: Vec<HealthCheck>,
+}
+
+impl Diagnosis {
+    /// Sums up the checks.
+    pub fn of(checks: Vec<HealthCheck>) -> Self {
+        let count = |state| checks.iter().filter(|check| check.state == state).count();
+        Self {
+            passed: count(State::Passed),
+            warned: count(State::Warned),
+            failed: count(State::Failed),
+            skipped: count(State::Skipped),
+            checks,
+        }
+    }
+}
+
+/// One thing that was examined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HealthCheck {
+    /// What was examined, by a name that never changes.
+    pub id: &'static str,
+    /// Where.
+    pub area: Area,
+    /// The dataset, if it is about one.
+    pub dataset: Option<String>,
+    /// The place, the database, the table or the folder.
+    pub subject: String,
+    /// What came of it.
+    pub state: State,
+    /// What was found, in one sentence.
+    pub found: String,
+    /// What to do next, if it warned or failed.
+    pub next: Option<String>,
+}
+
+/// Where something was examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Area {
+    /// Where the exports are.
+    Source,
+    /// Where mirrors and staged rows go.
+    Staging,
+    /// The target database.
+    Database,
+    /// A dataset: its files, its SQL and its target.
+    Dataset,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// All is well.
+    Passed,
+    /// A run works, but a person should know.
+    Warned,
+    /// A run would fail.
+    Failed,
+    /// It could not be examined.
+    Skipped,
+}
+
+/// The checks of one area, as they are made.
+#[derive(Debug)]
+pub struct Checklist {
+    area: Area,
+    dataset: Option<String>,
+    /// What the next checks are about.
+    pub subject: String,
+    /// The checks that were made.
+    pub checks: Vec<HealthCheck>,
+}
+
+impl Checklist {
+    /// A checklist without checks.
+    pub fn new(area: Area, subject: impl Into<String>) -> Self {
+        Self { area, dataset: None, subject: subject.into(), checks: Vec::new() }
+    }
+
+    /// One for a dataset.
+    pub fn of_dataset(name: &str, subject: impl Into<String>) -> Self {
+        Self { dataset: Some(name.to_owned()), ..Self::new(Area::Dataset, subject) }
+    }
+
+    /// All is well.
+    pub fn passed(&mut self, id: &'static str, found: impl Into<String>) {
+        self.add(id, State::Passed, found.into(), None);
+    }
+
+    /// A run works, but a person should know.
+    pub fn warned(&mut self, id: &'static str, found: impl Into<String>, next: impl Into<String>) {
+        self.add(id, State::Warned, found.into(), Some(next.into()));
+    }
+
+    /// A run would fail.
+    pub fn failed(&mut self, id: &'static str, found: impl Into<String>, next: impl Into<String>) {
+        self.add(id, State::Failed, found.into(), Some(next.into()));
+    }
+
+    /// It could not be examined.
+    pub fn skipped(&mut self, id: &'static str, why: impl Into<String>) {
+        self.add(id, State::Skipped, why.into(), None);
+    }
+
+    /// None of them could be examined.
+    pub fn skipped_all(&mut self, ids: &[&'static str], why: &str) {
+        for id in ids {
+            self.skipped(id, why);
+        }
+    }
+
+    fn add(&mut self, id: &'static str, state: State, found: String, next: Option<String>) {
+        let (area, dataset, subject) = (self.area, self.dataset.clone(), self.subject.clone());
+        self.checks.push(HealthCheck { id, area, dataset, subject, state, found, next });
+    }
+}
+
+/// The first few of many texts, and how many there are more.
+pub fn some_of(texts: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match texts.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_cut() {
+        let texts: Vec<String> = (1..=5).map(|number| number.to_string()).collect();
+        assert_eq!(some_of(&texts[..3]), "1, 2, 3");
+        assert_eq!(some_of(&texts), "1, 2, 3 and 2 more");
+    }
+}

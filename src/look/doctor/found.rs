@@ -1,0 +1,156 @@
+//! What is **found** of a target, in one transaction that is rolled back.
+
+use datafusion::arrow::datatypes::SchemaRef;
+use tokio_postgres::Client;
+
+use super::UsableDatabase;
+use crate::domain::Dataset;
+use crate::stage;
+use crate::tables::Catalog;
+use crate::target::{self, Encoder, Inspected, MissingRights, Needs, Obstacle, Target};
+
+/// What was found of a target.
+pub struct Found {
+    /// `None` if it could not be described.
+    pub target: Option<Target>,
+    /// Whether it exists.
+    pub is_there: bool,
+    /// What stands in the way.
+    pub obstacles: Vec<Obstacle>,
+    /// The rights that the role lacks.
+    pub missing: MissingRights,
+    /// Whether rows do not say which file they are from.
+    pub has_unnamed_rows: bool,
+    /// Whether it takes the rows.
+    pub fit: Fit,
+}
+
+/// What the target makes of what `stage.sql` gives.
+pub enum Fit {
+    /// It was not compared, for this reason.
+    NotCompared(&'static str),
+    /// It could not be created.
+    NotCreated(target::Error),
+    /// Its columns do not fit.
+    Columns(target::Error),
+    /// Its columns fit, and the mode does not.
+    Mode(target::Error),
+    /// All fits.
+    Fits,
+}
+
+/// Looks at the target of a dataset. If it is not there, it is made from `target.sql`.
+///
+/// # Errors
+/// [`target::Error`] if the database cannot be asked; what a run would refuse is part of the result.
+pub async fn look(
+    usable: &UsableDatabase,
+    dataset: &Dataset,
+    catalog: Option<&Catalog>,
+) -> Result<Found, target::Error> {
+    let staged = match catalog {
+        Some(catalog) => stage::schema(catalog).await.ok(),
+        None => None,
+    };
+    let staged = catalog.zip(staged);
+    let is_writable = usable.is_writable;
+    usable
+        .database
+        .rehearsal(async |client: &Client| {
+            if let Some(closed) = closed_schema(client, dataset).await? {
+                return Ok(closed);
+            }
+            let inspected = Target::inspect(client, &dataset.table).await?;
+            let is_there = inspected.is_some();
+            let Inspected { target, obstacles } =
+                inspected.unwrap_or(Inspected { target: None, obstacles: Vec::new() });
+            let needs = Needs::to_place(&dataset.placement, target.as_ref());
+            let missing =
+                target::missing_rights(client, &dataset.table, target.as_ref(), needs).await?;
+            let is_closed = obstacles.iter().any(|o| matches!(o, Obstacle::Right { .. }));
+            let has_unnamed_rows = match &target {
+                Some(target) if !is_closed => target.has_unnamed_rows(client).await?,
+                _ => false,
+            };
+            let mut found =
+                Found { target, is_there, obstacles, missing, has_unnamed_rows, fit: Fit::Fits };
+            // What may fail, and end the transaction with it, comes last.
+            found.fit = match (&staged, is_there) {
+                (_, false) if !found.missing.of_target.is_empty() => {
+                    Fit::NotCompared("the rights to create it are missing")
+                }
+                (None, _) => Fit::NotCompared("what stage.sql gives is not known"),
+                (Some((catalog, staged)), true) => compare(client, catalog, staged, &found).await?,
+                (Some(_), false) if !is_writable => {
+                    Fit::NotCompared("the database takes no writes")
+                }
+                (Some((catalog, staged)), false) => {
+                    create(client, catalog, staged, &mut found).await
+                }
+            };
+            Ok(found)
+        })
+        .await
+}
+
+/// What is found of a target in a schema that this role may not look into: nothing but that.
+async fn closed_schema(client: &Client, dataset: &Dataset) -> Result<Option<Found>, target::Error> {
+    let mut missing =
+        target::missing_rights(client, &dataset.table, None, Needs::default()).await?;
+    missing.of_target.retain(|grant| grant.starts_with("GRANT USAGE ON SCHEMA"));
+    let closed = Found {
+        target: None,
+        is_there: true,
+        obstacles: Vec::new(),
+        has_unnamed_rows: false,
+        fit: Fit::NotCompared("this user may not use its schema"),
+        missing,
+    };
+    Ok((!closed.missing.of_target.is_empty()).then_some(closed))
+}
+
+/// Compares the columns of a target that is there.
+async fn compare(
+    client: &Client,
+    catalog: &Catalog,
+    staged: &SchemaRef,
+    found: &Found,
+) -> Result<Fit, target::Error> {
+    let Some(target) = found.target.clone() else {
+        return Ok(Fit::NotCompared("the target is not a table"));
+    };
+    let constants = &catalog.dataset.constants;
+    let target = match found.obstacles.is_empty() {
+        true => target.with_single_values(client, staged, constants).await?,
+        false => target,
+    };
+    let stage = catalog.sql.stage.path.display().to_string();
+    Ok(match Encoder::new(staged, &target, &stage, constants) {
+        Err(error) => Fit::Columns(error),
+        Ok(encoder) => fit_mode(&encoder, &target, &catalog.dataset, &stage),
+    })
+}
+
+fn fit_mode(encoder: &Encoder, target: &Target, dataset: &Dataset, stage: &str) -> Fit {
+    match encoder.refuse_placement(target, &dataset.placement, stage) {
+        Err(error) => Fit::Mode(error),
+        Ok(()) => Fit::Fits,
+    }
+}
+
+/// Makes the target from `target.sql`.
+async fn create(client: &Client, catalog: &Catalog, staged: &SchemaRef, found: &mut Found) -> Fit {
+    let stage = catalog.sql.stage.path.display().to_string();
+    let (dataset, contract) = (&catalog.dataset, &catalog.sql.contract);
+    let constants = &dataset.constants;
+    let made = Target::create(client, &dataset.table, contract, staged, &stage, constants).await;
+    match made {
+        Ok((target, encoder)) => {
+            let fit = fit_mode(&encoder, &target, dataset, &stage);
+            found.target = Some(target);
+            fit
+        }
+        Err(error @ target::Error::Mismatch { .. }) => Fit::Columns(error),
+        Err(error) => Fit::NotCreated(error),
+    }
+}

@@ -1,0 +1,181 @@
+//! What the **server** says of itself and of the role, judged.
+
+use super::checklist::Checklist;
+use crate::printable;
+use crate::target::Server;
+
+/// The version that has the functions by which transactions are told apart for ever (`xid8`).
+const OLDEST_VERSION: i32 = 130_000;
+/// What the free plan of Supabase holds, and from which part of it on a warning is due.
+const FREE_PLAN: u64 = 500_000_000;
+const FREE_PLAN_NEARLY: u64 = 400_000_000;
+/// Beyond this age the server has not cleaned up for long; it stops at about two billion.
+const OLD_TRANSACTIONS: i64 = 1_500_000_000;
+/// A run with its usual two connections has two more to watch them.
+const CONNECTIONS: i64 = 4;
+
+/// Adds what the server says of itself; true if it takes writes.
+pub fn add_server(list: &mut Checklist, server: &Server) -> bool {
+    let version = &server.version;
+    if server.version_number < OLDEST_VERSION {
+        let found =
+            format!("the server is PostgreSQL {version}, and 13 is the oldest that is supported");
+        list.failed("database-version", found, "upgrade the server");
+    } else {
+        list.passed("database-version", format!("the server is PostgreSQL {version}"));
+    }
+    let is_writable = add_writable(list, server);
+    match server.encoding.as_str() {
+        "UTF8" => list.passed("database-encoding", "text is stored as UTF-8"),
+        other => list.warned(
+            "database-encoding",
+            format!("text is stored as {other}, which lacks characters that exports may hold"),
+            "load into a database that was created with ENCODING 'UTF8', or clean such values in stage.sql",
+        ),
+    }
+    add_timeouts(list, server);
+    add_connections(list, server);
+    add_size(list, server);
+    is_writable
+}
+
+fn add_writable(list: &mut Checklist, server: &Server) -> bool {
+    const ID: &str = "database-writable";
+    let role = &server.role;
+    match (server.is_standby, server.is_read_only, server.is_supabase) {
+        (true, _, _) => list.failed(
+            ID,
+            "the server is a standby, which takes no writes",
+            "name the primary, or add target_session_attrs=read-write to DATABASE_URL",
+        ),
+        (false, true, true) => list.failed(
+            ID,
+            "transactions are read-only, as Supabase makes them when the disk's quota is reached",
+            "free space or enlarge the disk in the project's settings; then Supabase lifts it",
+        ),
+        (false, true, false) => list.failed(
+            ID,
+            "transactions are read-only (default_transaction_read_only)",
+            format!(
+                "find out why; then ALTER ROLE {role} or ALTER DATABASE {} SET \
+                 default_transaction_read_only = off",
+                server.database
+            ),
+        ),
+        (false, false, _) => list.passed(ID, "transactions may write"),
+    }
+    !server.is_standby && !server.is_read_only
+}
+
+fn add_timeouts(list: &mut Checklist, server: &Server) {
+    let set: Vec<String> =
+        server.timeouts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let found = match set.is_empty() {
+        true => "no time-out is set for this role".to_owned(),
+        false => format!("{}: transactions of this program turn them off", set.join(", ")),
+    };
+    match server.timeouts.iter().find(|(name, _)| name == "idle_session_timeout") {
+        Some((_, value)) => list.warned(
+            "database-timeouts",
+            format!("idle_session_timeout {value} ends sessions that wait between transactions"),
+            format!("ALTER ROLE {} SET idle_session_timeout = 0", server.role),
+        ),
+        None => list.passed("database-timeouts", found),
+    }
+}
+
+fn add_connections(list: &mut Checklist, server: &Server) {
+    let free = server.free_connections;
+    if free < CONNECTIONS {
+        let found = format!("{} more connections are left for this role", free.max(0));
+        let next = "run with --connections 1, end sessions that nobody needs, or raise the limit of the \
+                    role, the database or max_connections";
+        list.warned("database-connections", found, next);
+    } else {
+        list.passed("database-connections", format!("{free} more connections are left"));
+    }
+    match server.left_behind.as_slice() {
+        [] => list.passed("database-sessions", "no session of an earlier run is left behind"),
+        pids => {
+            let ends: Vec<String> =
+                pids.iter().map(|pid| format!("SELECT pg_terminate_backend({pid})")).collect();
+            list.warned(
+                "database-sessions",
+                format!("{} session(s) of earlier runs hold a transaction open", pids.len()),
+                format!("if no run is going on, send {}", ends.join("; ")),
+            );
+        }
+    }
+}
+
+fn add_size(list: &mut Checklist, server: &Server) {
+    const ID: &str = "database-size";
+    let size = printable::bytes(server.bytes);
+    let found = format!("the database has {size}; SQL does not show how full the server's disk is");
+    if server.is_supabase && (FREE_PLAN_NEARLY..FREE_PLAN).contains(&server.bytes) {
+        let found = format!("{found}; Supabase's free plan ends at 500 MB, and becomes read-only");
+        list.warned(ID, found, "if this is the free plan, make room or change the plan first");
+    } else {
+        list.passed(ID, found);
+    }
+    let age = printable::grouped(server.transaction_age.unsigned_abs());
+    if server.transaction_age > OLD_TRANSACTIONS {
+        list.warned(
+            "database-transaction-ids",
+            format!("the oldest rows are {age} transactions old; the server stops at two billion"),
+            "end old transactions, prepared ones and replication slots, and run VACUUM FREEZE",
+        );
+    } else {
+        list.passed(
+            "database-transaction-ids",
+            format!("the oldest rows are {age} transactions old"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::doctor::{Area, HealthCheck, State};
+
+    fn server() -> Server {
+        Server {
+            version: "15.18".to_owned(),
+            version_number: 150_018,
+            encoding: "UTF8".to_owned(),
+            is_standby: false,
+            is_read_only: false,
+            bytes: 10 << 20,
+            transaction_age: 1000,
+            is_supabase: false,
+            role: "loader".to_owned(),
+            database: "shop".to_owned(),
+            timeouts: Vec::new(),
+            free_connections: 90,
+            left_behind: Vec::new(),
+        }
+    }
+
+    /// The ids of what is wrong with a server.
+    fn wrong(server: &Server) -> Vec<&'static str> {
+        let mut list = Checklist::new(Area::Database, "x");
+        add_server(&mut list, server);
+        let is_wrong = |check: &&HealthCheck| matches!(check.state, State::Warned | State::Failed);
+        list.checks.iter().filter(is_wrong).map(|check| check.id).collect()
+    }
+
+    #[test]
+    fn what_a_server_says_is_judged() {
+        assert!(wrong(&server()).is_empty());
+        assert_eq!(wrong(&Server { version_number: 120_022, ..server() }), ["database-version"]);
+        assert_eq!(wrong(&Server { is_standby: true, ..server() }), ["database-writable"]);
+        let latin = "LATIN1".to_owned();
+        assert_eq!(wrong(&Server { encoding: latin, ..server() }), ["database-encoding"]);
+        assert_eq!(wrong(&Server { free_connections: 1, ..server() }), ["database-connections"]);
+        assert_eq!(wrong(&Server { left_behind: vec![7], ..server() }), ["database-sessions"]);
+        let full = Server { is_supabase: true, bytes: 450_000_000, ..server() };
+        assert_eq!(wrong(&full), ["database-size"]);
+        let old = Server { transaction_age: 1_600_000_000, ..server() };
+        assert_eq!(wrong(&old), ["database-transaction-ids"]);
+    }
+}

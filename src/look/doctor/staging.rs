@@ -1,0 +1,184 @@
+//! **Staging**: that objects can be written, read and deleted, and that there is room.
+
+use std::path::{Path, PathBuf};
+
+use object_store::{ObjectStoreExt, PutPayload};
+
+use super::checklist::{Area, Checklist, HealthCheck};
+use super::reach::{Ids, add_steps, answered, within_patience};
+use super::uploads::{self, OldUploads};
+use crate::config::Config;
+use crate::domain::{Environment, Explain};
+use crate::printable;
+use crate::store::{self, Store, free_bytes, layout};
+
+const IDS: Ids = Ids {
+    answers: "staging-reachable",
+    clock: "staging-clock",
+    credentials: "staging-credentials",
+    region: "staging-region",
+    bucket: "staging-bucket",
+    region_key: "staging.region",
+};
+
+/// What the object holds that is written and read back.
+const CONTENT: &str = "backfill doctor wrote this and deletes it again\n";
+
+/// Opens staging and tries what a run does with it; `bytes` is the size of all exports.
+pub async fn examine(
+    config: &Config,
+    environment: &Environment,
+    bytes: u64,
+    old_uploads: OldUploads,
+) -> (Option<Store>, Vec<HealthCheck>) {
+    let mut list = Checklist::new(Area::Staging, config.staging.to_string());
+    let opened = match config.staging.open(environment) {
+        Ok(store) => {
+            try_object(&mut list, &store).await;
+            uploads::add(&mut list, &store, old_uploads).await;
+            add_space(&mut list, &store, bytes);
+            Some(store)
+        }
+        Err(error) => {
+            let next = error.hint().unwrap_or_default();
+            list.failed(IDS.credentials, error.to_string(), next);
+            let ids = ["staging-write", "staging-read", "staging-delete"];
+            list.skipped_all(&ids, "staging cannot be opened");
+            None
+        }
+    };
+    add_temporary_space(&mut list, environment);
+    (opened, list.checks)
+}
+
+/// Writes an object, reads it back and deletes it.
+async fn try_object(list: &mut Checklist, store: &Store) {
+    let key = layout::trial(&format!("{:016x}", rand::random::<u64>()));
+    let path = store.path(&key);
+    let made = store.folder().map(folders_to_make).unwrap_or_default();
+    let payload = PutPayload::from_static(CONTENT.as_bytes());
+    let written = within_patience(store.objects.put(&path, payload)).await;
+    let error = written.as_ref().err();
+    let is_reached = store.folder().is_some() || add_steps(list, &IDS, store, error);
+    if let Err(error) = written {
+        add_unwritable(list, store, &error, is_reached);
+        return;
+    }
+    list.passed("staging-write", "an object can be written");
+    let read = async { store.objects.get(&path).await?.bytes().await };
+    match read.await {
+        Ok(bytes) if bytes == CONTENT => {
+            list.passed("staging-read", "the object reads as it was written");
+        }
+        Ok(_) => list.failed(
+            "staging-read",
+            "the object reads differently from how it was written",
+            "look at what lies between this program and the store, such as a proxy or a cache",
+        ),
+        Err(error) => {
+            let found = format!("the object cannot be read: {}", answered(&store.last_answer()));
+            list.failed("staging-read", found, right_or(&error, "s3:GetObject"));
+        }
+    }
+    match store.objects.delete(&path).await {
+        Ok(()) => list.passed("staging-delete", "the object can be deleted"),
+        Err(_) => list.warned(
+            "staging-delete",
+            "the object cannot be deleted; a run does without, but what is old stays and is paid for",
+            format!(
+                "grant s3:DeleteObject and s3:AbortMultipartUpload, or add a lifecycle rule that expires \
+                 objects and aborts unfinished uploads; then delete {} by hand",
+                store.display(&key)
+            ),
+        ),
+    }
+    remove_folders(store, &key, &made);
+}
+
+fn add_unwritable(
+    list: &mut Checklist,
+    store: &Store,
+    error: &object_store::Error,
+    is_reached: bool,
+) {
+    match (is_reached, store.folder()) {
+        (false, _) => list.skipped("staging-write", "staging cannot be reached"),
+        (true, Some(_)) => list.failed(
+            "staging-write",
+            "the folder cannot be written",
+            "check its permissions and that its disk has room, or set staging.url to another place",
+        ),
+        (true, None) => {
+            let found = format!("no object can be written: {}", answered(&store.last_answer()));
+            list.failed("staging-write", found, right_or(error, "s3:PutObject"));
+        }
+    }
+    list.skipped_all(&["staging-read", "staging-delete"], "no object can be written");
+}
+
+/// What to do about a refusal: give a right, if that is what is missing.
+fn right_or(error: &object_store::Error, right: &str) -> String {
+    match error {
+        object_store::Error::PermissionDenied { .. } => {
+            format!(
+                "grant {right} on the objects below staging.url (or the provider's right like it)"
+            )
+        }
+        error => store::hint(error),
+    }
+}
+
+/// The folders that writing to `folder` makes, the innermost first.
+fn folders_to_make(folder: &Path) -> Vec<PathBuf> {
+    folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
+}
+
+/// Takes away the empty folders that were made for the object.
+fn remove_folders(store: &Store, key: &str, made: &[PathBuf]) {
+    let Some(folder) = store.folder() else { return };
+    let of_trials = Path::new(key).parent().map(|trials| folder.join(trials));
+    for folder in of_trials.iter().chain(made) {
+        // A folder that holds something else by now stays.
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+fn add_space(list: &mut Checklist, store: &Store, bytes: u64) {
+    const ID: &str = "staging-space";
+    let Some(free) = store.folder().and_then(free_bytes) else { return };
+    let (free_text, needed) = (printable::bytes(free), printable::bytes(bytes));
+    if free < bytes {
+        list.warned(
+            ID,
+            format!("{free_text} are free, and the exports have {needed}"),
+            "make room, set staging.url to a larger disk or a bucket, or load a shorter range",
+        );
+    } else {
+        list.passed(ID, format!("{free_text} are free, for exports of {needed}"));
+    }
+}
+
+/// Below this, what SQL spills may not find room.
+const LITTLE_SPACE: u64 = 1 << 30;
+
+fn add_temporary_space(list: &mut Checklist, environment: &Environment) {
+    const ID: &str = "temporary-space";
+    let folder = environment.get("TMPDIR").unwrap_or("/tmp");
+    list.subject = folder.to_owned();
+    let folder = Path::new(folder);
+    match free_bytes(folder).filter(|_| folder.is_dir()) {
+        None => list.failed(
+            ID,
+            "the folder for temporary files cannot be used",
+            "set TMPDIR to a folder that exists",
+        ),
+        Some(free) if free < LITTLE_SPACE => list.warned(
+            ID,
+            format!("{} are free for what SQL spills", printable::bytes(free)),
+            "set TMPDIR to a folder with more room, or raise limits.sql_memory",
+        ),
+        Some(free) => {
+            list.passed(ID, format!("{} are free for what SQL spills", printable::bytes(free)))
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The **target** of a dataset: that it takes what `stage.sql` gives, from this role, without side effects. What
+//! does not exist yet is made from `target.sql` in a transaction that is rolled back.
+
+use super::checklist::{Checklist, HealthCheck, some_of};
+use super::found::{Fit, Found, look};
+use super::{Means, UsableDatabase, explained};
+use crate::domain::Dataset;
+use crate::printable;
+use crate::project::LARGE_TABLE;
+use crate::tables::Catalog;
+use crate::target::{self, Obstacle, Target};
+
+/// The checks of every target.
+const ALL: [&str; 9] = [
+    "target-table",
+    "target-rights",
+    "target-row-security",
+    "target-columns",
+    "target-mode",
+    "target-triggers",
+    "target-cascades",
+    "target-index",
+    "target-unnamed-rows",
+];
+
+/// Examines the target of a dataset; `catalog` knows what `stage.sql` gives.
+pub async fn examine(
+    means: &Means,
+    dataset: &Dataset,
+    catalog: Option<&Catalog>,
+) -> Vec<HealthCheck> {
+    let mut list = Checklist::of_dataset(&dataset.name, dataset.table.to_string());
+    let Some(usable) = &means.database else {
+        list.skipped_all(&ALL, "the database cannot be asked");
+        return list.checks;
+    };
+    match look(usable, dataset, catalog).await {
+        Ok(found) => add(&mut list, dataset, usable, &found),
+        Err(error) => {
+            let (found, next) = explained(&error);
+            list.failed(ALL[0], found, next);
+            list.skipped_all(&ALL[1..], "the target cannot be looked at");
+        }
+    }
+    list.checks
+}
+
+fn add(list: &mut Checklist, dataset: &Dataset, usable: &UsableDatabase, found: &Found) {
+    add_table(list, usable, found);
+    add_rights(list, found);
+    add_row_security(list, found);
+    add_fit(list, found);
+    match &found.target {
+        Some(target) => {
+            add_effects(list, dataset, target);
+            add_rows(list, found, target);
+            add_dlt(list, found, target);
+        }
+        None => list.skipped_all(&ALL[5..], "the target is not there, or is not a table"),
+    }
+}
+
+fn add_table(list: &mut Checklist, usable: &UsableDatabase, found: &Found) {
+    const ID: &str = "target-table";
+    let kind = found.obstacles.iter().find(|obstacle| matches!(obstacle, Obstacle::Kind(_)));
+    match (&found.fit, kind) {
+        (_, Some(kind)) => list.failed(
+            ID,
+            format!("it cannot be loaded: {}", kind.reason()),
+            "name a table in the dataset's section of backfill.toml",
+        ),
+        (Fit::NotCreated(error), _) => {
+            let (found, next) = explained(error);
+            list.failed(ID, found, next);
+        }
+        (Fit::NotCompared(why), _) if found.is_there && found.target.is_none() => {
+            list.skipped(ID, *why);
+        }
+        _ if found.is_there => {
+            let target = found.target.as_ref();
+            let what = if target.is_some_and(Target::is_view) { "view" } else { "table" };
+            let bytes = printable::bytes(target.map_or(0, |target| target.bytes));
+            list.passed(ID, format!("the {what} is there, with {bytes}"));
+        }
+        (Fit::NotCompared(why), _) => list.skipped(ID, format!("it is not there yet, and {why}")),
+        _ if usable.is_writable => list.passed(
+            ID,
+            "it is not there yet; creating it from target.sql was tried and rolled back",
+        ),
+        _ => list.skipped(ID, "it is not there yet, and the database takes no writes"),
+    }
+}
+
+fn add_rights(list: &mut Checklist, found: &Found) {
+    let of_table = found.obstacles.iter().filter_map(|obstacle| match obstacle {
+        Obstacle::Right { grant, .. } => Some(grant.clone()),
+        _ => None,
+    });
+    let grants: Vec<String> = of_table.chain(found.missing.of_target.iter().cloned()).collect();
+    let role = &found.missing.role;
+    match grants.is_empty() {
+        true => list.passed("target-rights", format!("{role} has every right that a load needs")),
+        false => list.failed(
+            "target-rights",
+            format!("{role} lacks {} right(s) that a load needs", grants.len()),
+            format!("have the owner send: {}", grants.join("; ")),
+        ),
+    }
+}
+
+fn add_row_security(list: &mut Checklist, found: &Found) {
+    const ID: &str = "target-row-security";
+    match found.obstacles.iter().find(|obstacle| **obstacle == Obstacle::RowSecurity) {
+        Some(obstacle) => list.failed(
+            ID,
+            obstacle.reason(),
+            format!(
+                "load as the owner of the table, or ALTER ROLE {} BYPASSRLS",
+                found.missing.role
+            ),
+        ),
+        None => list.passed(ID, "no row-level security applies to this user"),
+    }
+}
+
+fn add_fit(list: &mut Checklist, found: &Found) {
+    let (columns, mode) = ("target-columns", "target-mode");
+    match &found.fit {
+        Fit::NotCompared(why) => list.skipped_all(&[columns, mode], why),
+        Fit::NotCreated(_) => list.skipped_all(&[columns, mode], "it could not be created"),
+        Fit::Columns(error) => {
+            let (found, next) = explained(error);
+            list.failed(columns, found, next);
+            list.skipped(mode, "the columns do not fit");
+        }
+        Fit::Mode(error) => {
+            list.passed(columns, "its columns take what stage.sql gives");
+            let (found, next) = explained(error);
+            list.failed(mode, found, next);
+        }
+        Fit::Fits => {
+            list.passed(columns, "its columns take what stage.sql gives");
+            list.passed(mode, "the mode of the dataset fits");
+        }
+    }
+}
+
+/// What writing to the target does to other tables and rows.
+fn add_effects(list: &mut Checklist, dataset: &Dataset, target: &Target) {
+    let effects = target::effects(target);
+    let placement = &dataset.placement;
+    let mut triggers = effects.insert_triggers;
+    if placement.merges() {
+        triggers.extend(effects.update_triggers);
+    }
+    if placement.replaces() {
+        triggers.extend(effects.delete_triggers);
+    }
+    triggers.sort();
+    triggers.dedup();
+    match triggers.is_empty() {
+        true => list.passed("target-triggers", "loading sets off no trigger and no rule"),
+        false => list.failed(
+            "target-triggers",
+            format!("loading sets off triggers or rules: {}", some_of(&triggers)),
+            "look at what they do for each row; then run with --allow-side-effects, or disable them for \
+             the time of the load",
+        ),
+    }
+    let next =
+        "make the key NO ACTION DEFERRABLE INITIALLY DEFERRED, or run with --allow-side-effects";
+    match (effects.cascades.is_empty(), placement.replaces()) {
+        (true, _) => list.passed("target-cascades", "deleting rows changes no other table"),
+        (false, true) => list.failed(
+            "target-cascades",
+            format!("replacing rows would change {}", some_of(&effects.cascades)),
+            next,
+        ),
+        (false, false) => list.warned(
+            "target-cascades",
+            format!("reloading or removing a file would change {}", some_of(&effects.cascades)),
+            next,
+        ),
+    }
+}
+
+fn add_rows(list: &mut Checklist, found: &Found, target: &Target) {
+    let (index, unnamed) = ("target-index", "target-unnamed-rows");
+    match (target.has_file_name_index, target.bytes > LARGE_TABLE) {
+        (true, _) => list.passed(index, "rows of a file are found by an index on _file_name"),
+        (false, false) => {
+            list.passed(index, "there is no index on _file_name, and the table is small");
+        }
+        (false, true) => list.warned(
+            index,
+            "there is no index on _file_name, so that every batch reads the whole table",
+            format!("CREATE INDEX CONCURRENTLY ON {} (_file_name)", target.table.quoted()),
+        ),
+    }
+    match found.has_unnamed_rows {
+        false => list.passed(unnamed, "no row without _file_name was found"),
+        true => list.failed(
+            unnamed,
+            "there are rows without _file_name, which may be those of the files",
+            "fill in their _file_name, or if they are others, run with --ignore-unnamed-rows",
+        ),
+    }
+}
+
+/// What only matters in a table of dlt.
+fn add_dlt(list: &mut Checklist, found: &Found, target: &Target) {
+    let Some(dlt) = target.guest.dlt() else { return };
+    let obstacle = |is_it: fn(&Obstacle) -> bool| found.obstacles.iter().find(|o| is_it(o));
+    match obstacle(|obstacle| *obstacle == Obstacle::OldVersions) {
+        Some(obstacle) => list.failed(
+            "dlt-versions",
+            obstacle.reason(),
+            "load into a table of your own, or change dlt's write_disposition",
+        ),
+        None => list.passed("dlt-versions", "dlt keeps no old versions of rows here"),
+    }
+    match obstacle(|obstacle| matches!(obstacle, Obstacle::Nested(_))) {
+        Some(obstacle) => list.failed(
+            "dlt-nested",
+            obstacle.reason(),
+            "load into a table of your own, or have dlt load the lists as text (max_table_nesting = 0)",
+        ),
+        None => list.passed("dlt-nested", "dlt has no tables of lists from inside the rows"),
+    }
+    match (dlt.loads.is_some(), found.missing.of_dlt.as_slice()) {
+        (_, grants @ [_, ..]) => list.failed(
+            "dlt-rights",
+            format!("{} lacks rights on the tables of dlt", found.missing.role),
+            format!("have the owner send: {}", grants.join("; ")),
+        ),
+        (true, []) => list.passed("dlt-rights", "loads can be recorded in _dlt_loads"),
+        (false, []) => list.warned(
+            "dlt-rights",
+            "there is no _dlt_loads beside the table, so that loads are not recorded for dlt",
+            "if dlt does not load the table any more, there is nothing to do",
+        ),
+    }
+}

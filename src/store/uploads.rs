@@ -1,0 +1,185 @@
+//! **Uploads** that were begun and never finished: S3 keeps their parts, and bills them, until they are aborted.
+//! A run that is killed in the middle of one leaves it behind.
+//!
+//! The store's client cannot list them, so that the request is made and signed here.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use object_store::aws::{AmazonS3, AwsAuthorizer};
+use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use url::Url;
+
+/// Pages of a listing that are read at most, of a thousand uploads each.
+const PAGES: usize = 100;
+
+/// The unfinished uploads of a bucket of S3.
+#[derive(Debug)]
+pub struct Uploads {
+    /// The bucket.
+    pub bucket: Arc<AmazonS3>,
+    /// What sends requests.
+    pub client: HttpClient,
+    /// The URL of the bucket.
+    pub endpoint: String,
+    /// Its region.
+    pub region: String,
+    /// How requests are signed.
+    pub signature: Signature,
+}
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// Not at all, as for a bucket that everybody may read.
+    None,
+    /// By the owner of the credentials.
+    Signed,
+    /// The same, and who asks pays.
+    RequesterPays,
+}
+
+/// An upload that was begun and not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// The object that it would become.
+    pub path: Path,
+    /// Its id.
+    pub id: String,
+    /// When it was begun.
+    pub begun: DateTime<Utc>,
+}
+
+impl Uploads {
+    /// The unfinished uploads below a path.
+    ///
+    /// # Errors
+    /// If the store refuses, or cannot list them.
+    pub async fn list(&self, below: &Path) -> object_store::Result<Vec<Upload>> {
+        let prefix = format!("{below}/");
+        let mut found = Vec::new();
+        let mut marker = None;
+        for _ in 0..PAGES {
+            let text = self.page(&prefix, marker.as_ref()).await?;
+            found.extend(parts(&text, "Upload").filter_map(upload));
+            marker = next(&text);
+            if marker.is_none() {
+                break;
+            }
+        }
+        // A store that does not know the parameter may list all of them.
+        found.retain(|upload| upload.path.as_ref().starts_with(&prefix));
+        Ok(found)
+    }
+
+    /// Ends an upload, so that its parts are deleted.
+    ///
+    /// # Errors
+    /// If the store refuses.
+    pub async fn abort(&self, upload: &Upload) -> object_store::Result<()> {
+        self.bucket.abort_multipart(&upload.path, &upload.id).await
+    }
+
+    /// One page of the listing, from a key and an id on.
+    async fn page(
+        &self,
+        prefix: &str,
+        marker: Option<&(String, String)>,
+    ) -> object_store::Result<String> {
+        let mut url = Url::parse(&self.endpoint).map_err(generic)?;
+        url.query_pairs_mut().append_pair("uploads", "").append_pair("prefix", prefix);
+        if let Some((key, id)) = marker {
+            url.query_pairs_mut()
+                .append_pair("key-marker", key)
+                .append_pair("upload-id-marker", id);
+        }
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        // In the query a space is signed as %20.
+        *request.uri_mut() = url.as_str().replace('+', "%20").parse().map_err(generic)?;
+        if self.signature != Signature::None {
+            let credential = self.bucket.credentials().get_credential().await?;
+            AwsAuthorizer::new(&credential, "s3", &self.region)
+                .with_request_payer(self.signature == Signature::RequesterPays)
+                .authorize(&mut request, None);
+        }
+        let (head, body) = self.client.execute(request).await.map_err(generic)?.into_parts();
+        let body = body.bytes().await.map_err(generic)?;
+        match head.status.as_u16() {
+            200 => Ok(String::from_utf8_lossy(&body).into_owned()),
+            status => {
+                let source =
+                    format!("the unfinished uploads cannot be listed: status {status}").into();
+                match status {
+                    401 | 403 => {
+                        let path = prefix.to_owned();
+                        Err(object_store::Error::PermissionDenied { path, source })
+                    }
+                    _ => Err(object_store::Error::Generic { store: "S3", source }),
+                }
+            }
+        }
+    }
+}
+
+fn generic(error: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source: Box::new(error) }
+}
+
+fn upload(text: &str) -> Option<Upload> {
+    let begun = DateTime::parse_from_rfc3339(&part(text, "Initiated")?).ok()?;
+    Some(Upload {
+        path: Path::parse(part(text, "Key")?).ok()?,
+        id: part(text, "UploadId")?,
+        begun: begun.to_utc(),
+    })
+}
+
+/// Where the next page begins, if there is one.
+fn next(text: &str) -> Option<(String, String)> {
+    let is_cut = part(text, "IsTruncated")? == "true";
+    let marker = (part(text, "NextKeyMarker")?, part(text, "NextUploadIdMarker")?);
+    is_cut.then_some(marker)
+}
+
+/// What stands between the tags of this name, as it is written.
+fn parts<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, behind) = rest.split_once(&open)?;
+        let (part, after) = behind.split_once(&close)?;
+        rest = after;
+        Some(part)
+    })
+}
+
+/// The text between the first tags of this name.
+fn part(text: &str, name: &str) -> Option<String> {
+    let text = parts(text, name).next()?;
+    let entities =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'")];
+    let text = entities.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    Some(text.replace("&amp;", "&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_is_read_page_by_page() {
+        let text = "<ListMultipartUploadsResult><NextKeyMarker>b</NextKeyMarker>\
+            <NextUploadIdMarker>2</NextUploadIdMarker><IsTruncated>true</IsTruncated>\
+            <Upload><Key>mirror/a &amp;lt; b</Key><UploadId>1</UploadId>\
+            <Initiated>2025-09-22T10:00:00.000Z</Initiated></Upload>\
+            <Upload><Key>mirror/b</Key><UploadId>2</UploadId><Initiated>odd</Initiated></Upload>\
+            </ListMultipartUploadsResult>";
+        let found: Vec<Upload> = parts(text, "Upload").filter_map(upload).collect();
+        assert_eq!(found.len(), 1, "one without a date is left alone");
+        assert_eq!((found[0].path.as_ref(), found[0].id.as_str()), ("mirror/a &lt; b", "1"));
+        assert_eq!(next(text), Some(("b".to_owned(), "2".to_owned())));
+        assert_eq!(next("<IsTruncated>false</IsTruncated>"), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! The **health** of the target database: what only the server knows of itself, of this role and of what runs
+//! in it. Nothing is written.
+
+use std::time::Duration;
+
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::catalog::Kind;
+use super::session::{APPLICATION, Session};
+use super::{Database, Target};
+use crate::domain::{provenance, quote_identifier};
+use crate::target::Error;
+
+/// What the server says of itself and of this role.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its version as people write it.
+    pub version: String,
+    /// Its version as a number: 150018 is 15.18.
+    pub version_number: i32,
+    /// How the database stores text.
+    pub encoding: String,
+    /// Whether it is a standby, which takes no writes.
+    pub is_standby: bool,
+    /// Whether transactions may not write unless they say so.
+    pub is_read_only: bool,
+    /// The size of the database in bytes.
+    pub bytes: u64,
+    /// How many transactions old the oldest row may be; at about two billion the server stops.
+    pub transaction_age: i64,
+    /// Whether it is Supabase's.
+    pub is_supabase: bool,
+    /// The role.
+    pub role: String,
+    /// The database.
+    pub database: String,
+    /// The time-outs that are set for this role, with their values, except those that are off.
+    pub timeouts: Vec<(String, String)>,
+    /// How many connections more this role may open, as far as the server says.
+    pub free_connections: i64,
+    /// Sessions of this program that hold a transaction open and have been silent for minutes.
+    pub left_behind: Vec<i32>,
+}
+
+const SERVER: &str = "\
+SELECT current_setting('server_version'), current_setting('server_version_num')::int4,
+       current_setting('server_encoding'), pg_is_in_recovery(),
+       current_setting('transaction_read_only') = 'on',
+       pg_catalog.pg_database_size(d.oid)::int8, age(d.datfrozenxid)::int8,
+       EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'supabase_admin'),
+       current_user::text, d.datname::text,
+       ARRAY(SELECT name FROM pg_catalog.pg_settings WHERE name LIKE '%\\_timeout' AND reset_val <> '0'
+               AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+                            'transaction_timeout', 'idle_session_timeout') ORDER BY name),
+       ARRAY(SELECT (reset_val || coalesce(unit, ''))::interval::text FROM pg_catalog.pg_settings
+             WHERE reset_val <> '0'
+               AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+                            'transaction_timeout', 'idle_session_timeout') ORDER BY name),
+       least(current_setting('max_connections')::int8
+               - current_setting('superuser_reserved_connections')::int8
+               - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),
+             CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit
+               - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid) END,
+             CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit
+               - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid) END),
+       ARRAY(SELECT pid FROM pg_catalog.pg_stat_activity
+             WHERE datid = d.oid AND starts_with(application_name, $1)
+               AND state LIKE 'idle in transaction%' AND state_change < now() - interval '2 minutes'
+             ORDER BY pid)
+FROM pg_catalog.pg_database d, pg_catalog.pg_roles r
+WHERE d.datname = current_database() AND r.rolname = current_user";
+
+impl Server {
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn ask(client: &Client) -> Result<Self, Error> {
+        let row = client
+            .query_typed_one(SERVER, &[(&APPLICATION, Type::TEXT)])
+            .await
+            .map_err(Error::statement("asking the server about itself"))?;
+        let (names, values): (Vec<String>, Vec<String>) = (row.get(10), row.get(11));
+        Ok(Self {
+            version: row.get(0),
+            version_number: row.get(1),
+            encoding: row.get(2),
+            is_standby: row.get(3),
+            is_read_only: row.get(4),
+            bytes: row.get::<_, i64>(5).unsigned_abs(),
+            transaction_age: row.get(6),
+            is_supabase: row.get(7),
+            role: row.get(8),
+            database: row.get(9),
+            timeouts: names.into_iter().zip(values).collect(),
+            free_connections: row.get(12),
+            left_behind: row.get(13),
+        })
+    }
+}
+
+/// How connections are handed on between this program and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// As far as can be seen, they are not: no pooler is in between.
+    NotSeen,
+    /// A session of ours has a connection of the pooler to itself.
+    Session,
+    /// Each transaction may come to another connection of the pooler.
+    Transaction,
+}
+
+/// The process that serves a session, when it started, and what time it is there, in microseconds.
+const PROCESS: &str = "\
+SELECT pg_backend_pid(),
+       (SELECT extract(epoch FROM backend_start) * 1000000 FROM pg_catalog.pg_stat_activity
+        WHERE pid = pg_backend_pid())::int8,
+       (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+
+/// How long a second session waits for a connection of a pooler.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Process {
+    pid: i32,
+    started: Option<i64>,
+    now: i64,
+}
+
+impl Database {
+    /// Finds out how connections are handed on: two sessions ask which process serves them. If both name the
+    /// same, or one of them names two, transactions are handed around; if a process is older than the session
+    /// that it serves, a pooler kept it.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] and [`Error::Statement`].
+    pub async fn pooling(&self) -> Result<Pooling, Error> {
+        let first = self.open(APPLICATION).await?;
+        let result = self.pooling_beside(&first).await;
+        first.close().await;
+        result
+    }
+
+    async fn pooling_beside(&self, first: &Session) -> Result<Pooling, Error> {
+        let before = process(&first.client).await?;
+        let second = self.open(APPLICATION).await?;
+        let compared = async {
+            let failed = || Error::statement("asking which process serves a session");
+            second.client.batch_execute("BEGIN").await.map_err(failed())?;
+            let beside = process(&second.client).await?;
+            let is_shared = beside.pid == before.pid;
+            let has_moved = !is_shared && is_served_by_another(&first.client, before.pid).await?;
+            second.client.batch_execute("ROLLBACK").await.map_err(failed())?;
+            Ok(match beside.started {
+                _ if is_shared || has_moved => Pooling::Transaction,
+                Some(started) if started < before.now => Pooling::Session,
+                _ => Pooling::NotSeen,
+            })
+        };
+        let compared = compared.await;
+        second.close().await;
+        compared
+    }
+}
+
+async fn process(client: &Client) -> Result<Process, Error> {
+    let row = client.query_typed_one(PROCESS, &[]).await;
+    let row: Row = row.map_err(Error::statement("asking which process serves a session"))?;
+    Ok(Process { pid: row.get(0), started: row.get(1), now: row.get(2) })
+}
+
+/// Whether another process than `pid` serves the session by now; also if it gets none while another session
+/// has a transaction open.
+async fn is_served_by_another(client: &Client, pid: i32) -> Result<bool, Error> {
+    match tokio::time::timeout(PATIENCE, process(client)).await {
+        Ok(process) => Ok(process?.pid != pid),
+        Err(_) => Ok(true),
+    }
+}
+
+/// How many rows are looked at where there is no index.
+const SAMPLED_ROWS: u32 = 100_000;
+
+impl Target {
+    /// Whether it has rows that do not say which file they are from. Without an index on `_file_name` only its
+    /// first rows and the server's statistics are looked at.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn has_unnamed_rows(&self, client: &Client) -> Result<bool, Error> {
+        match self.column(provenance::FILE_NAME) {
+            Some(column) if !column.not_null => {}
+            _ => return Ok(false),
+        }
+        let (table, name) = (self.table.quoted(), quote_identifier(provenance::FILE_NAME));
+        let statement = match self.has_file_name_index {
+            true => format!("SELECT EXISTS (SELECT FROM {table} WHERE {name} IS NULL)"),
+            false => format!(
+                "SELECT EXISTS (SELECT FROM (SELECT {name} FROM {table} LIMIT {SAMPLED_ROWS}) AS first \
+                                WHERE {name} IS NULL) \
+                     OR coalesce((SELECT max(null_frac) > 0 FROM pg_catalog.pg_stats \
+                                  WHERE schemaname = $1 AND tablename = $2 AND attname = $3), false)"
+            ),
+        };
+        let names: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&self.table.schema, Type::TEXT),
+            (&self.table.name, Type::TEXT),
+            (&provenance::FILE_NAME, Type::TEXT),
+        ];
+        let parameters = if self.has_file_name_index { &[][..] } else { &names[..] };
+        let row = client
+            .query_typed_one(&statement, parameters)
+            .await
+            .map_err(Error::statement(format!("looking for rows of no file in {}", self.table)))?;
+        Ok(row.get(0))
+    }
+
+    /// Whether rows go to it through the trigger of a view.
+    pub fn is_view(&self) -> bool {
+        self.kind == Kind::View
+    }
+}

@@ -160,6 +160,15 @@ pub enum Error {
         /// Each file and why.
         reasons: Vec<String>,
     },
+    /// The rows are loaded, and materialized views do not show them.
+    #[error(
+        "the rows are loaded, but {} materialized view(s) do not show them yet: {}",
+        views.len(), views.join("; ")
+    )]
+    NotRefreshed {
+        /// Each view and why.
+        views: Vec<String>,
+    },
     /// The input cannot be read.
     #[error("cannot read {what}")]
     Input {
@@ -216,9 +225,11 @@ impl Explain for Error {
             Self::Usage(_) | Self::Plan { .. } => ErrorKind::Usage,
             Self::NoFiles { .. } | Self::NoDates { .. } => ErrorKind::NoFiles,
             Self::NoneUsable { .. } => ErrorKind::Refused,
-            Self::Json { .. } | Self::Input { .. } | Self::Output { .. } | Self::Runtime(_) => {
-                ErrorKind::Failed
-            }
+            Self::NotRefreshed { .. }
+            | Self::Json { .. }
+            | Self::Input { .. }
+            | Self::Output { .. }
+            | Self::Runtime(_) => ErrorKind::Failed,
             Self::Interrupted => ErrorKind::Interrupted,
         }
     }
@@ -250,6 +261,11 @@ impl Explain for Error {
             Self::NoneUsable { .. } => {
                 "give a --key that leaves such files out, or write the dataset's section by hand with \
                  what its files need under csv, such as encoding or names"
+            }
+            Self::NotRefreshed { .. } => {
+                "what is loaded stays; running again refreshes nothing, because nothing is left to load: \
+                 have the owner of each view send REFRESH MATERIALIZED VIEW, in the order that `backfill \
+                 dependents` shows"
             }
             #[cfg(feature = "demo")]
             Self::Embedded(_) => "run it again; the log has more with RUST_LOG=debug",

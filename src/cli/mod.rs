@@ -9,6 +9,7 @@ mod compare;
 mod days;
 #[cfg(feature = "demo")]
 mod demo;
+mod dependents;
 mod doctor;
 mod drift;
 mod init;
@@ -91,6 +92,7 @@ enum Command {
     Drift(drift::Arguments),
     Doctor(doctor::Arguments),
     Compare(compare::Arguments),
+    Dependents(dependents::Arguments),
     Query(query::Arguments),
     Status(status::Arguments),
     Rejects(rejects::Arguments),
@@ -201,6 +203,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Drift(arguments) => drift::run(arguments, context).await,
         Command::Doctor(arguments) => doctor::run(arguments, context).await,
         Command::Compare(arguments) => compare::run(arguments, context).await,
+        Command::Dependents(arguments) => dependents::run(arguments, context).await,
         Command::Verify(arguments) => verify::run(arguments, context).await,
         Command::Accept(arguments) => accept::run(arguments, context).await,
         Command::Undo(arguments) => undo::run(arguments, context).await,

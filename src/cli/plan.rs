@@ -12,6 +12,7 @@ use super::range::{BatchArguments, RangeArguments, no_files};
 use crate::config::Config;
 use crate::domain::Notice;
 use crate::error::{Error, Exit};
+use crate::life::{self, Mode, RefreshedView};
 use crate::progress::Silent;
 use crate::project::Project;
 use crate::state::{Options, PinnedPlan, Plan};
@@ -40,7 +41,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let range = arguments.range.range()?;
     let config = context.configured(&arguments.range.prefixes)?;
     let options = arguments.batches.options(range, 1);
-    let exit = show(config.clone(), options, context).await?;
+    let exit = show(config.clone(), options, Views::Left, context).await?;
     if let Some(path) = &arguments.save {
         save(config, options, path, context).await?;
     }
@@ -84,16 +85,33 @@ pub fn read(path: &Path) -> Result<PinnedPlan, Error> {
     }
 }
 
+/// Whether the materialized views are shown that a run would refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Views {
+    /// They are.
+    Shown,
+    /// They are left out.
+    Left,
+}
+
 /// Shows what a run would do.
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
-pub async fn show(config: Config, options: Options, context: &Context) -> Result<Exit, Error> {
+pub async fn show(
+    config: Config,
+    options: Options,
+    views: Views,
+    context: &Context,
+) -> Result<Exit, Error> {
     let project = context.open(config)?;
     let mut plans = Vec::new();
     for dataset in chain::in_order(&project).await? {
         let plan = look::plan(&project, dataset, options).await?;
-        plans.push(Planned { plan, notices: project.notices(dataset) });
+        plans.push(Planned { plan, notices: project.notices(dataset), refresh: None });
+    }
+    if views == Views::Shown && project.database.is_some() {
+        plan_refresh(&project, &mut plans).await?;
     }
     context.output.print(&plans, |plans| render(plans))?;
     if plans.iter().all(|Planned { plan, .. }| plan.files.is_empty() && plan.is_done()) {
@@ -108,9 +126,24 @@ struct Planned {
     #[serde(flatten)]
     plan: Plan,
     notices: Vec<Notice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<Vec<RefreshedView>>,
+}
+
+/// Finds out which materialized views a run would refresh.
+async fn plan_refresh(project: &Project, plans: &mut [Planned]) -> Result<(), Error> {
+    let names = plans.iter().map(|Planned { plan, .. }| (plan.dataset.as_str(), !plan.is_done()));
+    let views = life::refresh(project, &chain::targets(project, names), Mode::DryRun).await?;
+    for (number, planned) in plans.iter_mut().enumerate() {
+        planned.refresh = Some(chain::of_target(&views, number));
+    }
+    Ok(())
 }
 
 fn render(plans: &[Planned]) -> String {
-    let shown: Vec<String> = plans.iter().map(|planned| show::plan(&planned.plan)).collect();
+    let refresh = |planned: &Planned| planned.refresh.as_deref().map(show::refresh);
+    let text =
+        |planned: &Planned| show::plan(&planned.plan) + &refresh(planned).unwrap_or_default();
+    let shown: Vec<String> = plans.iter().map(text).collect();
     shown.join("\n")
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Context;
 use super::output::{to_file, writable};
+use super::plan::Views;
 use super::range::{BatchArguments, RangeArguments, no_files};
 use super::report::draw_up;
 use crate::config::Config;
@@ -37,6 +38,9 @@ pub struct Arguments {
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Refresh the materialized views that depend on the targets that this run has changed
+    #[arg(long)]
+    refresh: bool,
     /// Write a report of the range to this HTML file afterwards
     #[arg(long, value_name = "FILE", value_parser = writable, conflicts_with = "dry_run")]
     report: Option<PathBuf>,
@@ -50,14 +54,20 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let plan = arguments.plan.as_deref().map(super::plan::read).transpose()?;
     let (config, options) = asked_for(&arguments, plan.as_ref(), context)?;
     if arguments.dry_run {
-        return super::plan::show(config, options, context).await;
+        let views = if arguments.refresh { Views::Shown } else { Views::Left };
+        return super::plan::show(config, options, views, context).await;
     }
     let range = options.range;
     let project = context.open(config)?;
     if let Some(plan) = &plan {
         run::refuse_other_plan(&project, options, plan).await?;
     }
-    let (reports, ended) = load(&project, options, plan.as_ref()).await;
+    let (mut reports, mut ended) = load(&project, options, plan.as_ref()).await;
+    if arguments.refresh && !reports.is_empty() {
+        // Also if a dataset failed: running again does not change those before it.
+        let refreshed = run::refresh(&project, &mut reports).await;
+        ended = ended.and(refreshed);
+    }
     if let Some(path) = &arguments.report {
         // Also of a run that failed: that is when it is looked at.
         let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
@@ -151,7 +161,11 @@ pub fn render(reports: &[Report]) -> String {
             0 => {}
             gone => text.push_str(&format!("; the rows of {gone} file(s) taken out")),
         }
-        text.push_str("\n\n");
+        text.push('\n');
+        if let Some(views) = &report.refresh {
+            text.push_str(&show::refresh(views));
+        }
+        text.push('\n');
     }
     text
 }

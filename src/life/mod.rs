@@ -2,11 +2,13 @@
 //! taken out again.
 
 mod accept;
+mod refresh;
 mod replay;
 mod undo;
 mod verify;
 
 pub use accept::{Accepted, AcceptedFile, accept};
+pub use refresh::{Changed, Mode, RefreshedView, Refreshing, refresh};
 pub use replay::{ReplayOptions, Replayed, ReplayedFile, SideEffects, replay};
 pub use undo::{Allowed, BatchState, Undone, UndoneBatch, UndoneFile, plan_undo, undo};
 pub use verify::{

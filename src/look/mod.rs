@@ -5,12 +5,14 @@
 //! | `plan` | what a run would do with every file |
 //! | [`mod@drift`] | how the format and the content of files change |
 //! | `compare` | the rows that would be loaded, beside those that the target has |
+//! | `dependents` | what in the database depends on the target |
 //! | `differences` | the commands over [`mod@drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
 //! | `overview` | a dataset from all sides, for the report |
 //! | [`mod@doctor`] | whether everything is there that a run needs |
 //! | [`mod@init`], `new_dataset` | a dataset that is not configured yet |
 
 mod compare;
+mod dependents;
 mod differences;
 pub mod doctor;
 pub mod drift;
@@ -20,6 +22,7 @@ mod overview;
 mod plan;
 
 pub use compare::{ColumnDifference, Comparison, compare};
+pub use dependents::{Dependent, Dependents, EarlierDays, Shown, ToRefresh, dependents};
 pub use differences::{deep_drift, drift};
 pub use new_dataset::init;
 pub use overview::{Overview, overview};

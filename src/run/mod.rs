@@ -5,8 +5,10 @@
 
 mod batches;
 mod order;
+mod refresh;
 
 pub use order::in_order;
+pub use refresh::{of_target, refresh, targets};
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::dedupe::{self, Survivors};
 use crate::domain::{Dataset, Event, Notice};
 use crate::error::Error;
 use crate::failpoint;
-use crate::life::{store_accounting, verify};
+use crate::life::{RefreshedView, store_accounting, verify};
 use crate::look;
 use crate::mirror::Mirror;
 use crate::project::{Project, headers};
@@ -44,6 +46,9 @@ pub struct Report {
     pub accounting: Accounting,
     /// What a person should know.
     pub notices: Vec<Notice>,
+    /// What became of the materialized views that depend on the target; `None` if nobody asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Vec<RefreshedView>>,
 }
 
 /// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify; `pinned` is what was planned, if a
@@ -157,6 +162,7 @@ fn report(
         checks,
         accounting,
         notices: project.notices(dataset),
+        refresh: None,
     }
 }
 

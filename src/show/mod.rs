@@ -2,21 +2,25 @@
 
 mod accounting;
 mod checks;
+mod dependents;
 mod doctor;
 mod drift;
 mod html;
 mod junit;
 mod plan;
+mod refresh;
 mod undo;
 mod verification;
 
 pub use accounting::accounting;
 pub use checks::checks;
+pub use dependents::dependents;
 pub use doctor::doctor;
 pub use drift::drift;
 pub use html::{Document, document, html};
 pub use junit::junit;
 pub use plan::plan;
+pub use refresh::refresh;
 pub use undo::undone;
 pub use verification::verification;
 

@@ -16,10 +16,12 @@ pub use error::{Error, RowsCause};
 pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
-    DatabaseTables, Deep, DeepCounts, DeepFile, DeepJob, Definition, Encoder, Inspected, Job,
-    Meaning, MissingRights, Needs, Obstacle, Place, Pooling, Protection, Server, Target, Undoable,
-    Undoing, UndoneBatch, at_stake, compare, compare_deep, compared_columns, count_rows, effects,
-    held, ledger, load, missing_rights, references, refuse_missing, text_variant, undo, undoable,
+    DatabaseTables, Deep, DeepCounts, DeepFile, DeepJob, Definition, Encoder, FirstDay, How,
+    Inspected, Job, MaterializedView, Meaning, MissingRights, Needs, Object, ObjectKind, Obstacle,
+    Place, Pooling, Protection, Reached, Relation, Server, Target, Undoable, Undoing, UndoneBatch,
+    Web, at_stake, compare, compare_deep, compared_columns, count_rows, days_held, effects,
+    first_day, held, ledger, load, missing_rights, references, refresh, refuse_missing,
+    text_variant, undo, undoable,
     until_cancelled,
 };
 pub use undo_refusal::UndoRefusal;

@@ -20,8 +20,23 @@ fn shown(arguments: &[&str]) -> String {
 fn help_of_every_command() {
     insta::assert_snapshot!("help", shown(&["--help"]));
     for command in [
-        "init", "run", "plan", "check", "drift", "query", "report", "status", "accept", "compare",
-        "rejects", "sample", "demo", "undo", "verify", "doctor",
+        "init",
+        "run",
+        "plan",
+        "check",
+        "drift",
+        "dependents",
+        "query",
+        "report",
+        "status",
+        "accept",
+        "compare",
+        "rejects",
+        "sample",
+        "demo",
+        "undo",
+        "verify",
+        "doctor",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), shown(&[command, "--help"]));
     }

@@ -6,6 +6,7 @@ mod support;
 
 mod cli;
 mod connections;
+mod dependents;
 mod dlt;
 mod doctor;
 mod drift;

@@ -119,6 +119,9 @@ fn add_row_security(list: &mut Checklist, found: &Found) {
                 found.missing.role
             ),
         ),
+        None if found.is_there && found.target.is_none() => {
+            list.skipped(ID, "the target could not be looked at");
+        }
         None => list.passed(ID, "no row-level security applies to this user"),
     }
 }

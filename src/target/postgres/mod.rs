@@ -9,11 +9,13 @@ mod connect;
 mod connect_failure;
 mod copy;
 mod database_tables;
+mod days;
 mod deep;
 mod encode;
 mod health;
 mod held;
 pub mod ledger;
+mod refresh;
 mod rights;
 mod session;
 mod sqlstate;
@@ -24,15 +26,18 @@ mod watch;
 
 pub use batch::{Batch, Job, load};
 pub use catalog::{
-    Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, Inspected, Obstacle, Target, references,
+    Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, How, Inspected, MaterializedView, Object,
+    ObjectKind, Obstacle, Reached, Relation, Target, Web, references,
 };
 pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
 pub use connect_failure::{ConnectFailure, connect_failure};
 pub use database_tables::DatabaseTables;
+pub use days::{FirstDay, days_held, first_day};
 pub use deep::{Deep, DeepCounts, DeepFile, DeepJob, Place, compare_deep, compared_columns};
 pub use encode::{Encoder, text_variant};
 pub use health::{Pooling, Server};
 pub use held::{at_stake, count_rows, effects, held};
+pub use refresh::refresh;
 pub use rights::{MissingRights, Needs, missing_rights, refuse_missing};
 pub use session::{Database, until_cancelled};
 pub use sqlstate::{Meaning, reason};

@@ -14,6 +14,7 @@ use crate::target::{Error, Guest};
 
 mod column;
 mod definition;
+mod dependents;
 mod dlt;
 mod effects;
 mod inspect;
@@ -22,6 +23,7 @@ mod single_values;
 
 pub use column::{Column, columns_of};
 pub use definition::Definition;
+pub use dependents::{How, MaterializedView, Object, ObjectKind, Reached, Relation, Web};
 pub use dlt::{DLT_ID, DLT_LOAD_ID, Dlt};
 pub use effects::SideEffects;
 pub use inspect::{Inspected, Obstacle};

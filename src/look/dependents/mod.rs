@@ -1,0 +1,243 @@
+//! What **depends** on a target: everything in the database that reads it, is set off by it or takes its rows, and
+//! whether that shows days before the first loaded one.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::domain::{Dataset, DateRange};
+use crate::error::Error;
+use crate::project::Project;
+use crate::target::{
+    self, FirstDay, How, MaterializedView, Object, ObjectKind, Reached, Web, days_held, first_day,
+};
+
+mod reading;
+
+use reading::{Days, Known, Reading, reading};
+
+/// What depends on the target of a dataset.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dependents {
+    /// The dataset.
+    pub dataset: String,
+    /// The target.
+    pub target: String,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// The first day that it holds.
+    pub first_day: Option<FirstDay>,
+    /// What depends on it: by kind, then the nearest first.
+    pub dependents: Vec<Dependent>,
+    /// The materialized views among them, each after those that it reads.
+    pub to_refresh: Vec<ToRefresh>,
+}
+
+/// An object that depends on a target.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dependent {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its name with its schema, quoted where it must be.
+    pub name: String,
+    /// What stands between the target and it, the nearest to the target first.
+    pub through: Vec<String>,
+    /// Whether the catalog knows that it depends; otherwise the text of a function says so, perhaps.
+    pub is_certain: bool,
+    /// What it does when rows come.
+    pub effect: String,
+    /// Whether it shows days before the first loaded one; `None` if it shows no rows.
+    pub earlier_days: Option<EarlierDays>,
+    /// The days that a materialized view holds now.
+    pub holds: Option<DateRange>,
+    /// Whether it is a table or view of which this user may not read all rows.
+    pub is_hidden: bool,
+}
+
+/// Whether something shows days before the first loaded one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EarlierDays {
+    /// The answer.
+    pub shown: Shown,
+    /// Why.
+    pub why: String,
+}
+
+/// An answer that may be unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// Nothing says so for certain.
+    Unknown,
+}
+
+/// A materialized view that shows what was loaded only after a refresh.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToRefresh {
+    /// Its name.
+    pub view: String,
+    /// The statement that refreshes it.
+    pub statement: String,
+    /// Why its readers have to wait meanwhile; `None` if they need not.
+    pub why_readers_wait: Option<&'static str>,
+    /// Whether this user may refresh it.
+    pub may_refresh: bool,
+    /// Its owner.
+    pub owner: String,
+}
+
+/// Looks up what depends on the target of a dataset.
+///
+/// # Errors
+/// [`Error::Target`].
+pub async fn dependents(project: &Project, dataset: &Dataset) -> Result<Dependents, Error> {
+    let asked = project.database()?.session(async |client: &Client| ask(client, dataset).await);
+    Ok(asked.await?)
+}
+
+async fn ask(client: &Client, dataset: &Dataset) -> Result<Dependents, target::Error> {
+    let table = &dataset.table;
+    let web = Web::find(client, std::slice::from_ref(table)).await?;
+    let mut found = Dependents {
+        dataset: dataset.name.clone(),
+        target: table.to_string(),
+        exists: false,
+        first_day: None,
+        dependents: Vec::new(),
+        to_refresh: Vec::new(),
+    };
+    let Some(place) = web.tables.first().copied().flatten() else { return Ok(found) };
+    found.exists = true;
+    found.first_day = first_day(client, table, &web.objects[place]).await?;
+    let readings = readings(&web, place, &web.definitions(client).await?);
+    for reached in web.reached(place) {
+        let object = &web.objects[reached.place];
+        let mut dependent = dependent(&web, &reached);
+        dependent.earlier_days =
+            earlier_days(object, readings.get(&reached.place), found.first_day.as_ref());
+        if object.kind == ObjectKind::MaterializedView {
+            dependent.holds = days_held(client, object).await?;
+        }
+        found.dependents.push(dependent);
+    }
+    found.dependents.sort_by(|a, b| {
+        (a.kind, a.through.len(), &a.name).cmp(&(b.kind, b.through.len(), &b.name))
+    });
+    found.to_refresh = web.materialized_views().into_iter().map(to_refresh).collect();
+    Ok(found)
+}
+
+fn dependent(web: &Web, reached: &Reached) -> Dependent {
+    let object = &web.objects[reached.place];
+    let between = || reached.through.iter().map(|place| &web.objects[*place]);
+    let refreshed = between().rfind(|object| object.kind == ObjectKind::MaterializedView);
+    let effect = match (object.kind, refreshed) {
+        (ObjectKind::View, Some(view)) => {
+            format!("shows new rows once {} is refreshed", view.name)
+        }
+        _ => object.effect(reached.how),
+    };
+    Dependent {
+        kind: object.kind,
+        name: object.name.clone(),
+        through: between().map(|object| object.name.clone()).collect(),
+        is_certain: reached.is_certain,
+        effect,
+        earlier_days: None,
+        holds: None,
+        is_hidden: object.is_hidden(),
+    }
+}
+
+fn to_refresh(view: MaterializedView) -> ToRefresh {
+    ToRefresh {
+        statement: view.statement(),
+        view: view.name,
+        why_readers_wait: view.why_readers_wait,
+        may_refresh: view.may_refresh,
+        owner: view.owner,
+    }
+}
+
+/// Which days of the table each view shows, by its place.
+fn readings(
+    web: &Web,
+    table: usize,
+    definitions: &HashMap<usize, String>,
+) -> HashMap<usize, Reading> {
+    let mut known = family(web, table);
+    let callers = callers(web);
+    let mut readings = HashMap::new();
+    for place in web.in_order() {
+        let Some(definition) = definitions.get(&place).filter(|_| place != table) else { continue };
+        let mut reading = reading(definition, &known);
+        if callers.contains(&place) {
+            let why = "it calls a function that uses the table, perhaps";
+            reading.days = reading.days.or(Days::Unknown(why));
+        }
+        known.insert(web.objects[place].name.clone(), reading.clone());
+        readings.insert(place, reading);
+    }
+    readings
+}
+
+/// The table itself, its partitions, and the tables of which it is one.
+fn family(web: &Web, table: usize) -> Known {
+    let all = Reading { days: Days::All, keeps_file_date: true };
+    let part =
+        Reading { days: Days::Unknown("it reads a part of the table"), keeps_file_date: true };
+    let mut known = Known::from([(web.objects[table].name.clone(), all.clone())]);
+    for link in &web.links {
+        let reading = match link.how {
+            How::Parent => &all,
+            How::Child => &part,
+            _ => continue,
+        };
+        known.insert(web.objects[link.to].name.clone(), reading.clone());
+    }
+    known
+}
+
+/// The places of what calls a function that depends on the table.
+fn callers(web: &Web) -> HashSet<usize> {
+    let is_function = |place: usize| {
+        matches!(web.objects[place].kind, ObjectKind::Function | ObjectKind::Procedure)
+    };
+    web.links.iter().filter(|link| is_function(link.from)).map(|link| link.to).collect()
+}
+
+/// Whether an object shows days before the first loaded one.
+fn earlier_days(
+    object: &Object,
+    reading: Option<&Reading>,
+    first: Option<&FirstDay>,
+) -> Option<EarlierDays> {
+    let answer = |shown, why: String| Some(EarlierDays { shown, why });
+    match (object.kind, reading.map(|reading| &reading.days)) {
+        (ObjectKind::Function | ObjectKind::Procedure, _) => {
+            answer(Shown::Unknown, "a function may read any day".to_owned())
+        }
+        (_, Some(Days::All)) => answer(Shown::Yes, "it shows every day".to_owned()),
+        (_, Some(Days::From { day, is_whole })) => match first {
+            None => answer(Shown::Unknown, format!("it shows no day before {day}")),
+            Some(first) if *day >= first.day => {
+                answer(Shown::No, format!("it shows no day before {day}"))
+            }
+            Some(_) if *is_whole => answer(Shown::Yes, format!("it shows days from {day} on")),
+            Some(_) => answer(
+                Shown::Unknown,
+                format!("it shows no day before {day}, and has other conditions"),
+            ),
+        },
+        (_, Some(Days::Unknown(why))) => answer(Shown::Unknown, (*why).to_owned()),
+        (_, Some(Days::None)) => {
+            answer(Shown::Unknown, "its query does not name the table".to_owned())
+        }
+        (_, None) => None,
+    }
+}

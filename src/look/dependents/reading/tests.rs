@@ -1,0 +1,105 @@
+//! Which days a view shows, by its query.
+
+use super::*;
+
+fn known() -> Known {
+    let all = Reading { days: Days::All, keeps_file_date: true };
+    let december = Days::From { day: day("2025-12-01"), is_whole: true };
+    Known::from([
+        ("public.orders".to_owned(), all),
+        ("\"Sp ace\".\"V 1\"".to_owned(), Reading { days: december, keeps_file_date: true }),
+    ])
+}
+
+fn day(text: &str) -> FileDate {
+    text.parse().expect("a day")
+}
+
+fn days(definition: &str) -> Days {
+    reading(definition, &known()).days
+}
+
+fn from(text: &str, is_whole: bool) -> Days {
+    Days::From { day: day(text), is_whole }
+}
+
+#[test]
+fn a_query_without_conditions_shows_every_day() {
+    for query in [
+        "SELECT orders.id FROM public.orders",
+        "SELECT count(*) AS n FROM public.orders GROUP BY orders.city ORDER BY 1",
+        "SELECT o.id FROM (public.orders o LEFT JOIN public.city c ON ((c.name = o.city)))",
+        "SELECT o.id FROM public.orders o LEFT JOIN public.city c ON ((c.name = o.city))",
+        "SELECT orders.id FROM public.orders WHERE (orders._file_date > '2026-01-01'::date) \
+         UNION ALL SELECT orders.id FROM public.orders",
+    ] {
+        assert_eq!(days(query), Days::All, "{query}");
+    }
+    assert_eq!(days("SELECT city.name FROM public.city"), Days::None);
+}
+
+#[test]
+fn literals_limit_the_days_whatever_the_type_of_the_column() {
+    for (condition, expected) in [
+        ("(o._file_date >= '2025-12-01'::date)", from("2025-12-01", true)),
+        ("((o._file_date)::text > '2025-12-01'::text)", from("2025-12-02", true)),
+        ("('2025-12-01'::date <= o._file_date)", from("2025-12-01", true)),
+        (
+            "(o._file_date >= '2025-12-01 00:00:00'::timestamp without time zone)",
+            from("2025-12-01", false),
+        ),
+        (
+            "((o._file_date >= '2025-12-01'::date) AND (o.city = 'Rome'::text))",
+            from("2025-12-01", false),
+        ),
+        (
+            "((o._file_date >= '2025-12-01'::date) AND (o._file_date <= '2025-12-31'::date))",
+            from("2025-12-01", false),
+        ),
+        ("(o._file_date = '2025-12-05'::date)", from("2025-12-05", false)),
+    ] {
+        assert_eq!(days(&format!("SELECT o.id FROM public.orders o WHERE {condition}")), expected);
+    }
+}
+
+#[test]
+fn what_is_not_certain_is_unknown() {
+    for query in [
+        "SELECT o.id FROM public.orders o WHERE (o.city = 'Rome'::text)",
+        "SELECT o.id FROM public.orders o WHERE (o._file_date >= (CURRENT_DATE - 30))",
+        "SELECT o.id FROM public.orders o WHERE ((o._file_date >= '2025-12-01'::date) OR (o.id = 'x'::text))",
+        "SELECT o.id FROM public.orders o WHERE (o._file_date >= '2025-12-01 00:00:00+00'::timestamp with time zone)",
+        "SELECT o.id FROM (public.orders o JOIN public.city c ON ((c.name = o.city)))",
+        "SELECT o.id FROM (public.city c LEFT JOIN public.orders o ON ((c.name = o.city)))",
+        "SELECT o.id FROM public.orders o(id, _file_date) WHERE (o._file_date >= '2025-12-01'::date)",
+        "SELECT c.name FROM public.city c WHERE (c.name IN ( SELECT orders.city FROM public.orders))",
+        "WITH w AS (SELECT orders.id FROM public.orders) SELECT w.id FROM w",
+        "SELECT o.id FROM public.orders o LIMIT 10",
+        "SELECT DISTINCT ON (o.city) o.city FROM public.orders o",
+        "SELECT o.id FROM ONLY public.orders o",
+        "SELECT o.id FROM public.orders o TABLESAMPLE bernoulli (10)",
+        "not a query",
+    ] {
+        assert!(matches!(days(query), Days::Unknown(_)), "{query}: {:?}", days(query));
+    }
+}
+
+#[test]
+fn a_view_over_a_view_shows_no_more_than_it() {
+    let over = |rest: &str| format!("SELECT \"V 1\".id FROM \"Sp ace\".\"V 1\" {rest}");
+    assert_eq!(days(&over("")), from("2025-12-01", true));
+    assert_eq!(days(&over("WHERE (\"V 1\".city = 'x'::text)")), from("2025-12-01", false));
+    let later = over("WHERE (\"V 1\"._file_date >= '2025-12-05'::date)");
+    assert_eq!(days(&later), from("2025-12-05", true));
+}
+
+#[test]
+fn a_column_of_that_name_that_is_another_one_says_nothing() {
+    let keeps = |list: &str| {
+        reading(&format!("SELECT {list} FROM public.orders"), &known()).keeps_file_date
+    };
+    assert!(keeps("orders.id, orders._file_date"));
+    assert!(!keeps("min(orders._file_date) AS _file_date"));
+    assert!(!keeps("orders.id AS _file_date"));
+    assert!(!keeps("orders._file_date AS day"));
+}

@@ -1,0 +1,37 @@
+//! What became of materialized views as a table.
+
+use super::table;
+use crate::life::{RefreshedView, Refreshing};
+
+/// What a person has to do if an earlier run did not come to its end.
+const SKIPPED: &str = "\
+if an earlier run was stopped after it had loaded and before it refreshed, send REFRESH MATERIALIZED VIEW for these
+";
+
+/// One line per view, in the order in which they are refreshed.
+pub fn refresh(views: &[RefreshedView]) -> String {
+    if views.is_empty() {
+        return "no materialized view depends on the target\n".to_owned();
+    }
+    let mut table = table(&["materialized view", "refreshed", "its readers"], &[]);
+    for view in views {
+        let (refreshed, waited) = match &view.outcome {
+            Refreshing::Refreshed { seconds } => (format!("in {seconds:.1} s"), "waited"),
+            Refreshing::Planned => ("after the load".to_owned(), "will wait"),
+            Refreshing::Skipped { reason } => (format!("no: {reason}"), ""),
+            Refreshing::Failed { reason } => (format!("FAILED: {reason}"), ""),
+        };
+        let readers = match view.why_readers_wait {
+            _ if waited.is_empty() => String::new(),
+            None => "go on reading".to_owned(),
+            Some(why) => format!("{waited}: {why}"),
+        };
+        table.add_row(vec![view.view.clone(), refreshed, readers]);
+    }
+    let is_skipped = |view: &RefreshedView| matches!(view.outcome, Refreshing::Skipped { .. });
+    let hint = match views.iter().any(is_skipped) {
+        true => SKIPPED,
+        false => "",
+    };
+    format!("{table}\n{hint}")
+}

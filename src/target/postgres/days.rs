@@ -1,0 +1,112 @@
+//! The **days** that a table or a materialized view holds, by its column `_file_date`; the first loaded day of a
+//! target also by the ledger and the names of its files.
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use super::catalog::Object;
+use super::ledger;
+use crate::domain::{DateRange, FileDate, TableName};
+use crate::target::Error;
+
+/// The first day that a target holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FirstDay {
+    /// The day.
+    pub day: FileDate,
+    /// What says so.
+    pub source: &'static str,
+}
+
+/// The first and the last day that a table or a materialized view holds; `None` if it has no rows with a day, or
+/// this user may not read all of them.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn days_held(client: &Client, object: &Object) -> Result<Option<DateRange>, Error> {
+    let Some(relation) = &object.relation else { return Ok(None) };
+    let Some(data_type) = relation.file_date_type.as_deref().filter(|_| relation.may_read) else {
+        return Ok(None);
+    };
+    if !object.is_filled() {
+        return Ok(None);
+    }
+    let name = &object.name;
+    if is_ordered_by_day(data_type) {
+        let statement = format!("SELECT min(_file_date)::text, max(_file_date)::text FROM {name}");
+        if let Some(range) = range(client, &statement, name).await? {
+            return Ok(Some(range));
+        }
+    }
+    range(client, &by_form(name), name).await
+}
+
+/// Whether the smallest value is the first day, so that an index may give it. A text may hold something else.
+fn is_ordered_by_day(data_type: &str) -> bool {
+    matches!(data_type, "date" | "text" | "character varying") || data_type.starts_with("timestamp")
+}
+
+/// The first and the last day among the values that have the form of one.
+fn by_form(name: &str) -> String {
+    format!(
+        "SELECT min(day), max(day) FROM (SELECT left(_file_date::text, 10) AS day FROM {name}) AS days \
+         WHERE day ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$'"
+    )
+}
+
+async fn range(client: &Client, statement: &str, name: &str) -> Result<Option<DateRange>, Error> {
+    let row = client
+        .query_typed_one(statement, &[])
+        .await
+        .map_err(Error::statement(format!("reading the days of {name}")))?;
+    let day = |index: usize| day_of(&row.get::<_, Option<String>>(index)?);
+    Ok(day(0).zip(day(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
+}
+
+/// The day at the beginning of a text.
+fn day_of(text: &str) -> Option<FileDate> {
+    text.get(..10)?.parse().ok()
+}
+
+/// The first day that a target holds: by `_file_date`, or else by the ledger and by the first date in the names of
+/// the files; `None` if it holds none, or nothing says which.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn first_day(
+    client: &Client,
+    table: &TableName,
+    object: &Object,
+) -> Result<Option<FirstDay>, Error> {
+    if let Some(range) = days_held(client, object).await? {
+        return Ok(Some(FirstDay { day: range.start(), source: "_file_date" }));
+    }
+    let of_ledger = match ledger::loaded_range(client, table).await {
+        Ok(range) => range.map(|range| range.start()),
+        // Another table has the ledger's name, or this user may not read it.
+        Err(Error::ForeignLedger | Error::Rights { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let of_ledger = of_ledger.map(|day| FirstDay { day, source: "the ledger" });
+    let of_names = first_day_of_names(client, object).await?;
+    let of_names = of_names.map(|day| FirstDay { day, source: "_file_name" });
+    Ok([of_ledger, of_names].into_iter().flatten().min_by_key(|first| first.day))
+}
+
+/// The first day in the names of files.
+async fn first_day_of_names(client: &Client, object: &Object) -> Result<Option<FileDate>, Error> {
+    let relation = object.relation.as_ref();
+    if !relation.is_some_and(|relation| relation.has_file_name && relation.may_read) {
+        return Ok(None);
+    }
+    let name = &object.name;
+    let statement = format!(
+        "SELECT min(day) FROM (SELECT substring(_file_name::text FROM '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') AS day \
+         FROM {name}) AS days"
+    );
+    let row = client
+        .query_typed_one(&statement, &[])
+        .await
+        .map_err(Error::statement(format!("reading the file names of {name}")))?;
+    Ok(row.get::<_, Option<String>>(0).as_deref().and_then(day_of))
+}

@@ -86,6 +86,9 @@ pub enum Error {
     /// Staging.
     #[error(transparent)]
     Stage(#[from] stage::Error),
+    /// Pruning staging.
+    #[error(transparent)]
+    Inventory(#[from] store::inventory::Error),
     /// What the target holds already stands in the way.
     #[error(transparent)]
     Refusal(#[from] state::Refusal),
@@ -135,6 +138,14 @@ pub enum Error {
         range: String,
         /// The prefixes.
         prefixes: String,
+    },
+    /// A range begins or ends with the last day that is loaded, and none is.
+    #[error("{dataset}: no day is loaded into {table} yet, so `last` is not known")]
+    NothingLoaded {
+        /// The dataset.
+        dataset: String,
+        /// The target.
+        table: String,
     },
     /// No key under a prefix holds a date that is recognised.
     #[error(
@@ -215,6 +226,7 @@ impl Explain for Error {
             Self::Check(error) => error.kind(),
             Self::Dedupe(error) => error.kind(),
             Self::Stage(error) => error.kind(),
+            Self::Inventory(error) => error.kind(),
             Self::Refusal(error) => error.kind(),
             Self::Target(error) => error.kind(),
             Self::Unbalanced(error) => error.kind(),
@@ -222,7 +234,7 @@ impl Explain for Error {
             Self::Sample(error) => sample_kind(error),
             #[cfg(feature = "demo")]
             Self::Embedded(_) => ErrorKind::Failed,
-            Self::Usage(_) | Self::Plan { .. } => ErrorKind::Usage,
+            Self::Usage(_) | Self::Plan { .. } | Self::NothingLoaded { .. } => ErrorKind::Usage,
             Self::NoFiles { .. } | Self::NoDates { .. } => ErrorKind::NoFiles,
             Self::NoneUsable { .. } => ErrorKind::Refused,
             Self::NotRefreshed { .. }
@@ -246,6 +258,7 @@ impl Explain for Error {
             Self::Check(error) => return error.hint(),
             Self::Dedupe(error) => return error.hint(),
             Self::Stage(error) => return error.hint(),
+            Self::Inventory(error) => return error.hint(),
             Self::Refusal(error) => return error.hint(),
             Self::Target(error) => return error.hint(),
             Self::Unbalanced(error) => return error.hint(),
@@ -253,6 +266,9 @@ impl Explain for Error {
             Self::NoFiles { .. } => {
                 "check --start, --end, the dataset's prefix and its key pattern; `backfill plan` shows \
                  every key and why it is left out"
+            }
+            Self::NothingLoaded { .. } => {
+                "load its history first, with a date: --start YYYY-MM-DD; --prefix chooses datasets"
             }
             Self::NoDates { .. } => {
                 "say with --key where the date stands, such as 'report_{date:%Y-%m-%d}*.csv'; the \

@@ -27,10 +27,12 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
     let mut datasets = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         datasets.push(life::accept(&project, dataset, range, arguments.dry_run).await?);
     }
     let is_dry_run = arguments.dry_run;

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 
 use super::Context;
 use super::output::{to_file, writable};
-use super::range::{RangeArguments, no_files};
+use super::range::RangeArguments;
 use super::rows::{Format, Rows};
 use crate::check::{self, Outcome};
 use crate::domain::Notice;
@@ -57,11 +57,13 @@ struct Checked {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
     let warnings_fail = arguments.fail_on == FailOn::Warn;
     let mut checked = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         let catalog = project.registered(dataset, range).await?;
         if catalog.mirror.files.is_empty() {
             continue;
@@ -72,7 +74,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         checked.push(Checked { dataset: dataset.name.clone(), checks, notices });
     }
     if checked.is_empty() {
-        return Err(no_files(&project.config, range));
+        return ranges.without_files(&project.config);
     }
     if let Some(folder) = &arguments.csv {
         write_bad_rows(&project, &checked, folder).await?;

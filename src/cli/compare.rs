@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Context;
-use super::range::{RangeArguments, no_files};
+use super::range::RangeArguments;
 use crate::error::{Error, Exit};
 use crate::look::{self, ColumnDifference, Comparison};
 use crate::{printable, show};
@@ -24,10 +24,12 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range of which the target has rows.
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
     let mut comparisons = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         comparisons.push(look::compare(&project, dataset, range).await?);
     }
     context.output.print(&comparisons, |comparisons| render(comparisons))?;
@@ -35,7 +37,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         .iter()
         .all(|comparison| comparison.files.is_empty() && comparison.not_in_target == 0)
     {
-        return Err(no_files(&project.config, range));
+        return ranges.without_files(&project.config);
     }
     match comparisons.iter().all(|comparison| comparison.is_equal) {
         true => Ok(Exit::Done),

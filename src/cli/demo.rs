@@ -11,6 +11,9 @@ use include_dir::{Dir, include_dir};
 use backfill_demo::{EmbeddedPostgres, S3Server};
 use backfill_sample::Options as SampleOptions;
 
+use super::day::Day;
+use super::days::Days;
+use super::ranges::Ranges;
 use super::run::{load, render};
 use super::{Context, Form, Output};
 use crate::config::{Config, FILE_NAME};
@@ -98,9 +101,11 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     show_query(&config, range, &context, &tell).await?;
     tell("── run: into Postgres, every record accounted for\n".to_owned())?;
     let project = context.open(config)?;
-    let (reports, ended) = load(&project, options, None).await;
+    let days = Days::new(Day::Date(range.start()), Day::Date(range.end()));
+    let ranges = Ranges::of_project(days, &project, range.end()).await?;
+    let (reports, ended) = load(&project, &ranges, |_| options, None).await;
     ended?;
-    context.output.print(&reports, |reports| render(reports))?;
+    context.output.print(&reports, |reports| render(reports, &ranges))?;
     tell(farewell(folder.keep(), started))?;
     drop(postgres);
     Ok(Exit::Done)

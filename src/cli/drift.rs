@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Context;
 use super::days::Days;
-use super::range::{RangeArguments, no_files};
+use super::range::{RangeArguments, today};
 use crate::domain::Notice;
 use crate::error::{Error, Exit};
 use crate::look::drift::Drift;
@@ -54,13 +54,18 @@ struct Looked {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
     let mut looked = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         let drift = match arguments.deep {
             true => {
-                let reference = arguments.reference.map(Days::range);
+                let reference = match arguments.reference {
+                    Some(days) => days.of(&project, dataset, today()).await?,
+                    None => None,
+                };
                 look::deep_drift(&project, dataset, range, reference).await?
             }
             false => look::drift(&project, dataset, range).await?,
@@ -75,7 +80,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         return Ok(Exit::Refused);
     }
     if looked.iter().all(|Looked { drift, .. }| drift.files == 0) {
-        return Err(no_files(&project.config, range));
+        return ranges.without_files(&project.config);
     }
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@
 mod accept;
 mod check;
 mod compare;
+mod day;
 mod days;
 #[cfg(feature = "demo")]
 mod demo;
@@ -17,11 +18,13 @@ mod output;
 mod plan;
 mod query;
 mod range;
+mod ranges;
 mod rejects;
 mod report;
 mod rows;
 mod run;
 mod sample;
+mod staging;
 mod status;
 mod undo;
 mod verify;
@@ -100,6 +103,7 @@ enum Command {
     Accept(accept::Arguments),
     Undo(undo::Arguments),
     Report(report::Arguments),
+    Staging(staging::Arguments),
     Sample(sample::Arguments),
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
@@ -211,6 +215,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Rejects(arguments) => rejects::run(arguments, context).await,
         Command::Report(arguments) => report::run(arguments, context).await,
+        Command::Staging(arguments) => staging::run(arguments, context).await,
         Command::Sample(arguments) => sample::run(arguments, context),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments, context).await,

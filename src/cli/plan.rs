@@ -1,19 +1,17 @@
 //! `backfill plan`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
 use super::output::{to_file, writable};
-use super::range::{BatchArguments, RangeArguments, no_files};
-use crate::config::Config;
-use crate::domain::Notice;
+use super::range::{BatchArguments, RangeArguments};
+use super::ranges::Ranges;
+use crate::domain::{DateRange, Notice};
 use crate::error::{Error, Exit};
 use crate::life::{self, Mode, RefreshedView};
-use crate::progress::Silent;
 use crate::project::Project;
 use crate::state::{Options, PinnedPlan, Plan};
 use crate::{look, run as chain, show};
@@ -38,29 +36,33 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
-    let config = context.configured(&arguments.range.prefixes)?;
-    let options = arguments.batches.options(range, 1);
-    let exit = show(config.clone(), options, Views::Left, context).await?;
+    arguments.range.refuse_backward()?;
+    let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
+    let options = |range| arguments.batches.options(range, 1);
+    let exit = show(&project, &ranges, options, Views::Left, context).await?;
     if let Some(path) = &arguments.save {
-        save(config, options, path, context).await?;
+        save(&project, &ranges, options, path).await?;
     }
     Ok(exit)
 }
 
 /// Keeps a plan in a file.
 async fn save(
-    config: Config,
-    options: Options,
+    project: &Project,
+    ranges: &Ranges,
+    options: impl Fn(DateRange) -> Options,
     path: &Path,
-    context: &Context,
 ) -> Result<(), Error> {
-    let project = Project::open(config, &context.environment, Arc::new(Silent))?;
     let mut datasets = Vec::new();
-    for dataset in chain::in_order(&project).await? {
-        datasets.push(look::pin(&project, dataset, options).await?);
+    let mut asked = None;
+    for dataset in chain::in_order(project).await? {
+        let Some(range) = ranges.of(dataset) else { continue };
+        datasets.push(look::pin(project, dataset, options(range)).await?);
+        asked = Some(options(range));
     }
-    let plan = PinnedPlan::of(&options, datasets);
+    let Some(asked) = asked else { return Ok(()) };
+    let plan = PinnedPlan::of(&asked, datasets);
     let text = serde_json::to_string_pretty(&plan);
     let mut text = text.map_err(|source| Error::Json { what: "the plan", source })?;
     text.push('\n');
@@ -99,23 +101,24 @@ pub enum Views {
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
 pub async fn show(
-    config: Config,
-    options: Options,
+    project: &Project,
+    ranges: &Ranges,
+    options: impl Fn(DateRange) -> Options,
     views: Views,
     context: &Context,
 ) -> Result<Exit, Error> {
-    let project = context.open(config)?;
     let mut plans = Vec::new();
-    for dataset in chain::in_order(&project).await? {
-        let plan = look::plan(&project, dataset, options).await?;
+    for dataset in chain::in_order(project).await? {
+        let Some(range) = ranges.of(dataset) else { continue };
+        let plan = look::plan(project, dataset, options(range)).await?;
         plans.push(Planned { plan, notices: project.notices(dataset), refresh: None });
     }
     if views == Views::Shown && project.database.is_some() {
-        plan_refresh(&project, &mut plans).await?;
+        plan_refresh(project, &mut plans).await?;
     }
     context.output.print(&plans, |plans| render(plans))?;
     if plans.iter().all(|Planned { plan, .. }| plan.files.is_empty() && plan.is_done()) {
-        return Err(no_files(&project.config, options.range));
+        return ranges.without_new_files(project).await;
     }
     Ok(Exit::Done)
 }

@@ -2,33 +2,64 @@
 
 use clap::Args;
 
-use crate::config::Config;
+use super::day::Day;
+use super::days::Days;
+use super::ranges::Ranges;
 use crate::domain::{DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::error::Error;
+use crate::project::Project;
 use crate::state::{Allow, Options};
 
 /// Which file dates, of which prefixes.
 #[derive(Debug, Args)]
 pub struct RangeArguments {
-    /// First file date
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub start: FileDate,
-    /// Last file date, inclusive
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub end: FileDate,
+    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last that is loaded)
+    #[arg(long, value_name = "DAY")]
+    pub start: Day,
+    /// Last file date, inclusive, in the same forms
+    #[arg(long, value_name = "DAY")]
+    pub end: Day,
     /// Only the dataset of this prefix; may be given several times
     #[arg(long = "prefix", value_name = "PREFIX")]
     pub prefixes: Vec<String>,
 }
 
 impl RangeArguments {
-    /// The range.
+    /// The range, if it does not depend on what is loaded.
     ///
     /// # Errors
-    /// [`Error::Usage`] where it ends before it starts.
+    /// [`Error::Usage`] if it does, or if it ends before it starts.
     pub fn range(&self) -> Result<DateRange, Error> {
-        DateRange::new(self.start, self.end).map_err(|error| Error::Usage(error.to_string()))
+        self.days().range(today())
     }
+
+    /// Refuses days that end before they start, whatever is loaded.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn refuse_backward(&self) -> Result<(), Error> {
+        match self.days().needs_last() {
+            true => Ok(()),
+            false => self.range().map(|_| ()),
+        }
+    }
+
+    /// The range of each dataset of a project.
+    ///
+    /// # Errors
+    /// As [`Days::of`].
+    pub async fn ranges(&self, project: &Project) -> Result<Ranges, Error> {
+        Ranges::of_project(self.days(), project, today()).await
+    }
+
+    fn days(&self) -> Days {
+        Days::new(self.start, self.end)
+    }
+}
+
+/// The calendar day on this machine: in the zone that `TZ` names, or else in the machine's own.
+pub fn today() -> FileDate {
+    FileDate(chrono::Local::now().date_naive())
 }
 
 /// How a range is cut, and what is done about changes.
@@ -75,14 +106,4 @@ impl BatchArguments {
         };
         Options { range, batch_days: self.batch_size, connections, allow }
     }
-}
-
-/// No dataset has a file in the range.
-pub fn no_files(config: &Config, range: DateRange) -> Error {
-    let prefixes: Vec<String> = config
-        .datasets
-        .iter()
-        .map(|dataset| format!("{}/{}", config.source, dataset.prefix))
-        .collect();
-    Error::NoFiles { range: range.to_string(), prefixes: prefixes.join(", ") }
 }

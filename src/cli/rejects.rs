@@ -57,14 +57,16 @@ FROM rejects ORDER BY _file_date, _file_name, _row_id LIMIT ";
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     if arguments.replay {
         return replay(&project, &arguments, context).await;
     }
+    let ranges = arguments.range.ranges(&project).await?;
     let mut rejected = Vec::new();
     let mut total = 0;
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         let catalog = project.registered(dataset, range).await?;
         total += catalog.mirror.files.iter().map(|file| file.note.summary.rejected).sum::<u64>();
         let left = arguments.limit.saturating_sub(rejected.len());
@@ -84,9 +86,11 @@ async fn replay(
         true => SideEffects::Allow,
         false => SideEffects::Refuse,
     };
-    let options = ReplayOptions { range: arguments.range.range()?, side_effects };
+    let ranges = arguments.range.ranges(project).await?;
     let mut datasets = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
+        let options = ReplayOptions { range, side_effects };
         datasets.push(life::replay(project, dataset, options).await?);
     }
     context.output.print(&datasets, |datasets| {

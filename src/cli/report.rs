@@ -7,8 +7,8 @@ use clap::Args;
 use super::Context;
 use super::days::Days;
 use super::output::{to_file, writable};
-use super::range::{RangeArguments, no_files};
-use crate::domain::{Dataset, DateRange};
+use super::range::{RangeArguments, today};
+use super::ranges::Ranges;
 use crate::error::{Error, Exit};
 use crate::project::Project;
 use crate::{look, show};
@@ -37,36 +37,39 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
-    let reference = arguments.reference.map(Days::range);
-    let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
-    let document = draw_up(&project, &datasets, range, reference, None).await?;
-    let Some(document) = document else { return Err(no_files(&project.config, range)) };
+    let ranges = arguments.range.ranges(&project).await?;
+    let document = draw_up(&project, &ranges, arguments.reference, None).await?;
+    let Some(document) = document else { return ranges.without_files(&project.config) };
     to_file(&arguments.to, show::html(&document).as_bytes())?;
     let written = format!("wrote {}\n", arguments.to.display());
     context.output.print(&document, |_| written)?;
     Ok(Exit::Done)
 }
 
-/// The document of a range over some datasets; nothing where none has a file in it.
+/// The document of the datasets' ranges; nothing where none has a file in it.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn draw_up(
     project: &Project,
-    datasets: &[&Dataset],
-    range: DateRange,
-    reference: Option<DateRange>,
+    ranges: &Ranges,
+    reference: Option<Days>,
     run_id: Option<String>,
 ) -> Result<Option<show::Document>, Error> {
     let mut overviews = Vec::new();
-    for dataset in datasets {
+    for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
+        let reference = match reference {
+            Some(days) => days.of(project, dataset, today()).await?,
+            None => None,
+        };
         let overview = look::overview(project, dataset, range, reference).await?;
         if overview.drift.files > 0 {
             overviews.push(overview);
         }
     }
-    let is_empty = overviews.is_empty();
-    Ok((!is_empty).then(|| show::document(range, run_id, &overviews)))
+    let hull = ranges.hull().filter(|_| !overviews.is_empty());
+    Ok(hull.map(|hull| show::document(hull, run_id, &overviews)))
 }

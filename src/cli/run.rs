@@ -7,10 +7,11 @@ use clap::Args;
 use super::Context;
 use super::output::{to_file, writable};
 use super::plan::Views;
-use super::range::{BatchArguments, RangeArguments, no_files};
+use super::range::{BatchArguments, RangeArguments};
+use super::ranges::Ranges;
 use super::report::draw_up;
 use crate::config::Config;
-use crate::domain::{Dataset, Event, Notice};
+use crate::domain::{DateRange, Event, Notice};
 use crate::error::{Error, Exit};
 use crate::project::Project;
 use crate::run::{self, Report};
@@ -52,17 +53,21 @@ pub struct Arguments {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let plan = arguments.plan.as_deref().map(super::plan::read).transpose()?;
-    let (config, options) = asked_for(&arguments, plan.as_ref(), context)?;
+    let project = context.open(configured(&arguments, plan.as_ref(), context)?)?;
+    let ranges = asked_for(&arguments, plan.as_ref(), &project).await?;
+    let connections = usize::from(arguments.connections);
+    let options = |range| match &plan {
+        Some(plan) => plan.options(range, connections),
+        None => arguments.batches.options(range, connections),
+    };
     if arguments.dry_run {
         let views = if arguments.refresh { Views::Shown } else { Views::Left };
-        return super::plan::show(config, options, views, context).await;
+        return super::plan::show(&project, &ranges, options, views, context).await;
     }
-    let range = options.range;
-    let project = context.open(config)?;
     if let Some(plan) = &plan {
-        run::refuse_other_plan(&project, options, plan).await?;
+        run::refuse_other_plan(&project, plan, connections).await?;
     }
-    let (mut reports, mut ended) = load(&project, options, plan.as_ref()).await;
+    let (mut reports, mut ended) = load(&project, &ranges, options, plan.as_ref()).await;
     if arguments.refresh && !reports.is_empty() {
         // Also if a dataset failed: running again does not change those before it.
         let refreshed = run::refresh(&project, &mut reports).await;
@@ -70,8 +75,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
     if let Some(path) = &arguments.report {
         // Also of a run that failed: that is when it is looked at.
-        let datasets: Vec<&Dataset> = project.config.datasets.iter().collect();
-        let drawn = draw_up(&project, &datasets, range, None, Some(project.id.clone())).await;
+        let drawn = draw_up(&project, &ranges, None, Some(project.id.clone())).await;
         match (&ended, drawn) {
             (_, Ok(Some(document))) => to_file(path, show::html(&document).as_bytes())?,
             (_, Ok(None)) => {}
@@ -84,32 +88,47 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
     // Datasets that were loaded before another one failed stay loaded.
     if ended.is_ok() || reports.iter().any(|report| !report.plan.files.is_empty()) {
-        context.output.print(&reports, |reports| render(reports))?;
+        context.output.print(&reports, |reports| render(reports, &ranges))?;
     }
     ended.map(|()| Exit::Done)
 }
 
-/// What is to be loaded: by the options, or by a plan that was kept in a file.
-fn asked_for(
+/// The configuration with the datasets that are asked for: by the options, or by a plan that was kept in a file.
+fn configured(
     arguments: &Arguments,
     plan: Option<&PinnedPlan>,
     context: &Context,
-) -> Result<(Config, Options), Error> {
-    let connections = usize::from(arguments.connections);
+) -> Result<Config, Error> {
     match (&arguments.range, plan) {
         (_, Some(plan)) => {
             let mut config = context.configured(&[])?;
-            let is_planned = |name: &str| plan.datasets.iter().any(|other| other.dataset == name);
-            config.datasets.retain(|dataset| is_planned(&dataset.name));
-            let options = plan.options(connections);
-            let backward = || Error::Usage("the plan ends before it starts".to_owned());
-            Ok((config, options.ok_or_else(backward)?))
+            config.datasets.retain(|dataset| plan.dataset(&dataset.name).is_some());
+            Ok(config)
         }
         (Some(range), None) => {
-            let options = arguments.batches.options(range.range()?, connections);
-            Ok((context.configured(&range.prefixes)?, options))
+            range.refuse_backward()?;
+            context.configured(&range.prefixes)
         }
         (None, None) => Err(Error::Usage("say --start and --end, or --plan FILE".to_owned())),
+    }
+}
+
+/// The range of each dataset: by the options, or by a plan.
+async fn asked_for(
+    arguments: &Arguments,
+    plan: Option<&PinnedPlan>,
+    project: &Project,
+) -> Result<Ranges, Error> {
+    match (&arguments.range, plan) {
+        (_, Some(plan)) => {
+            let ranges = plan.datasets.iter().map(|planned| {
+                let range = DateRange::new(planned.start, planned.end);
+                Ok((planned.dataset.clone(), range.map_err(|error| Error::Usage(error.to_string()))?))
+            });
+            Ok(Ranges::fixed(ranges.collect::<Result<_, Error>>()?))
+        }
+        (Some(range), None) => range.ranges(project).await,
+        (None, None) => Ok(Ranges::fixed(Vec::new())),
     }
 }
 
@@ -120,34 +139,44 @@ fn asked_for(
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
 pub async fn load(
     project: &Project,
-    options: Options,
+    ranges: &Ranges,
+    options: impl Fn(DateRange) -> Options,
     plan: Option<&PinnedPlan>,
 ) -> (Vec<Report>, Result<(), Error>) {
     let mut reports = Vec::new();
-    let ended = load_each(project, options, plan, &mut reports).await;
+    let ended = load_each(project, ranges, options, plan, &mut reports).await;
     (reports, ended)
 }
 
 async fn load_each(
     project: &Project,
-    options: Options,
+    ranges: &Ranges,
+    options: impl Fn(DateRange) -> Options,
     plan: Option<&PinnedPlan>,
     reports: &mut Vec<Report>,
 ) -> Result<(), Error> {
     for dataset in run::in_order(project).await? {
+        let Some(range) = ranges.of(dataset) else { continue };
         let pinned = plan.and_then(|plan| plan.dataset(&dataset.name));
-        reports.push(run::run(project, dataset, options, pinned).await?);
+        reports.push(run::run(project, dataset, options(range), pinned).await?);
     }
     if reports.iter().all(|report| report.plan.files.is_empty() && report.plan.is_done()) {
-        return Err(no_files(&project.config, options.range));
+        ranges.without_new_files(project).await?;
     }
     Ok(())
 }
 
-/// The reports as text: one accounting a dataset.
-pub fn render(reports: &[Report]) -> String {
+/// The reports as text: one accounting a dataset, or one line if the days are relative and nothing was new.
+pub fn render(reports: &[Report], ranges: &Ranges) -> String {
     let mut text = String::new();
-    for report in reports.iter().filter(|report| !report.accounting.files.is_empty()) {
+    for report in reports {
+        if ranges.are_relative() && report.plan.is_done() {
+            text.push_str(&nothing_new(report));
+            continue;
+        }
+        if report.accounting.files.is_empty() {
+            continue;
+        }
         text.push_str(&show::accounting(&report.accounting));
         let files = report.accounting.files.iter();
         let loaded: Vec<u64> = files
@@ -168,4 +197,11 @@ pub fn render(reports: &[Report]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The line of a dataset whose files are all loaded.
+fn nothing_new(report: &Report) -> String {
+    let (dataset, range) = (&report.plan.dataset, report.plan.range);
+    let files = report.plan.files.len();
+    format!("{dataset}: nothing new from {range}; {files} file(s) of these days, loaded before\n")
 }

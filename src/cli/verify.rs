@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Context;
-use super::range::{RangeArguments, no_files};
+use super::range::RangeArguments;
 use crate::error::{Error, Exit};
 use crate::life::{self, DeepOptions, Verification};
 use crate::show;
@@ -34,11 +34,13 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range, neither in the source nor in the ledger.
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
     let options = DeepOptions { connections: usize::from(arguments.connections) };
     let mut verifications = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         verifications.push(match arguments.deep {
             true => life::verify_deep(&project, dataset, range, options).await?,
             false => life::verify_counts(&project, dataset, range).await?,
@@ -46,7 +48,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
     let is_empty = |v: &Verification| v.files.is_empty() && v.not_loaded == 0;
     if verifications.iter().all(is_empty) {
-        return Err(no_files(&project.config, range));
+        return ranges.without_files(&project.config);
     }
     context.output.print(&verifications, |verifications| {
         verifications.iter().map(show::verification).collect::<Vec<_>>().join("\n")

@@ -11,8 +11,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::{Config, Error, Size};
 use crate::domain::{
-    Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode, Placement,
-    RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, provenance, with_slash,
+    Cadence, Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode,
+    Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, provenance, with_slash,
 };
 use crate::store::{Options, Place, Role};
 
@@ -123,6 +123,8 @@ struct UndoTable {
 struct DatasetTable {
     prefix: String,
     key: OneOrMany,
+    #[serde(default)]
+    every: Cadence,
     table: String,
     #[serde(default)]
     mode: Mode,
@@ -272,6 +274,7 @@ impl DatasetTable {
         Ok(Dataset {
             prefix: with_slash(&self.prefix),
             key,
+            every: self.every,
             table,
             placement,
             constants: self.constants,

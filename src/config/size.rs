@@ -1,6 +1,7 @@
 //! A **size** is an amount of memory as people write it: `"512 MiB"`.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Unexpected, Visitor};
@@ -10,6 +11,30 @@ use serde::de::{self, Deserializer, Unexpected, Visitor};
 pub struct Size {
     /// The amount in bytes.
     pub bytes: u64,
+}
+
+/// A text that is no size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("give a size such as \"512 MiB\", \"20 GiB\" or \"1 TiB\"")]
+pub struct InvalidSize;
+
+impl FromStr for Size {
+    type Err = InvalidSize;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let factor: Option<u64> = match text[split..].trim() {
+            "" | "B" => Some(1),
+            "KiB" => Some(1 << 10),
+            "MiB" => Some(1 << 20),
+            "GiB" => Some(1 << 30),
+            "TiB" => Some(1 << 40),
+            _ => None,
+        };
+        let number = text[..split].parse::<u64>().ok();
+        let bytes = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+        bytes.map(|bytes| Self { bytes }).ok_or(InvalidSize)
+    }
 }
 
 impl<'de> Deserialize<'de> for Size {
@@ -29,21 +54,7 @@ impl<'de> Deserialize<'de> for Size {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-                let factor: Option<u64> = match text[split..].trim() {
-                    "" | "B" => Some(1),
-                    "KiB" => Some(1 << 10),
-                    "MiB" => Some(1 << 20),
-                    "GiB" => Some(1 << 30),
-                    _ => None,
-                };
-                text[..split]
-                    .parse::<u64>()
-                    .ok()
-                    .zip(factor)
-                    .and_then(|(number, factor)| number.checked_mul(factor))
-                    .map(|bytes| Size { bytes })
-                    .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+                text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Written)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use backfill_csv::Dialect;
 use serde::Deserialize;
 
-use super::{KeyPattern, Placement, RejectLimit, TableName};
+use super::{Cadence, KeyPattern, Placement, RejectLimit, TableName};
 
 /// One prefix of exports with its SQL and its target table.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Dataset {
     pub prefix: String,
     /// Which keys under the prefix are exports, one pattern or several.
     pub key: Vec<KeyPattern>,
+    /// How often a file comes.
+    pub every: Cadence,
     /// The target table.
     pub table: TableName,
     /// How rows come into the target.
@@ -45,6 +47,7 @@ impl Dataset {
             name: name.to_owned(),
             prefix: with_slash(prefix),
             key: Vec::new(),
+            every: Cadence::default(),
             table,
             placement: Placement::default(),
             constants: BTreeMap::new(),

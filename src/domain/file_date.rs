@@ -131,6 +131,13 @@ impl DateRange {
     }
 }
 
+impl From<FileDate> for DateRange {
+    /// One day.
+    fn from(day: FileDate) -> Self {
+        Self { start: day, end: day }
+    }
+}
+
 impl fmt::Display for DateRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} to {}", self.start, self.end)

@@ -2,20 +2,24 @@
 
 use std::fmt;
 
+use chrono::Datelike;
 use serde::Serialize;
 
-use super::FileDate;
+use super::{Cadence, DateRange, FileDate};
 
 /// What a person should know about a range before loading it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
 pub enum Finding {
-    /// Days without a file, as runs of consecutive days.
+    /// Days on which a file is due by the dataset's cadence and that have none, or weeks or months, as runs of
+    /// those that follow each other.
     MissingDays {
         /// First missing day.
         from: FileDate,
         /// Last missing day.
         to: FileDate,
+        /// How often a file is due.
+        every: Cadence,
     },
     /// A day with several files.
     SeveralFiles {
@@ -38,11 +42,24 @@ pub enum Finding {
     },
 }
 
+impl Finding {
+    /// The last day of each day, week or month without a file that is due.
+    pub fn missing_days(&self) -> Vec<FileDate> {
+        match self {
+            Self::MissingDays { from, to, every } => {
+                every.last_days(DateRange::from(*from).hull(DateRange::from(*to))).collect()
+            }
+            Self::SeveralFiles { .. } | Self::ZeroBytes { .. } | Self::KeysWithoutDate { .. } => {
+                Vec::new()
+            }
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MissingDays { from, to } if from == to => write!(f, "no file for {from}"),
-            Self::MissingDays { from, to } => write!(f, "no files from {from} to {to}"),
+            Self::MissingDays { from, to, every } => missing(f, *from, *to, *every),
             Self::SeveralFiles { date, keys } => {
                 write!(f, "{} files for {date}: {}", keys.len(), keys.join(", "))
             }
@@ -55,5 +72,71 @@ impl fmt::Display for Finding {
                 "{count} keys are ignored, such as {example}: they do not match the key pattern"
             ),
         }
+    }
+}
+
+/// Says what is missing in the words of the cadence.
+fn missing(
+    f: &mut fmt::Formatter<'_>,
+    from: FileDate,
+    to: FileDate,
+    every: Cadence,
+) -> fmt::Result {
+    let month = |day: FileDate| day.0.format("%Y-%m");
+    let weekday = from.0.format("%A");
+    match every {
+        Cadence::Day if from == to => write!(f, "no file for {from}"),
+        Cadence::Day => write!(f, "no files from {from} to {to}"),
+        Cadence::Weekdays if from == to => write!(f, "no file for {from}, a {weekday}"),
+        Cadence::Weekdays => write!(f, "no files from {from} to {to}, Monday to Friday"),
+        Cadence::Week if from == to => {
+            write!(f, "no file for {from}: one is due every {weekday}")
+        }
+        Cadence::Week if from.0.weekday() == to.0.weekday() => {
+            write!(f, "no files from {from} to {to}: one is due every {weekday}")
+        }
+        Cadence::Week => write!(f, "no files from {from} to {to}: one is due each week"),
+        Cadence::Month if month(from).to_string() == month(to).to_string() => {
+            write!(f, "no file in {}: one is due each month", month(from))
+        }
+        Cadence::Month => {
+            write!(f, "no files from {} to {}: one is due each month", month(from), month(to))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_in_the_words_of_the_cadence() {
+        let said = |from: &str, to: &str, every| {
+            let day = |text: &str| text.parse().expect("a day");
+            Finding::MissingDays { from: day(from), to: day(to), every }.to_string()
+        };
+        let monday = "2025-09-22";
+        assert_eq!(said(monday, monday, Cadence::Day), "no file for 2025-09-22");
+        assert_eq!(said(monday, monday, Cadence::Weekdays), "no file for 2025-09-22, a Monday");
+        assert_eq!(
+            said(monday, monday, Cadence::Week),
+            "no file for 2025-09-22: one is due every Monday"
+        );
+        assert_eq!(
+            said(monday, "2025-10-06", Cadence::Week),
+            "no files from 2025-09-22 to 2025-10-06: one is due every Monday"
+        );
+        assert_eq!(
+            said(monday, "2025-09-28", Cadence::Week),
+            "no files from 2025-09-22 to 2025-09-28: one is due each week"
+        );
+        assert_eq!(
+            said("2025-02-01", "2025-02-28", Cadence::Month),
+            "no file in 2025-02: one is due each month"
+        );
+        assert_eq!(
+            said("2024-12-01", "2025-02-28", Cadence::Month),
+            "no files from 2024-12 to 2025-02: one is due each month"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The **domain**: the nouns that every step speaks of, without I/O. Each word is defined at the top of
 //! the file that bears its name.
 
+mod cadence;
 mod dataset;
 pub mod digest;
 pub mod dlt_name;
@@ -18,6 +19,7 @@ mod reject_limit;
 mod row_set;
 mod table_name;
 
+pub use cadence::Cadence;
 pub use dataset::{Dataset, ZeroByteFiles, with_slash};
 pub use environment::Environment;
 pub use error_kind::{Carried, ErrorKind, Explain};

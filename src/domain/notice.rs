@@ -6,7 +6,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{Finding, TableName};
+use super::{FileDate, Finding, TableName};
 
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,6 +178,15 @@ pub enum Event {
         /// Which.
         holder: String,
     },
+    /// No day of a range can be new: it ends before the last day that is loaded.
+    NothingNew {
+        /// The last day that is loaded.
+        last: FileDate,
+        /// The first day that was asked for.
+        start: FileDate,
+        /// The last one, which is before it.
+        end: FileDate,
+    },
     /// The report could not be written.
     NoReport {
         /// Why.
@@ -215,6 +224,7 @@ impl Event {
             Self::MergeAgain { .. } => "merge-again",
             Self::Waiting { .. } => "waiting",
             Self::Ending { .. } => "ending-session",
+            Self::NothingNew { .. } => "nothing-new",
             Self::NoReport { .. } => "no-report",
         }
     }
@@ -227,6 +237,7 @@ impl Event {
             | Self::NoFileNameIndex { .. }
             | Self::FilledIn { .. }
             | Self::Committed { .. }
+            | Self::NothingNew { .. }
             | Self::Waiting { .. } => Level::Note,
             Self::Listed(_)
             | Self::RecordsRejected { .. }
@@ -350,6 +361,10 @@ impl fmt::Display for Event {
             ),
             Self::Waiting { holder } => write!(f, "waiting for {holder}"),
             Self::Ending { holder } => write!(f, "ending {holder}"),
+            Self::NothingNew { last, start, end } => write!(
+                f,
+                "nothing new: the last day that is loaded is {last}, and the range would be {start} to {end}"
+            ),
             Self::NoReport { reason } => write!(f, "the report was not written: {reason}"),
         }
     }

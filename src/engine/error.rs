@@ -168,7 +168,7 @@ impl Explain for Error {
             | Self::UnknownColumn { .. }
             | Self::MissingColumn { .. } => ErrorKind::Usage,
             Self::Conversion | Self::Arithmetic | Self::Expression => ErrorKind::Refused,
-            Self::Store(error) => store::kind_behind(&**error),
+            Self::Store(error) => store::kind_of_staging(&**error),
             Self::Table(error) => error.kind(),
             Self::Memory | Self::DiskFull | Self::Damaged | Self::Execution { .. } => {
                 ErrorKind::Failed
@@ -201,10 +201,11 @@ impl Explain for Error {
             }
             Self::Arithmetic => "guard the calculation with CASE or nullif",
             Self::Table(error) => return error.hint(),
-            Self::Store(error) => return store::find_error(&**error).map(store::hint),
+            Self::Store(error) => return store::hint_of_staging(&**error),
             Self::Damaged => {
-                "delete the dataset's folders under `mirror` and `staged` in the staging area and \
-                 run again: both are made anew from the source files"
+                "run again, because it may have been deleted in the meantime; if it is still there, delete the \
+                 dataset's folders under `mirror` and `staged` in the staging area first: both are made anew \
+                 from the source files"
             }
             Self::Expression => {
                 "leave out such values with CASE or WHERE, or use a function that gives NULL for \

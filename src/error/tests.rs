@@ -509,15 +509,32 @@ fn undoing_a_run() {
     let (run, table) = (text(), text());
     let kept = UndoRefusal::NotKept { run, table, batch: 1, replaced: 2, kept: 1 };
     let (run, table, reason) = (text(), text(), "it is a view");
+    let of = target::Error::from;
     assert_exits(vec![
-        (UndoRefusal::UnknownRun { run: text() }, Exit::Usage),
-        (UndoRefusal::LaterRuns { run: text(), table: text(), later: vec![] }, Exit::Refused),
-        (kept, Exit::Refused),
-        (UndoRefusal::ChangedRows { table: text(), batch: 1, rows: 1 }, Exit::Refused),
-        (UndoRefusal::ColumnsGone { table: text(), columns: vec![] }, Exit::Refused),
-        (UndoRefusal::NotATable { run, table, reason }, Exit::Refused),
-        (UndoRefusal::SideEffects { effects: vec![] }, Exit::Refused),
-        (UndoRefusal::DeletedOnPurpose { run: text(), table: text(), rows: 1 }, Exit::Refused),
+        (of(UndoRefusal::UnknownRun { run: text() }), Exit::Usage),
+        (of(UndoRefusal::LaterRuns { run: text(), table: text(), later: vec![] }), Exit::Refused),
+        (of(kept), Exit::Refused),
+        (of(UndoRefusal::ChangedRows { table: text(), batch: 1, rows: 1 }), Exit::Refused),
+        (of(UndoRefusal::ColumnsGone { table: text(), columns: vec![] }), Exit::Refused),
+        (of(UndoRefusal::NotATable { run, table, reason }), Exit::Refused),
+        (of(UndoRefusal::SideEffects { effects: vec![] }), Exit::Refused),
+        (of(UndoRefusal::DeletedOnPurpose { run: text(), table: text(), rows: 1 }), Exit::Refused),
+    ]);
+}
+
+variants!(inventory, store::inventory::Error:
+    store::inventory::Error::List { .. } => "List",
+    store::inventory::Error::Delete { .. } => "Delete",
+);
+
+#[test]
+fn pruning() {
+    let denied = object_store::Error::PermissionDenied { path: text(), source: "403".into() };
+    let delete = |source| store::inventory::Error::Delete { failed: 1, first: text(), source };
+    assert_exits(vec![
+        (store::inventory::Error::List { place: text(), source: missing() }, Exit::Failed),
+        (delete(busy()), Exit::Failed),
+        (delete(denied), Exit::Failed),
     ]);
 }
 
@@ -534,6 +551,7 @@ variants!(root, Error:
     Error::Check(_) => "Check",
     Error::Dedupe(_) => "Dedupe",
     Error::Stage(_) => "Stage",
+    Error::Inventory(_) => "Inventory",
     Error::Refusal(_) => "Refusal",
     Error::Target(_) => "Target",
     Error::Unbalanced(_) => "Unbalanced",
@@ -541,6 +559,7 @@ variants!(root, Error:
     Error::Json { .. } => "Json",
     Error::Sample(_) => "Sample",
     #[cfg(feature = "demo")] Error::Embedded(_) => "Embedded",
+    Error::NothingLoaded { .. } => "NothingLoaded",
     Error::NoFiles { .. } => "NoFiles",
     Error::NoDates { .. } => "NoDates",
     Error::NoneUsable { .. } => "NoneUsable",
@@ -570,6 +589,10 @@ fn the_root() {
         (Error::from(check::Error::Cancelled), Exit::Failed),
         (Error::from(dedupe::Error::Unknown { path: text().into() }), Exit::Usage),
         (Error::from(stage::Error::Cancelled { file: text() }), Exit::Failed),
+        (
+            Error::from(store::inventory::Error::List { place: text(), source: busy() }),
+            Exit::Transient,
+        ),
         (Error::from(state::Refusal::Changed { table: text(), changes: vec![] }), Exit::Refused),
         (Error::from(target::Error::NoDatabase), Exit::Usage),
         (Error::from(wrong), Exit::Refused),
@@ -580,6 +603,7 @@ fn the_root() {
         (Error::from(folder), Exit::Failed),
         #[cfg(feature = "demo")]
         (Error::from(backfill_demo::Error::Start { server: "x", reason: text() }), Exit::Failed),
+        (Error::NothingLoaded { dataset: text(), table: text() }, Exit::Usage),
         (Error::NoFiles { range: text(), prefixes: text() }, Exit::NoFiles),
         (Error::NoDates { place: text(), keys: 1, example: text() }, Exit::NoFiles),
         (Error::NoneUsable { place: text(), reasons: vec![] }, Exit::Refused),

@@ -1,13 +1,15 @@
 //! The **life** of loaded rows after the load: that they are there, stay what they were, and can be
-//! taken out again.
+//! taken out again; and of what staging holds.
 
 mod accept;
+mod prune;
 mod refresh;
 mod replay;
 mod undo;
 mod verify;
 
 pub use accept::{Accepted, AcceptedFile, accept};
+pub use prune::{Mode as PruneMode, Pruned, Rule as PruneRule, Scope as PruneScope, prune};
 pub use refresh::{Changed, Mode, RefreshedView, Refreshing, refresh};
 pub use replay::{ReplayOptions, Replayed, ReplayedFile, SideEffects, replay};
 pub use undo::{Allowed, BatchState, Undone, UndoneBatch, UndoneFile, plan_undo, undo};

@@ -7,6 +7,7 @@
 //! | `compare` | the rows that would be loaded, beside those that the target has |
 //! | `dependents` | what in the database depends on the target |
 //! | `differences` | the commands over [`mod@drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
+//! | `last_day` | the last day that is loaded |
 //! | `overview` | a dataset from all sides, for the report |
 //! | [`mod@doctor`] | whether everything is there that a run needs |
 //! | [`mod@init`], `new_dataset` | a dataset that is not configured yet |
@@ -17,6 +18,7 @@ mod differences;
 pub mod doctor;
 pub mod drift;
 pub mod init;
+mod last_day;
 mod new_dataset;
 mod overview;
 mod plan;
@@ -24,6 +26,7 @@ mod plan;
 pub use compare::{ColumnDifference, Comparison, compare};
 pub use dependents::{Dependent, Dependents, EarlierDays, Shown, ToRefresh, dependents};
 pub use differences::{deep_drift, drift};
+pub use last_day::last_day;
 pub use new_dataset::init;
 pub use overview::{Overview, overview};
 pub use plan::{pin, plan};

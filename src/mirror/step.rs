@@ -111,7 +111,7 @@ async fn read_notes(
     Ok((files, damaged))
 }
 
-/// A mirror that is there already; its task, if it says nothing of itself.
+/// A mirror that is there already; its task, if it says nothing of itself, or lacks its rejects.
 async fn read_existing(
     staging: &Store,
     existing: &Existing,
@@ -119,12 +119,20 @@ async fn read_existing(
     paths: Paths,
     size: u64,
 ) -> Result<Result<Mirrored, Task>, Error> {
-    let note: Option<Note> = object::read_note(&staging.objects, &paths.mirror, size)
-        .await
-        .map_err(|source| Error::Staging { path: staging.key(&paths.mirror), source })?;
+    let note: Option<Note> = match object::read_note(&staging.objects, &paths.mirror, size).await {
+        // It was deleted since it was listed.
+        Err(object_store::Error::NotFound { .. }) => None,
+        note => {
+            note.map_err(|source| Error::Staging { path: staging.key(&paths.mirror), source })?
+        }
+    };
     let Some(note) = note else { return Ok(Err(task)) };
-    let rejects = existing.rejects.get(&paths.rejects).filter(|_| note.has_rejects());
-    let rejects = rejects.map(|size| StagedObject { path: paths.rejects, size: *size });
+    let rejects = match existing.rejects.get(&paths.rejects) {
+        Some(size) if note.has_rejects() => Some(StagedObject { path: paths.rejects, size: *size }),
+        // Somebody has deleted them: without them records would go unmentioned.
+        None if note.has_rejects() => return Ok(Err(task)),
+        _ => None,
+    };
     Ok(Ok(Mirrored { file: task.file, path: paths.mirror, size, rejects, note }))
 }
 

@@ -67,7 +67,7 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Mirror { source, .. } => store::kind_behind(source),
+            Self::Mirror { source, .. } => store::kind_of_staging(source),
             Self::Staging { source, .. } => store::kind(source),
             Self::Sketch { .. } | Self::Json { .. } | Self::Cancelled { .. } => ErrorKind::Failed,
         }
@@ -76,8 +76,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Staging { source, .. } => Some(store::hint(source)),
-            Self::Mirror { source, .. } => Some(match store::find_error(source) {
-                Some(error) => store::hint(error),
+            Self::Mirror { source, .. } => Some(match store::hint_of_staging(source) {
+                Some(hint) => hint,
                 None => "remove the mirror that is named, and run again: it is then read anew"
                     .to_owned(),
             }),

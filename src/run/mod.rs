@@ -17,7 +17,7 @@ use tokio_postgres::Client;
 
 use crate::check::{self, Outcome};
 use crate::dedupe::{self, Survivors};
-use crate::domain::{Dataset, Event, Notice};
+use crate::domain::{Dataset, DateRange, Event, Notice};
 use crate::error::Error;
 use crate::failpoint;
 use crate::life::{RefreshedView, store_accounting, verify};
@@ -133,10 +133,12 @@ fn refuse_unplanned(
 /// [`Refusal::NotAsPlanned`], and what [`look::pin`] says.
 pub async fn refuse_other_plan(
     project: &Project,
-    options: Options,
     plan: &PinnedPlan,
+    connections: usize,
 ) -> Result<(), Error> {
     for pinned in &plan.datasets {
+        let Ok(range) = DateRange::new(pinned.start, pinned.end) else { continue };
+        let options = plan.options(range, connections);
         let dataset = project.config.datasets.iter().find(|d| d.name == pinned.dataset);
         let Some(dataset) = dataset else {
             let differences = vec!["backfill.toml has no such dataset any more".to_owned()];

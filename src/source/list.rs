@@ -89,7 +89,8 @@ pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<
 /// # Errors
 /// [`Error::List`] where the store refuses.
 pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
-    Ok(sort_out(store, dataset, range, objects(store, dataset).await?))
+    let objects = objects(store, &dataset.prefix).await?;
+    Ok(sort_out(store, dataset, range, objects))
 }
 
 /// Lists like [`survey`], from the first file date that there is to the last. If no key has one, the range
@@ -98,7 +99,7 @@ pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Resul
 /// # Errors
 /// [`Error::List`] where the store refuses.
 pub async fn history(store: &Store, dataset: &Dataset) -> Result<Listing, Error> {
-    let objects = objects(store, dataset).await?;
+    let objects = objects(store, &dataset.prefix).await?;
     let mut hull: Option<DateRange> = None;
     for object in &objects {
         if let KeyMatch::Date(date) = read_key(dataset, &store.key(&object.location)) {
@@ -110,12 +111,11 @@ pub async fn history(store: &Store, dataset: &Dataset) -> Result<Listing, Error>
     Ok(sort_out(store, dataset, range, objects))
 }
 
-/// Every object under a dataset's prefix.
-async fn objects(store: &Store, dataset: &Dataset) -> Result<Vec<ObjectMeta>, Error> {
-    let prefix = store.path(&dataset.prefix);
+/// Every object under a prefix, as the store describes it.
+async fn objects(store: &Store, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
     let failed = |source| Error::List {
-        place: store.display(&dataset.prefix),
-        source: store.explain(source, &dataset.prefix),
+        place: store.display(prefix),
+        source: store.explain(source, prefix),
     };
     if store.folder().is_some_and(|folder| !folder.is_dir()) {
         return Err(failed(object_store::Error::NotFound {
@@ -123,7 +123,30 @@ async fn objects(store: &Store, dataset: &Dataset) -> Result<Vec<ObjectMeta>, Er
             source: "the folder does not exist".into(),
         }));
     }
-    store.objects.list(Some(&prefix)).try_collect().await.map_err(failed)
+    store.objects.list(Some(&store.path(prefix))).try_collect().await.map_err(failed)
+}
+
+/// A source file, given its key and the date in it.
+fn source_file(store: &Store, key: String, date: FileDate, object: ObjectMeta) -> SourceFile {
+    let identity = Identity::from(&object);
+    let (name, location) = (store.file_name(&key), object.location);
+    SourceFile { name, key, date, location, identity }
+}
+
+/// Every file of a dataset, whatever its date, in no order.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses.
+pub async fn files(store: &Store, dataset: &Dataset) -> Result<Vec<SourceFile>, Error> {
+    let objects = objects(store, &dataset.prefix).await?;
+    let file = |object: ObjectMeta| {
+        let key = store.key(&object.location);
+        match read_key(dataset, &key) {
+            KeyMatch::Date(date) if object.size > 0 => Some(source_file(store, key, date, object)),
+            _ => None,
+        }
+    };
+    Ok(objects.into_iter().filter_map(file).collect())
 }
 
 /// Every key under a prefix, without the prefix.
@@ -154,25 +177,28 @@ fn sort_out(
 ) -> Listing {
     let mut files = Vec::new();
     let mut ignored = Vec::new();
+    let mut dates = Vec::new();
     for object in objects {
         let key = store.key(&object.location);
         let matched = read_key(dataset, &key);
+        if let (KeyMatch::Date(date), true) = (matched, object.size > 0) {
+            dates.push(date);
+        }
         let reason = match matched {
             KeyMatch::Other => Reason::NoDate,
             KeyMatch::ImpossibleDate => Reason::ImpossibleDate,
             KeyMatch::Date(date) if !range.contains(date) => Reason::OutOfRange,
             KeyMatch::Date(_) if object.size == 0 => Reason::ZeroBytes,
             KeyMatch::Date(date) => {
-                let identity = Identity::from(&object);
-                let (name, location) = (store.file_name(&key), object.location);
-                files.push(SourceFile { name, key, date, location, identity });
+                files.push(source_file(store, key, date, object));
                 continue;
             }
         };
         ignored.push(Ignored { key, size: object.size, reason });
     }
     files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
-    let findings = findings(range, &files, &ignored);
+    let mut findings = missing_days(dataset, range, &dates);
+    findings.extend(self::findings(&files, &ignored));
     Listing { range, files, ignored, findings }
 }
 
@@ -190,12 +216,12 @@ fn read_key(dataset: &Dataset, key: &str) -> KeyMatch {
     best
 }
 
-fn findings(range: DateRange, files: &[SourceFile], ignored: &[Ignored]) -> Vec<Finding> {
+fn findings(files: &[SourceFile], ignored: &[Ignored]) -> Vec<Finding> {
     let mut by_day: BTreeMap<FileDate, Vec<String>> = BTreeMap::new();
     for file in files {
         by_day.entry(file.date).or_default().push(file.key.clone());
     }
-    let mut findings = missing_days(range, &by_day);
+    let mut findings = Vec::new();
     for (date, keys) in by_day {
         if keys.len() > 1 {
             findings.push(Finding::SeveralFiles { date, keys });
@@ -221,13 +247,11 @@ fn may_be_missed_export(object: &Ignored) -> bool {
     undated && object.size > 0 && !name.starts_with(['_', '.'])
 }
 
-fn missing_days(range: DateRange, by_day: &BTreeMap<FileDate, Vec<String>>) -> Vec<Finding> {
-    let mut runs: Vec<(FileDate, FileDate)> = Vec::new();
-    for day in range.days().filter(|day| !by_day.contains_key(day)) {
-        match runs.last_mut() {
-            Some((_, to)) if to.plus_days(1) == day => *to = day,
-            _ => runs.push((day, day)),
-        }
-    }
-    runs.into_iter().map(|(from, to)| Finding::MissingDays { from, to }).collect()
+/// What is due by the dataset's cadence and has no file. Files outside the range tell on which weekday files
+/// come.
+fn missing_days(dataset: &Dataset, range: DateRange, dates: &[FileDate]) -> Vec<Finding> {
+    let every = dataset.every;
+    let runs = every.joined(every.missing(dates, range));
+    let finding = |run: DateRange| Finding::MissingDays { from: run.start(), to: run.end(), every };
+    runs.into_iter().map(finding).collect()
 }

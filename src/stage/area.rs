@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use object_store::path::Path;
+use serde::Deserialize;
 
 use super::{Error, Manifest, StagedFile};
 use crate::domain::digest::Hasher;
@@ -65,6 +66,7 @@ impl Area {
             dataset: self.dataset.clone(),
             fingerprint: self.fingerprint.clone(),
             sql_hash: self.sql_hash.clone(),
+            program: PROGRAM.to_owned(),
             written_at: chrono::Utc::now(),
             files,
         }
@@ -87,6 +89,22 @@ impl Area {
     pub async fn write_whole(&self, manifest: &Manifest) -> Result<(), Error> {
         manifest.write(&self.staging, &layout::manifest(&self.dataset, &self.fingerprint)).await
     }
+}
+
+/// What a manifest says about who made the staged rows.
+#[derive(Deserialize)]
+struct Maker {
+    sql_hash: String,
+    /// Older versions of the program did not say which they were.
+    #[serde(default)]
+    program: String,
+}
+
+/// Whether the rows of a manifest, given as it was written, were made by this program with the SQL of a digest:
+/// if not, their area has another fingerprint than one of today, and no run will use it.
+pub fn is_of_today(manifest: &[u8], sql_hash: &str) -> bool {
+    let maker = serde_json::from_slice::<Maker>(manifest);
+    maker.is_ok_and(|maker| maker.program == PROGRAM && maker.sql_hash == sql_hash)
 }
 
 /// The digest of everything that decides which rows are staged and what their values are: the program, the

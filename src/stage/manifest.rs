@@ -20,6 +20,9 @@ pub struct Manifest {
     pub fingerprint: String,
     /// What identifies the SQL.
     pub sql_hash: String,
+    /// What identifies the program that made it.
+    #[serde(default)]
+    pub program: String,
     /// When it was written.
     pub written_at: DateTime<Utc>,
     /// The staged files, by file date, then key.

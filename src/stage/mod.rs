@@ -20,7 +20,7 @@ mod task;
 
 use datafusion::parquet::errors::ParquetError;
 
-pub use area::Area;
+pub use area::{Area, is_of_today};
 pub use kept::{Kept, KeptFile};
 pub use manifest::{Counts, Manifest, StagedFile};
 pub use read::{Rows, in_order, schema_of};

@@ -18,10 +18,6 @@ use crate::sql::Sql;
 pub struct PinnedPlan {
     /// The version of this form.
     pub form: u32,
-    /// The first file date.
-    pub start: FileDate,
-    /// The last file date.
-    pub end: FileDate,
     /// Days per batch.
     pub batch_days: u32,
     /// What is allowed.
@@ -36,6 +32,10 @@ pub struct PinnedPlan {
 pub struct PinnedDataset {
     /// Its name.
     pub dataset: String,
+    /// The first file date.
+    pub start: FileDate,
+    /// The last file date.
+    pub end: FileDate,
     /// Where its files are.
     pub source: String,
     /// The target.
@@ -85,11 +85,9 @@ impl PinnedPlan {
 
     /// The plan of these datasets.
     pub fn of(options: &Options, datasets: Vec<PinnedDataset>) -> Self {
-        let Options { range, batch_days, allow, .. } = *options;
+        let Options { batch_days, allow, .. } = *options;
         Self {
             form: Self::FORM,
-            start: range.start(),
-            end: range.end(),
             batch_days,
             allow,
             datasets,
@@ -101,10 +99,9 @@ impl PinnedPlan {
         self.datasets.iter().find(|dataset| dataset.dataset == name)
     }
 
-    /// What a run of it is asked to do; `None` if it ends before it starts.
-    pub fn options(&self, connections: usize) -> Option<Options> {
-        let range = DateRange::new(self.start, self.end).ok()?;
-        Some(Options { range, batch_days: self.batch_days, connections, allow: self.allow })
+    /// What a run of it is asked to do with a dataset of this range.
+    pub fn options(&self, range: DateRange, connections: usize) -> Options {
+        Options { range, batch_days: self.batch_days, connections, allow: self.allow }
     }
 }
 
@@ -123,6 +120,8 @@ impl PinnedDataset {
         });
         Self {
             dataset: dataset.name.clone(),
+            start: files.range.start(),
+            end: files.range.end(),
             source: format!("{source}/{}", dataset.prefix),
             target: dataset.table.to_string(),
             rows_by: sql.hash(),
@@ -292,6 +291,8 @@ mod tests {
             |name: &str, of: &str| PinnedColumn { name: name.to_owned(), data_type: of.to_owned() };
         PinnedDataset {
             dataset: "orders".to_owned(),
+            start: "2025-09-22".parse().expect("a date"),
+            end: "2025-09-22".parse().expect("a date"),
             source: "s3://exports/orders/".to_owned(),
             target: "public.orders".to_owned(),
             rows_by: "1".to_owned(),

@@ -16,6 +16,10 @@
 //!   trials/<name>                                                     written to try it, and deleted
 //! ```
 
+mod key;
+
+pub use key::{Key, Kind};
+
 use crate::domain::{FILE_DATE, FileDate};
 
 /// The folders of staging in which a run writes.

@@ -1,6 +1,7 @@
 //! A **store** keeps objects: the exports of a source, and what staging holds. Only this module opens
 //! one; [`layout`] says where in staging everything lies.
 
+pub mod inventory;
 pub mod layout;
 pub mod object;
 pub mod path_text;
@@ -111,6 +112,26 @@ pub fn kind_behind(error: &(dyn StdError + 'static)) -> ErrorKind {
     find_error(error).map_or(ErrorKind::Failed, kind)
 }
 
+/// The kind of an error that comes of reading what a run has found in staging, or has put there. An object that
+/// is gone was deleted since; the next run makes it again.
+pub fn kind_of_staging(error: &(dyn StdError + 'static)) -> ErrorKind {
+    match find_error(error) {
+        Some(object_store::Error::NotFound { .. }) => ErrorKind::Transient,
+        _ => kind_behind(error),
+    }
+}
+
+/// What to do about such an error, if a store is behind it.
+pub fn hint_of_staging(error: &(dyn StdError + 'static)) -> Option<String> {
+    Some(match find_error(error)? {
+        object_store::Error::NotFound { .. } => {
+            "an object in staging was deleted while it was needed; run again: it is made anew"
+                .to_owned()
+        }
+        error => hint(error),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +147,10 @@ mod tests {
             object_store::Error::NotFound { path: String::new(), source: "no such key".into() };
         assert_eq!(kind_behind(&std::io::Error::other(missing)), ErrorKind::Failed);
         assert_eq!(kind_behind(&std::io::Error::other("disk full")), ErrorKind::Failed);
+        let missing =
+            object_store::Error::NotFound { path: String::new(), source: "no such key".into() };
+        let missing = std::io::Error::other(missing);
+        assert_eq!(kind_of_staging(&missing), ErrorKind::Transient);
+        assert!(hint_of_staging(&missing).is_some_and(|hint| hint.contains("run again")));
     }
 }

@@ -438,7 +438,7 @@ impl Explain for Error {
             | Self::RunUndone { .. }
             | Self::AmbiguousKeys { .. } => ErrorKind::Refused,
             Self::Undo(refusal) => refusal.kind(),
-            Self::Staged { source, .. } => store::kind_behind(source),
+            Self::Staged { source, .. } => store::kind_of_staging(source),
             Self::CommitUnknown { .. }
             | Self::Unfinished { .. }
             | Self::LeftBehind { .. }
@@ -493,8 +493,8 @@ impl Explain for Error {
                 "`backfill query` shows the row by _file_name and _row_id; cast or clean it in \
                  stage.sql, or find such rows with a check"
             }
-            Self::Staged { source, .. } => match store::find_error(source) {
-                Some(error) => return Some(store::hint(error)),
+            Self::Staged { source, .. } => match store::hint_of_staging(source) {
+                Some(hint) => return Some(hint),
                 None => "delete the staging folder's `staged` part and run again",
             },
             Self::Json(_) => return None,

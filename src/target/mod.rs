@@ -20,7 +20,7 @@ pub use postgres::{
     Inspected, Job, MaterializedView, Meaning, MissingRights, Needs, Object, ObjectKind, Obstacle,
     Place, Pooling, Protection, Reached, Relation, Server, Target, Undoable, Undoing, UndoneBatch,
     Web, at_stake, compare, compare_deep, compared_columns, count_rows, days_held, effects,
-    first_day, held, ledger, load, missing_rights, references, refresh, refuse_missing,
+    file_names, first_day, held, ledger, load, missing_rights, references, refresh, refuse_missing,
     text_variant, undo, undoable,
     until_cancelled,
 };

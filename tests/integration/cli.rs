@@ -37,9 +37,11 @@ fn help_of_every_command() {
         "undo",
         "verify",
         "doctor",
+        "staging",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), shown(&[command, "--help"]));
     }
+    insta::assert_snapshot!("help_staging_prune", shown(&["staging", "prune", "--help"]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 
 mod cli;
 mod connections;
+mod daily;
 mod dependents;
 mod dlt;
 mod doctor;
@@ -26,6 +27,7 @@ mod merges;
 mod modes;
 mod order;
 mod planned;
+mod prune;
 mod quality;
 mod reload;
 mod replay;

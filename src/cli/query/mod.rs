@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::Context;
 use super::output::writable;
-use super::range::{RangeArguments, no_files};
+use super::range::RangeArguments;
 use super::rows::{Format, Rows};
 use crate::engine;
 use crate::error::{Error, Exit};
@@ -48,7 +48,7 @@ pub struct Arguments {
 /// # Errors
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = arguments.range.range()?;
+    arguments.range.refuse_backward()?;
     let format = format(&arguments, context.output.is_json());
     if format == Format::Parquet && arguments.to.is_none() {
         return Err(Error::Usage("Parquet is written to a file: give --to FILE".to_owned()));
@@ -56,13 +56,15 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let is_shell = arguments.sql.is_none() && arguments.file.is_none() && io::stdin().is_terminal();
     let sql = if is_shell { String::new() } else { statement(&arguments)? };
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
+    let ranges = arguments.range.ranges(&project).await?;
     let mut catalogs = Vec::new();
     for dataset in &project.config.datasets {
+        let Some(range) = ranges.of(dataset) else { continue };
         catalogs.push(project.registered(dataset, range).await?);
     }
     catalogs.sort_by_key(|catalog| catalog.mirror.files.is_empty());
     if catalogs.iter().all(|catalog| catalog.mirror.files.is_empty()) {
-        return Err(no_files(&project.config, range));
+        return ranges.without_files(&project.config);
     }
     let database = Arc::new(DatabaseTables::new(project.database.clone()));
     let session = tables::session_over(&project.engine, &catalogs, database)?;

@@ -120,8 +120,8 @@ fn add_days(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
     let (mut missing, mut several) = (Vec::new(), Vec::new());
     for finding in &listing.findings {
         match finding {
-            Finding::MissingDays { from, to } if from == to => missing.push(from.to_string()),
-            Finding::MissingDays { from, to } => missing.push(format!("{from} to {to}")),
+            Finding::MissingDays { from, to, .. } if from == to => missing.push(from.to_string()),
+            Finding::MissingDays { from, to, .. } => missing.push(format!("{from} to {to}")),
             Finding::SeveralFiles { date, .. } => several.push(date.to_string()),
             _ => {}
         }

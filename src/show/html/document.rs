@@ -79,6 +79,7 @@ struct Day {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
+    NotDue,
     Missing,
     Loaded,
     Elsewhere,
@@ -236,10 +237,17 @@ fn days(overview: &Overview) -> Vec<Day> {
     }
     let content = overview.drift.content.as_ref().map(counts_by_day);
     let is_known = overview.files.is_target_known;
+    let missing: BTreeSet<FileDate> =
+        overview.files.findings.iter().flat_map(Finding::missing_days).collect();
+    let without_file = |date| match missing.contains(&date) {
+        true => (State::Missing, None),
+        false => (State::NotDue, None),
+    };
     let day = |date: FileDate| {
         let files = by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
         let states = files.iter().map(|file| state(file, &refused, is_known));
-        let (state, why) = states.max_by_key(|(state, _)| *state).unwrap_or((State::Missing, None));
+        let (state, why) =
+            states.max_by_key(|(state, _)| *state).unwrap_or_else(|| without_file(date));
         let files: Vec<_> = files.iter().filter(|file| !file.is_gone()).collect();
         let counts = content.as_ref().filter(|_| !files.is_empty());
         let counts = counts.map(|by_day| by_day.get(&date).copied().unwrap_or_default());

@@ -174,6 +174,14 @@ async fn count_all_rows(client: &Client, target: &Target) -> Result<HashMap<Stri
     Ok(rows.iter().filter(is_named).map(count).collect())
 }
 
+/// The names of all files that rows of the target are from, whoever loaded them.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn file_names(client: &Client, target: &Target) -> Result<Vec<String>, Error> {
+    Ok(count_all_rows(client, target).await?.into_keys().collect())
+}
+
 /// A file and its rows.
 fn count(row: &Row) -> (String, u64) {
     (row.get(0), row.get::<_, i64>(1).unsigned_abs())

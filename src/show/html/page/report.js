@@ -251,18 +251,21 @@
     changed: { mark: 'C', means: 'loaded, and the object or the SQL changed since: a run refuses it' },
     refused: { mark: 'R', means: 'unreadable or empty: a run fails on it' },
     missing: { mark: '\u00d7', means: 'no file for this day' },
+    'not-due': { mark: '', means: 'no file, and none is due on this day' },
     unknown: { mark: '?', means: 'in S3; no database was named, so it is not known whether it is loaded' },
   };
   const has = (o, k) => Object.prototype.hasOwnProperty.call(o, k);
   const stateKey = (s) => (has(STATES, s) ? s : 'unknown');
 
+  const hasFile = (d) => d.state !== 'missing' && d.state !== 'not-due';
+
   function dayPairs(d) {
     return [
       ['State', d.state + (has(STATES, d.state) ? ': ' + STATES[d.state].means : '')],
       ['Files', count(d.files)],
-      d.state !== 'missing' && ['Size', size(d.bytes)],
-      d.state !== 'missing' && ['Rows', count(d.rows)],
-      d.state !== 'missing' && ['Rejects', count(d.rejects)],
+      hasFile(d) && ['Size', size(d.bytes)],
+      hasFile(d) && ['Rows', count(d.rows)],
+      hasFile(d) && ['Rejects', count(d.rejects)],
       d.why && ['Why', d.why],
     ];
   }
@@ -411,7 +414,7 @@
     );
 
     out.push(wrap);
-    if (days.every((d) => d.state === 'unknown' || d.state === 'missing')) {
+    if (days.every((d) => d.state === 'unknown' || !hasFile(d))) {
       out.push(none('No database was named, so nothing is known of the target: the calendar shows only which days have a file.'));
     }
     out.push(
@@ -1275,7 +1278,7 @@
           `Files with an account other than OK: ${[...by].map(([v, n]) => `${short(v)} ${count(n)}`).join(', ')}.`,
         ]);
     }
-    if (set.days.length && set.days.every((d) => d.state === 'unknown' || d.state === 'missing'))
+    if (set.days.length && set.days.every((d) => d.state === 'unknown' || !hasFile(d)))
       note.push(['coverage', 'No database was named, so nothing is known of the target.']);
     return [...bad.map((x) => ['Error', 'bad', ...x]), ...note.map((x) => ['Note', 'warn', ...x])];
   }

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::exists;
-use crate::domain::{DateRange, Identity, TableName};
+use crate::domain::{DateRange, FileDate, Identity, TableName};
 use crate::stage::Counts;
 use crate::state::{Erased, LedgerEntry};
 use crate::target::Error;
@@ -100,6 +100,41 @@ pub async fn others(
         .await
         .map_err(Error::statement("reading the ledger"))?;
     rows.iter().map(ledger_entry).collect()
+}
+
+/// Where the files of a dataset go, and how they are known there.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The target.
+    pub target: &'a TableName,
+    /// The dataset.
+    pub dataset: &'a str,
+    /// What the names of its files start with.
+    pub prefix: &'a str,
+}
+
+/// The last file date of a dataset that the ledger knows as loaded; nothing if it knows none.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn last_day(client: &Client, origin: Origin<'_>) -> Result<Option<FileDate>, Error> {
+    if !exists(client).await? {
+        return Ok(None);
+    }
+    // Files are the dataset's by their names, and also if a bucket has moved since, unless the run that loaded
+    // them had another dataset with the same target.
+    let target = origin.target.to_string();
+    let row = client
+        .query_typed_one(
+            "SELECT max(file_date)::text FROM backfill.files WHERE target = $1 \
+               AND survivors <> 'removed' AND (starts_with(file_name, $3) OR run_id IN \
+                 (SELECT run_id FROM backfill.runs WHERE target = $1 \
+                  GROUP BY run_id HAVING min(dataset) = $2 AND max(dataset) = $2))",
+            &[(&target, Type::TEXT), (&origin.dataset, Type::TEXT), (&origin.prefix, Type::TEXT)],
+        )
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    Ok(row.get::<_, Option<String>>(0).and_then(|date| date.parse().ok()))
 }
 
 /// The range from the first to the last file that the ledger knows of a target; nothing where it knows none.

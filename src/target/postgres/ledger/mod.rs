@@ -20,8 +20,8 @@ mod schema;
 mod undo;
 
 pub use files::{
-    Scope, accept, erased, files, has_lost_files, held, loaded_range, mark_again, mark_removed,
-    others, unknown,
+    Origin, Scope, accept, erased, files, has_lost_files, held, last_day, loaded_range, mark_again,
+    mark_removed, others, unknown,
 };
 pub use replays::Replay;
 pub use runs::{RecordedRun, RunRecord, begin_run, end_run, runs};

@@ -1,0 +1,93 @@
+//! The **ranges** of a command: one for each dataset, because the last day that is loaded may be another one.
+
+use std::collections::HashMap;
+
+use super::day::Day;
+use super::days::Days;
+use crate::config::Config;
+use crate::domain::{Dataset, DateRange, FileDate};
+use crate::error::{Error, Exit};
+use crate::look;
+use crate::project::Project;
+
+/// The range of each dataset.
+pub struct Ranges {
+    days: Days,
+    by_dataset: HashMap<String, Option<DateRange>>,
+}
+
+impl Ranges {
+    /// What days that were typed are for each dataset of a project.
+    ///
+    /// # Errors
+    /// As [`Days::of`].
+    pub async fn of_project(days: Days, project: &Project, today: FileDate) -> Result<Self, Error> {
+        let mut by_dataset = HashMap::new();
+        for dataset in &project.config.datasets {
+            let range = days.of(project, dataset, today).await?;
+            by_dataset.insert(dataset.name.clone(), range);
+        }
+        Ok(Self { days, by_dataset })
+    }
+
+    /// Ranges that are known, by dataset.
+    pub fn fixed(ranges: Vec<(String, DateRange)>) -> Self {
+        let hull = ranges.iter().map(|(_, range)| *range).reduce(DateRange::hull);
+        let hull = hull.unwrap_or_else(|| DateRange::of_day(FileDate::default()));
+        let days = Days::new(Day::Date(hull.start()), Day::Date(hull.end()));
+        let by_dataset = ranges.into_iter().map(|(name, range)| (name, Some(range))).collect();
+        Self { days, by_dataset }
+    }
+
+    /// The range of a dataset; nothing if no day in it can be new.
+    pub fn of(&self, dataset: &Dataset) -> Option<DateRange> {
+        self.by_dataset.get(&dataset.name).copied().flatten()
+    }
+
+    /// The smallest range that covers all of them.
+    pub fn hull(&self) -> Option<DateRange> {
+        self.by_dataset.values().flatten().copied().reduce(DateRange::hull)
+    }
+
+    /// Whether days were given that are counted back from today or from what is loaded.
+    pub fn are_relative(&self) -> bool {
+        self.days.is_relative()
+    }
+
+    /// Ends a command that has found no file: well if no day of its ranges can be new.
+    ///
+    /// # Errors
+    /// [`Error::NoFiles`].
+    pub fn without_files(&self, config: &Config) -> Result<Exit, Error> {
+        match self.hull() {
+            Some(hull) => Err(no_files(config, hull)),
+            None => Ok(Exit::Done),
+        }
+    }
+
+    /// Ends a run that has found no file: well if the days are relative and a dataset is loaded up to some
+    /// day, because then no new file has come.
+    ///
+    /// # Errors
+    /// [`Error::NoFiles`], or why the database cannot be asked.
+    pub async fn without_new_files(&self, project: &Project) -> Result<Exit, Error> {
+        if self.are_relative() && project.database.is_some() {
+            for dataset in &project.config.datasets {
+                if look::last_day(project, dataset).await?.is_some() {
+                    return Ok(Exit::Done);
+                }
+            }
+        }
+        self.without_files(&project.config)
+    }
+}
+
+/// No dataset has a file in the range.
+pub fn no_files(config: &Config, range: DateRange) -> Error {
+    let prefixes: Vec<String> = config
+        .datasets
+        .iter()
+        .map(|dataset| format!("{}/{}", config.source, dataset.prefix))
+        .collect();
+    Error::NoFiles { range: range.to_string(), prefixes: prefixes.join(", ") }
+}

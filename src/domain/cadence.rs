@@ -1,0 +1,316 @@
+//! The **cadence** of a dataset is how often a file of it comes. A day, week or month that is due by the
+//! cadence and has no file is **missing**.
+//!
+//! - `day`: one file for each day.
+//! - `weekdays`: one file for each day from Monday to Friday.
+//! - `week`: one file each week, due on the weekday on which most files come; a file that comes up to six
+//!   days later is that week's. If no weekday has two files yet, one file in each week from Monday to Sunday.
+//! - `month`: one file in each calendar month, on any day.
+//!
+//! Weeks without a known weekday, and months, are missing only if the range holds all their days.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
+use serde::{Deserialize, Serialize};
+
+use super::{DateRange, FileDate};
+
+/// How often a file comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cadence {
+    /// One for each day.
+    #[default]
+    Day,
+    /// One for each day from Monday to Friday.
+    Weekdays,
+    /// One each week.
+    Week,
+    /// One each month.
+    Month,
+}
+
+impl Cadence {
+    /// What is due in `range` and has no file, one item for each file that is missing: the day on which it is
+    /// due, or the week or the month. Files outside the range tell on which weekday files come, and may be
+    /// those of a week or month that begins in it.
+    pub fn missing(
+        self,
+        files: &[FileDate],
+        range: DateRange,
+    ) -> impl Iterator<Item = DateRange> + use<> {
+        let files: BTreeSet<FileDate> = files.iter().copied().collect();
+        let schedule = self.schedule(&files);
+        let is_missing = move |period: &DateRange| {
+            let end = match schedule {
+                Schedule::On(_) => period.start().plus_days(6),
+                Schedule::Day | Schedule::Weekdays | Schedule::AnyDayOfWeek | Schedule::Month => {
+                    period.end()
+                }
+            };
+            files.range(period.start()..=end).next().is_none()
+        };
+        schedule.due(range).filter(is_missing)
+    }
+
+    /// Joins what is missing into runs, each of things that are due one after the other: from the first day of
+    /// the first to the last day of the last.
+    pub fn joined(self, missing: impl Iterator<Item = DateRange>) -> Vec<DateRange> {
+        let mut runs: Vec<(DateRange, DateRange)> = Vec::new();
+        for period in missing {
+            match runs.last_mut() {
+                Some((_, last)) if self.follows(*last, period) => *last = period,
+                _ => runs.push((period, period)),
+            }
+        }
+        runs.into_iter().map(|(first, last)| first.hull(last)).collect()
+    }
+
+    /// The last day of each thing that is missing in a run of [`joined`](Self::joined): the day itself, the end
+    /// of the week, or of the month.
+    pub fn last_days(self, run: DateRange) -> impl Iterator<Item = FileDate> + use<> {
+        let (first, last) = (run.start().0.weekday(), run.end().0.weekday());
+        let schedule = match self {
+            Self::Day => Schedule::Day,
+            Self::Weekdays => Schedule::Weekdays,
+            Self::Week if first == last => Schedule::On(first),
+            Self::Week => Schedule::AnyDayOfWeek,
+            Self::Month => Schedule::Month,
+        };
+        schedule.due(run).map(|period| period.end())
+    }
+
+    /// Whether nothing is due between two periods.
+    fn follows(self, earlier: DateRange, later: DateRange) -> bool {
+        let next = match self {
+            Self::Day | Self::Month => earlier.end().plus_days(1),
+            Self::Weekdays if earlier.end().0.weekday() == Weekday::Fri => {
+                earlier.end().plus_days(3)
+            }
+            Self::Weekdays => earlier.end().plus_days(1),
+            Self::Week => earlier.start().plus_days(7),
+        };
+        next == later.start()
+    }
+
+    fn schedule(self, files: &BTreeSet<FileDate>) -> Schedule {
+        match self {
+            Self::Day => Schedule::Day,
+            Self::Weekdays => Schedule::Weekdays,
+            Self::Week => usual_weekday(files).map_or(Schedule::AnyDayOfWeek, Schedule::On),
+            Self::Month => Schedule::Month,
+        }
+    }
+}
+
+impl fmt::Display for Cadence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Day => "day",
+            Self::Weekdays => "weekdays",
+            Self::Week => "week",
+            Self::Month => "month",
+        })
+    }
+}
+
+/// When files are due.
+#[derive(Clone, Copy)]
+enum Schedule {
+    Day,
+    Weekdays,
+    On(Weekday),
+    AnyDayOfWeek,
+    Month,
+}
+
+impl Schedule {
+    /// What is due in a range, in order.
+    fn due(self, range: DateRange) -> impl Iterator<Item = DateRange> + use<> {
+        let first = self.first(range.start());
+        let periods = std::iter::successors(Some(first), move |start| self.after(*start));
+        periods
+            .map(move |start| self.period(start))
+            .take_while(move |period| period.end() <= range.end())
+    }
+
+    /// The first day from `day` on that begins something that is due.
+    fn first(self, day: FileDate) -> FileDate {
+        match self {
+            Self::Day => day,
+            Self::Weekdays if is_weekend(day) => self.after(day).unwrap_or(day),
+            Self::Weekdays => day,
+            Self::On(weekday) => next(weekday, day),
+            Self::AnyDayOfWeek => next(Weekday::Mon, day),
+            Self::Month if day.0.day() == 1 => day,
+            Self::Month => self.after(day).unwrap_or(day),
+        }
+    }
+
+    /// The first day of what is due next; nothing at the end of the calendar.
+    fn after(self, start: FileDate) -> Option<FileDate> {
+        let days = |count| start.0.checked_add_days(Days::new(count)).map(FileDate);
+        match self {
+            Self::Day => days(1),
+            Self::Weekdays => match start.0.weekday() {
+                Weekday::Fri => days(3),
+                Weekday::Sat => days(2),
+                _ => days(1),
+            },
+            Self::On(_) | Self::AnyDayOfWeek => days(7),
+            Self::Month => first_of_next_month(start).map(FileDate),
+        }
+    }
+
+    /// The days from `start` to the end of what is due; of a week with a weekday this day alone.
+    fn period(self, start: FileDate) -> DateRange {
+        let end = match self {
+            Self::Day | Self::Weekdays | Self::On(_) => start,
+            Self::AnyDayOfWeek => start.plus_days(6),
+            Self::Month => {
+                FileDate(first_of_next_month(start).unwrap_or(NaiveDate::MAX)).minus_days(1)
+            }
+        };
+        DateRange::from(start).hull(DateRange::from(end))
+    }
+}
+
+fn is_weekend(day: FileDate) -> bool {
+    matches!(day.0.weekday(), Weekday::Sat | Weekday::Sun)
+}
+
+/// The first such weekday from `day` on.
+fn next(weekday: Weekday, day: FileDate) -> FileDate {
+    day.plus_days(u64::from(weekday.days_since(day.0.weekday())))
+}
+
+fn first_of_next_month(day: FileDate) -> Option<NaiveDate> {
+    day.0.with_day(1)?.checked_add_months(Months::new(1))
+}
+
+/// The weekday on which most files come, if there are two such files; of several, that of the newest file.
+fn usual_weekday(files: &BTreeSet<FileDate>) -> Option<Weekday> {
+    let mut counts = [0_usize; 7];
+    for file in files {
+        counts[file.0.weekday().num_days_from_monday() as usize] += 1;
+    }
+    let most = counts.into_iter().max().filter(|most| *most >= 2)?;
+    let weekday = |file: &FileDate| file.0.weekday();
+    let is_usual = |weekday: &Weekday| counts[weekday.num_days_from_monday() as usize] == most;
+    files.iter().rev().map(weekday).find(is_usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(texts: &[&str]) -> Vec<FileDate> {
+        texts.iter().map(|text| text.parse().expect("a day")).collect()
+    }
+
+    /// What is missing, joined into runs.
+    fn missing(cadence: Cadence, files: &[&str], start: &str, end: &str) -> Vec<String> {
+        let ends = days(&[start, end]);
+        let range = DateRange::new(ends[0], ends[1]).expect("forward");
+        let missing = cadence.missing(&days(files), range);
+        cadence.joined(missing).iter().map(DateRange::to_string).collect()
+    }
+
+    #[test]
+    fn every_day_without_a_file_is_missing_from_a_daily_cadence() {
+        let files = ["2025-09-22", "2025-09-25", "2025-09-27", "2025-10-01"];
+        assert_eq!(
+            missing(Cadence::Day, &files, "2025-09-22", "2025-09-28"),
+            ["2025-09-23 to 2025-09-24", "2025-09-26 to 2025-09-26", "2025-09-28 to 2025-09-28"]
+        );
+    }
+
+    #[test]
+    fn saturdays_and_sundays_are_not_missing_from_weekdays() {
+        let files = ["2025-09-22", "2025-09-23", "2025-09-24", "2025-09-30"];
+        assert_eq!(
+            missing(Cadence::Weekdays, &files, "2025-09-20", "2025-10-01"),
+            ["2025-09-25 to 2025-09-29", "2025-10-01 to 2025-10-01"],
+            "Thursday, Friday and Monday are one run"
+        );
+        assert!(missing(Cadence::Weekdays, &[], "2025-09-20", "2025-09-21").is_empty());
+    }
+
+    #[test]
+    fn of_six_mondays_the_one_without_a_file_is_missing() {
+        let files = ["2025-09-01", "2025-09-08", "2025-09-15", "2025-09-29", "2025-10-06"];
+        assert_eq!(
+            missing(Cadence::Week, &files, "2025-09-01", "2025-10-06"),
+            ["2025-09-22 to 2025-09-22"]
+        );
+    }
+
+    #[test]
+    fn a_weekly_file_may_come_late_and_files_outside_the_range_tell_the_weekday() {
+        let files = ["2025-09-01", "2025-09-08", "2025-09-17", "2025-09-22"];
+        assert!(missing(Cadence::Week, &files, "2025-09-10", "2025-09-28").is_empty());
+        assert_eq!(
+            missing(Cadence::Week, &files, "2025-09-23", "2025-10-07"),
+            ["2025-09-29 to 2025-10-06"]
+        );
+    }
+
+    #[test]
+    fn without_a_usual_weekday_whole_weeks_are_missing() {
+        let files = ["2025-09-02", "2025-09-10"];
+        assert_eq!(
+            missing(Cadence::Week, &files, "2025-09-01", "2025-09-30"),
+            ["2025-09-15 to 2025-09-28"],
+            "the last week is not over"
+        );
+    }
+
+    #[test]
+    fn a_month_without_a_file_is_missing_if_the_range_holds_all_of_it() {
+        let files = ["2024-11-30", "2025-01-02"];
+        assert_eq!(
+            missing(Cadence::Month, &files, "2024-10-02", "2025-03-30"),
+            ["2024-12-01 to 2024-12-31", "2025-02-01 to 2025-02-28"]
+        );
+        assert_eq!(
+            missing(Cadence::Month, &files, "2025-02-01", "2025-04-30"),
+            ["2025-02-01 to 2025-04-30"]
+        );
+    }
+
+    #[test]
+    fn a_run_says_how_many_files_are_missing() {
+        let count = |cadence: Cadence, start: &str, end: &str| {
+            let ends = days(&[start, end]);
+            let run = DateRange::new(ends[0], ends[1]).expect("forward");
+            let missing = cadence.missing(&[], run);
+            let runs = cadence.joined(missing);
+            assert!(runs.len() <= 1, "{runs:?}");
+            let last: Vec<FileDate> =
+                runs.into_iter().flat_map(|run| cadence.last_days(run)).collect();
+            assert_eq!(last.len(), cadence.missing(&[], run).count());
+            last.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(count(Cadence::Day, "2025-09-22", "2025-09-23"), ["2025-09-22", "2025-09-23"]);
+        assert_eq!(
+            count(Cadence::Weekdays, "2025-09-26", "2025-09-29"),
+            ["2025-09-26", "2025-09-29"]
+        );
+        assert_eq!(count(Cadence::Week, "2025-09-22", "2025-10-05"), ["2025-09-28", "2025-10-05"]);
+        assert_eq!(count(Cadence::Month, "2025-02-01", "2025-04-01"), ["2025-02-28", "2025-03-31"]);
+        let mondays = days(&["2025-09-22", "2025-10-06"]);
+        let run = DateRange::new(mondays[0], mondays[1]).expect("forward");
+        assert_eq!(Cadence::Week.last_days(run).count(), 3);
+    }
+
+    #[test]
+    fn the_end_of_the_calendar_ends_everything() {
+        for cadence in [Cadence::Day, Cadence::Weekdays, Cadence::Week, Cadence::Month] {
+            let last = FileDate(NaiveDate::MAX);
+            let range = DateRange::new(last.minus_days(3), last).expect("forward");
+            assert!(cadence.missing(&[], range).count() <= 4);
+        }
+    }
+}

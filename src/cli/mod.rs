@@ -13,6 +13,7 @@ mod demo;
 mod dependents;
 mod doctor;
 mod drift;
+mod gaps;
 mod init;
 mod output;
 mod plan;
@@ -90,6 +91,7 @@ pub enum Form {
 enum Command {
     Run(run::Arguments),
     Init(init::Arguments),
+    Gaps(gaps::Arguments),
     Plan(plan::Arguments),
     Check(check::Arguments),
     Drift(drift::Arguments),
@@ -202,6 +204,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
     match command {
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Init(arguments) => init::run(arguments, context).await,
+        Command::Gaps(arguments) => gaps::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Check(arguments) => check::run(arguments, context).await,
         Command::Drift(arguments) => drift::run(arguments, context).await,

@@ -12,6 +12,7 @@ use super::ranges::Ranges;
 use crate::domain::{DateRange, Notice};
 use crate::error::{Error, Exit};
 use crate::life::{self, Mode, RefreshedView};
+use crate::look::estimate::{Compute, Estimate, Room};
 use crate::project::Project;
 use crate::state::{Options, PinnedPlan, Plan};
 use crate::{look, run as chain, show};
@@ -19,7 +20,9 @@ use crate::{look, run as chain, show};
 /// Shows every file with its size, estimated rows and batch, and why it is in or out.
 ///
 /// The same as `run --dry-run`. Nothing is written anywhere; without a database it is shown without
-/// what is loaded already.
+/// what is loaded already. What loading comes to is estimated: rows, growth of the database, time and
+/// cost, each with where it comes from. Exit code 3 if it does not fit into the database or onto its disk,
+/// as far as limits.database, limits.disk or --compute tell of them.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -29,6 +32,9 @@ pub struct Arguments {
     /// Keep the plan in this file, for `backfill run --plan FILE`: a run of it does exactly this, or is refused
     #[arg(long, value_name = "FILE", value_parser = writable)]
     save: Option<PathBuf>,
+    /// The Supabase compute size of the database: free, nano, micro, small, medium, large, xl, 2xl …
+    #[arg(long, value_name = "SIZE")]
+    compute: Option<Compute>,
 }
 
 /// Runs the command.
@@ -40,7 +46,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
     let options = |range| arguments.batches.options(range, 1);
-    let exit = show(&project, &ranges, options, Views::Left, context).await?;
+    let exit = show(
+        &project,
+        &ranges,
+        options,
+        More { views: Views::Left, compute: arguments.compute },
+        context,
+    )
+    .await?;
     if let Some(path) = &arguments.save {
         save(&project, &ranges, options, path).await?;
     }
@@ -96,7 +109,16 @@ pub enum Views {
     Left,
 }
 
-/// Shows what a run would do.
+/// What is shown besides.
+#[derive(Clone, Copy, Debug)]
+pub struct More {
+    /// The materialized views that a run would refresh.
+    pub views: Views,
+    /// The compute size that the estimate is for.
+    pub compute: Option<Compute>,
+}
+
+/// Shows what a run would do, on a server of this compute size if it is given.
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
@@ -104,30 +126,51 @@ pub async fn show(
     project: &Project,
     ranges: &Ranges,
     options: impl Fn(DateRange) -> Options,
-    views: Views,
+    more: More,
     context: &Context,
 ) -> Result<Exit, Error> {
     let mut plans = Vec::new();
+    let mut database = None;
     for dataset in chain::in_order(project).await? {
         let Some(range) = ranges.of(dataset) else { continue };
-        let plan = look::plan(project, dataset, options(range)).await?;
-        plans.push(Planned { plan, notices: project.notices(dataset), refresh: None });
+        let planned = look::planned(project, dataset, options(range), more.compute).await?;
+        database = database.or(planned.database);
+        let (plan, estimate) = (planned.plan, planned.estimate);
+        let notices = project.notices(dataset);
+        plans.push(Planned { plan, estimate, notices, refusal: None, refresh: None });
     }
-    if views == Views::Shown && project.database.is_some() {
+    if more.views == Views::Shown && project.database.is_some() {
         plan_refresh(project, &mut plans).await?;
     }
+    let fits = judge(&mut plans, Room::of(project.config.limits, more.compute), database);
     context.output.print(&plans, |plans| render(plans))?;
     if plans.iter().all(|Planned { plan, .. }| plan.files.is_empty() && plan.is_done()) {
         return ranges.without_new_files(project).await;
     }
-    Ok(Exit::Done)
+    Ok(if fits { Exit::Done } else { Exit::Refused })
 }
 
-/// A plan, and what a person should know.
+/// Says of each plan why it does not fit, those before it being loaded; whether all fit.
+fn judge(plans: &mut [Planned], room: Room, database: Option<u64>) -> bool {
+    let mut before = database.unwrap_or(0);
+    let mut fits = true;
+    for planned in plans {
+        let growth = planned.estimate.growth.value;
+        planned.refusal = room.refuse(Some(before), growth).map(|refusal| refusal.to_string());
+        fits &= planned.refusal.is_none();
+        before += growth.map_or(0, |growth| growth.total);
+    }
+    fits
+}
+
+/// A plan, what it comes to, and what a person should know.
 #[derive(Serialize)]
 struct Planned {
     #[serde(flatten)]
     plan: Plan,
+    estimate: Estimate,
+    /// Why it does not fit.
+    refusal: Option<String>,
     notices: Vec<Notice>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh: Option<Vec<RefreshedView>>,
@@ -144,9 +187,19 @@ async fn plan_refresh(project: &Project, plans: &mut [Planned]) -> Result<(), Er
 }
 
 fn render(plans: &[Planned]) -> String {
-    let refresh = |planned: &Planned| planned.refresh.as_deref().map(show::refresh);
-    let text =
-        |planned: &Planned| show::plan(&planned.plan) + &refresh(planned).unwrap_or_default();
-    let shown: Vec<String> = plans.iter().map(text).collect();
-    shown.join("\n")
+    plans.iter().map(render_one).collect::<Vec<_>>().join("\n")
+}
+
+fn render_one(planned: &Planned) -> String {
+    let mut text = show::plan(&planned.plan);
+    if planned.estimate.files > 0 {
+        text.push_str(&show::estimate(&planned.estimate));
+    }
+    if let Some(refusal) = &planned.refusal {
+        text.push_str(&format!("does not fit: {refusal}\n"));
+    }
+    if let Some(views) = &planned.refresh {
+        text.push_str(&show::refresh(views));
+    }
+    text
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Context;
 use super::output::{to_file, writable};
-use super::plan::Views;
+use super::plan::{More, Views};
 use super::range::{BatchArguments, RangeArguments};
 use super::ranges::Ranges;
 use super::report::draw_up;
@@ -62,7 +62,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     };
     if arguments.dry_run {
         let views = if arguments.refresh { Views::Shown } else { Views::Left };
-        return super::plan::show(&project, &ranges, options, views, context).await;
+        let more = More { views, compute: None };
+        return super::plan::show(&project, &ranges, options, more, context).await;
     }
     if let Some(plan) = &plan {
         run::refuse_other_plan(&project, plan, connections).await?;
@@ -123,7 +124,10 @@ async fn asked_for(
         (_, Some(plan)) => {
             let ranges = plan.datasets.iter().map(|planned| {
                 let range = DateRange::new(planned.start, planned.end);
-                Ok((planned.dataset.clone(), range.map_err(|error| Error::Usage(error.to_string()))?))
+                Ok((
+                    planned.dataset.clone(),
+                    range.map_err(|error| Error::Usage(error.to_string()))?,
+                ))
             });
             Ok(Ranges::fixed(ranges.collect::<Result<_, Error>>()?))
         }

@@ -110,6 +110,8 @@ struct StagingTable {
 struct LimitsTable {
     sql_memory: Option<Size>,
     files_at_once: Option<usize>,
+    database: Option<Size>,
+    disk: Option<Size>,
 }
 
 #[derive(Default, Deserialize)]
@@ -223,7 +225,9 @@ impl LimitsTable {
         if sql_memory < 32 << 20 {
             return complaint("limits.sql_memory", "must be 32 MiB or more");
         }
-        Ok(Limits { sql_memory, files_at_once })
+        let (database, disk) = (self.database, self.disk);
+        let bytes = |size: Option<Size>| size.map(|size| size.bytes);
+        Ok(Limits { sql_memory, files_at_once, database: bytes(database), disk: bytes(disk) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A **size** is an amount of memory as people write it: `"512 MiB"`.
+//! A **size** is an amount of memory or of room on a disk as people write it: `"512 MiB"`, `"8 GB"`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 
-/// An amount of memory, written `"512 MiB"`, `"2 GiB"` or as a number of bytes.
+/// An amount, written `"512 MiB"`, `"8 GB"` or as a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// The amount in bytes.
@@ -29,6 +29,10 @@ impl FromStr for Size {
             "MiB" => Some(1 << 20),
             "GiB" => Some(1 << 30),
             "TiB" => Some(1 << 40),
+            "kB" => Some(1000),
+            "MB" => Some(1_000_000),
+            "GB" => Some(1_000_000_000),
+            "TB" => Some(1_000_000_000_000),
             _ => None,
         };
         let number = text[..split].parse::<u64>().ok();
@@ -44,7 +48,7 @@ impl<'de> Deserialize<'de> for Size {
             type Value = Size;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an amount of memory such as \"512 MiB\" or \"2 GiB\"")
+                f.write_str("an amount such as \"512 MiB\" or \"2 GB\"")
             }
 
             fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Self::Value, E> {

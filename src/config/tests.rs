@@ -83,6 +83,14 @@ fn modes_and_places_have_their_own_keys() {
 }
 
 #[test]
+fn the_room_of_the_database_is_told_in_the_units_of_bills_and_of_memory() {
+    let limits = "[limits]\ndatabase = \"500 MB\"\ndisk = \"8 GiB\"\n[staging]";
+    let limits = parse(&MINIMAL.replace("[staging]", limits)).expect("valid").limits;
+    assert_eq!((limits.database, limits.disk), (Some(500_000_000), Some(8 << 30)));
+    assert_eq!(parse(MINIMAL).expect("valid").limits.disk, None);
+}
+
+#[test]
 fn no_value_is_told_that_may_be_a_secret() {
     for (from, to) in [
         ("[staging]", "database_url = \"postgres://me:secret@db/x\"\n[staging]"),

@@ -87,6 +87,21 @@ impl DateRange {
         Self { start: day, end: day }
     }
 
+    /// The range between two dates, whichever is the first.
+    pub fn between(one: FileDate, other: FileDate) -> Self {
+        Self { start: one.min(other), end: one.max(other) }
+    }
+
+    /// The range from `start`, or from the first year, to `end`, or to the last year that has four digits.
+    ///
+    /// # Errors
+    /// [`BackwardRange`] where `end` lies before `start`.
+    pub fn open(start: Option<FileDate>, end: Option<FileDate>) -> Result<Self, BackwardRange> {
+        let year = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
+        let start = start.unwrap_or(FileDate(year(1, 1, 1)));
+        Self::new(start, end.unwrap_or(FileDate(year(9999, 12, 31))))
+    }
+
     /// Whether every date of `other` is in it.
     pub fn covers(&self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end

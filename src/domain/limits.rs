@@ -7,6 +7,10 @@ pub struct Limits {
     pub sql_memory: u64,
     /// How many files are mirrored or staged at once.
     pub files_at_once: usize,
+    /// The most that the whole target database may hold, in bytes, if somebody says so.
+    pub database: Option<u64>,
+    /// The size of the disk of the target database in bytes, if somebody says so.
+    pub disk: Option<u64>,
 }
 
 /// How many days rows that a run replaced or deleted are kept, if nobody says so.

@@ -353,6 +353,8 @@ variants!(refusal, state::Refusal:
     state::Refusal::Gone { .. } => "Gone",
     state::Refusal::Replay { .. } => "Replay",
     state::Refusal::NarrowRange { .. } => "NarrowRange",
+    state::Refusal::Quota { .. } => "Quota",
+    state::Refusal::Disk { .. } => "Disk",
 );
 
 #[test]
@@ -381,6 +383,8 @@ fn what_is_loaded_already() {
             state::Refusal::NarrowRange { files: vec![], range: range(), loaded_with: range() },
             Exit::Refused,
         ),
+        (state::Refusal::Quota { database: 1, growth: 1, most: 1 }, Exit::Refused),
+        (state::Refusal::Disk { growth: 1, wal: 1, disk: 1 }, Exit::Refused),
     ]);
 }
 

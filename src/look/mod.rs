@@ -2,7 +2,9 @@
 //!
 //! | module | looks at |
 //! |---|---|
+//! | `gaps` | what the source holds and the target does not |
 //! | `plan` | what a run would do with every file |
+//! | [`estimate`] | what loading files will come to: rows, growth, time and cost |
 //! | [`mod@drift`] | how the format and the content of files change |
 //! | `compare` | the rows that would be loaded, beside those that the target has |
 //! | `dependents` | what in the database depends on the target |
@@ -17,6 +19,8 @@ mod dependents;
 mod differences;
 pub mod doctor;
 pub mod drift;
+pub mod estimate;
+mod gaps;
 pub mod init;
 mod last_day;
 mod new_dataset;
@@ -26,7 +30,8 @@ mod plan;
 pub use compare::{ColumnDifference, Comparison, compare};
 pub use dependents::{Dependent, Dependents, EarlierDays, Shown, ToRefresh, dependents};
 pub use differences::{deep_drift, drift};
+pub use gaps::{Choice, Scope, Surveyed, choice, gaps};
 pub use last_day::last_day;
 pub use new_dataset::init;
 pub use overview::{Overview, overview};
-pub use plan::{pin, plan};
+pub use plan::{Planned, pin, plan, planned, refuse_what_does_not_fit};

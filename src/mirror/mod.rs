@@ -23,6 +23,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use earlier::{EarlierRejects, earlier_rejects};
+pub use fetch::RANGE_BYTES;
 pub use rejected::{Rejected, rejected};
 pub use step::{kept, mirror};
 pub use task::{Stop, Task};

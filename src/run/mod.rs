@@ -78,6 +78,7 @@ pub async fn run(
     if let (true, Some(target)) = (listing.files.is_empty(), &target) {
         return only_remove(project, dataset, options, files, target).await;
     }
+    look::refuse_what_does_not_fit(project, dataset, &sql, &files, target.as_ref()).await?;
     let mirror = project.mirror(dataset, listing).await?;
     files.fill_mirror(&mirror);
     if let Some(target) = &target {

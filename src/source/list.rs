@@ -111,6 +111,42 @@ pub async fn history(store: &Store, dataset: &Dataset) -> Result<Listing, Error>
     Ok(sort_out(store, dataset, range, objects))
 }
 
+/// Lists like [`survey`] from a day on, to a day, or everything: the range ends where the files do. Without a
+/// file no day is missing.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses.
+pub async fn survey_between(
+    store: &Store,
+    dataset: &Dataset,
+    start: Option<FileDate>,
+    end: Option<FileDate>,
+) -> Result<Listing, Error> {
+    let objects = objects(store, &dataset.prefix).await?;
+    let is_after = |date: FileDate| start.is_none_or(|start| start <= date);
+    let is_between = |date: &FileDate| is_after(*date) && end.is_none_or(|end| *date <= end);
+    let dates = objects.iter().filter_map(|object| date_of(store, dataset, object));
+    let dates: Vec<FileDate> = dates.filter(is_between).collect();
+    let first = start.or_else(|| dates.iter().min().copied());
+    let last = end.or_else(|| dates.iter().max().copied());
+    let any = first.or(last).unwrap_or_default();
+    let (first, last) = (first.unwrap_or(any), last.unwrap_or(any));
+    let range = DateRange::between(first, last);
+    let mut listing = sort_out(store, dataset, range, objects);
+    if listing.files.is_empty() {
+        listing.findings.retain(|finding| !matches!(finding, Finding::MissingDays { .. }));
+    }
+    Ok(listing)
+}
+
+/// The file date of an object, if it has one.
+fn date_of(store: &Store, dataset: &Dataset, object: &ObjectMeta) -> Option<FileDate> {
+    match read_key(dataset, &store.key(&object.location)) {
+        KeyMatch::Date(date) => Some(date),
+        KeyMatch::ImpossibleDate | KeyMatch::Other => None,
+    }
+}
+
 /// Every object under a prefix, as the store describes it.
 async fn objects(store: &Store, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
     let failed = |source| Error::List {

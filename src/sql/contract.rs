@@ -115,7 +115,7 @@ fn name_parts(name: &ObjectName) -> Vec<String> {
 }
 
 /// An identifier as Postgres sees it: lower case unless quoted.
-fn folded(identifier: &Ident) -> String {
+pub(super) fn folded(identifier: &Ident) -> String {
     match identifier.quote_style {
         Some(_) => identifier.value.clone(),
         None => identifier.value.to_lowercase(),

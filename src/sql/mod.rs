@@ -16,11 +16,13 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 mod contract;
 mod declared;
+mod indexes;
 mod mentioned;
 mod name;
 mod row_wise;
 
 pub use contract::{Contract, ContractColumn};
+pub use indexes::{DeclaredIndex, indexes};
 pub use mentioned::mentioned_columns;
 pub use name::identifier;
 pub use row_wise::row_dependence;

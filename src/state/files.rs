@@ -57,6 +57,8 @@ pub struct Files {
     pub effects: Effects,
     /// Rows of the files that the live loader has put into the target without saying that it has finished.
     pub unfinished: u64,
+    /// Rows of files that are neither listed nor known to the ledger, by name, as far as they were counted.
+    pub unlisted: HashMap<String, u64>,
     unnamed: u64,
     has_lost_files: bool,
     policy: Policy,
@@ -79,6 +81,7 @@ impl Files {
             is_target_known: false,
             effects: Effects::default(),
             unfinished: 0,
+            unlisted: HashMap::new(),
             unnamed: 0,
             has_lost_files: false,
             policy,
@@ -107,6 +110,8 @@ impl Files {
         }
         self.files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
         self.is_target_known = true;
+        self.unlisted = target.rows;
+        self.leave_out_known();
         self.has_lost_files = target.has_lost_files;
         self.policy.cascades = !target.effects.cascades.is_empty();
         self.policy.live_since = target.live_since;
@@ -115,6 +120,18 @@ impl Files {
         self.unnamed = target.unnamed;
         self.unfinished = target.unfinished;
         self.decide();
+    }
+
+    /// Takes over how many rows the target has of every file, by name.
+    pub fn fill_unlisted(&mut self, rows: HashMap<String, u64>) {
+        self.unlisted = rows;
+        self.leave_out_known();
+    }
+
+    fn leave_out_known(&mut self) {
+        for file in &self.files {
+            self.unlisted.remove(&file.name);
+        }
     }
 
     /// Takes over what writing to the target does besides, of one that was created just now.
@@ -214,6 +231,16 @@ impl Files {
     /// The digest of the SQL that files are compared with.
     pub fn sql_hash(&self) -> &str {
         &self.policy.sql_hash
+    }
+
+    /// The first day that the live loader has loaded, if the target has one that is known.
+    pub fn known_live_since(&self) -> Option<FileDate> {
+        self.policy.live_since
+    }
+
+    /// Rows of the target that do not say which file they are from.
+    pub fn rows_without_file(&self) -> u64 {
+        self.unnamed
     }
 
     /// What a file is, compared with what the target holds.

@@ -8,8 +8,10 @@
 
 mod accounting;
 mod action;
+mod coverage;
 mod file_state;
 mod files;
+mod gaps;
 mod ledger_entry;
 mod options;
 mod pinned;
@@ -19,8 +21,12 @@ mod target_state;
 
 pub use accounting::{Account, Accounting, LoadedBy, Sums, Unbalanced, Verdict};
 pub use action::{Action, Blocked};
+pub use coverage::Coverage;
 pub use file_state::{Change, FileState, Status};
 pub use files::{Files, Policy};
+pub use gaps::{
+    Days, Gap, GapKind, Gaps, Holding, OnlyInTarget, SourceHolding, Stray, TargetHolding,
+};
 pub use ledger_entry::LedgerEntry;
 pub use options::{Allow, Options};
 pub use pinned::{PinnedColumn, PinnedDataset, PinnedFile, PinnedPlan};

@@ -86,12 +86,7 @@ impl PinnedPlan {
     /// The plan of these datasets.
     pub fn of(options: &Options, datasets: Vec<PinnedDataset>) -> Self {
         let Options { batch_days, allow, .. } = *options;
-        Self {
-            form: Self::FORM,
-            batch_days,
-            allow,
-            datasets,
-        }
+        Self { form: Self::FORM, batch_days, allow, datasets }
     }
 
     /// What is planned for a dataset.

@@ -80,7 +80,12 @@ pub struct Totals {
 impl Files {
     /// What a run would do with the files, about `row_bytes` bytes being a row.
     pub fn plan(&self, row_bytes: f64) -> Plan {
-        let planned = |file: &FileState| file.plan(row_bytes);
+        self.plan_by(|file| (file.size() as f64 / row_bytes).round() as u64)
+    }
+
+    /// What a run would do with the files, which have about as many rows as `rows_of` says.
+    pub fn plan_by(&self, rows_of: impl Fn(&FileState) -> u64) -> Plan {
+        let planned = |file: &FileState| file.plan(&rows_of);
         let gone = self.files.iter().filter(|file| file.is_gone());
         Plan {
             dataset: self.dataset.clone(),
@@ -92,11 +97,11 @@ impl Files {
             gone: gone.map(planned).collect(),
             ignored: self.ignored.clone(),
             findings: self.findings.clone(),
-            totals: self.plan_totals(row_bytes),
+            totals: self.plan_totals(&rows_of),
         }
     }
 
-    fn plan_totals(&self, row_bytes: f64) -> Totals {
+    fn plan_totals(&self, rows_of: impl Fn(&FileState) -> u64) -> Totals {
         let mut totals = Totals {
             files_to_remove: self.to_remove().count(),
             batches: self.batches().len(),
@@ -109,7 +114,7 @@ impl Files {
             if file.action.is_load() {
                 totals.files_to_load += 1;
                 totals.bytes_to_load += file.size();
-                totals.estimated_rows_to_load += file.estimated_rows(row_bytes);
+                totals.estimated_rows_to_load += file.estimated_rows(&rows_of);
             }
         }
         totals
@@ -117,22 +122,22 @@ impl Files {
 }
 
 impl FileState {
-    fn plan(&self, row_bytes: f64) -> PlannedFile {
+    fn plan(&self, rows_of: impl Fn(&Self) -> u64) -> PlannedFile {
         PlannedFile {
             key: self.key.clone(),
             file_name: self.name.clone(),
             date: self.date,
             size: self.size(),
-            estimated_rows: self.estimated_rows(row_bytes),
+            estimated_rows: self.estimated_rows(rows_of),
             batch: self.batch,
             action: self.action.clone(),
         }
     }
 
     /// About how many rows it has; of a file that is gone, how many the target has.
-    fn estimated_rows(&self, row_bytes: f64) -> u64 {
+    fn estimated_rows(&self, rows_of: impl Fn(&Self) -> u64) -> u64 {
         match &self.source {
-            Some(_) => (self.size() as f64 / row_bytes).round() as u64,
+            Some(_) => rows_of(self),
             None => self.rows_before(),
         }
     }

@@ -1,6 +1,7 @@
 //! A **refusal** to load: the files stand in each other's way, and the person has to decide.
 
 use crate::domain::{DateRange, ErrorKind, Explain, FileDate};
+use crate::printable::bytes;
 
 /// Why nothing is loaded.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +136,33 @@ pub enum Refusal {
         /// The range that has all files.
         loaded_with: DateRange,
     },
+    /// The database would hold more than it may.
+    #[error(
+        "the database has {} and would grow by about {}, to more than the {} that it may hold",
+        bytes(*database), bytes(*growth), bytes(*most)
+    )]
+    Quota {
+        /// What it holds, in bytes.
+        database: u64,
+        /// By how much it would grow.
+        growth: u64,
+        /// The most that it may hold.
+        most: u64,
+    },
+    /// The database would grow by more than half of its disk at once.
+    #[error(
+        "the database would grow by about {}, with {} of write-ahead log beside, which is more than half of its \
+         disk of {} at once",
+        bytes(*growth), bytes(*wal), bytes(*disk)
+    )]
+    Disk {
+        /// By how much it would grow, in bytes.
+        growth: u64,
+        /// The log that is written meanwhile.
+        wal: u64,
+        /// The size of the disk.
+        disk: u64,
+    },
 }
 
 impl Explain for Refusal {
@@ -151,7 +179,9 @@ impl Explain for Refusal {
             | Self::StillListed { .. }
             | Self::Gone { .. }
             | Self::Replay { .. }
-            | Self::NarrowRange { .. } => ErrorKind::Refused,
+            | Self::NarrowRange { .. }
+            | Self::Quota { .. }
+            | Self::Disk { .. } => ErrorKind::Refused,
         }
     }
 
@@ -210,6 +240,14 @@ impl Explain for Refusal {
                 range.start(),
                 range.end()
             ),
+            Self::Quota { .. } => "nothing was loaded; load fewer days (`backfill gaps --options --from DAY` \
+                                   compares), choose a larger plan, or set limits.database to what the \
+                                   database may hold"
+                .to_owned(),
+            Self::Disk { .. } => "nothing was loaded; a disk grows by half at a time, and not again for \
+                                  hours: load fewer days at a time, make the disk larger first, or set \
+                                  limits.disk to its size"
+                .to_owned(),
         })
     }
 }

@@ -226,3 +226,30 @@ fn the_accounting_asks_the_same_state() {
     let Unbalanced::Wrong { wrong, .. } = &lost;
     assert_eq!(wrong.len(), 2, "{wrong:?}");
 }
+
+#[test]
+fn gaps_end_at_days_that_are_there_and_at_the_first_of_the_live_loader() {
+    let kinds = |files: &Files| -> Vec<(GapKind, FileDate, FileDate)> {
+        let gaps = files.gaps(Some(&[]), |_| 10).gaps;
+        gaps.iter().map(|gap| (gap.kind, gap.from, gap.to)).collect()
+    };
+    let (first, second, third) = (day("2025-09-01"), day("2025-09-02"), day("2025-09-03"));
+    // Nobody knows what is loaded.
+    assert!(kinds(&listed(policy(false, false))).is_empty());
+    let mut files = listed(policy(false, false));
+    files.fill_target(target(Vec::new(), &[]));
+    assert_eq!(kinds(&files), [(GapKind::Historical, first, third)]);
+    let mut files = listed(policy(false, false));
+    files.fill_target(target(vec![entry("2025-09-02", "v1")], &[("2025-09-02", 10)]));
+    assert_eq!(
+        kinds(&files),
+        [(GapKind::Historical, first, first), (GapKind::Historical, third, third)]
+    );
+    let mut files = listed(policy(false, false));
+    files.fill_target(target(Vec::new(), &[("2025-09-02", 4)]));
+    assert_eq!(files.live_since(), Some(second));
+    assert_eq!(
+        kinds(&files),
+        [(GapKind::Historical, first, first), (GapKind::Forward, third, third)]
+    );
+}

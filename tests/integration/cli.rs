@@ -38,6 +38,7 @@ fn help_of_every_command() {
         "verify",
         "doctor",
         "staging",
+        "gaps",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), shown(&[command, "--help"]));
     }

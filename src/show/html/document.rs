@@ -12,7 +12,9 @@ use crate::look::drift::{Change, Content, Drift, Fit, TargetSeen};
 use crate::look::{Overview, drift};
 use crate::mirror::Rejected;
 use crate::sql::Severity;
-use crate::state::{Account, Accounting, Action, FileState, LoadedBy, Sums, Verdict};
+use crate::state::{
+    Account, Accounting, Action, Coverage, FileState, Files, LoadedBy, Sums, Verdict,
+};
 
 /// What the page shows.
 #[derive(Debug, Serialize)]
@@ -67,26 +69,13 @@ struct Totals {
 #[derive(Debug, Serialize)]
 struct Day {
     date: FileDate,
-    state: State,
+    /// Where the file is; of several files, what is most pressing.
+    state: Coverage,
     why: Option<String>,
     files: usize,
     bytes: u64,
     rows: Option<u64>,
     rejects: Option<u64>,
-}
-
-/// What became of a day; of several files, what is most pressing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    NotDue,
-    Missing,
-    Loaded,
-    Elsewhere,
-    Unknown,
-    Waiting,
-    Changed,
-    Refused,
 }
 
 #[derive(Debug, Serialize)]
@@ -211,7 +200,7 @@ fn dataset(overview: &Overview) -> Dataset {
             rows: content.map(|content| content.files.iter().map(|file| file.rows).sum()),
             rejects: content.map(|content| content.rejects.iter().map(|r| r.records).sum()),
             days: drift.range.day_count(),
-            missing_days: days.iter().filter(|day| day.state == State::Missing).count(),
+            missing_days: days.iter().filter(|day| day.state == Coverage::Missing).count(),
             epochs: drift.epochs.len(),
             formats: drift.formats.len(),
             findings: content.map_or(0, |content| content.findings.len()),
@@ -236,16 +225,16 @@ fn days(overview: &Overview) -> Vec<Day> {
         by_day.entry(file.date).or_default().push(file);
     }
     let content = overview.drift.content.as_ref().map(counts_by_day);
-    let is_known = overview.files.is_target_known;
     let missing: BTreeSet<FileDate> =
         overview.files.findings.iter().flat_map(Finding::missing_days).collect();
     let without_file = |date| match missing.contains(&date) {
-        true => (State::Missing, None),
-        false => (State::NotDue, None),
+        true => (Coverage::Missing, None),
+        false => (Coverage::NotDue, None),
     };
+    let live_since = overview.files.live_since();
     let day = |date: FileDate| {
         let files = by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
-        let states = files.iter().map(|file| state(file, &refused, is_known));
+        let states = files.iter().map(|file| state(&overview.files, file, &refused, live_since));
         let (state, why) =
             states.max_by_key(|(state, _)| *state).unwrap_or_else(|| without_file(date));
         let files: Vec<_> = files.iter().filter(|file| !file.is_gone()).collect();
@@ -293,28 +282,25 @@ fn refused(drift: &Drift) -> BTreeMap<&str, String> {
     refused
 }
 
+/// Where a file is, and why.
 fn state(
+    files: &Files,
     file: &FileState,
     refused: &BTreeMap<&str, String>,
-    is_target_known: bool,
-) -> (State, Option<String>) {
+    live_since: Option<FileDate>,
+) -> (Coverage, Option<String>) {
     if let Some(reason) = refused.get(file.key.as_str()) {
-        return (State::Refused, Some(reason.clone()));
+        return (Coverage::Refused, Some(reason.clone()));
     }
-    match &file.action {
-        Action::Load if is_target_known => (State::Waiting, None),
-        Action::Load => (State::Unknown, None),
-        Action::SkipLoaded { run_id } => (State::Loaded, Some(format!("run {run_id}"))),
-        Action::SkipLoadedElsewhere { rows } => {
-            (State::Elsewhere, Some(format!("{rows} rows by another loader")))
-        }
-        Action::Reload { because, .. } | Action::Refuse { because, .. } => {
-            (State::Changed, Some(because.clone()))
-        }
-        Action::Replace { .. } | Action::KeepGone { .. } | Action::Remove { .. } => {
-            (State::Changed, Some(file.action.describe()))
-        }
-    }
+    let coverage = files.coverage(file, live_since);
+    let why = match &file.action {
+        Action::Load => None,
+        Action::SkipLoaded { run_id } => Some(format!("run {run_id}")),
+        Action::SkipLoadedElsewhere { rows } => Some(format!("{rows} rows by another loader")),
+        Action::Reload { because, .. } | Action::Refuse { because, .. } => Some(because.clone()),
+        action => Some(action.describe()),
+    };
+    (coverage, why)
 }
 
 fn epochs(drift: &Drift) -> Vec<Epoch> {

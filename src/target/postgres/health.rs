@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::catalog::Kind;
 use super::session::{APPLICATION, Session};
 use super::{Database, Target};
 use crate::domain::{provenance, quote_identifier};
@@ -213,10 +212,5 @@ impl Target {
             .await
             .map_err(Error::statement(format!("looking for rows of no file in {}", self.table)))?;
         Ok(row.get(0))
-    }
-
-    /// Whether rows go to it through the trigger of a view.
-    pub fn is_view(&self) -> bool {
-        self.kind == Kind::View
     }
 }

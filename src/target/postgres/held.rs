@@ -45,7 +45,7 @@ pub async fn held(
     let Some(target) = target else { return Ok(Held { state, live_files: Vec::new() }) };
     let mut live_files = Vec::new();
     if target.guest.dlt().is_some() {
-        state.rows = count_all_rows(client, target).await?;
+        state.rows = count_every_file(client, target).await?;
         live_files = state.rows.keys().cloned().collect();
         if has_ledger {
             live_files = ledger::unknown(client, scope.target, &live_files).await?;
@@ -162,7 +162,13 @@ async fn count_unfinished(
 }
 
 /// How many rows of every file the target has, whoever loaded them.
-async fn count_all_rows(client: &Client, target: &Target) -> Result<HashMap<String, u64>, Error> {
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn count_every_file(
+    client: &Client,
+    target: &Target,
+) -> Result<HashMap<String, u64>, Error> {
     if target.column(provenance::FILE_NAME).is_none() {
         return Ok(HashMap::new());
     }
@@ -179,7 +185,7 @@ async fn count_all_rows(client: &Client, target: &Target) -> Result<HashMap<Stri
 /// # Errors
 /// [`Error::Statement`].
 pub async fn file_names(client: &Client, target: &Target) -> Result<Vec<String>, Error> {
-    Ok(count_all_rows(client, target).await?.into_keys().collect())
+    Ok(count_every_file(client, target).await?.into_keys().collect())
 }
 
 /// A file and its rows.

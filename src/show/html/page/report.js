@@ -246,8 +246,9 @@
   // A mark besides the colour: the map must be readable in grey and to colour-blind readers.
   const STATES = {
     loaded: { mark: '', means: 'in the target, loaded by backfill' },
-    elsewhere: { mark: 'E', means: 'in the target, put there by another loader' },
-    waiting: { mark: 'W', means: 'in S3, not loaded' },
+    elsewhere: { mark: 'E', means: 'in the target, put there by the live loader' },
+    historical: { mark: 'H', means: 'a gap before the live loader began: in S3, not in the target' },
+    forward: { mark: 'F', means: 'a gap since the live loader began, which is its own work' },
     changed: { mark: 'C', means: 'loaded, and the object or the SQL changed since: a run refuses it' },
     refused: { mark: 'R', means: 'unreadable or empty: a run fails on it' },
     missing: { mark: '\u00d7', means: 'no file for this day' },
@@ -356,7 +357,7 @@
                 const s = stateKey(d.state);
                 const [x, y] = api.coord(d.date);
                 const side = c - 3;
-                const open = s === 'waiting' || s === 'missing';
+                const open = s === 'historical' || s === 'forward' || s === 'missing';
                 const half = c / 2;
                 const border = (x1, y1, x2, y2) => ({ type: 'line', shape: { x1, y1, x2, y2 }, style: { stroke: colours.ink, lineWidth: 1 } });
                 return {
@@ -441,7 +442,7 @@
   }
 
   function swatch(s) {
-    const open = s === 'waiting' || s === 'missing';
+    const open = s === 'historical' || s === 'forward' || s === 'missing';
     return h(
       'span',
       {
@@ -1266,7 +1267,8 @@
     add(bad, failed.length, 'checks', `${counted(failed.length, 'check')} failed: ${short(failed.map((k) => k.name).join(', '))}.`);
     const total = (key, one) => [figure(set.totals[key], `${path}.totals.${key}`), ' ' + plural(set.totals[key], one)];
     add(note, set.totals.missing_days, 'coverage', [...total('missing_days', 'day'), ' without a file.']);
-    add(note, states('waiting'), 'coverage', `${counted(states('waiting'), 'day')} not loaded yet.`);
+    add(note, states('historical'), 'coverage', `${counted(states('historical'), 'day')} not loaded yet.`);
+    add(note, states('forward'), 'coverage', `${counted(states('forward'), 'day')} that the live loader has not loaded yet.`);
     add(note, set.totals.rejects, 'checks', [...total('rejects', 'record'), ' rejected.']);
     add(note, warned.length, 'checks', `${counted(warned.length, 'check')} warned: ${short(warned.map((k) => k.name).join(', '))}.`);
     if (set.accounting) {

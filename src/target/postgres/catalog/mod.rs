@@ -159,6 +159,11 @@ impl Target {
         Ok((target, encoder))
     }
 
+    /// Whether it is a view.
+    pub fn is_view(&self) -> bool {
+        self.kind == Kind::View
+    }
+
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

@@ -13,6 +13,7 @@ use crate::state::Loaded;
 use crate::target::Error;
 
 mod files;
+mod pace;
 mod replays;
 mod runs;
 mod saved;
@@ -23,6 +24,7 @@ pub use files::{
     Origin, Scope, accept, erased, files, has_lost_files, held, last_day, loaded_range, mark_again,
     mark_removed, others, unknown,
 };
+pub use pace::{Experience, Pace, experience};
 pub use replays::Replay;
 pub use runs::{RecordedRun, RunRecord, begin_run, end_run, runs};
 pub use saved::{SavedRows, Saving, expire, save_again, save_files, saved_rows};

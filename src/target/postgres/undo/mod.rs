@@ -154,9 +154,8 @@ impl Undoing<'_> {
         let held = count_rows(client, self.target, &names).await?;
         let ours = at_stake(client, self.target, &contested).await?.ours;
         let foreign = |entry: &LedgerEntry| {
-            let rows = |counts: &HashMap<String, u64>| {
-                counts.get(&entry.file_name).copied().unwrap_or(0)
-            };
+            let rows =
+                |counts: &HashMap<String, u64>| counts.get(&entry.file_name).copied().unwrap_or(0);
             (rows(&held) - rows(&ours).min(rows(&held))).saturating_sub(of_others(entry))
         };
         match entries.iter().map(foreign).sum() {

@@ -1,0 +1,169 @@
+//! The **gaps** of a dataset, and the options that there are to close them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use super::differences::readable;
+use super::estimate::{Basis, Compute, Estimate};
+use crate::domain::{Dataset, DateRange, FileDate, USUAL_BATCH_DAYS, first_date};
+use crate::error::Error;
+use crate::project::Project;
+use crate::source;
+use crate::sql::Sql;
+use crate::state::{Coverage, FileState, Files, Gaps, Policy, Stray};
+use crate::target::{self, Target};
+
+/// What was found out about a dataset.
+pub struct Surveyed {
+    /// What is missing where.
+    pub gaps: Gaps,
+    files: Files,
+    basis: Option<Basis>,
+}
+
+/// Looks for the gaps of a dataset, from a day on and to a day if these are given. Nothing is written.
+///
+/// # Errors
+/// [`Error`] if a store or the database cannot be asked.
+pub async fn gaps(
+    project: &Project,
+    dataset: &Dataset,
+    start: Option<FileDate>,
+    end: Option<FileDate>,
+) -> Result<Surveyed, Error> {
+    let listing = source::survey_between(&project.source, dataset, start, end).await?;
+    let sql = readable(dataset)?;
+    let policy = Policy {
+        sql_hash: sql.as_ref().map(Sql::hash).unwrap_or_default(),
+        placement: dataset.placement.clone(),
+        ..Policy::default()
+    };
+    let mut files = Files::listed(dataset, &listing, USUAL_BATCH_DAYS, policy);
+    // The target may hold days of which the source has nothing any more.
+    files.range = DateRange::open(start, end).unwrap_or(listing.range);
+    let target = match project.database {
+        Some(_) => project.ask_target(dataset, &mut files).await?,
+        None => None,
+    };
+    let strays = match &target {
+        Some(target) => Some(strays(project, dataset, target, &mut files).await?),
+        None => None,
+    };
+    let basis = match &sql {
+        Some(sql) => {
+            let live_since = files.live_since();
+            let is_gap = |file: &FileState| is_open(files.coverage(file, live_since));
+            Some(Basis::of(project, dataset, sql, &files, target, is_gap).await?)
+        }
+        None => None,
+    };
+    let rows_of = |file: &FileState| basis.as_ref().map_or(0, |basis| basis.rows_of(file));
+    let gaps = files.gaps(strays.as_deref(), rows_of);
+    Ok(Surveyed { gaps, files, basis })
+}
+
+/// Whether the source has it and the target does not, as far as that is known.
+fn is_open(coverage: Coverage) -> bool {
+    matches!(coverage, Coverage::Historical | Coverage::Forward | Coverage::Unknown)
+}
+
+/// The files that only the target knows, in the days that are asked for.
+async fn strays(
+    project: &Project,
+    dataset: &Dataset,
+    target: &Target,
+    files: &mut Files,
+) -> Result<Vec<Stray>, Error> {
+    if target.guest.dlt().is_none() {
+        let every = project
+            .database()?
+            .session(async |client: &Client| target::count_every_file(client, target).await)
+            .await?;
+        files.fill_unlisted(every);
+    }
+    let ignored: BTreeSet<String> =
+        files.ignored.iter().map(|key| project.source.file_name(&key.key)).collect();
+    let prefix = project.source.file_name(&dataset.prefix);
+    let unlisted = files.unlisted.iter().filter(|(name, _)| !ignored.contains(*name));
+    let strays = unlisted.map(|(name, rows)| {
+        let key = name.strip_prefix(&prefix);
+        let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
+        Stray {
+            date: of_pattern.or_else(|| first_date(name)),
+            rows: *rows,
+            is_under_prefix: key.is_some(),
+        }
+    });
+    let is_asked_for = |stray: &Stray| stray.date.is_none_or(|date| files.range.contains(date));
+    Ok(strays.filter(is_asked_for).collect())
+}
+
+/// A way to go on: what is loaded, and what that comes to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Choice {
+    /// What is loaded.
+    pub what: Scope,
+    /// Days.
+    pub days: usize,
+    /// What it comes to, over all datasets; `None` without any.
+    pub estimate: Option<Estimate>,
+    /// Why it does not fit.
+    pub refusal: Option<String>,
+}
+
+/// What is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Every historical gap.
+    Everything,
+    /// The historical gaps from a day on.
+    From(FileDate),
+    /// Nothing.
+    Nothing,
+}
+
+impl Scope {
+    fn has(self, date: FileDate) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::From(from) => from <= date,
+            Self::Nothing => false,
+        }
+    }
+}
+
+impl Surveyed {
+    /// The files that a backfill would load.
+    fn to_backfill(&self, scope: Scope) -> impl Iterator<Item = &FileState> {
+        let live_since = self.files.live_since();
+        self.files.in_source().filter(move |file| {
+            let coverage = self.files.coverage(file, live_since);
+            matches!(coverage, Coverage::Historical | Coverage::Unknown) && scope.has(file.date)
+        })
+    }
+
+    /// What closing the historical gaps of a scope comes to; `None` if the dataset has no SQL yet.
+    pub fn estimate(&self, scope: Scope, compute: Option<Compute>) -> Option<Estimate> {
+        Some(self.basis.as_ref()?.estimate(self.to_backfill(scope), compute))
+    }
+
+    /// The size of the database, if it is known.
+    pub fn database_bytes(&self) -> Option<u64> {
+        self.basis.as_ref()?.database_bytes()
+    }
+
+    fn days(&self, scope: Scope) -> impl Iterator<Item = FileDate> {
+        self.to_backfill(scope).map(|file| file.date)
+    }
+}
+
+/// What the scope comes to over all datasets.
+pub fn choice(surveyed: &[Surveyed], scope: Scope, compute: Option<Compute>) -> Choice {
+    let estimates: Vec<Estimate> =
+        surveyed.iter().filter_map(|one| one.estimate(scope, compute)).collect();
+    let days: BTreeSet<FileDate> = surveyed.iter().flat_map(|one| one.days(scope)).collect();
+    Choice { what: scope, days: days.len(), estimate: Estimate::sum(&estimates), refusal: None }
+}

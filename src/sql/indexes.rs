@@ -1,0 +1,95 @@
+//! The **indexes** that `target.sql` declares: keys and unique columns of its table, and what `CREATE INDEX`
+//! adds. A clause that the parser does not know is passed over: this only helps to tell sizes.
+
+use datafusion::sql::sqlparser::ast::{
+    ColumnOption, Expr, IndexColumn, IndexType, Statement, TableConstraint,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::contract::folded;
+use super::declared;
+
+/// An index that `target.sql` declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredIndex {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Whether its keys are unique.
+    pub is_unique: bool,
+    /// Whether it is a B-tree over plain columns of every row.
+    pub is_plain: bool,
+}
+
+/// The indexes that the text of `target.sql` declares.
+pub fn indexes(text: &str) -> Vec<DeclaredIndex> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, text).tokenize().unwrap_or_default();
+    let statements = declared::statements(&tokens);
+    let parse = |tokens: &Vec<Token>| {
+        Parser::new(&dialect).with_tokens(tokens.clone()).parse_statement().ok()
+    };
+    statements.iter().filter_map(parse).flat_map(|statement| of(&statement)).collect()
+}
+
+fn of(statement: &Statement) -> Vec<DeclaredIndex> {
+    match statement {
+        Statement::CreateTable(table) => {
+            let columns = table.columns.iter().filter(|column| {
+                column.options.iter().any(|option| {
+                    matches!(option.option, ColumnOption::PrimaryKey(_) | ColumnOption::Unique(_))
+                })
+            });
+            let of_columns = columns.map(|column| unique(vec![folded(&column.name)]));
+            of_columns.chain(table.constraints.iter().filter_map(of_constraint)).collect()
+        }
+        Statement::CreateIndex(index) => {
+            let columns: Option<Vec<String>> = index.columns.iter().map(column).collect();
+            let is_btree = matches!(index.using, None | Some(IndexType::BTree));
+            let is_plain = is_btree && index.predicate.is_none() && columns.is_some();
+            let columns = columns.unwrap_or_default();
+            vec![DeclaredIndex { columns, is_unique: index.unique, is_plain }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn unique(columns: Vec<String>) -> DeclaredIndex {
+    DeclaredIndex { columns, is_unique: true, is_plain: true }
+}
+
+fn of_constraint(constraint: &TableConstraint) -> Option<DeclaredIndex> {
+    let columns = match constraint {
+        TableConstraint::Unique(key) => &key.columns,
+        TableConstraint::PrimaryKey(key) => &key.columns,
+        _ => return None,
+    };
+    Some(unique(columns.iter().map(column).collect::<Option<_>>()?))
+}
+
+/// The name of a plain column.
+fn column(column: &IndexColumn) -> Option<String> {
+    match &column.column.expr {
+        Expr::Identifier(name) => Some(folded(name)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_indexes_are_found_wherever_they_are_declared() {
+        let text = "CREATE TABLE t (id bigint PRIMARY KEY, \"Code\" text UNIQUE, a text, b text, \
+                    CONSTRAINT ab UNIQUE (a, B)); CREATE INDEX ON t (a); \
+                    CREATE INDEX ON t USING gin (b); CREATE INDEX ON t (lower(a))";
+        let found = indexes(text);
+        let columns: Vec<String> = found.iter().map(|index| index.columns.join(",")).collect();
+        assert_eq!(columns, ["id", "Code", "a,b", "a", "b", ""]);
+        let plain: Vec<bool> = found.iter().map(|index| index.is_plain).collect();
+        assert_eq!(plain, [true, true, true, true, false, false]);
+        assert!(found[0].is_unique && !found[3].is_unique);
+    }
+}

@@ -236,7 +236,10 @@ fn queries() {
         (engine::Error::Arithmetic, Exit::Refused),
         (engine::Error::Expression, Exit::Refused),
         (engine::Error::execution(in_scan), Exit::Transient),
-        (engine::Error::execution(DataFusionError::ObjectStore(Box::new(missing()))), Exit::Failed),
+        (
+            engine::Error::execution(DataFusionError::ObjectStore(Box::new(missing()))),
+            Exit::Transient,
+        ),
         (engine::Error::Damaged, Exit::Failed),
         (carried(target::Error::NoDatabase), Exit::Usage),
         (carried(target::Error::CommitUnknown { batch: 1 }), Exit::Transient),
@@ -355,6 +358,7 @@ variants!(refusal, state::Refusal:
     state::Refusal::NarrowRange { .. } => "NarrowRange",
     state::Refusal::Quota { .. } => "Quota",
     state::Refusal::Disk { .. } => "Disk",
+    state::Refusal::DiskFull { .. } => "DiskFull",
 );
 
 #[test]
@@ -385,6 +389,7 @@ fn what_is_loaded_already() {
         ),
         (state::Refusal::Quota { database: 1, growth: 1, most: 1 }, Exit::Refused),
         (state::Refusal::Disk { growth: 1, wal: 1, disk: 1 }, Exit::Refused),
+        (state::Refusal::DiskFull { database: 1, growth: 1, wal: 1, disk: 1 }, Exit::Refused),
     ]);
 }
 
@@ -507,22 +512,27 @@ variants!(undo, target::UndoRefusal:
     target::UndoRefusal::DeletedOnPurpose { .. } => "DeletedOnPurpose",
 );
 
+impl From<target::UndoRefusal> for Error {
+    fn from(refusal: target::UndoRefusal) -> Self {
+        target::Error::from(refusal).into()
+    }
+}
+
 #[test]
 fn undoing_a_run() {
     use target::UndoRefusal;
     let (run, table) = (text(), text());
     let kept = UndoRefusal::NotKept { run, table, batch: 1, replaced: 2, kept: 1 };
     let (run, table, reason) = (text(), text(), "it is a view");
-    let of = target::Error::from;
     assert_exits(vec![
-        (of(UndoRefusal::UnknownRun { run: text() }), Exit::Usage),
-        (of(UndoRefusal::LaterRuns { run: text(), table: text(), later: vec![] }), Exit::Refused),
-        (of(kept), Exit::Refused),
-        (of(UndoRefusal::ChangedRows { table: text(), batch: 1, rows: 1 }), Exit::Refused),
-        (of(UndoRefusal::ColumnsGone { table: text(), columns: vec![] }), Exit::Refused),
-        (of(UndoRefusal::NotATable { run, table, reason }), Exit::Refused),
-        (of(UndoRefusal::SideEffects { effects: vec![] }), Exit::Refused),
-        (of(UndoRefusal::DeletedOnPurpose { run: text(), table: text(), rows: 1 }), Exit::Refused),
+        (UndoRefusal::UnknownRun { run: text() }, Exit::Usage),
+        (UndoRefusal::LaterRuns { run: text(), table: text(), later: vec![] }, Exit::Refused),
+        (kept, Exit::Refused),
+        (UndoRefusal::ChangedRows { table: text(), files: vec![] }, Exit::Refused),
+        (UndoRefusal::ColumnsGone { table: text(), columns: vec![] }, Exit::Refused),
+        (UndoRefusal::NotATable { run, table, reason }, Exit::Refused),
+        (UndoRefusal::SideEffects { effects: vec![] }, Exit::Refused),
+        (UndoRefusal::DeletedOnPurpose { run: text(), table: text(), rows: 1 }, Exit::Refused),
     ]);
 }
 

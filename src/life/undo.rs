@@ -4,7 +4,7 @@
 //! saved them in the ledger's schema. Each batch is one transaction with the ledger's own entries, so that an undo
 //! that was killed goes on where it was.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -81,16 +81,6 @@ pub struct UndoneFile {
     pub restored: u64,
     /// Rows that the target has now.
     pub in_target: u64,
-    /// Rows that it should have by the ledger; nothing if the ledger does not know the file any more.
-    pub held: Option<u64>,
-}
-
-impl UndoneFile {
-    /// Whether the rows add up.
-    pub fn adds_up(&self) -> bool {
-        let left = (self.before + self.restored).checked_sub(self.removed);
-        left == Some(self.in_target) && self.held.is_none_or(|held| held == self.in_target)
-    }
 }
 
 /// Says what undoing a run would do, and refuses it if it is not possible or not allowed. Writes nothing.
@@ -124,11 +114,52 @@ pub async fn undo(
         refuse(database, undoable, allowed).await?;
     }
     database.session(async |client: &Client| ledger::create(client).await).await?;
+    let found = stop_runs(database, found).await?;
     let mut undone = Vec::new();
     for undoable in &found {
-        undone.push(undo_dataset(database, undoable, progress).await?);
+        match undo_dataset(database, undoable, progress).await {
+            Ok(dataset) => undone.push(dataset),
+            Err(error) => {
+                unmark(database, &found).await;
+                return Err(error);
+            }
+        }
     }
     Ok(undone)
+}
+
+/// Takes back that datasets are being undone of which nothing is undone, as far as the database allows it.
+async fn unmark(database: &Database, found: &[Undoable]) {
+    for undoable in found {
+        let run = &undoable.run;
+        let unmarked = database
+            .session(async |client: &Client| ledger::unmark_undoing(client, run).await)
+            .await;
+        if unmarked.is_err() {
+            tracing::debug!("that nothing was undone could not be recorded in the ledger");
+        }
+    }
+}
+
+/// Keeps the run from loading more, if it is still going on, and waits for its batches; what there is to undo then.
+async fn stop_runs(database: &Database, found: Vec<Undoable>) -> Result<Vec<Undoable>, Error> {
+    let mut run = None;
+    for undoable in &found {
+        let of = &undoable.run;
+        database.session(async |client: &Client| ledger::mark_undoing(client, of).await).await?;
+        database.session(async |client: &Client| ledger::await_batches(client, of).await).await?;
+        run = Some(of.run_id.clone());
+    }
+    let Some(run) = run else { return Ok(found) };
+    let mut now = target::undoable(database, &run).await?;
+    for undoable in &mut now {
+        // What it was before it was marked.
+        let before = found.iter().find(|before| before.run.dataset == undoable.run.dataset);
+        if let Some(before) = before {
+            undoable.run.status = before.run.status.clone();
+        }
+    }
+    Ok(now)
 }
 
 /// Refuses what cannot be undone, or may not be.
@@ -148,6 +179,10 @@ async fn refuse(
     }
     for batch in undoable.batches.iter().filter(|batch| !batch.is_undone) {
         refuse_lost_rows(undoable, batch)?;
+    }
+    if !undoable.changed.is_empty() {
+        let files = undoable.changed.clone();
+        return Err(UndoRefusal::ChangedRows { table, files }.into());
     }
     if undoable.erased > 0 && !allowed.restore_deleted {
         return Err(UndoRefusal::DeletedOnPurpose { run, table, rows: undoable.erased }.into());
@@ -210,7 +245,7 @@ fn planned_batch(batch: &BatchOf) -> UndoneBatch {
     }
 }
 
-/// Undoes one dataset of a run, and counts what the target holds afterwards.
+/// Undoes one dataset of a run.
 async fn undo_dataset(
     database: &Database,
     undoable: &Undoable,
@@ -220,63 +255,55 @@ async fn undo_dataset(
     if undoable.batches.iter().all(|batch| batch.is_undone) {
         return Ok(undone);
     }
-    let (target, run) = (undoable.target().map_err(target::Error::from)?, &undoable.run);
-    database.session(async |client: &Client| ledger::mark_undoing(client, run).await).await?;
+    let target = undoable.target().map_err(target::Error::from)?;
     progress.begin("undo", Total { files: undoable.batches.len() as u64, bytes: 0 });
-    let mut changes: HashMap<String, (u64, u64)> = HashMap::new();
+    let ended = undo_batches(database, undoable, target, &mut undone, progress).await;
+    progress.end();
+    ended?;
+    Ok(undone)
+}
+
+async fn undo_batches(
+    database: &Database,
+    undoable: &Undoable,
+    target: &Target,
+    undone: &mut Undone,
+    progress: &Listener,
+) -> Result<(), target::Error> {
+    let mut files: BTreeMap<String, UndoneFile> = BTreeMap::new();
     for (batch, line) in undoable.batches.iter().zip(&mut undone.batches) {
         if batch.is_undone {
             continue;
         }
-        let done = target::undo(&Undoing { database, target, run, batch }).await?;
+        let done = target::undo(&Undoing { database, target, run: &undoable.run, batch }).await?;
         *line = UndoneBatch {
             removed: done.removed.values().sum(),
             restored: done.restored.values().sum(),
             state: BatchState::Undone,
             ..*line
         };
-        progress.advance(1, 0, done.removed.values().sum());
-        for (name, rows) in done.removed {
-            changes.entry(name).or_default().0 += rows;
-        }
-        for (name, rows) in done.restored {
-            changes.entry(name).or_default().1 += rows;
-        }
+        progress.advance(1, 0, line.removed);
+        add(&mut files, &done);
     }
-    progress.end();
-    undone.files = count(database, undoable, target, &changes).await?;
-    Ok(undone)
+    undone.files = files.into_values().collect();
+    Ok(())
 }
 
-/// Counts what the target holds of the files, beside what was deleted and brought back.
-async fn count(
-    database: &Database,
-    undoable: &Undoable,
-    target: &Target,
-    changes: &HashMap<String, (u64, u64)>,
-) -> Result<Vec<UndoneFile>, Error> {
-    let names: Vec<String> = undoable.files.keys().chain(changes.keys()).cloned().collect();
-    let (rows, held) = database
-        .session(async |client: &Client| {
-            let rows = target::count_rows(client, target, &names).await?;
-            Ok((rows, ledger::held(client, &target.table, &names).await?))
-        })
-        .await?;
-    let mut files: Vec<UndoneFile> = undoable
-        .files
-        .iter()
-        .map(|(name, before)| {
-            let (removed, restored) = changes.get(name).copied().unwrap_or_default();
-            UndoneFile {
-                file_name: name.clone(),
-                before: *before,
-                removed,
-                restored,
-                in_target: rows.get(name).copied().unwrap_or(0),
-                held: held.get(name).copied(),
-            }
-        })
-        .collect();
-    files.sort_by(|a, b| a.file_name.cmp(&b.file_name));
-    Ok(files)
+/// Adds what came of a batch to its files.
+fn add(files: &mut BTreeMap<String, UndoneFile>, done: &target::UndoneBatch) {
+    let counts = [&done.before, &done.removed, &done.restored, &done.after];
+    let names: BTreeSet<&String> = counts.iter().flat_map(|counts| counts.keys()).collect();
+    for name in names {
+        let of = |counts: &HashMap<String, u64>| counts.get(name).copied().unwrap_or(0);
+        let file = files.entry(name.clone()).or_insert_with(|| UndoneFile {
+            file_name: name.clone(),
+            before: of(&done.before),
+            removed: 0,
+            restored: 0,
+            in_target: 0,
+        });
+        file.removed += of(&done.removed);
+        file.restored += of(&done.restored);
+        file.in_target = of(&done.after);
+    }
 }

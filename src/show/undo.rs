@@ -6,7 +6,7 @@ use super::table;
 use crate::life::{BatchState, Undone};
 use crate::printable::grouped;
 
-/// One line a batch, then the files of which the rows do not add up, and the sums.
+/// One line a batch, and the sums.
 pub fn undone(undone: &Undone) -> String {
     let mut text = format!("run {}: {} → {}\n", undone.run_id, undone.dataset, undone.target);
     let mut table = table(&["batch", "days", "rows removed", "rows restored", ""], &[0, 2, 3]);
@@ -26,18 +26,6 @@ pub fn undone(undone: &Undone) -> String {
     }
     // Writing to a text cannot fail.
     let _ = writeln!(text, "{table}");
-    for file in undone.files.iter().filter(|file| !file.adds_up()) {
-        let held = file.held.map_or("nothing".to_owned(), grouped);
-        let _ = writeln!(
-            text,
-            "WRONG: {}: {} rows before, {} removed, {} restored, {} in the target; by the ledger {held}",
-            file.file_name,
-            grouped(file.before),
-            grouped(file.removed),
-            grouped(file.restored),
-            grouped(file.in_target),
-        );
-    }
     let sum = |count: fn(&crate::life::UndoneBatch) -> u64| {
         grouped(undone.batches.iter().map(count).sum())
     };
@@ -47,7 +35,7 @@ pub fn undone(undone: &Undone) -> String {
         true => writeln!(text, "would remove {removed} rows, and restore {restored}"),
         false => writeln!(
             text,
-            "removed {removed} rows, and restored {restored}; {} file(s) counted in the target",
+            "removed {removed} rows, and restored {restored}; {} file(s) were counted before and after",
             undone.files.len()
         ),
     };

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Allow, FileState, Files, Options};
-use crate::domain::{Dataset, DateRange, FileDate, Identity, digest};
+use crate::domain::{Dataset, DateRange, FileDate, Identity, RejectLimit, ZeroByteFiles, digest};
 use crate::sql::Sql;
 
 /// A plan that is kept in a file.
@@ -44,6 +44,8 @@ pub struct PinnedDataset {
     pub rows_by: String,
     /// The digest of each SQL file, by name.
     pub sql: BTreeMap<String, String>,
+    /// Other settings that decide what is loaded.
+    pub settings: BTreeMap<String, String>,
     /// Whether the target is there.
     pub target_exists: bool,
     /// Its columns, each with its type; those of target.sql if it is not there.
@@ -121,6 +123,7 @@ impl PinnedDataset {
             target: dataset.table.to_string(),
             rows_by: sql.hash(),
             sql: sql.texts().map(|(name, text)| (name, digest::of([text]))).collect(),
+            settings: settings(dataset),
             target_exists: target.is_some(),
             columns: target.unwrap_or_else(|| contract.collect()),
             files: files.files.iter().map(PinnedFile::of).collect(),
@@ -138,6 +141,12 @@ impl PinnedDataset {
         };
         compare("the source", &self.source, &now.source);
         compare("the target", &self.target, &now.target);
+        for (name, was) in &self.settings {
+            let is = now.settings.get(name).map_or("not set", String::as_str);
+            if was != is {
+                found.push(format!("{name}: {was} was planned, now it is {is}"));
+            }
+        }
         found.extend(self.sql_differences(now));
         found.extend(self.column_differences(now));
         found.extend(self.file_differences(now));
@@ -206,6 +215,23 @@ impl PinnedDataset {
         found.extend(new.map(|file| format!("{} is new ({})", file.key, file.action)));
         found
     }
+}
+
+/// The settings of a dataset that decide which files and records are loaded, besides those of [`Sql::hash`].
+fn settings(dataset: &Dataset) -> BTreeMap<String, String> {
+    let max_rejects = match dataset.max_rejects {
+        RejectLimit::Count(count) => count.to_string(),
+        RejectLimit::Percent(percent) => format!("{percent}%"),
+    };
+    let zero_byte_files = match dataset.zero_byte_files {
+        ZeroByteFiles::Refuse => "refuse",
+        ZeroByteFiles::Skip => "skip",
+    };
+    BTreeMap::from([
+        ("max_rejects".to_owned(), max_rejects),
+        ("zero_byte_files".to_owned(), zero_byte_files.to_owned()),
+        ("optional_columns".to_owned(), dataset.optional_columns.join(", ")),
+    ])
 }
 
 impl PinnedFile {
@@ -292,6 +318,7 @@ mod tests {
             target: "public.orders".to_owned(),
             rows_by: "1".to_owned(),
             sql: BTreeMap::from([("stage.sql".to_owned(), "a".to_owned())]),
+            settings: BTreeMap::new(),
             target_exists: true,
             columns: vec![column("id", "text"), column("amount", "numeric")],
             files,

@@ -149,6 +149,22 @@ pub enum Refusal {
         /// The most that it may hold.
         most: u64,
     },
+    /// The database would not fit onto its disk.
+    #[error(
+        "the database holds {} and would grow by about {}, with {} of write-ahead log beside, which does not fit \
+         onto its disk of {}",
+        bytes(*database), bytes(*growth), bytes(*wal), bytes(*disk)
+    )]
+    DiskFull {
+        /// What it holds, in bytes.
+        database: u64,
+        /// By how much it would grow.
+        growth: u64,
+        /// The log that is written meanwhile.
+        wal: u64,
+        /// The size of the disk.
+        disk: u64,
+    },
     /// The database would grow by more than half of its disk at once.
     #[error(
         "the database would grow by about {}, with {} of write-ahead log beside, which is more than half of its \
@@ -181,6 +197,7 @@ impl Explain for Refusal {
             | Self::Replay { .. }
             | Self::NarrowRange { .. }
             | Self::Quota { .. }
+            | Self::DiskFull { .. }
             | Self::Disk { .. } => ErrorKind::Refused,
         }
     }
@@ -244,7 +261,7 @@ impl Explain for Refusal {
                                    compares), choose a larger plan, or set limits.database to what the \
                                    database may hold"
                 .to_owned(),
-            Self::Disk { .. } => "nothing was loaded; a disk grows by half at a time, and not again for \
+            Self::DiskFull { .. } | Self::Disk { .. } => "nothing was loaded; a disk grows by half at a time, and not again for \
                                   hours: load fewer days at a time, make the disk larger first, or set \
                                   limits.disk to its size"
                 .to_owned(),

@@ -38,23 +38,19 @@ pub enum UndoRefusal {
         kept: u64,
     },
     /// Others have changed rows that it wrote, or added some to its files.
-    #[error(
-        "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others since"
-    )]
+    #[error("{table} has rows of the run's files that others inserted or changed since: {}", files.join("; "))]
     ChangedRows {
         /// The target.
         table: String,
-        /// The batch.
-        batch: usize,
-        /// How many.
-        rows: u64,
+        /// Each file, with the number of rows.
+        files: Vec<String>,
     },
     /// The target lacks columns that the rows had.
-    #[error("{table} has lost columns that the rows to bring back have: {}", columns.join(", "))]
+    #[error("{table} has other columns than the rows to bring back: {}", columns.join(", "))]
     ColumnsGone {
         /// The target.
         table: String,
-        /// Their names.
+        /// Those that are gone, or have another type.
         columns: Vec<String>,
     },
     /// The target is not there, or is a view.
@@ -75,7 +71,7 @@ pub enum UndoRefusal {
     },
     /// Rows would come back of files of which somebody deleted rows on purpose.
     #[error(
-        "undoing run {run} brings rows of {table} back, and {rows} rows of the same files were deleted on purpose"
+        "undoing run {run} brings rows of {table} back, and {rows} rows of the same files were deleted since"
     )]
     DeletedOnPurpose {
         /// The run.
@@ -110,10 +106,13 @@ impl Explain for UndoRefusal {
                  source says, use `backfill run --reload`"
             }
             Self::ChangedRows { .. } => {
-                "rows of other programs are never deleted: find those whose _file_name is that of the batch's \
-                 files, and delete them yourself if they are to go"
+                "rows of other programs are never deleted: find them by these names in _file_name, and delete them \
+                 yourself if they are to go. An ALTER TABLE that rewrites the table, or a dump that is restored, \
+                 looks like a change of every row"
             }
-            Self::ColumnsGone { .. } => "add the columns again, with the types that they had",
+            Self::ColumnsGone { .. } => {
+                "give the table these columns again, with the types that they had"
+            }
             Self::NotATable { .. } => {
                 "delete the rows yourself, by their _file_name, and record it with `backfill accept`"
             }

@@ -80,6 +80,9 @@ async fn whatever_changed_since_is_named_and_nothing_is_loaded() {
     project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 0\nmode = \"replace-range\"");
     refused("the csv settings, the mode or the constants were changed").await;
     project.edit("backfill.toml", "\nmode = \"replace-range\"", "");
+    project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 5");
+    refused("max_rejects: 0 was planned, now it is 5").await;
+    project.edit("backfill.toml", "max_rejects = 5", "max_rejects = 0");
     project.edit("backfill.toml", "[datasets.people]", "[datasets.persons]");
     project.edit("backfill.toml", "table = \"people\"", "table = \"people\"\nsql = \"sql/people\"");
     refused("backfill.toml has no such dataset any more").await;

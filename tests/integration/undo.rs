@@ -48,7 +48,7 @@ async fn what_a_run_inserted_goes_and_can_be_loaded_again() {
     assert!(planned.contains("would remove 3 rows, and restore 0"), "{planned}");
     assert_eq!(table(&project).await, loaded, "a dry run changes nothing");
     let undone = project.backfill(&["undo", &first]).await.ended(0).stdout;
-    assert!(undone.contains("removed 3 rows, and restored 0; 3 file(s) counted"), "{undone}");
+    assert!(undone.contains("removed 3 rows, and restored 0; 3 file(s) were counted"), "{undone}");
     assert!(table(&project).await.is_empty());
     let again = project.backfill(&["undo", &first]).await.ended(0).stdout;
     assert!(again.contains("undone before"), "{again}");
@@ -80,9 +80,12 @@ async fn rows_that_were_replaced_come_back_and_stay_ours() {
     assert_ne!(table(&project).await, before);
     project.backfill(&["undo", &third]).await.ended(0);
     assert_eq!(table(&project).await, before);
-    project.backfill(&["undo", "last"]).await.ended(0);
+    // `last` stays the latest run: said twice, it does not undo the one before.
+    let again = project.backfill(&["undo", "last"]).await.ended(0).stdout;
+    assert!(again.contains("undone before"), "{again}");
+    assert_eq!(table(&project).await, before);
+    project.backfill(&["undo", &first]).await.ended(0);
     assert!(table(&project).await.is_empty());
-    project.backfill(&["undo", "last"]).await.ended(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +139,8 @@ async fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     // Somebody else changed a row.
     project.database.execute("UPDATE people SET city = 'Paris' WHERE id = 'a'").await;
     let refused = project.backfill(&["undo", "last"]).await.ended(3).stderr;
-    assert!(refused.contains("1 rows of the files of batch 1"), "{refused}");
+    assert!(refused.contains("report_2025-09-22.csv (1 rows)"), "{refused}");
+    project.backfill(&["undo", "last", "--dry-run"]).await.ended(3);
     assert_eq!(table(&project).await.len(), 2);
     project.database.execute("DELETE FROM people WHERE id = 'a'").await;
     // A trigger would be set off.
@@ -191,7 +195,7 @@ async fn erased_rows_do_not_come_back_unasked() {
     project.database.execute("DELETE FROM people WHERE id = 'b'").await;
     project.backfill(&["accept", "--start", "2025-09-22", "--end", "2025-09-22"]).await.ended(0);
     let refused = project.backfill(&["undo", "last"]).await.ended(3).stderr;
-    assert!(refused.contains("1 rows of the same files were deleted on purpose"), "{refused}");
+    assert!(refused.contains("1 rows of the same files were deleted since"), "{refused}");
     project.backfill(&["undo", "last", "--restore-deleted"]).await.ended(0);
     assert_eq!(table(&project).await.len(), 2);
 }
@@ -213,6 +217,65 @@ async fn a_run_that_is_being_undone_loads_nothing_more() {
     assert_eq!(status, ["undoing"]);
     let undone = project.backfill(&["undo", "last"]).await.ended(0).stdout;
     assert!(undone.contains("undone before") && table(&project).await.is_empty(), "{undone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_undone_and_the_file_can_be_reloaded() {
+    let project = Project::people().await;
+    let dialect = "max_rejects = 5\n[datasets.people.csv]\nbare_quotes = \"reject\"";
+    project.edit("backfill.toml", "max_rejects = 0", dialect);
+    project.put("people/report_2025-09-22.csv", export("a,a \"b,1\nb,Oslo,2\n"));
+    run(&project, &[]).await;
+    let before = table(&project).await;
+    assert_eq!(before.len(), 1);
+    project.edit("backfill.toml", "bare_quotes = \"reject\"", "");
+    let replay = ["rejects", "--start", "2025-09-22", "--end", "2025-09-25", "--replay"];
+    project.backfill(&replay).await.ended(0);
+    assert_eq!(table(&project).await.len(), 2);
+    // A row that was there before the replay is erased: its file would forget that.
+    project.database.execute("DELETE FROM people WHERE id = 'b'").await;
+    project.backfill(&["accept", "--start", "2025-09-22", "--end", "2025-09-22"]).await.ended(0);
+    project.backfill(&["undo", "last"]).await.ended(3);
+    let replayed = project.rows("SELECT run_id FROM backfill.runs ORDER BY started_at").await;
+    project.backfill(&["undo", &replayed[1], "--restore-deleted"]).await.ended(0);
+    assert!(table(&project).await.is_empty(), "the erased row does not come back by itself");
+    let again = [&RUN[..], &["--reload", "--restore-deleted"]].concat();
+    project.backfill(&again).await.ended(0);
+    assert_eq!(table(&project).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_keeps_rows_is_noticed_and_two_datasets_of_one_table_are_undone() {
+    let project = Project::people().await;
+    let config = project.read("backfill.toml");
+    let second = config.split("[datasets.people]").nth(1).expect("a dataset");
+    let second = second.replace("people/", "others/");
+    project.write(
+        "backfill.toml",
+        format!("{config}sql = \"sql/people\"\n[datasets.others]{second}sql = \"sql/people\"\n"),
+    );
+    project.write("sql/people/dedupe.sql", "SELECT _file_name, _row_id FROM source");
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
+    project.put("others/report_2025-09-22.csv", export("b,Oslo,2\nc,Kiel,3\n"));
+    let both = run(&project, &[]).await;
+    let before = table(&project).await;
+    assert_eq!(before.len(), 3);
+    project
+        .database
+        .execute(
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+             CREATE TRIGGER keeps BEFORE DELETE ON people FOR EACH ROW EXECUTE FUNCTION keep()",
+        )
+        .await;
+    let undo = ["undo", &both, "--allow-side-effects"];
+    let failed = project.backfill(&undo).await.ended(1).stderr;
+    assert!(failed.contains("took 0 rows of batch 1"), "{failed}");
+    assert_eq!(table(&project).await, before);
+    let status = project.rows("SELECT DISTINCT status FROM backfill.runs").await;
+    assert!(!status.contains(&"undoing".to_owned()), "nothing is undone: {status:?}");
+    project.database.execute("DROP TRIGGER keeps ON people").await;
+    project.backfill(&undo).await.ended(0);
+    assert!(table(&project).await.is_empty());
 }
 
 /// Every type comes back as it was, byte by byte.
@@ -326,8 +389,8 @@ async fn live(seed: u64, mode: &str) {
         }
     }
     history.project.backfill(&[&RUN[..], &["--reload", "--remove-gone"]].concat()).await.ended(0);
-    while last_run(&history.project).await.is_some() {
-        history.project.backfill(&["undo", "last"]).await.ended(0);
+    while let Some(run) = last_run(&history.project).await {
+        history.project.backfill(&["undo", &run]).await.ended(0);
     }
     assert!(table(&history.project).await.is_empty(), "{:#?}", history.told);
 }

@@ -36,6 +36,10 @@ impl Room {
             return Some(Refusal::Quota { database: holds, growth: growth.total, most });
         }
         let (at_once, disk) = (growth.total + growth.wal, self.disk?);
+        if growth.total > 0 && holds + at_once > disk {
+            let (database, growth, wal) = (holds, growth.total, growth.wal);
+            return Some(Refusal::DiskFull { database, growth, wal, disk });
+        }
         let is_too_much = growth.total > 0 && at_once > disk / 2;
         is_too_much.then_some(Refusal::Disk { growth: growth.total, wal: growth.wal, disk })
     }
@@ -63,5 +67,7 @@ mod tests {
         assert!(room.refuse(None, grows(250)).is_none());
         assert!(matches!(room.refuse(None, grows(251)), Some(Refusal::Disk { .. })));
         assert!(room.refuse(None, grows(0)).is_none());
+        assert!(room.refuse(Some(900), grows(50)).is_none());
+        assert!(matches!(room.refuse(Some(900), grows(51)), Some(Refusal::DiskFull { .. })));
     }
 }

@@ -213,7 +213,7 @@ impl Place {
     }
 
     fn open_folder(&self, path: &FilePath) -> object_store::Result<Store> {
-        let absolute = std::path::absolute(path).map_err(|source| generic("file", source))?;
+        let absolute = from_root(path).map_err(|source| generic("file", source))?;
         Ok(Store {
             objects: Arc::new(LocalFileSystem::new().with_automatic_cleanup(false)),
             url: ObjectStoreUrl::local_filesystem(),
@@ -275,12 +275,43 @@ fn retries() -> RetryConfig {
     }
 }
 
+/// A path from the root, without `..`, which no key may hold: by what the folder really is, or by the names alone if
+/// it is still to be made.
+fn from_root(path: &FilePath) -> std::io::Result<PathBuf> {
+    use std::path::Component;
+    let absolute = std::path::absolute(path)?;
+    if !absolute.components().any(|part| part == Component::ParentDir) {
+        return Ok(absolute);
+    }
+    absolute.canonicalize().or_else(|_| {
+        let mut plain = PathBuf::new();
+        for part in absolute.components() {
+            match part {
+                Component::ParentDir => drop(plain.pop()),
+                part => plain.push(part),
+            }
+        }
+        Ok(plain)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(url: &str) -> Result<Place, InvalidPlace> {
         Place::parse(url, FilePath::new("/project"), None)
+    }
+
+    #[test]
+    fn a_path_goes_up_to_folders_that_are_there_or_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let real = folder.path().canonicalize().expect("a folder");
+        std::fs::create_dir(real.join("here")).expect("a folder");
+        for (given, expected) in [("here/..", ""), ("a/../b", "b"), ("a/./b", "a/b")] {
+            let found = from_root(&real.join(given)).expect("a path");
+            assert_eq!(found, real.join(expected), "{given}");
+        }
     }
 
     #[test]

@@ -142,6 +142,10 @@ pub fn reason(code: &str) -> Option<&'static str> {
         "22001" => "the text is too long for the type",
         "21000" => "there are several rows where only one may be",
         "22012" => "a number is divided by zero",
+        "55000" => {
+            "the table is not ready for that, such as one in a publication of updates and deletes that has no replica \
+             identity (ALTER TABLE … REPLICA IDENTITY)"
+        }
         "42501" => "a right is missing",
         "22026" => "the bit string has another length",
         "22021" => "the text is not valid in the encoding of the database",

@@ -86,7 +86,7 @@ mod tests {
         split(b"a\t\t\\N", &mut fields);
         assert_eq!(fields, [0..1, 2..2, 3..5]);
         split(b"", &mut fields);
-        assert_eq!(fields, [0..0]);
+        assert_eq!((fields.len(), fields[0].clone()), (1, 0..0));
     }
 
     #[test]

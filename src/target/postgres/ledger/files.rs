@@ -19,9 +19,9 @@ SELECT file_name, size_bytes, etag, (extract(epoch FROM last_modified) * 1000000
        files.sql_hash, records, accepted, rejected, superseded, filtered, staged, inserted,
        survivors, files.run_id, coalesce(runs.range_start, file_date)::text,
        coalesce(runs.range_end, file_date)::text, file_date::text,
-       array_remove(array_prepend(batches.xid, ARRAY(SELECT jsonb_array_elements_text(
+       ARRAY(SELECT batches.xid WHERE batches.xid IS NOT NULL UNION SELECT jsonb_array_elements_text(
          CASE jsonb_typeof(to_jsonb(files.*) -> 'xids') WHEN 'array' THEN to_jsonb(files.*) -> 'xids'
-              ELSE '[]' END))), NULL),
+              ELSE '[]' END)),
        coalesce((to_jsonb(files.*) ->> 'held')::int8, inserted),
        coalesce((to_jsonb(files.*) ->> 'deleted_on_purpose')::int8, 0),
        coalesce((to_jsonb(files.*) ->> 'again')::bool, false),

@@ -30,8 +30,8 @@ pub use runs::{RecordedRun, RunRecord, begin_run, end_run, runs};
 pub use saved::{SavedRows, Saving, expire, save_again, save_files, saved_rows};
 pub use schema::{create, exists, has_schema, is_current};
 pub use undo::{
-    BatchOf, RunOf, batches_of, erased_since, later_runs, mark_undoing, restore_entries, run_of,
-    touched,
+    BatchOf, RunOf, await_batches, batches_of, erased_since, known_before, later_runs,
+    mark_undoing, restore_entries, run_of, touched, unmark_undoing,
 };
 
 /// One file's row as it is handed to the server.

@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS backfill.saved_files (
   run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL, file_name text NOT NULL, entry jsonb,
   PRIMARY KEY (run_id, dataset, batch, file_name));
 CREATE TABLE IF NOT EXISTS backfill.saved_rows (
-  run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL, file_name text,
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run_id text NOT NULL, dataset text NOT NULL, batch integer NOT NULL, file_name text,
   written_by text NOT NULL, row text NOT NULL);
 CREATE INDEX IF NOT EXISTS saved_rows_batch ON backfill.saved_rows (run_id, dataset, batch);
 COMMENT ON COLUMN backfill.files.held IS 'Rows of the file that the target holds, if nobody else changed them; NULL: those that were inserted.';

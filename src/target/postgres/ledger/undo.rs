@@ -47,7 +47,8 @@ pub struct BatchOf {
     pub is_undone: bool,
 }
 
-/// The datasets of a run, latest first. `last` is the latest run that has loaded something and is not undone.
+/// The datasets of a run, latest first. `last` is the latest run that has loaded something, also if it is undone: to
+/// undo it twice must not undo the run before it.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -57,7 +58,7 @@ pub async fn run_of(client: &Client, run: &str) -> Result<Vec<RunOf>, Error> {
             "SELECT run_id, dataset, target, status FROM backfill.runs \
              WHERE run_id = CASE $1 WHEN 'last' THEN \
                (SELECT run_id FROM backfill.runs JOIN backfill.batches USING (run_id, dataset) \
-                WHERE status <> 'undone' ORDER BY started_at DESC LIMIT 1) ELSE $1 END \
+                ORDER BY started_at DESC LIMIT 1) ELSE $1 END \
              ORDER BY started_at DESC, dataset",
             &[(&run, Type::TEXT)],
         )
@@ -132,7 +133,7 @@ later AS (
   JOIN backfill.saved_files USING (file_name)
   JOIN backfill.batches USING (run_id, dataset, batch)
   JOIN backfill.runs USING (run_id, dataset)
-  WHERE runs.target = $3 AND (batches.run_id, batches.dataset) <> ($1, $2)
+  WHERE runs.target = $3 AND batches.run_id <> $1
     AND batches.undone_at IS NULL AND batches.committed_at > (SELECT at FROM began)
   UNION
   SELECT files.run_id, 'it changed the same files'
@@ -165,7 +166,8 @@ pub async fn later_runs(client: &Client, run: &RunOf) -> Result<Vec<String>, Err
     Ok(rows.iter().map(later).collect())
 }
 
-/// The names of the files that a batch touched: those whose entries it saved, or else those that it loaded.
+/// The names of the files that a batch touched: those whose entries it saved, or those that it loaded if a version of
+/// this program loaded it that saved none.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -178,6 +180,7 @@ pub async fn touched(client: &Client, run: &RunOf, batch: usize) -> Result<Vec<S
              UNION \
              SELECT file_name FROM backfill.files \
              WHERE run_id = $1 AND target = $4 AND batch = $3::int8::int4 AND survivors <> 'removed' \
+               AND NOT EXISTS (SELECT FROM backfill.saved_files WHERE run_id = $1) \
              ORDER BY 1",
             &[
                 (&run.run_id, Type::TEXT),
@@ -191,21 +194,42 @@ pub async fn touched(client: &Client, run: &RunOf, batch: usize) -> Result<Vec<S
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// How many rows were deleted on purpose of files whose saved rows a batch would bring back.
+/// How many rows were deleted on purpose since a run, of files that the ledger knew before it: their rows, or what is
+/// known of them, would come back.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn erased_since(client: &Client, run: &RunOf) -> Result<u64, Error> {
     let row = client
         .query_typed_one(
-            "SELECT coalesce(sum(deleted_on_purpose), 0)::int8 FROM backfill.files \
-             WHERE target = $3 AND file_name IN (SELECT file_name FROM backfill.saved_rows \
-               WHERE run_id = $1 AND dataset = $2)",
+            "SELECT coalesce(sum(greatest(files.deleted_on_purpose - was.deleted, 0)), 0)::int8 \
+             FROM backfill.files \
+             JOIN (SELECT file_name, max(coalesce((entry ->> 'deleted_on_purpose')::int8, 0)) AS deleted \
+                   FROM backfill.saved_files \
+                   WHERE run_id = $1 AND dataset = $2 AND entry IS NOT NULL GROUP BY 1) AS was \
+               USING (file_name) \
+             WHERE files.target = $3",
             &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT), (&run.target, Type::TEXT)],
         )
         .await
         .map_err(Error::statement("reading the ledger"))?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
+/// The files that the ledger knew before a run, among those that it touched.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn known_before(client: &Client, run: &RunOf) -> Result<Vec<String>, Error> {
+    let rows = client
+        .query_typed(
+            "SELECT DISTINCT file_name FROM backfill.saved_files \
+             WHERE run_id = $1 AND dataset = $2 AND entry IS NOT NULL",
+            &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT)],
+        )
+        .await
+        .map_err(Error::statement("reading the ledger"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Writes down that a run is being undone, or is undone once none of its batches is left.
@@ -223,6 +247,40 @@ pub async fn mark_undoing(client: &Client, run: &RunOf) -> Result<(), Error> {
         .await
         .map(|_| ())
         .map_err(Error::statement("recording in the ledger that the run is undone"))
+}
+
+/// Takes back that a run is being undone, if nothing of it is undone.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn unmark_undoing(client: &Client, run: &RunOf) -> Result<(), Error> {
+    client
+        .execute_typed(
+            "UPDATE backfill.runs SET status = $3 \
+             WHERE run_id = $1 AND dataset = $2 AND status = 'undoing' \
+               AND NOT EXISTS (SELECT FROM backfill.batches \
+                               WHERE run_id = $1 AND dataset = $2 AND undone_at IS NOT NULL)",
+            &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT), (&run.status, Type::TEXT)],
+        )
+        .await
+        .map(|_| ())
+        .map_err(Error::statement("recording in the ledger that the run is not undone"))
+}
+
+/// Waits until every batch that is under way in a target has ended: batches that begin later see that the run is
+/// being undone.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn await_batches(client: &Client, run: &RunOf) -> Result<(), Error> {
+    client
+        .query_typed(
+            "SELECT pg_advisory_xact_lock(hashtextextended('backfill:' || $1, 0))",
+            &[(&run.target, Type::TEXT)],
+        )
+        .await
+        .map(|_| ())
+        .map_err(Error::statement("waiting for batches that are under way"))
 }
 
 /// Brings the entries of the files of a batch back to what they were: `$1` the run, `$2` the dataset, `$3` the batch,
@@ -247,11 +305,12 @@ WHERE saved.run_id = $1 AND saved.dataset = $2 AND saved.batch = $3::int8::int4
 const NEW_FILES: &str = "\
 SELECT file_name FROM backfill.files
 WHERE run_id = $1 AND batch = $3::int8::int4 AND target = $4 AND survivors <> 'removed'
+  AND file_name = ANY($5)
   AND NOT EXISTS (SELECT FROM backfill.saved_files AS saved
                   WHERE saved.run_id = $1 AND saved.dataset = $2 AND saved.batch = $3::int8::int4
                     AND saved.file_name = files.file_name AND saved.entry IS NOT NULL)";
 
-/// Brings the ledger back to what it was before a batch; `xid` is the transaction that does so, and `restored` are
+/// Brings the ledger back to what it was before a batch; `names` are the files that it touched, `xid` is the transaction that does so, and `restored` are
 /// the files of which it brought rows back that are ours. Files that were new are marked as removed: rows that were
 /// left out because of theirs may have to come in now.
 ///
@@ -260,7 +319,7 @@ WHERE run_id = $1 AND batch = $3::int8::int4 AND target = $4 AND survivors <> 'r
 pub async fn restore_entries(
     client: &Client,
     run: &RunOf,
-    batch: usize,
+    (batch, names): (usize, &[String]),
     xid: &str,
     restored: &[String],
 ) -> Result<(), Error> {
@@ -272,7 +331,9 @@ pub async fn restore_entries(
         (&number, Type::INT8),
         (&run.target, Type::TEXT),
     ];
-    let rows = client.query_typed(NEW_FILES, &of).await.map_err(failed())?;
+    let of_names: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
+    let with_names: Vec<_> = of.iter().cloned().chain(of_names).collect();
+    let rows = client.query_typed(NEW_FILES, &with_names).await.map_err(failed())?;
     let new: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     let table: TableName = run
         .target

@@ -43,6 +43,10 @@ pub struct UndoneBatch {
     pub removed: HashMap<String, u64>,
     /// Rows that were brought back.
     pub restored: HashMap<String, u64>,
+    /// Rows that the target had before.
+    pub before: HashMap<String, u64>,
+    /// Rows that it has now.
+    pub after: HashMap<String, u64>,
 }
 
 /// Undoes a batch; again if the connection or the server fails in a way that may pass.
@@ -79,16 +83,19 @@ impl Undoing<'_> {
             return Ok(UndoneBatch::default());
         }
         self.refuse_later_runs(client).await?;
+        let before = count_rows(client, self.target, &names).await?;
         let removed = self.remove(client, &names).await?;
         failpoint::reach(failpoint::UNDO_REMOVED);
         let (restored, ours) = self.restore(client).await?;
         failpoint::reach(failpoint::UNDO_RESTORED);
         self.remove_load(client).await?;
-        ledger::restore_entries(client, self.run, number, &xid, &ours).await?;
+        let after = count_rows(client, self.target, &names).await?;
+        self.refuse_uneven(&names, &before, &removed, &restored, &after)?;
+        ledger::restore_entries(client, self.run, (number, &names), &xid, &ours).await?;
         ledger::mark_undoing(client, self.run).await?;
         commit(client, number, &xid).await?;
         failpoint::reach(failpoint::UNDO_COMMITTED);
-        Ok(UndoneBatch { removed, restored })
+        Ok(UndoneBatch { removed, restored, before, after })
     }
 
     /// Locks the files against other runs, and the target against everybody if rows are to come back: they must
@@ -130,6 +137,7 @@ impl Undoing<'_> {
         let owners = self.owners(client).await?;
         let contested: Vec<Contested> =
             entries.iter().map(|entry| written_by_batch(entry, &owners)).collect();
+        let expected: u64 = at_stake(client, self.target, &contested).await?.ours.values().sum();
         let (files, xids) = Contested::pairs(&contested);
         let rows = client
             .query_typed(
@@ -139,7 +147,33 @@ impl Undoing<'_> {
             .await
             .map_err(|error| Error::deleting(format!("deleting rows of {table}"), &error))?;
         let removed = |row: &Row| (row.get(0), row.get::<_, i64>(1).unsigned_abs());
-        Ok(rows.iter().map(removed).collect())
+        let removed: HashMap<String, u64> = rows.iter().map(removed).collect();
+        let taken = removed.values().sum();
+        if taken != expected {
+            // A trigger has kept rows.
+            let (table, batch) = (table.to_string(), self.batch.number);
+            return Err(Error::Count { table, batch, sent: expected, taken });
+        }
+        Ok(removed)
+    }
+
+    /// Refuses a batch of which the rows do not add up: a trigger may have kept some, or written others.
+    fn refuse_uneven(
+        &self,
+        names: &[String],
+        before: &HashMap<String, u64>,
+        removed: &HashMap<String, u64>,
+        restored: &HashMap<String, u64>,
+        after: &HashMap<String, u64>,
+    ) -> Result<(), Error> {
+        // Rows of other files may come back too, which a run has replaced by days.
+        let sum = |counts: &HashMap<String, u64>| {
+            let known = counts.iter().filter(|(name, _)| names.contains(name));
+            known.map(|(_, rows)| rows).sum::<u64>()
+        };
+        let sent = (sum(before) + sum(restored)).saturating_sub(sum(removed));
+        let (table, batch, taken) = (self.target.table.to_string(), self.batch.number, sum(after));
+        if sent == taken { Ok(()) } else { Err(Error::Count { table, batch, sent, taken }) }
     }
 
     /// Refuses files of which others have changed rows of ours, or added some.
@@ -148,21 +182,12 @@ impl Undoing<'_> {
         client: &Client,
         entries: &[LedgerEntry],
     ) -> Result<(), Error> {
-        let contested: Vec<Contested> =
-            entries.iter().map(|entry| written_by_batch(entry, &HashSet::new())).collect();
-        let names: Vec<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
-        let held = count_rows(client, self.target, &names).await?;
-        let ours = at_stake(client, self.target, &contested).await?.ours;
-        let foreign = |entry: &LedgerEntry| {
-            let rows =
-                |counts: &HashMap<String, u64>| counts.get(&entry.file_name).copied().unwrap_or(0);
-            (rows(&held) - rows(&ours).min(rows(&held))).saturating_sub(of_others(entry))
-        };
-        match entries.iter().map(foreign).sum() {
-            0 => Ok(()),
-            rows => {
-                let (table, batch) = (self.target.table.to_string(), self.batch.number);
-                Err(UndoRefusal::ChangedRows { table, batch, rows }.into())
+        let files = changed_files(client, self.target, entries).await?;
+        match files.is_empty() {
+            true => Ok(()),
+            false => {
+                let table = self.target.table.to_string();
+                Err(UndoRefusal::ChangedRows { table, files }.into())
             }
         }
     }
@@ -224,11 +249,12 @@ impl Undoing<'_> {
         saved: &'c [(String, String)],
     ) -> Result<Vec<&'c str>, UndoRefusal> {
         let (mut columns, mut gone) = (Vec::new(), Vec::new());
-        for (name, _) in saved {
+        for (name, of) in saved {
             match self.target.column(name) {
+                Some(column) if column.type_text != *of => gone.push(format!("{name} ({of})")),
                 Some(column) if column.is_generated => {}
                 Some(_) => columns.push(name.as_str()),
-                None => gone.push(name.clone()),
+                None => gone.push(format!("{name} ({of})")),
             }
         }
         match gone.is_empty() {
@@ -307,4 +333,28 @@ fn written_by_batch(entry: &LedgerEntry, owners: &HashSet<(String, String)>) -> 
 /// How many rows of others the target had of a file beside ours.
 fn of_others(entry: &LedgerEntry) -> u64 {
     (entry.held + entry.deleted_on_purpose).saturating_sub(entry.inserted + entry.updated)
+}
+
+/// The files of which others have changed rows of ours or added some, each with the number of rows.
+async fn changed_files(
+    client: &Client,
+    target: &Target,
+    entries: &[LedgerEntry],
+) -> Result<Vec<String>, Error> {
+    let contested: Vec<Contested> =
+        entries.iter().map(|entry| written_by_batch(entry, &HashSet::new())).collect();
+    let names: Vec<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
+    let held = count_rows(client, target, &names).await?;
+    let ours = at_stake(client, target, &contested).await?.ours;
+    let rows = |counts: &HashMap<String, u64>, entry: &LedgerEntry| {
+        counts.get(&entry.file_name).copied().unwrap_or(0)
+    };
+    let changed = |entry: &LedgerEntry| {
+        let foreign = rows(&held, entry).saturating_sub(rows(&ours, entry));
+        match foreign.saturating_sub(of_others(entry)) {
+            0 => None,
+            rows => Some(format!("{} ({rows} rows)", entry.file_name)),
+        }
+    };
+    Ok(entries.iter().filter_map(changed).collect())
 }

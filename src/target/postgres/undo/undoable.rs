@@ -1,10 +1,10 @@
 //! What there is to undo of a run, looked up without changing anything.
 
-use std::collections::HashMap;
-
 use tokio_postgres::Client;
 
+use super::changed_files;
 use crate::domain::TableName;
+use crate::state::LedgerEntry;
 use crate::target::postgres::catalog::Kind;
 use crate::target::postgres::ledger::{self, BatchOf, RunOf};
 use crate::target::postgres::session::begin;
@@ -21,10 +21,10 @@ pub struct Undoable {
     pub batches: Vec<BatchOf>,
     /// The later runs that stand on it.
     pub later: Vec<String>,
-    /// Rows that were deleted on purpose from files whose rows would come back.
+    /// Rows that were deleted since from its files, if rows of these would come back.
     pub erased: u64,
-    /// The files that it touched, with the rows that the target has of each.
-    pub files: HashMap<String, u64>,
+    /// The files of which others have changed rows of ours since, or added some, each with the number of rows.
+    pub changed: Vec<String>,
     /// What deleting the rows of its files would change in other tables, by foreign keys.
     pub cascades: Vec<String>,
 }
@@ -75,24 +75,43 @@ async fn look_up_dataset(
         names.extend(ledger::touched(client, &run, batch.number).await?);
     }
     let target = Target::find(client, &table).await?;
-    let (mut files, mut cascades) = (HashMap::new(), Vec::new());
+    let mut erased = ledger::erased_since(client, &run).await?;
+    let (mut changed, mut cascades) = (Vec::new(), Vec::new());
     if let Some(target) = target.as_ref().filter(|target| target.kind == Kind::Table) {
-        files = count_rows(client, target, &names).await?;
+        let mut entries = ledger::files(client, &table, &names).await?;
+        entries.retain(|entry| entry.run_id == run.run_id);
+        changed = changed_files(client, target, &entries).await?;
+        if batches.iter().all(|batch| batch.saved == 0) {
+            let before = ledger::known_before(client, &run).await?;
+            entries.retain(|entry| before.contains(&entry.file_name));
+        }
+        erased = erased.max(lost_rows(client, target, &entries).await?);
         let described = target.effects.describe_cascades(client, &table, &names).await;
         cascades = described.map_err(Error::statement("counting rows that refer to others"))?;
     }
-    for name in names {
-        files.entry(name).or_default();
-    }
     Ok(Undoable {
         later: ledger::later_runs(client, &run).await?,
-        erased: ledger::erased_since(client, &run).await?,
+        erased,
         target,
         batches,
-        files,
+        changed,
         cascades,
         run,
     })
+}
+
+/// How many rows fewer the target has of files than it should.
+async fn lost_rows(
+    client: &Client,
+    target: &Target,
+    entries: &[LedgerEntry],
+) -> Result<u64, Error> {
+    let names: Vec<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
+    let held = count_rows(client, target, &names).await?;
+    let lost = |entry: &LedgerEntry| {
+        entry.held.saturating_sub(held.get(&entry.file_name).copied().unwrap_or(0))
+    };
+    Ok(entries.iter().map(lost).sum())
 }
 
 impl Undoable {

@@ -192,7 +192,7 @@ async fn what_does_not_fit_is_refused_before_anything_is_written() {
     project.backfill(&["gaps", "--options"]).await.ended(3);
     project.edit("backfill.toml", "database = \"9 MB\"", "database = \"1 GB\"\ndisk = \"1 MB\"");
     let refused = project.backfill(&[&["run"], &range[..]].concat()).await.ended(3);
-    assert!(refused.stderr.contains("more than half of its disk"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("does not fit onto its disk"), "{}", refused.stderr);
     project.edit("backfill.toml", "disk = \"1 MB\"", "disk = \"1 GB\"");
     project.backfill(&[&["run"], &range[..]].concat()).await.ended(0);
     let done = project.backfill(&["gaps", "--output", "json"]).await.ended(0).json();

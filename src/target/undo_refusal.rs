@@ -54,7 +54,7 @@ pub enum UndoRefusal {
         columns: Vec<String>,
     },
     /// The target is not there, or is a view.
-    #[error("the rows of run {run} cannot be told in {table}: {reason}")]
+    #[error("the rows of run {run} cannot be recognised in {table}: {reason}")]
     NotATable {
         /// The run.
         run: String,

@@ -27,9 +27,9 @@ const MANY_ROWS: f64 = 20_000.0;
 /// What a row takes, and where that comes from.
 #[derive(Clone, Debug)]
 pub struct PerRow {
-    /// The bytes; `None` if they cannot be told.
+    /// The bytes; `None` if they are not known.
     pub bytes: Option<RowBytes>,
-    /// Where they come from, or why they cannot be told.
+    /// Where they come from, or why they are not known.
     pub source: String,
     /// The share of the sampled rows that `stage.sql` keeps.
     pub kept: f64,
@@ -205,7 +205,7 @@ const TOAST_AT_FIRST: u64 = 8192;
 /// Fewer rows of the table tell nothing.
 const FEW_ROWS: u64 = 100;
 
-/// What cannot be told of some indexes.
+/// What is not known of some indexes.
 fn not_told(shape: &Shape) -> String {
     let names: Vec<&str> = shape.other_indexes().map(|index| index.name.as_str()).collect();
     match names.is_empty() {

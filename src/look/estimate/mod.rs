@@ -1,5 +1,5 @@
 //! An **estimate** says beforehand what loading some files will come to: rows, growth of the target, time and
-//! cost. Every number says where it comes from, and what cannot be told is left open.
+//! cost. Every number says where it comes from, and what is not known is left open.
 //!
 //! | module | tells |
 //! |---|---|
@@ -39,9 +39,9 @@ use sample::Sample;
 /// A number, and where it comes from.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure<T> {
-    /// The number; `None` if it cannot be told.
+    /// The number; `None` if it is not known.
     pub value: Option<T>,
-    /// Where it comes from, or why it cannot be told.
+    /// Where it comes from, or why it is not known.
     pub source: String,
 }
 

@@ -26,7 +26,7 @@ impl Room {
         self.most.is_none() && self.disk.is_none()
     }
 
-    /// Why what would be loaded does not fit; `None` if it does, or if that cannot be told.
+    /// Why what would be loaded does not fit; `None` if it does, or if that is not known.
     pub fn refuse(self, database: Option<u64>, growth: Option<Growth>) -> Option<Refusal> {
         let growth = growth?;
         let holds = database.unwrap_or(0);

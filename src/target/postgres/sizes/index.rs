@@ -36,7 +36,7 @@ pub struct Index {
     pub columns: Vec<String>,
     /// Whether a row's key is its own.
     pub is_unique: bool,
-    /// Whether it is a B-tree over plain columns of every row, of which the size can be told.
+    /// Whether it is a B-tree over plain columns of every row, of which the size is known.
     pub is_plain: bool,
     /// Its bytes today.
     pub bytes: u64,

@@ -102,7 +102,7 @@ impl Shape {
         self.columns.iter().all(|column| column.stored.is_certain())
     }
 
-    /// The indexes whose size cannot be told from their keys.
+    /// The indexes whose size is not known from their keys.
     pub fn other_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|index| !index.is_plain)
     }

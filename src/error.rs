@@ -279,9 +279,8 @@ impl Explain for Error {
                  what its files need under csv, such as encoding or names"
             }
             Self::NotRefreshed { .. } => {
-                "what is loaded stays; running again refreshes nothing, because nothing is left to load: \
-                 have the owner of each view send REFRESH MATERIALIZED VIEW, in the order that `backfill \
-                 dependents` shows"
+                "what is loaded stays; once the reason is mended, the same command with --refresh=all refreshes \
+                 the views also if nothing is left to load"
             }
             #[cfg(feature = "demo")]
             Self::Embedded(_) => "run it again; the log has more with RUST_LOG=debug",

@@ -11,7 +11,7 @@ use super::range::{BatchArguments, RangeArguments};
 use super::ranges::Ranges;
 use crate::domain::{DateRange, Notice};
 use crate::error::{Error, Exit};
-use crate::life::{self, Mode, RefreshedView};
+use crate::life::{self, Mode, Refreshed, RefreshedView};
 use crate::look::estimate::{Compute, Estimate, Room};
 use crate::project::Project;
 use crate::state::{Options, PinnedPlan, Plan};
@@ -104,7 +104,7 @@ pub fn read(path: &Path) -> Result<PinnedPlan, Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Views {
     /// They are.
-    Shown,
+    Shown(Refreshed),
     /// They are left out.
     Left,
 }
@@ -139,8 +139,8 @@ pub async fn show(
         let notices = project.notices(dataset);
         plans.push(Planned { plan, estimate, notices, refusal: None, refresh: None });
     }
-    if more.views == Views::Shown && project.database.is_some() {
-        plan_refresh(project, &mut plans).await?;
+    if let (Views::Shown(which), true) = (more.views, project.database.is_some()) {
+        plan_refresh(project, &mut plans, which).await?;
     }
     let fits = judge(&mut plans, Room::of(project.config.limits, more.compute), database);
     context.output.print(&plans, |plans| render(plans))?;
@@ -177,8 +177,14 @@ struct Planned {
 }
 
 /// Finds out which materialized views a run would refresh.
-async fn plan_refresh(project: &Project, plans: &mut [Planned]) -> Result<(), Error> {
-    let names = plans.iter().map(|Planned { plan, .. }| (plan.dataset.as_str(), !plan.is_done()));
+async fn plan_refresh(
+    project: &Project,
+    plans: &mut [Planned],
+    which: Refreshed,
+) -> Result<(), Error> {
+    let names = plans.iter().map(|Planned { plan, .. }| {
+        (plan.dataset.as_str(), which == Refreshed::All || !plan.is_done())
+    });
     let views = life::refresh(project, &chain::targets(project, names), Mode::DryRun).await?;
     for (number, planned) in plans.iter_mut().enumerate() {
         planned.refresh = Some(chain::of_target(&views, number));

@@ -13,6 +13,7 @@ use super::report::draw_up;
 use crate::config::Config;
 use crate::domain::{DateRange, Event, Notice};
 use crate::error::{Error, Exit};
+use crate::life::Refreshed;
 use crate::project::Project;
 use crate::run::{self, Report};
 use crate::state::{LoadedBy, Options, PinnedPlan};
@@ -39,9 +40,11 @@ pub struct Arguments {
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Refresh the materialized views that depend on the targets that this run has changed
-    #[arg(long)]
-    refresh: bool,
+    /// Refresh the materialized views that depend on the targets: those that this run has changed, or all, for
+    /// instance after a refresh that failed
+    #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true,
+          default_missing_value = "changed")]
+    refresh: Option<Refreshed>,
     /// Write a report of the range to this HTML file afterwards
     #[arg(long, value_name = "FILE", value_parser = writable, conflicts_with = "dry_run")]
     report: Option<PathBuf>,
@@ -61,7 +64,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         None => arguments.batches.options(range, connections),
     };
     if arguments.dry_run {
-        let views = if arguments.refresh { Views::Shown } else { Views::Left };
+        let views = arguments.refresh.map_or(Views::Left, Views::Shown);
         let more = More { views, compute: None };
         return super::plan::show(&project, &ranges, options, more, context).await;
     }
@@ -69,9 +72,9 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         run::refuse_other_plan(&project, plan, connections).await?;
     }
     let (mut reports, mut ended) = load(&project, &ranges, options, plan.as_ref()).await;
-    if arguments.refresh && !reports.is_empty() {
+    if let Some(which) = arguments.refresh.filter(|_| !reports.is_empty()) {
         // Also if a dataset failed: running again does not change those before it.
-        let refreshed = run::refresh(&project, &mut reports).await;
+        let refreshed = run::refresh(&project, &mut reports, which).await;
         ended = ended.and(refreshed);
     }
     if let Some(path) = &arguments.report {

@@ -56,6 +56,14 @@ impl Placement {
         matches!(self, Self::Merge(_))
     }
 
+    /// The columns of the target that make two rows the same, if rows are compared.
+    pub fn merge_key(&self) -> Option<&[String]> {
+        match self {
+            Self::Merge(rule) => Some(&rule.key),
+            Self::Append | Self::ReplaceRange(_) => None,
+        }
+    }
+
     /// Whether rows of the same files or days are replaced without being asked.
     pub fn replaces(&self) -> bool {
         matches!(self, Self::ReplaceRange(_))

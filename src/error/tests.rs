@@ -507,6 +507,7 @@ variants!(undo, target::UndoRefusal:
     target::UndoRefusal::NotKept { .. } => "NotKept",
     target::UndoRefusal::ChangedRows { .. } => "ChangedRows",
     target::UndoRefusal::ColumnsGone { .. } => "ColumnsGone",
+    target::UndoRefusal::KeysTaken { .. } => "KeysTaken",
     target::UndoRefusal::NotATable { .. } => "NotATable",
     target::UndoRefusal::SideEffects { .. } => "SideEffects",
     target::UndoRefusal::DeletedOnPurpose { .. } => "DeletedOnPurpose",
@@ -530,6 +531,10 @@ fn undoing_a_run() {
         (kept, Exit::Refused),
         (UndoRefusal::ChangedRows { table: text(), files: vec![] }, Exit::Refused),
         (UndoRefusal::ColumnsGone { table: text(), columns: vec![] }, Exit::Refused),
+        (
+            UndoRefusal::KeysTaken { run: text(), table: text(), key: vec![], rows: 1 },
+            Exit::Refused,
+        ),
         (UndoRefusal::NotATable { run, table, reason }, Exit::Refused),
         (UndoRefusal::SideEffects { effects: vec![] }, Exit::Refused),
         (UndoRefusal::DeletedOnPurpose { run: text(), table: text(), rows: 1 }, Exit::Refused),

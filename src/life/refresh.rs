@@ -19,7 +19,7 @@ use crate::target::{self, MaterializedView, Web};
 pub struct Changed {
     /// The target.
     pub table: TableName,
-    /// Whether this run has loaded files into it, or taken some out, or would do so.
+    /// Whether this run has loaded files into it, or taken some out, or would do so; or every view is asked for.
     pub is_changed: bool,
 }
 
@@ -59,6 +59,15 @@ pub enum Refreshing {
         /// Why.
         reason: String,
     },
+}
+
+/// Which materialized views are refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Refreshed {
+    /// Those that depend on a target that the run has changed.
+    Changed,
+    /// Those that depend on any target of the run.
+    All,
 }
 
 /// Whether views are refreshed, or only said to be.

@@ -3,17 +3,24 @@
 use super::Report;
 use crate::domain::Dataset;
 use crate::error::Error;
-use crate::life::{self, Changed, Mode, RefreshedView, Refreshing};
+use crate::life::{self, Changed, Mode, Refreshed, RefreshedView, Refreshing};
 use crate::project::Project;
 use crate::state::{LoadedBy, Verdict};
 
-/// Refreshes what depends on the targets that a run has changed, and puts what became of it into the reports of the
+/// Refreshes what depends on the targets that a run has changed, or on all of them, and puts what became of it into the reports of the
 /// datasets.
 ///
 /// # Errors
 /// [`Error::NotRefreshed`].
-pub async fn refresh(project: &Project, reports: &mut [Report]) -> Result<(), Error> {
-    let names = reports.iter().map(|report| (report.plan.dataset.as_str(), has_changed(report)));
+pub async fn refresh(
+    project: &Project,
+    reports: &mut [Report],
+    which: Refreshed,
+) -> Result<(), Error> {
+    let names = reports.iter().map(|report| {
+        let is_chosen = which == Refreshed::All || has_changed(report);
+        (report.plan.dataset.as_str(), is_chosen)
+    });
     let views = life::refresh(project, &targets(project, names), Mode::Refresh).await;
     let views = views.map_err(|error| {
         // Not the error itself: running again loads nothing, and so refreshes nothing.

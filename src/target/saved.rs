@@ -74,6 +74,25 @@ pub fn restore_statement(table: &TableName, columns: &[&str]) -> String {
     )
 }
 
+/// Counts the saved rows of a batch whose `key` a row of the target has: `$1` the run, `$2` the dataset, `$3` the
+/// batch. Column: rows.
+pub fn taken_keys_statement(table: &TableName, key: &[String]) -> String {
+    let same: Vec<String> = key
+        .iter()
+        .map(|name| {
+            let name = quote_identifier(name);
+            format!("held.{name} = (saved.form).{name}")
+        })
+        .collect();
+    format!(
+        "SELECT count(*) FROM (SELECT saved.row::pg_temp.{FORM} AS form FROM backfill.saved_rows AS saved \
+         WHERE run_id = $1 AND dataset = $2 AND batch = $3::int8::int4 OFFSET 0) AS saved \
+         WHERE EXISTS (SELECT FROM {table} AS held WHERE {same})",
+        table = table.quoted(),
+        same = same.join(" AND "),
+    )
+}
+
 /// The files of which the saved rows of a batch were ours; parameters as in [`restore_statement`]. Columns: name,
 /// rows.
 pub fn restored_statement() -> String {

@@ -53,6 +53,21 @@ pub enum UndoRefusal {
         /// Those that are gone, or have another type.
         columns: Vec<String>,
     },
+    /// Others have inserted rows with the keys of rows that would come back.
+    #[error(
+        "{table} has rows of other programs with the keys ({}) of {rows} rows to bring back from before run {run}",
+        key.join(", ")
+    )]
+    KeysTaken {
+        /// The run.
+        run: String,
+        /// The target.
+        table: String,
+        /// The key by which the run merged its rows.
+        key: Vec<String>,
+        /// How many rows would be there twice.
+        rows: u64,
+    },
     /// The target is not there, or is a view.
     #[error("the rows of run {run} cannot be recognised in {table}: {reason}")]
     NotATable {
@@ -91,6 +106,7 @@ impl Explain for UndoRefusal {
             | Self::NotKept { .. }
             | Self::ChangedRows { .. }
             | Self::ColumnsGone { .. }
+            | Self::KeysTaken { .. }
             | Self::NotATable { .. }
             | Self::SideEffects { .. }
             | Self::DeletedOnPurpose { .. } => ErrorKind::Refused,
@@ -112,6 +128,10 @@ impl Explain for UndoRefusal {
             }
             Self::ColumnsGone { .. } => {
                 "give the table these columns again, with the types that they had"
+            }
+            Self::KeysTaken { .. } => {
+                "each key would be there twice: keep the newer rows and leave the run as it is, or delete them yourself \
+                 and undo it then"
             }
             Self::NotATable { .. } => {
                 "delete the rows yourself, by their _file_name, and record it with `backfill accept`"

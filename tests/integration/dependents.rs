@@ -245,6 +245,19 @@ async fn a_view_that_may_not_be_refreshed_undoes_nothing_and_holds_up_only_its_r
     let shown = project.backfill_with(&with, &["dependents"]).await.ended(0).stdout;
     assert!(shown.contains("may not refresh it; its owner is postgres"), "{shown}");
     assert!(shown.contains("this user may not read all of it"), "{shown}");
+    // Nothing is left to load, and what failed is refreshed all the same.
+    project
+        .database
+        .execute(&format!(
+            "ALTER MATERIALIZED VIEW theirs OWNER TO {role}; DROP MATERIALIZED VIEW broken"
+        ))
+        .await;
+    project.backfill_with(&with, &REFRESH).await.ended(0);
+    assert_eq!(project.rows("SELECT count(*) FROM over_theirs").await, ["0"]);
+    let mut all = REFRESH.to_vec();
+    *all.last_mut().expect("an option") = "--refresh=all";
+    project.backfill_with(&with, &all).await.ended(0);
+    assert_eq!(project.rows("SELECT count(*) FROM over_theirs").await, ["1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,6 +89,24 @@ async fn rows_that_were_replaced_come_back_and_stay_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_another_program_has_inserted_since_does_not_come_twice() {
+    let project = Project::people().await;
+    project.append_config("mode = \"merge\"\nmerge_key = [\"id\"]\n");
+    project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,2\n"));
+    run(&project, &[]).await;
+    project.put("people/report_2025-09-22.csv", export("c,Kiel,3\n"));
+    let second = run(&project, &["--reload"]).await;
+    project.database.execute("INSERT INTO people (id, city) VALUES ('a', 'Bern')").await;
+    let before = table(&project).await;
+    let refused = project.backfill(&["undo", &second]).await.ended(3).stderr;
+    assert!(refused.contains("with the keys (id) of 1 rows to bring back"), "{refused}");
+    assert_eq!(table(&project).await, before);
+    project.database.execute("DELETE FROM people WHERE city = 'Bern'").await;
+    project.backfill(&["undo", &second]).await.ended(0);
+    assert_eq!(project.rows("SELECT id, city FROM people ORDER BY 1").await, ["a|Rome", "b|Oslo"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_file_that_was_gone_come_back() {
     let project = Project::people().await;
     project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));

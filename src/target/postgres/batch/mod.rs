@@ -159,6 +159,7 @@ async fn transaction(
         xid: &xid,
         load_id: &load_id,
         saved_columns: &saved_columns(job.target),
+        merge_key: job.placement.merge_key(),
         replays: &claim.replays,
     };
     ledger::record_batch(client, &record).await?;

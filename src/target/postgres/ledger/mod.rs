@@ -83,6 +83,8 @@ pub struct BatchRecord<'a> {
     pub load_id: &'a str,
     /// The columns of the target, each with its type: those of the rows that are saved.
     pub saved_columns: &'a [(&'a str, &'a str)],
+    /// The columns by which the rows were merged; `None` if they were not.
+    pub merge_key: Option<&'a [String]>,
     /// The files that get more rows than they had, if this is a replay.
     pub replays: &'a [&'a Replay],
 }
@@ -103,9 +105,9 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
         .execute_typed(
             "INSERT INTO backfill.batches \
              (run_id, dataset, batch, range_start, range_end, files, rows, deleted, xid, updated, \
-              skipped_older, load_id, saved_columns) \
+              skipped_older, load_id, saved_columns, merge_key) \
              VALUES ($1, $2, $3::int8::int4, $4::text::date, $5::text::date, $6::int8::int4, $7, \
-                     $8, $9, $10, $11, nullif($12, ''), $13::text::jsonb)",
+                     $8, $9, $10, $11, nullif($12, ''), $13::text::jsonb, $14)",
             &[
                 (&batch.run_id, Type::TEXT),
                 (&batch.dataset, Type::TEXT),
@@ -120,6 +122,7 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
                 (&skipped, Type::INT8),
                 (&batch.load_id, Type::TEXT),
                 (&columns, Type::TEXT),
+                (&batch.merge_key, Type::TEXT_ARRAY),
             ],
         )
         .await

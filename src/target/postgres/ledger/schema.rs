@@ -43,6 +43,7 @@ ALTER TABLE backfill.batches
   ADD COLUMN IF NOT EXISTS skipped_older bigint NOT NULL DEFAULT 0,
   ADD COLUMN IF NOT EXISTS load_id text,
   ADD COLUMN IF NOT EXISTS saved_columns jsonb,
+  ADD COLUMN IF NOT EXISTS merge_key text[],
   ADD COLUMN IF NOT EXISTS undone_at timestamptz;
 ALTER TABLE backfill.files
   ADD COLUMN IF NOT EXISTS updated bigint NOT NULL DEFAULT 0,
@@ -61,6 +62,7 @@ CREATE INDEX IF NOT EXISTS saved_rows_batch ON backfill.saved_rows (run_id, data
 COMMENT ON COLUMN backfill.files.held IS 'Rows of the file that the target holds, if nobody else changed them; NULL: those that were inserted.';
 COMMENT ON COLUMN backfill.files.xids IS 'Transactions that brought rows of the file back, besides that of its batch.';
 COMMENT ON COLUMN backfill.batches.saved_columns IS 'The columns of the rows that the batch replaced or deleted and saved; NULL: by a version that saved none.';
+COMMENT ON COLUMN backfill.batches.merge_key IS 'The columns by which the batch merged its rows; NULL: it did not merge.';
 COMMENT ON TABLE backfill.saved_files IS 'What backfill.files said of each file before a batch; NULL: nothing.';
 COMMENT ON TABLE backfill.saved_rows IS 'Rows of the target that a batch replaced or deleted, for undo.';";
 
@@ -143,7 +145,7 @@ pub async fn is_current(client: &Client) -> Result<bool, Error> {
     let row = client
         .query_typed_one(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
-             WHERE attrelid = 'backfill.files'::regclass AND attname = 'xids')",
+             WHERE attrelid = to_regclass('backfill.batches') AND attname = 'merge_key')",
             &[],
         )
         .await

@@ -41,6 +41,9 @@ pub struct BatchOf {
     /// The columns of the rows that it saved, with their types; `None` if a version of this program loaded it that
     /// saved nothing.
     pub saved_columns: Option<Vec<(String, String)>>,
+    /// The columns by which it merged its rows; `None` if it did not merge, or if an older version of this program
+    /// loaded it.
+    pub merge_key: Option<Vec<String>>,
     /// Rows that are saved of it.
     pub saved: u64,
     /// Whether it is undone.
@@ -82,7 +85,7 @@ pub async fn batches_of(client: &Client, run: &RunOf) -> Result<Vec<BatchOf>, Er
     let rows = client
         .query_typed(
             "SELECT batch::int8, range_start::text, range_end::text, rows, updated, deleted, xid, load_id, \
-                    saved_columns::text, undone_at IS NOT NULL, \
+                    saved_columns::text, undone_at IS NOT NULL, merge_key, \
                     (SELECT count(*) FROM backfill.saved_rows AS saved WHERE saved.run_id = batches.run_id \
                        AND saved.dataset = batches.dataset AND saved.batch = batches.batch) \
              FROM backfill.batches WHERE run_id = $1 AND dataset = $2 \
@@ -112,7 +115,8 @@ fn batch_of(row: &Row, run: &RunOf) -> Result<BatchOf, Error> {
         load_id: row.get(7),
         saved_columns: columns,
         is_undone: row.get(9),
-        saved: count(10),
+        merge_key: row.get(10),
+        saved: count(11),
     })
 }
 

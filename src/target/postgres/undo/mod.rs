@@ -17,6 +17,7 @@ use crate::target::guest::delete_ours_statement;
 use crate::target::placement::lock_statement;
 use crate::target::saved::{
     create_form_statement, owners_statement, restore_statement, restored_statement,
+    taken_keys_statement,
 };
 use crate::target::{Error, UndoRefusal};
 
@@ -219,6 +220,7 @@ impl Undoing<'_> {
         let columns = self.columns_to_restore(saved_columns)?;
         let form = create_form_statement(saved_columns);
         client.batch_execute(&form).await.map_err(Error::statement("making a temporary table"))?;
+        self.refuse_taken_keys(client).await?;
         let statement = restore_statement(&self.target.table, &columns);
         let mut restored = HashMap::new();
         let ours = self.counted(client, true).await?;
@@ -241,6 +243,25 @@ impl Undoing<'_> {
             return Err(Error::Count { table, batch, sent, taken });
         }
         Ok((restored, files))
+    }
+
+    /// Refuses rows that would come back beside a row of another program with the same key.
+    async fn refuse_taken_keys(&self, client: &Client) -> Result<(), Error> {
+        let Some(key) = self.batch.merge_key.as_deref() else { return Ok(()) };
+        let number = self.number();
+        let row = client
+            .query_typed_one(
+                &taken_keys_statement(&self.target.table, key),
+                &self.parameters(&number, &true)[..3],
+            )
+            .await
+            .map_err(Error::statement("comparing the keys of the saved rows"))?;
+        let rows = row.get::<_, i64>(0).unsigned_abs();
+        if rows == 0 {
+            return Ok(());
+        }
+        let (run, table) = (self.run.run_id.clone(), self.target.table.to_string());
+        Err(UndoRefusal::KeysTaken { run, table, key: key.to_vec(), rows }.into())
     }
 
     /// The saved columns that rows are given: those that the server computes are left to it.

@@ -25,7 +25,9 @@ enum Command {
 ///
 /// That is what belongs to source files that are gone or changed, or was made with another dialect, another SQL
 /// or another version of the program, and what killed writes have left. With --older-than and --keep-bytes more is
-/// deleted: what a run needs of it is made again. Nothing that is newer than a day is ever deleted, nor anything
+/// deleted: what a run needs of it is made again. `backfill verify --deep` compares with staged rows: of files that
+/// have changed or are gone since, or were loaded with other SQL, nothing else says any more what was loaded, so
+/// that it calls them UNVERIFIED once their staged rows are deleted. Nothing that is newer than a day is ever deleted, nor anything
 /// that this program has not written. Look first with --dry-run. No database is needed.
 #[derive(Debug, Args)]
 struct Prune {

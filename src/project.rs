@@ -134,6 +134,34 @@ impl Project {
         Ok(target)
     }
 
+    /// Asks a target for every file that its rows are from, whoever loaded them and whatever the range, and so for
+    /// the first day of another loader. That of dlt is known already. Reads the whole table.
+    ///
+    /// # Errors
+    /// [`Error::Target`].
+    pub async fn ask_every_file(
+        &self,
+        dataset: &Dataset,
+        target: &Target,
+        files: &mut Files,
+    ) -> Result<(), Error> {
+        if target.guest.dlt().is_some() {
+            return Ok(());
+        }
+        let asked = self.database()?.session(async |client: &Client| {
+            let every = target::count_every_file(client, target).await?;
+            let others = target::of_others(client, target, &every).await?;
+            Ok::<_, target::Error>((every, others))
+        });
+        let (every, others) = asked.await?;
+        let prefix = self.source.file_name(&dataset.prefix);
+        // What lies elsewhere may be another dataset's.
+        let others: Vec<String> =
+            others.into_iter().filter(|name| name.starts_with(&prefix)).collect();
+        files.fill_every_file(every, live_since(dataset, &prefix, &others));
+        Ok(())
+    }
+
     /// Tells what a person should know about the target.
     fn warn_of_target(&self, dataset: &Dataset, target: &Target, files: &Files) {
         let table = files.target.clone();
@@ -304,7 +332,9 @@ fn live_since(dataset: &Dataset, prefix: &str, names: &[String]) -> Option<FileD
     names.iter().filter_map(|name| date_of(dataset, prefix, name)).min()
 }
 
-fn date_of(dataset: &Dataset, prefix: &str, name: &str) -> Option<FileDate> {
+/// The file date in the name by which rows refer to a file: by the dataset's own pattern if it lies under its prefix,
+/// else the first date in it.
+pub fn date_of(dataset: &Dataset, prefix: &str, name: &str) -> Option<FileDate> {
     let key = name.strip_prefix(prefix);
     let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
     of_pattern.or_else(|| first_date(name))

@@ -14,6 +14,6 @@ pub use refresh::{Changed, Mode, Refreshed, RefreshedView, Refreshing, refresh};
 pub use replay::{ReplayOptions, Replayed, ReplayedFile, SideEffects, replay};
 pub use undo::{Allowed, BatchState, Undone, UndoneBatch, UndoneFile, plan_undo, undo};
 pub use verify::{
-    Cells, ChangedSince, ColumnCells, ComparedRows, DeepOptions, Verification, VerificationTotals,
-    VerifiedFile, store_accounting, verify, verify_counts, verify_deep,
+    Cells, ChangedSince, ColumnCells, ComparedRows, DeepOptions, UnclaimedRows, Verification,
+    VerificationTotals, VerifiedFile, store_accounting, verify, verify_counts, verify_deep,
 };

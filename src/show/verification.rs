@@ -3,12 +3,16 @@
 use std::fmt::Write;
 
 use super::table;
-use crate::life::{Cells, Verification, VerifiedFile};
+use crate::life::{Cells, UnclaimedRows, Verification, VerifiedFile};
 use crate::printable::grouped;
 
 /// One line a file, the columns and cells that differ, and the sums.
 pub fn verification(verification: &Verification) -> String {
-    let mut text = format!("{} → {}\n", verification.dataset, verification.target);
+    let Verification { dataset, target, .. } = verification;
+    let mut text = format!("{dataset} → {target}\n");
+    if !verification.target_exists {
+        text.push_str(&format!("there is no table {target}\n"));
+    }
     if !verification.files.is_empty() {
         text.push_str(&match &verification.cells {
             Some(_) => compared(&verification.files),
@@ -33,6 +37,28 @@ pub fn verification(verification: &Verification) -> String {
         let _ = write!(text, "; {} file(s) of the source are not loaded", verification.not_loaded);
     }
     text.push('\n');
+    text.push_str(&unclaimed(verification));
+    text
+}
+
+/// Rows of which nobody knows who has put them there.
+fn unclaimed(verification: &Verification) -> String {
+    let UnclaimedRows { without_file, files, rows } = verification.unclaimed;
+    let table = &verification.target;
+    let mut text = String::new();
+    if without_file > 0 {
+        text.push_str(&format!(
+            "UNVERIFIED: {} row(s) of {table} do not say which file they are from (_file_name is NULL)\n",
+            grouped(without_file)
+        ));
+    }
+    if files > 0 {
+        text.push_str(&format!(
+            "UNVERIFIED: {} row(s) of {table} are of {} file(s) that are neither in the source, nor in the ledger, nor of dlt\n",
+            grouped(rows),
+            grouped(files as u64)
+        ));
+    }
     text
 }
 
@@ -126,6 +152,20 @@ fn different(cells: &Cells) -> String {
             table.add_row(vec![cell.file.clone(), cell.row_id.to_string(), cell.column.clone()]);
         }
         let _ = writeln!(text, "the first cells that differ:\n{table}");
+    }
+    if !cells.lost.is_empty() {
+        let _ = writeln!(
+            text,
+            "loaded, and not in the target any more: column(s) {}",
+            cells.lost.join(", ")
+        );
+    }
+    if !cells.not_given.is_empty() {
+        let _ = writeln!(
+            text,
+            "not compared, because the load did not give them (added since, or not in stage.sql): {}",
+            cells.not_given.join(", ")
+        );
     }
     if !cells.not_compared.is_empty() {
         let _ = writeln!(

@@ -33,11 +33,11 @@ pub enum Coverage {
 
 impl Files {
     /// The first day of the live loader: of one that is known, or else the first day of a file that we did not
-    /// load.
+    /// load, in everything that the target holds, as far as it was asked.
     pub fn live_since(&self) -> Option<FileDate> {
         let is_elsewhere = |file: &&FileState| self.status(file) == Status::LoadedElsewhere;
         let first = || self.files.iter().filter(is_elsewhere).map(|file| file.date).min();
-        self.known_live_since().or_else(first)
+        self.known_live_since().or(self.others_since).or_else(first)
     }
 
     /// Where a file is, `live_since` being the first day of the live loader.

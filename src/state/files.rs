@@ -61,6 +61,8 @@ pub struct Files {
     pub unlisted: HashMap<String, u64>,
     unnamed: u64,
     has_lost_files: bool,
+    /// The first day of a file that others have loaded, whatever the range, as far as the target was asked.
+    pub others_since: Option<FileDate>,
     policy: Policy,
 }
 
@@ -84,6 +86,7 @@ impl Files {
             unlisted: HashMap::new(),
             unnamed: 0,
             has_lost_files: false,
+            others_since: None,
             policy,
         }
     }
@@ -122,9 +125,10 @@ impl Files {
         self.decide();
     }
 
-    /// Takes over how many rows the target has of every file, by name.
-    pub fn fill_unlisted(&mut self, rows: HashMap<String, u64>) {
+    /// Takes over how many rows the target has of every file, by name, and the first day of those of others.
+    pub fn fill_every_file(&mut self, rows: HashMap<String, u64>, others_since: Option<FileDate>) {
         self.unlisted = rows;
+        self.others_since = others_since;
         self.leave_out_known();
     }
 

@@ -248,6 +248,10 @@ fn gaps_end_at_days_that_are_there_and_at_the_first_of_the_live_loader() {
     let mut files = listed(policy(false, false));
     files.fill_target(target(Vec::new(), &[("2025-09-02", 4)]));
     assert_eq!(files.live_since(), Some(second));
+    let earlier = day("2025-08-01");
+    let mut asked = files.clone();
+    asked.fill_every_file(Default::default(), Some(earlier));
+    assert_eq!(asked.live_since(), Some(earlier), "whatever the range");
     assert_eq!(
         kinds(&files),
         [(GapKind::Historical, first, first), (GapKind::Forward, third, third)]

@@ -64,6 +64,21 @@ pub fn unfinished_statement(table: &TableName, loads: &str) -> String {
     )
 }
 
+/// Counts the rows of every file that no load of dlt has brought, and those without a file; by the quoted table of
+/// finished loads, if it may be read. Columns: name, rows.
+pub fn unclaimed_statement(table: &TableName, loads: Option<&str>) -> String {
+    let is_unclaimed = match loads {
+        Some(loads) => format!(
+            "NOT EXISTS (SELECT FROM {loads} AS l WHERE l.load_id::text = held._dlt_load_id::text)"
+        ),
+        None => "held._dlt_load_id IS NULL".to_owned(),
+    };
+    format!(
+        "SELECT _file_name::text, count(*) FROM {} AS held WHERE {is_unclaimed} GROUP BY 1",
+        table.quoted()
+    )
+}
+
 /// Counts the rows of files that are ours: `$1` the names of the files, `$2` the transactions that
 /// inserted their rows. Columns: name, rows.
 pub fn count_ours_statement(table: &TableName) -> String {

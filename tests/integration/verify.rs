@@ -113,7 +113,8 @@ async fn without_a_table_or_a_ledger_it_is_said_what_is_there() {
     project.database.execute("ALTER TABLE people RENAME TO others").await;
     for more in [&[][..], &["--deep"]] {
         let lost = project.backfill(&verify(more)).await.ended(3).stdout;
-        assert!(lost.contains("1 rows were loaded, 0 are in the target"), "{lost}");
+        assert!(lost.contains("there is no table public.people"), "{lost}");
+        assert!(lost.contains("1 rows were loaded, and the table does not exist"), "{lost}");
     }
     project
         .database
@@ -122,6 +123,89 @@ async fn without_a_table_or_a_ledger_it_is_said_what_is_there() {
     let unknown = project.backfill(&verify(&["--deep"])).await.ended(0).stdout;
     assert!(unknown.contains("UNVERIFIED: loaded by another loader"), "{unknown}");
     project.backfill(&["verify", "--start", "2024-01-01", "--end", "2024-01-02"]).await.ended(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_which_nobody_knows_where_they_are_from_are_counted_in_lines_of_their_own() {
+    let project = loaded("").await;
+    let strict = project.backfill(&verify(&["--strict"])).await.ended(0).stdout;
+    assert!(!strict.contains("UNVERIFIED:"), "{strict}");
+    let insert = |name: &str, day: &str| {
+        format!(
+            "INSERT INTO people (id, _file_name, _row_id, _file_date) VALUES ('x', {name}, 0, '{day}')"
+        )
+    };
+    project.database.execute("ALTER TABLE people ALTER _file_name DROP NOT NULL").await;
+    for (name, day) in [
+        ("NULL", "2025-09-01"),
+        ("NULL", "2024-09-01"),
+        ("'by hand'", "2025-09-01"),
+        ("'exports/people/report_2025-09-20.csv'", "2025-09-20"),
+        ("'exports/people/report_2025-12-20.csv'", "2025-12-20"),
+    ] {
+        project.database.execute(&insert(name, day)).await;
+    }
+    for more in [&[][..], &["--deep"]] {
+        let text = project.backfill(&verify(more)).await.ended(0).stdout;
+        assert!(text.contains("3 OK, 0 UNVERIFIED, 0 WRONG"), "{text}");
+        let unnamed = "UNVERIFIED: 2 row(s) of public.people do not say which file they are from";
+        assert!(text.contains(unnamed), "{text}");
+        let unknown = "UNVERIFIED: 2 row(s) of public.people are of 2 file(s) that are neither";
+        assert!(text.contains(unknown), "days that are not asked for do not count: {text}");
+        assert!(text.contains("with --strict it is 3"), "{text}");
+        let strict = [more, &["--strict"]].concat();
+        let text = project.backfill(&verify(&strict)).await.ended(3).stdout;
+        assert!(!text.contains("--strict"), "{text}");
+    }
+    let json = found(&project, &["--strict"], 3).await;
+    assert_eq!(json["unclaimed"]["without_file"], 2);
+    assert_eq!(json["unclaimed"]["files"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unverified_ends_with_3_only_if_that_is_asked_for() {
+    let project = loaded("").await;
+    project.put("people/report_2025-09-01.csv", export("1,Rome,1\n"));
+    std::fs::remove_dir_all(project.path("staging")).expect("staging");
+    let text = project.backfill(&verify(&["--deep"])).await.ended(0).stdout;
+    assert!(text.contains("2 OK, 1 UNVERIFIED, 0 WRONG"), "{text}");
+    assert!(text.contains("the exit code is 0 all the same: with --strict it is 3"), "{text}");
+    project.backfill(&verify(&["--deep", "--strict"])).await.ended(3);
+    project.backfill(&verify(&["--strict"])).await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_came_later_are_not_compared_and_those_that_are_gone_are_told() {
+    let project = loaded("").await;
+    project
+        .database
+        .execute(
+            "ALTER TABLE people ADD note text, ADD region text; UPDATE people SET note = 'seen', region = 'eu'; \
+             ALTER TABLE people ALTER region SET NOT NULL",
+        )
+        .await;
+    let deep = found(&project, &["--deep"], 0).await;
+    assert_eq!(deep["totals"]["ok"], 3, "{deep}");
+    assert_eq!(deep["cells"]["not_given"], serde_json::json!(["note", "region"]));
+    assert_eq!(deep["files"][0]["rows"]["rewritten"], 50, "somebody has written the rows: {deep}");
+    let text = project.backfill(&verify(&["--deep"])).await.ended(0).stdout;
+    let told = "not compared, because the load did not give them (added since, or not in stage.sql): note, region";
+    assert_eq!(text.matches(told).count(), 1, "{text}");
+    project.database.execute("UPDATE people SET city = 'x' WHERE id = '100'").await;
+    let deep = found(&project, &["--deep"], 3).await;
+    assert_eq!(deep["cells"]["first"].as_array().expect("cells").len(), 1, "{deep}");
+    project.database.execute("ALTER TABLE people DROP city").await;
+    for is_edited in [false, true] {
+        if is_edited {
+            project.edit("sql/people/stage.sql", "city,", "upper(city) AS city,");
+        }
+        let deep = found(&project, &["--deep"], 3).await;
+        assert_eq!(deep["cells"]["lost"], serde_json::json!(["city"]), "{deep}");
+        assert_eq!(deep["files"][1]["rows"]["equal"], 50, "the others are compared: {deep}");
+        assert_eq!(deep["totals"]["wrong"], 3, "{deep}");
+        let text = project.backfill(&verify(&["--deep"])).await.ended(3).stdout;
+        assert!(text.contains("loaded, and not in the target any more: column(s) city"), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,11 +319,11 @@ async fn one_changed_cell_of_any_type_is_found_and_nothing_else_is() {
         assert_eq!(deep["totals"]["ok"], 2, "{deep:#}");
         let not_compared = ["loaded_at", "n3"].map(serde_json::Value::from);
         assert_eq!(deep["cells"]["not_compared"].as_array().expect("names"), &not_compared);
+        assert_eq!(deep["cells"]["not_given"], serde_json::json!(["later"]));
         let mut random = Random(20_250_901);
-        let null = [("later", "", "", "'x'")];
-        for (name, _, _, other) in TYPES.iter().chain(&null) {
+        for (name, _, _, other) in &TYPES {
             let row = random.of(&[1, 2, 4, 5, 17, 29]);
-            let value = if random.one_in(3) && *name != "later" { "NULL" } else { other };
+            let value = if random.one_in(3) { "NULL" } else { other };
             let cell = format!("_row_id = {row} AND _file_name LIKE '%-02.csv'");
             let table = "\"Sp ace\".\"all\"";
             project

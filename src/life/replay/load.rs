@@ -171,7 +171,7 @@ impl Loading<'_> {
         let bytes = files.iter().map(|file| file.staged.identity.size).sum();
         self.project.progress.begin("compare", Total { files: files.len() as u64, bytes });
         for group in groups(self.project, files).await? {
-            let (found, _) = comparison.of(&group, states).await?;
+            let found = comparison.of(&group, states).await?.deep;
             for (file, counts) in group.files.iter().zip(&found.files) {
                 let state = &states[file.index];
                 let held = state.ledger.as_ref().map_or(0, |entry| entry.held);

@@ -1,16 +1,16 @@
 //! To verify **counts** is to compare the rows of each file in the target with what the ledger says of it, and
 //! the ledger with what staging still has. Of the source only the listing is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio_postgres::Client;
 
-use super::verification::{ChangedSince, Verification, VerifiedFile};
+use super::verification::{ChangedSince, UnclaimedRows, Verification, VerifiedFile};
 use crate::domain::{Dataset, DateRange};
 use crate::error::Error;
 use crate::mirror::{self, Mirrored};
-use crate::project::Project;
+use crate::project::{Project, date_of};
 use crate::source;
 use crate::sql::Sql;
 use crate::stage::{Kept, KeptFile};
@@ -57,16 +57,26 @@ pub async fn count(
     let listing = source::survey(&project.source, dataset, range).await?;
     let mut files = Files::listed(dataset, &listing, 1, Policy::default());
     let target = ask(project, dataset, &mut files).await?;
+    let unclaimed = match &target {
+        Some(target) => unclaimed(project, dataset, target, &files).await?,
+        None => UnclaimedRows::default(),
+    };
     let kept = Kept::find(&project.staging, &dataset.name).await?;
     let mirrors = mirrors(project, dataset, &files, sql_hash).await?;
     let is_known = |file: &FileState| file.ledger.is_some() || file.rows_before() > 0;
     let (states, new): (Vec<_>, Vec<_>) = files.files.into_iter().partition(is_known);
-    let lines = states.iter().map(|file| line(file, sql_hash, &kept, &mirrors));
+    let mut lines: Vec<VerifiedFile> =
+        states.iter().map(|file| line(file, sql_hash, &kept, &mirrors)).collect();
+    if target.is_none() {
+        lines.iter_mut().for_each(without_table);
+    }
     let mut verification = Verification {
         dataset: dataset.name.clone(),
         target: dataset.table.to_string(),
-        files: lines.collect(),
+        files: lines,
         not_loaded: new.len(),
+        target_exists: target.is_some(),
+        unclaimed,
         totals: Default::default(),
         cells: None,
     };
@@ -109,6 +119,46 @@ async fn ask(
     }
     files.files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
     Ok(target)
+}
+
+/// The rows that are neither the ledger's nor of the source's files, nor dlt's. Reads the whole table.
+async fn unclaimed(
+    project: &Project,
+    dataset: &Dataset,
+    target: &Target,
+    files: &Files,
+) -> Result<UnclaimedRows, Error> {
+    let rows = project
+        .database()?
+        .session(async |client: &Client| target::count_unclaimed(client, target).await)
+        .await?;
+    let listed: HashSet<&str> = files.files.iter().map(|file| file.name.as_str()).collect();
+    let prefix = project.source.file_name(&dataset.prefix);
+    let others = project
+        .config
+        .datasets
+        .iter()
+        .filter(|other| other.table == dataset.table && other.name != dataset.name);
+    let others: Vec<String> = others.map(|other| project.source.file_name(&other.prefix)).collect();
+    let is_of_another = |name: &str| others.iter().any(|prefix| name.starts_with(prefix));
+    let is_asked_for =
+        |name: &str| date_of(dataset, &prefix, name).is_none_or(|date| files.range.contains(date));
+    let mut unclaimed =
+        UnclaimedRows { without_file: files.rows_without_file(), ..UnclaimedRows::default() };
+    for (name, rows) in rows {
+        if !listed.contains(name.as_str()) && !is_of_another(&name) && is_asked_for(&name) {
+            unclaimed.files += 1;
+            unclaimed.rows += rows;
+        }
+    }
+    Ok(unclaimed)
+}
+
+/// Says of a file that was loaded into a table that does not exist why nothing of it is there.
+fn without_table(file: &mut VerifiedFile) {
+    if let (Verdict::Wrong(why), Some(held)) = (&mut file.account.verdict, file.account.held) {
+        *why = format!("{held} rows were loaded, and the table does not exist");
+    }
 }
 
 /// The mirrors that are still there, of files that were read as they would be today; by the name of the file.

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use super::counts::{Counted, count};
 use super::found::{Found, FoundFile, Wanted, find, registered};
+use super::left_out::LeftOut;
 use super::verification::{
     Cells, ColumnCells, ComparedRows, DifferentCell, ShapePair, Verification,
 };
@@ -23,7 +24,6 @@ use crate::state::{FileState, Verdict};
 use crate::tables::union_of_headers;
 use crate::target::{
     self, ComparedColumn, Deep, DeepCounts, DeepFile, DeepJob, Encoder, Target, compare_deep,
-    compared_columns,
 };
 
 /// How a deep verification goes about it.
@@ -71,7 +71,7 @@ pub async fn verify_deep(
     project.progress.begin("verify", total);
     let comparison = Comparison { project, dataset, target: &target, sql: &sql, varying, options };
     for group in groups(project, files).await? {
-        let (found, not_compared) = match comparison.of(&group, &states).await {
+        let GroupFound { deep: found, columns } = match comparison.of(&group, &states).await {
             // The target has changed since these were staged with other SQL.
             Err(Error::Target(error @ target::Error::Mismatch { .. })) if !group.is_current => {
                 for file in &group.files {
@@ -82,13 +82,9 @@ pub async fn verify_deep(
             compared => compared?,
         };
         for (file, counts) in group.files.iter().zip(&found.files) {
-            judge(&mut verification, dataset, file, *counts);
+            judge(&mut verification, dataset, file, *counts, &columns.lost);
         }
-        for name in not_compared {
-            if !cells.not_compared.contains(&name) {
-                cells.not_compared.push(name);
-            }
-        }
+        columns.add_to(&mut cells);
         deep.add(found);
     }
     project.progress.end();
@@ -182,16 +178,11 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Compares the files of a group with what the target holds of them; returns what was found, file by file, and
-    /// the columns that were not compared.
+    /// Compares the files of a group with what the target holds of them.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn of(
-        &self,
-        group: &Group,
-        states: &[FileState],
-    ) -> Result<(Deep, Vec<String>), Error> {
+    pub async fn of(&self, group: &Group, states: &[FileState]) -> Result<GroupFound, Error> {
         let (schema, constants) = (&group.schema, &self.dataset.constants);
         let database = self.project.database()?;
         let target = database
@@ -200,13 +191,15 @@ impl Comparison<'_> {
             })
             .await?;
         let path = self.sql.stage.path.display().to_string();
-        let encoder = Arc::new(Encoder::new(schema, &target, &path, constants)?);
+        let (encoder, mut lost) = Encoder::of_loaded(schema, &target, &path, constants)?;
+        let encoder = Arc::new(encoder);
         let mut but = self.varying.clone();
         // Nobody can say any more what the load filled in.
         but.extend(target.varying.iter().cloned());
         if !group.is_current {
             // Their values may have been others.
             but.extend(constants.keys().cloned());
+            lost.retain(|name| !constants.contains_key(name));
         }
         let job = DeepJob {
             database,
@@ -224,8 +217,15 @@ impl Comparison<'_> {
             .await?;
         let mut deep = Deep::default();
         compared.into_iter().for_each(|found| deep.add(found));
-        Ok((deep, not_compared(&target, &compared_columns(&target, &encoder, &but))))
+        Ok(GroupFound { deep, columns: LeftOut::of(&target, &encoder, &but, lost) })
     }
+}
+
+/// What was found of a group.
+pub struct GroupFound {
+    /// The rows, file by file.
+    pub deep: Deep,
+    columns: LeftOut,
 }
 
 /// The columns of a staged file.
@@ -260,17 +260,15 @@ fn batches(files: &[DeepFile], has_index: bool) -> Vec<&[DeepFile]> {
     batches
 }
 
-fn not_compared(target: &Target, compared: &[String]) -> Vec<String> {
-    let names = target.columns.iter().map(|column| &column.name);
-    let is_left_out = |name: &&String| {
-        let says_which_row = [provenance::FILE_NAME, provenance::ROW_ID].contains(&name.as_str());
-        !says_which_row && !compared.contains(name)
-    };
-    names.filter(is_left_out).cloned().collect()
-}
-
-/// Decides what the comparison says of a file.
-fn judge(verification: &mut Verification, dataset: &Dataset, file: &FoundFile, found: DeepCounts) {
+/// Decides what the comparison says of a file, `lost` being columns that were loaded and that the target does not
+/// have any more.
+fn judge(
+    verification: &mut Verification,
+    dataset: &Dataset,
+    file: &FoundFile,
+    found: DeepCounts,
+    lost: &[String],
+) {
     let line = &mut verification.files[file.index];
     let held = line.account.held.unwrap_or(0);
     let matched = found.equal + found.different;
@@ -295,7 +293,11 @@ fn judge(verification: &mut Verification, dataset: &Dataset, file: &FoundFile, f
         (rows.extra, "rows were not loaded, or are there twice"),
     ];
     let problems = problems.iter().filter(|(rows, _)| *rows > 0);
-    let problems: Vec<String> = problems.map(|(rows, what)| format!("{rows} {what}")).collect();
+    let mut problems: Vec<String> = problems.map(|(rows, what)| format!("{rows} {what}")).collect();
+    if !lost.is_empty() && held > 0 {
+        let lost = lost.join(", ");
+        problems.push(format!("column(s) that were loaded are not in the target any more: {lost}"));
+    }
     if !problems.is_empty() {
         line.account.verdict = Verdict::Wrong(problems.join("; "));
     } else if matches!(line.account.verdict, Verdict::Unverified(_)) {

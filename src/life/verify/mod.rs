@@ -4,12 +4,14 @@
 pub(super) mod counts;
 pub(super) mod deep;
 pub(super) mod found;
+mod left_out;
 pub(super) mod verification;
 
 pub use counts::verify_counts;
 pub use deep::{DeepOptions, verify_deep};
 pub use verification::{
-    Cells, ChangedSince, ColumnCells, ComparedRows, Verification, VerificationTotals, VerifiedFile,
+    Cells, ChangedSince, ColumnCells, ComparedRows, UnclaimedRows, Verification,
+    VerificationTotals, VerifiedFile,
 };
 
 use object_store::{ObjectStoreExt, PutPayload};

@@ -15,10 +15,25 @@ pub struct Verification {
     pub files: Vec<VerifiedFile>,
     /// Files of the source that are not loaded.
     pub not_loaded: usize,
+    /// Whether there is such a table as the target.
+    pub target_exists: bool,
+    /// Rows of the target of which nobody knows who has put them there.
+    pub unclaimed: UnclaimedRows,
     /// What the files come to.
     pub totals: VerificationTotals,
     /// What a deep verification found besides; `None` if only rows were counted.
     pub cells: Option<Cells>,
+}
+
+/// Rows of the target that are neither the ledger's nor of the source's files, nor dlt's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnclaimedRows {
+    /// Rows without a `_file_name`, whatever the range.
+    pub without_file: u64,
+    /// Other files, of days in the range or of days that are not known.
+    pub files: usize,
+    /// Their rows.
+    pub rows: u64,
 }
 
 /// One file.
@@ -98,6 +113,11 @@ pub struct Cells {
     pub first: Vec<DifferentCell>,
     /// Columns that are not compared: they depend on the load, or the server fills them in.
     pub not_compared: Vec<String>,
+    /// Columns that are not compared because the load did not give them: they were added since, or `stage.sql` does
+    /// not give them.
+    pub not_given: Vec<String>,
+    /// Columns that were loaded and that the target does not have any more.
+    pub lost: Vec<String>,
 }
 
 /// How one column differs.
@@ -134,6 +154,11 @@ pub struct DifferentCell {
 }
 
 impl Verification {
+    /// Whether anything could not be verified.
+    pub fn has_unverified(&self) -> bool {
+        self.totals.unverified > 0 || self.unclaimed != UnclaimedRows::default()
+    }
+
     /// Counts the verdicts.
     pub fn sum(&mut self) {
         let count = |is_it: fn(&Verdict) -> bool| {

@@ -1,6 +1,6 @@
 //! What the target **holds** of a dataset's files: asked of the ledger and of the table itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -12,8 +12,8 @@ use crate::domain::provenance;
 use crate::state::{Contested, Effects, TargetState, UpdateCascade};
 use crate::target::Error;
 use crate::target::guest::{
-    count_all_statement, count_ours_statement, count_statement, unfinished_statement,
-    unnamed_statement,
+    count_all_statement, count_ours_statement, count_statement, unclaimed_statement,
+    unfinished_statement, unnamed_statement,
 };
 
 /// What the target holds, and the files that another loader has loaded, if such a one is known.
@@ -169,15 +169,63 @@ pub async fn count_every_file(
     client: &Client,
     target: &Target,
 ) -> Result<HashMap<String, u64>, Error> {
+    count_named(client, target, &count_all_statement(&target.table)).await
+}
+
+/// How many rows of each file the target has that neither the ledger knows nor, in a table of dlt, a load of dlt has
+/// brought.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn count_unclaimed(
+    client: &Client,
+    target: &Target,
+) -> Result<HashMap<String, u64>, Error> {
+    let mut rows = match target.guest.dlt() {
+        None => count_every_file(client, target).await?,
+        Some(dlt) => {
+            let loads = dlt.loads.as_ref().filter(|loads| loads.may_select);
+            let loads = loads.map(|loads| loads.table.as_str());
+            count_named(client, target, &unclaimed_statement(&target.table, loads)).await?
+        }
+    };
+    let others = of_others(client, target, &rows).await?;
+    let others: HashSet<String> = others.into_iter().collect();
+    rows.retain(|name, _| others.contains(name));
+    Ok(rows)
+}
+
+/// Counts rows by the names of their files, without those that have none.
+async fn count_named(
+    client: &Client,
+    target: &Target,
+    statement: &str,
+) -> Result<HashMap<String, u64>, Error> {
     if target.column(provenance::FILE_NAME).is_none() {
         return Ok(HashMap::new());
     }
     let rows = client
-        .query_typed(&count_all_statement(&target.table), &[])
+        .query_typed(statement, &[])
         .await
         .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
     let is_named = |row: &&Row| row.get::<_, Option<&str>>(0).is_some();
     Ok(rows.iter().filter(is_named).map(count).collect())
+}
+
+/// Those of the files of which the target has rows that the ledger does not know, or does not know to have rows.
+///
+/// # Errors
+/// [`Error::Statement`].
+pub async fn of_others(
+    client: &Client,
+    target: &Target,
+    files: &HashMap<String, u64>,
+) -> Result<Vec<String>, Error> {
+    let names: Vec<String> = files.keys().cloned().collect();
+    match ledger::exists(client).await? {
+        true => ledger::unknown(client, &target.table, &names).await,
+        false => Ok(names),
+    }
 }
 
 /// The names of all files that rows of the target are from, whoever loaded them.

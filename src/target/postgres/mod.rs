@@ -37,7 +37,9 @@ pub use days::{FirstDay, days_held, first_day};
 pub use deep::{Deep, DeepCounts, DeepFile, DeepJob, Place, compare_deep, compared_columns};
 pub use encode::{Encoder, text_variant};
 pub use health::{Pooling, Server};
-pub use held::{at_stake, count_every_file, count_rows, effects, file_names, held};
+pub use held::{
+    at_stake, count_every_file, count_rows, count_unclaimed, effects, file_names, held, of_others,
+};
 pub use refresh::refresh;
 pub use rights::{MissingRights, Needs, missing_rights, refuse_missing};
 pub use session::{Database, until_cancelled};

@@ -96,7 +96,7 @@ impl<'a> Pass<'a> {
         let low = |xid: &String| xid.parse::<u64>().ok().map(|xid| (xid as u32).to_string());
         let found = Deep { files: vec![Default::default(); files.len()], ..Deep::default() };
         let cells = cells(job.target, &job.encoder, job.but);
-        let is_leading = |(index, cell): &(usize, &Cell)| cell.ours == Some(*index);
+        let is_leading = |(index, cell): &(usize, &Cell)| cell.ours == *index;
         Self {
             job,
             files,
@@ -209,7 +209,7 @@ impl<'a> Pass<'a> {
         let mut row = Row { file, row_id, differs: false, cells: Vec::new() };
         for (index, cell) in self.cells.iter().enumerate().skip(first) {
             let theirs = cells.get(index).map_or(NULL, |field| &line[field.clone()]);
-            let ours = cell.ours.and_then(|field| self.ours.get(field - first));
+            let ours = self.ours.get(cell.ours - first);
             let ours = ours.map_or(NULL, |field| &current.expected.line()[field.clone()]);
             if ours == theirs {
                 continue;

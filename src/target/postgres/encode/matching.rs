@@ -62,7 +62,7 @@ fn add(fields: &mut Vec<Mapped>, target: &Target, staged: &str, column: &Column,
 }
 
 /// The column of the target for a staged one.
-fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
+pub fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
     target.column(name).or_else(|| match target.guest {
         Guest::Dlt(_) => target.column(&dlt_name::column_name(name)),
         Guest::Unknown => None,

@@ -66,16 +66,77 @@ impl Encoder {
         constants: &BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         let mut problems = Vec::new();
-        let fields = matching::fields(staged, target, &mut problems);
-        let given: Vec<&str> = fields.iter().map(|mapped| mapped.column.name.as_str()).collect();
-        let fills = fill::fills(target, constants, &given, &mut problems);
-        problems.extend(matching::not_given(target, &given, &fills));
+        let encoder = Self::matched(staged, target, constants, &mut problems);
+        let given: Vec<&str> =
+            encoder.fields.iter().map(|mapped| mapped.column.name.as_str()).collect();
+        problems.extend(matching::not_given(target, &given, &encoder.fills));
         if target.column(provenance::FILE_NAME).is_none() {
             problems.push("the target has no column _file_name, which says what is there".into());
         }
+        encoder.unless(problems, target, stage)
+    }
+
+    /// Matches the columns of rows that were loaded before with those of the target today. What it demands of new
+    /// rows does not count, and columns that it has no more are left out; their names are returned.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] with every column that does not fit, and those that say which row it is if they are gone.
+    pub fn of_loaded(
+        staged: &Schema,
+        target: &Target,
+        stage: &str,
+        constants: &BTreeMap<String, String>,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let is_there = |name: &str| matching::find(target, name).is_some();
+        let mut lost: Vec<String> = staged
+            .fields()
+            .iter()
+            .map(|field| field.name())
+            .chain(constants.keys())
+            .filter(|name| !is_there(name))
+            .cloned()
+            .collect();
+        lost.sort();
+        let mut problems = Vec::new();
+        for name in [provenance::FILE_NAME, provenance::ROW_ID] {
+            if target.column(name).is_none() {
+                problems.push(format!(
+                    "the target has no column {name} any more, which says what is there"
+                ));
+            }
+        }
+        let kept = staged.fields().iter().filter(|field| is_there(field.name())).cloned();
+        let kept = Schema::new(kept.collect::<Vec<_>>());
+        let constants: BTreeMap<String, String> = constants
+            .iter()
+            .filter(|(name, _)| is_there(name))
+            .map(|(name, text)| (name.clone(), text.clone()))
+            .collect();
+        let encoder = Self::matched(&kept, target, &constants, &mut problems);
+        Ok((encoder.unless(problems, target, stage)?, lost))
+    }
+
+    fn matched(
+        staged: &Schema,
+        target: &Target,
+        constants: &BTreeMap<String, String>,
+        problems: &mut Vec<String>,
+    ) -> Self {
+        let fields = matching::fields(staged, target, problems);
+        let given: Vec<&str> = fields.iter().map(|mapped| mapped.column.name.as_str()).collect();
+        let fills = fill::fills(target, constants, &given, problems);
+        Self { fields, fills }
+    }
+
+    fn unless(
+        self,
+        mut problems: Vec<String>,
+        target: &Target,
+        stage: &str,
+    ) -> Result<Self, Error> {
         problems.dedup();
         if problems.is_empty() {
-            return Ok(Self { fields, fills });
+            return Ok(self);
         }
         let table = target.table.to_string();
         Err(Error::Mismatch { table, stage: stage.to_owned(), problems })

@@ -132,20 +132,18 @@ pub enum Error {
     #[error(transparent)]
     Embedded(#[from] backfill_demo::Error),
     /// No dataset has a file in the range.
-    #[error("no files from {range} under {prefixes}")]
+    #[error("no files{} under {prefixes}", days.as_ref().map(|days| format!(" {days}")).unwrap_or_default())]
     NoFiles {
-        /// The range.
-        range: String,
+        /// The days that were asked for, with a preposition before them; `None` if all were.
+        days: Option<String>,
         /// The prefixes.
         prefixes: String,
     },
-    /// A range begins or ends with the last day that is loaded, and none is.
-    #[error("{dataset}: no day is loaded into {table} yet, so `last` is not known")]
+    /// A range ends with the last day that is loaded, and none is, of no dataset.
+    #[error("no day is loaded into {} yet, so `last` is not known", tables.join(", "))]
     NothingLoaded {
-        /// The dataset.
-        dataset: String,
-        /// The target.
-        table: String,
+        /// The targets.
+        tables: Vec<String>,
     },
     /// No key under a prefix holds a date that is recognised.
     #[error(
@@ -263,6 +261,9 @@ impl Explain for Error {
             Self::Target(error) => return error.hint(),
             Self::Unbalanced(error) => return error.hint(),
             Self::Accounting { source, .. } => return Some(store::hint(source)),
+            Self::NoFiles { days: None, .. } => {
+                "check the source, the prefix and the key pattern: `backfill doctor` examines all of them"
+            }
             Self::NoFiles { .. } => {
                 "check --start, --end, the dataset's prefix and its key pattern; `backfill plan` shows \
                  every key and why it is left out"

@@ -63,7 +63,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         let drift = match arguments.deep {
             true => {
                 let reference = match arguments.reference {
-                    Some(days) => days.of(&project, dataset, today()).await?,
+                    Some(days) => days.of(&project, dataset, today()).await?.range(dataset)?,
                     None => None,
                 };
                 look::deep_drift(&project, dataset, range, reference).await?

@@ -1,14 +1,20 @@
 //! `backfill gaps`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::day::Day;
+use super::days::OpenDays;
+use super::range::today;
 use super::ranges::no_files;
-use crate::domain::{DateRange, FileDate, Notice};
+use crate::domain::{Dataset, FileDate, Notice};
 use crate::error::{Error, Exit};
-use crate::look::estimate::{Compute, Estimate, Room};
+use crate::look::estimate::{Compute, Estimate, Figure, Room};
 use crate::look::{Choice, Scope, Surveyed};
+use crate::project::Project;
 use crate::state::Gaps;
 use crate::{look, show};
 
@@ -22,21 +28,22 @@ use crate::{look, show};
 /// with --options, if no option fits.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// First file date; the first that there is if none is given
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    start: Option<FileDate>,
-    /// Last file date, inclusive; the last that there is if none is given
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    end: Option<FileDate>,
+    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last that is loaded); without it,
+    /// the first that there is
+    #[arg(long, value_name = "DAY")]
+    start: Option<Day>,
+    /// Last file date, inclusive, in the same forms; without it, the last that there is
+    #[arg(long, value_name = "DAY")]
+    end: Option<Day>,
     /// Only the dataset of this prefix; may be given several times
     #[arg(long = "prefix", value_name = "PREFIX")]
     prefixes: Vec<String>,
     /// Compare ways to close the historical gaps: everything, from each --from on, nothing
     #[arg(long)]
     options: bool,
-    /// An option that leaves out earlier days; may be given several times
-    #[arg(long, value_name = "YYYY-MM-DD", requires = "options")]
-    from: Vec<FileDate>,
+    /// An option that leaves out earlier days: a date, or 30d or 8w ago; may be given several times
+    #[arg(long, value_name = "DAY", requires = "options")]
+    from: Vec<Day>,
     /// The Supabase compute size of the database: free, nano, micro, small, medium, large, xl, 2xl …
     #[arg(long, value_name = "SIZE")]
     compute: Option<Compute>,
@@ -48,6 +55,8 @@ struct Found {
     datasets: Vec<FoundOf>,
     /// The historical gaps of all datasets together.
     estimate: Option<Estimate>,
+    /// Whether they fit into the database and onto its disk.
+    fits: Figure<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     options: Vec<Choice>,
     /// Why the historical gaps do not fit.
@@ -68,41 +77,66 @@ struct FoundOf {
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file.
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
-    let range = DateRange::open(arguments.start, arguments.end);
-    let range = range.map_err(|error| Error::Usage(error.to_string()))?;
+    let today = today();
+    let days = OpenDays::new(arguments.start, arguments.end);
+    let (start, end) = days.ends(today)?;
+    let from = dates(&arguments.from, today)?;
     let project = context.open(context.configured(&arguments.prefixes)?)?;
-    let mut surveyed = Vec::new();
-    for dataset in &project.config.datasets {
-        surveyed.push(look::gaps(&project, dataset, arguments.start, arguments.end).await?);
-    }
+    let (datasets, surveyed) = survey(&project, days, today).await?;
     let compute = arguments.compute;
     let room = Room::of(project.config.limits, compute);
-    let all = judged(&surveyed, Scope::Everything, room, compute);
+    let all = look::choice(&surveyed, Scope::Everything, room, compute);
     let choices = match arguments.options {
-        true => choices(&surveyed, &arguments.from, room, compute),
+        true => choices(&surveyed, from, room, compute),
         false => Vec::new(),
     };
-    let fits = fits(&all, &choices);
+    let fit = one_fits(&all, &choices);
     let is_empty = surveyed.iter().all(|one| one.gaps.source.files == 0);
-    let datasets = project.config.datasets.iter().zip(surveyed).map(|(dataset, one)| FoundOf {
+    let is_asked = !datasets.is_empty();
+    let datasets = datasets.into_iter().zip(surveyed).map(|(dataset, one)| FoundOf {
         estimate: one.estimate(Scope::Everything, compute),
         gaps: one.gaps,
         notices: project.notices(dataset),
     });
-    let (datasets, Choice { estimate, refusal, .. }) = (datasets.collect(), all);
-    let found = Found { datasets, estimate, options: choices, refusal };
+    let (datasets, Choice { estimate, fits, refusal, .. }) = (datasets.collect(), all);
+    let found = Found { datasets, estimate, fits, options: choices, refusal };
     context.output.print(&found, render)?;
-    match (is_empty, fits) {
-        (true, _) => Err(no_files(&project.config, range)),
+    match (is_empty && is_asked, fit) {
+        (true, _) => Err(no_files(&project.config, start, end)),
         (false, true) => Ok(Exit::Done),
         (false, false) => Ok(Exit::Refused),
     }
 }
 
+/// Looks at every dataset of which a day is asked for.
+async fn survey(
+    project: &Project,
+    days: OpenDays,
+    today: FileDate,
+) -> Result<(Vec<&Dataset>, Vec<Surveyed>), Error> {
+    let (mut datasets, mut surveyed) = (Vec::new(), Vec::new());
+    for dataset in &project.config.datasets {
+        let Some((start, end)) = days.of(project, dataset, today).await? else { continue };
+        surveyed.push(look::gaps(project, dataset, start, end).await?);
+        datasets.push(dataset);
+    }
+    Ok((datasets, surveyed))
+}
+
+/// Days as dates, in order, each once.
+fn dates(days: &[Day], today: FileDate) -> Result<Vec<FileDate>, Error> {
+    let date = |day: &Day| {
+        let unknown = || Error::Usage("`last` cannot be used with --from: give a date".to_owned());
+        day.date(today, None).ok_or_else(unknown)
+    };
+    let dates: BTreeSet<FileDate> = days.iter().map(date).collect::<Result<_, _>>()?;
+    Ok(dates.into_iter().collect())
+}
+
 /// Whether the gaps fit, or one of the choices does; without a gap everything does.
-fn fits(all: &Choice, choices: &[Choice]) -> bool {
-    let one_fits = choices.iter().any(|choice| choice.refusal.is_none() && has_work(choice));
-    all.refusal.is_none() || one_fits || !has_work(all)
+fn one_fits(all: &Choice, choices: &[Choice]) -> bool {
+    let one_of_them = choices.iter().any(|choice| choice.refusal.is_none() && has_work(choice));
+    all.refusal.is_none() || one_of_them || !has_work(all)
 }
 
 fn has_work(choice: &Choice) -> bool {
@@ -112,30 +146,21 @@ fn has_work(choice: &Choice) -> bool {
 /// Everything, from each day on, nothing.
 fn choices(
     surveyed: &[Surveyed],
-    from: &[FileDate],
+    from: Vec<FileDate>,
     room: Room,
     compute: Option<Compute>,
 ) -> Vec<Choice> {
-    let mut from = from.to_vec();
-    from.sort_unstable();
-    from.dedup();
     let scopes = [Scope::Everything]
         .into_iter()
         .chain(from.into_iter().map(Scope::From))
         .chain([Scope::Nothing]);
-    scopes.map(|scope| judged(surveyed, scope, room, compute)).collect()
-}
-
-/// What a scope comes to, and whether it fits.
-fn judged(surveyed: &[Surveyed], scope: Scope, room: Room, compute: Option<Compute>) -> Choice {
-    let choice = look::choice(surveyed, scope, compute);
-    let database = surveyed.iter().find_map(Surveyed::database_bytes);
-    let growth = choice.estimate.as_ref().and_then(|estimate| estimate.growth.value);
-    let refusal = room.refuse(database, growth).filter(|_| scope != Scope::Nothing);
-    Choice { refusal: refusal.map(|refusal| refusal.to_string()), ..choice }
+    scopes.map(|scope| look::choice(surveyed, scope, room, compute)).collect()
 }
 
 fn render(found: &Found) -> String {
+    if found.datasets.is_empty() {
+        return String::new();
+    }
     let gaps: Vec<&Gaps> = found.datasets.iter().map(|dataset| &dataset.gaps).collect();
     let mut text = show::gaps(&gaps);
     match (found.options.is_empty(), &found.estimate) {
@@ -143,12 +168,10 @@ fn render(found: &Found) -> String {
         (true, Some(estimate)) if estimate.files > 0 => {
             let is_known = gaps.iter().any(|gaps| gaps.held.is_some());
             let what = if is_known { "The historical gaps" } else { "Everything" };
-            text.push_str(&format!("\n{what}\n{}", show::estimate(estimate)));
+            let (numbers, fits) = (show::estimate(estimate), show::fits(&found.fits));
+            text.push_str(&format!("\n{what}\n{numbers}{fits}"));
         }
         _ => {}
-    }
-    if let (true, Some(refusal)) = (found.options.is_empty(), &found.refusal) {
-        text.push_str(&format!("does not fit: {refusal}\n"));
     }
     text
 }

@@ -13,7 +13,8 @@ use crate::state::{Allow, Options};
 /// Which file dates, of which prefixes.
 #[derive(Debug, Args)]
 pub struct RangeArguments {
-    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last that is loaded)
+    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last that is loaded; the first
+    /// file's if none is)
     #[arg(long, value_name = "DAY")]
     pub start: Day,
     /// Last file date, inclusive, in the same forms

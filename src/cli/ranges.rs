@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::day::Day;
-use super::days::Days;
+use super::days::{Asked, Days};
 use crate::config::Config;
 use crate::domain::{Dataset, DateRange, FileDate};
 use crate::error::{Error, Exit};
@@ -23,10 +23,17 @@ impl Ranges {
     /// As [`Days::of`].
     pub async fn of_project(days: Days, project: &Project, today: FileDate) -> Result<Self, Error> {
         let mut by_dataset = HashMap::new();
+        let mut asked = Vec::new();
         for dataset in &project.config.datasets {
-            let range = days.of(project, dataset, today).await?;
+            let of_dataset = days.of(project, dataset, today).await?;
+            let range = match of_dataset {
+                Asked::Range(range) => Some(range),
+                Asked::NothingNew | Asked::NoFile { .. } | Asked::NothingLoaded => None,
+            };
             by_dataset.insert(dataset.name.clone(), range);
+            asked.push(of_dataset);
         }
+        refuse_nothing(&project.config, &asked)?;
         Ok(Self { days, by_dataset })
     }
 
@@ -60,7 +67,7 @@ impl Ranges {
     /// [`Error::NoFiles`].
     pub fn without_files(&self, config: &Config) -> Result<Exit, Error> {
         match self.hull() {
-            Some(hull) => Err(no_files(config, hull)),
+            Some(hull) => Err(no_files(config, Some(hull.start()), Some(hull.end()))),
             None => Ok(Exit::Done),
         }
     }
@@ -82,12 +89,36 @@ impl Ranges {
     }
 }
 
-/// No dataset has a file in the range.
-pub fn no_files(config: &Config, range: DateRange) -> Error {
+/// Refuses ranges of which none holds a day because nothing is loaded yet. One dataset that is loaded, or that has
+/// files, is enough.
+fn refuse_nothing(config: &Config, asked: &[Asked]) -> Result<(), Error> {
+    let is_well = |asked: &Asked| matches!(asked, Asked::Range(_) | Asked::NothingNew);
+    if asked.iter().any(is_well) {
+        return Ok(());
+    }
+    let end = asked.iter().find_map(|asked| match asked {
+        Asked::NoFile { end } => Some(*end),
+        Asked::Range(_) | Asked::NothingNew | Asked::NothingLoaded => None,
+    });
+    if let Some(end) = end {
+        return Err(no_files(config, None, Some(end)));
+    }
+    let tables = config.datasets.iter().map(|dataset| dataset.table.to_string());
+    Err(Error::NothingLoaded { tables: tables.collect() })
+}
+
+/// No dataset has a file in these days; an end that is not given is open.
+pub fn no_files(config: &Config, start: Option<FileDate>, end: Option<FileDate>) -> Error {
+    let days = match (start, end) {
+        (Some(start), Some(end)) => Some(format!("from {start} to {end}")),
+        (Some(start), None) => Some(format!("from {start} on")),
+        (None, Some(end)) => Some(format!("up to {end}")),
+        (None, None) => None,
+    };
     let prefixes: Vec<String> = config
         .datasets
         .iter()
         .map(|dataset| format!("{}/{}", config.source, dataset.prefix))
         .collect();
-    Error::NoFiles { range: range.to_string(), prefixes: prefixes.join(", ") }
+    Error::NoFiles { days, prefixes: prefixes.join(", ") }
 }

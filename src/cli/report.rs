@@ -62,7 +62,7 @@ pub async fn draw_up(
     for dataset in &project.config.datasets {
         let Some(range) = ranges.of(dataset) else { continue };
         let reference = match reference {
-            Some(days) => days.of(project, dataset, today()).await?,
+            Some(days) => days.of(project, dataset, today()).await?.range(dataset)?,
             None => None,
         };
         let overview = look::overview(project, dataset, range, reference).await?;

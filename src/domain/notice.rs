@@ -187,6 +187,13 @@ pub enum Event {
         /// The last one, which is before it.
         end: FileDate,
     },
+    /// The last day that is loaded is asked for, and nothing is loaded.
+    NothingLoaded {
+        /// The target.
+        table: String,
+        /// What is done instead.
+        instead: String,
+    },
     /// The report could not be written.
     NoReport {
         /// Why.
@@ -225,6 +232,7 @@ impl Event {
             Self::Waiting { .. } => "waiting",
             Self::Ending { .. } => "ending-session",
             Self::NothingNew { .. } => "nothing-new",
+            Self::NothingLoaded { .. } => "nothing-loaded",
             Self::NoReport { .. } => "no-report",
         }
     }
@@ -256,6 +264,7 @@ impl Event {
             | Self::RowsReplaced { .. }
             | Self::SequenceLeft { .. }
             | Self::Ending { .. }
+            | Self::NothingLoaded { .. }
             | Self::NoReport { .. } => Level::Warning,
         }
     }
@@ -365,6 +374,9 @@ impl fmt::Display for Event {
                 f,
                 "nothing new: the last day that is loaded is {last}, and the range would be {start} to {end}"
             ),
+            Self::NothingLoaded { table, instead } => {
+                write!(f, "nothing is loaded into {table}, so its last day is not known: {instead}")
+            }
             Self::NoReport { reason } => write!(f, "the report was not written: {reason}"),
         }
     }

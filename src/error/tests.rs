@@ -622,8 +622,8 @@ fn the_root() {
         (Error::from(folder), Exit::Failed),
         #[cfg(feature = "demo")]
         (Error::from(backfill_demo::Error::Start { server: "x", reason: text() }), Exit::Failed),
-        (Error::NothingLoaded { dataset: text(), table: text() }, Exit::Usage),
-        (Error::NoFiles { range: text(), prefixes: text() }, Exit::NoFiles),
+        (Error::NothingLoaded { tables: vec![text()] }, Exit::Usage),
+        (Error::NoFiles { days: None, prefixes: text() }, Exit::NoFiles),
         (Error::NoDates { place: text(), keys: 1, example: text() }, Exit::NoFiles),
         (Error::NoneUsable { place: text(), reasons: vec![] }, Exit::Refused),
         (Error::NotRefreshed { views: vec![] }, Exit::Failed),

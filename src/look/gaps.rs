@@ -3,17 +3,15 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use tokio_postgres::Client;
 
 use super::differences::readable;
-use super::estimate::{Basis, Compute, Estimate};
-use crate::domain::{Dataset, DateRange, FileDate, USUAL_BATCH_DAYS, first_date};
+use super::estimate::{Basis, Compute, Estimate, Figure, Room, Told};
+use crate::domain::{Dataset, DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::error::Error;
-use crate::project::Project;
+use crate::project::{Project, date_of};
 use crate::source;
 use crate::sql::Sql;
 use crate::state::{Coverage, FileState, Files, Gaps, Policy, Stray};
-use crate::target::{self, Target};
 
 /// What was found out about a dataset.
 pub struct Surveyed {
@@ -48,7 +46,10 @@ pub async fn gaps(
         None => None,
     };
     let strays = match &target {
-        Some(target) => Some(strays(project, dataset, target, &mut files).await?),
+        Some(target) => {
+            project.ask_every_file(dataset, target, &mut files).await?;
+            Some(strays(project, dataset, &files))
+        }
         None => None,
     };
     let basis = match &sql {
@@ -70,34 +71,17 @@ fn is_open(coverage: Coverage) -> bool {
 }
 
 /// The files that only the target knows, in the days that are asked for.
-async fn strays(
-    project: &Project,
-    dataset: &Dataset,
-    target: &Target,
-    files: &mut Files,
-) -> Result<Vec<Stray>, Error> {
-    if target.guest.dlt().is_none() {
-        let every = project
-            .database()?
-            .session(async |client: &Client| target::count_every_file(client, target).await)
-            .await?;
-        files.fill_unlisted(every);
-    }
+fn strays(project: &Project, dataset: &Dataset, files: &Files) -> Vec<Stray> {
     let ignored: BTreeSet<String> =
         files.ignored.iter().map(|key| project.source.file_name(&key.key)).collect();
     let prefix = project.source.file_name(&dataset.prefix);
     let unlisted = files.unlisted.iter().filter(|(name, _)| !ignored.contains(*name));
     let strays = unlisted.map(|(name, rows)| {
-        let key = name.strip_prefix(&prefix);
-        let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
-        Stray {
-            date: of_pattern.or_else(|| first_date(name)),
-            rows: *rows,
-            is_under_prefix: key.is_some(),
-        }
+        let is_under_prefix = name.starts_with(&prefix);
+        Stray { date: date_of(dataset, &prefix, name), rows: *rows, is_under_prefix }
     });
     let is_asked_for = |stray: &Stray| stray.date.is_none_or(|date| files.range.contains(date));
-    Ok(strays.filter(is_asked_for).collect())
+    strays.filter(is_asked_for).collect()
 }
 
 /// A way to go on: what is loaded, and what that comes to.
@@ -109,6 +93,8 @@ pub struct Choice {
     pub days: usize,
     /// What it comes to, over all datasets; `None` without any.
     pub estimate: Option<Estimate>,
+    /// Whether it fits into the database and onto its disk.
+    pub fits: Figure<bool>,
     /// Why it does not fit.
     pub refusal: Option<String>,
 }
@@ -150,8 +136,7 @@ impl Surveyed {
         Some(self.basis.as_ref()?.estimate(self.to_backfill(scope), compute))
     }
 
-    /// The size of the database, if it is known.
-    pub fn database_bytes(&self) -> Option<u64> {
+    fn database_bytes(&self) -> Option<u64> {
         self.basis.as_ref()?.database_bytes()
     }
 
@@ -160,10 +145,18 @@ impl Surveyed {
     }
 }
 
-/// What the scope comes to over all datasets.
-pub fn choice(surveyed: &[Surveyed], scope: Scope, compute: Option<Compute>) -> Choice {
+/// What the scope comes to over all datasets, and whether that fits.
+pub fn choice(surveyed: &[Surveyed], scope: Scope, room: Room, compute: Option<Compute>) -> Choice {
     let estimates: Vec<Estimate> =
         surveyed.iter().filter_map(|one| one.estimate(scope, compute)).collect();
     let days: BTreeSet<FileDate> = surveyed.iter().flat_map(|one| one.days(scope)).collect();
-    Choice { what: scope, days: days.len(), estimate: Estimate::sum(&estimates), refusal: None }
+    let estimate = Estimate::sum(&estimates);
+    let database = surveyed.iter().find_map(Surveyed::database_bytes);
+    let growth = estimate.as_ref().and_then(|estimate| estimate.growth.value);
+    let fits = match days.is_empty() {
+        true => Figure { value: Some(true), source: Told::text("nothing is loaded") },
+        false => room.fits(database, growth),
+    };
+    let refusal = fits.value.is_some_and(|fits| !fits).then(|| fits.source.to_string());
+    Choice { what: scope, days: days.len(), estimate, fits, refusal }
 }

@@ -138,7 +138,7 @@ fn place(project: &Project, prefix: &str) -> String {
 }
 
 fn nothing(project: &Project, prefix: &str) -> Error {
-    Error::NoFiles { range: "any day".to_owned(), prefixes: place(project, prefix) }
+    Error::NoFiles { days: None, prefixes: place(project, prefix) }
 }
 
 /// Why no file can be used.

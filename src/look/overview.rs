@@ -56,6 +56,9 @@ async fn ask(
         return Ok((files, None));
     }
     let target = project.ask_target(dataset, &mut files).await?;
+    if let Some(target) = &target {
+        project.ask_every_file(dataset, target, &mut files).await?;
+    }
     let accounting = target.map(|_| files.accounting_of_loaded());
     Ok((files, accounting))
 }

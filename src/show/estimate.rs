@@ -65,7 +65,7 @@ pub fn choices(choices: &[Choice]) -> String {
             grows(|growth| growth.wal),
             figure(&estimate.month_dollars, |money| dollars(*money)),
             dollars(estimate.reading.request_dollars),
-            if choice.refusal.is_some() { "no" } else { "" }.to_owned(),
+            answer(&choice.fits).to_owned(),
         ]);
     }
     let refusals = choices.iter().filter_map(|choice| {
@@ -74,7 +74,28 @@ pub fn choices(choices: &[Choice]) -> String {
     });
     let refusals: String = refusals.collect();
     let sources = choices.iter().find_map(|choice| choice.estimate.as_ref()).map(sources);
-    format!("Options\n{table}\n{refusals}{}", sources.unwrap_or_default())
+    // Why each does not fit is said already.
+    let some = choices.iter().filter(|choice| choice.what != Scope::Nothing);
+    let open = some.map(|choice| &choice.fits).find(|fits| fits.value != Some(false));
+    let fits = open.filter(|_| sources.is_some()).map(|fits| format!("fits: {}\n", fits.source));
+    format!(
+        "Options\n{table}\n{refusals}{}{}",
+        sources.unwrap_or_default(),
+        fits.unwrap_or_default()
+    )
+}
+
+/// Whether something fits, as a line under an estimate.
+pub fn fits(fits: &Figure<bool>) -> String {
+    format!("fits      {} [{}]\n", answer(fits), fits.source)
+}
+
+fn answer(fits: &Figure<bool>) -> &'static str {
+    match fits.value {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not known",
+    }
 }
 
 /// Where the numbers of a table of options come from.

@@ -2,9 +2,9 @@
 //! missing.
 
 use super::table;
-use crate::domain::FileDate;
+use crate::domain::{Cadence, FileDate};
 use crate::printable::{bytes, grouped};
-use crate::state::{Gap, GapKind, Gaps, Holding, TargetHolding};
+use crate::state::{Gap, GapKind, Gaps, Holding, Missing, TargetHolding};
 
 /// What is shown of a day that is not known.
 const NOTHING: &str = "-";
@@ -123,7 +123,7 @@ fn row(prefix: &str, gap: &Gap) -> Vec<String> {
 fn notes(gaps: &Gaps) -> String {
     let mut lines = Vec::new();
     for days in &gaps.missing {
-        lines.push(format!("no file in S3 {} ({} day(s))", span(days.from, days.to), days.days));
+        lines.push(format!("no file in S3 {}", lacking(days)));
     }
     for only in &gaps.only_in_target {
         let (who, files) = (if only.is_ours { "backfill" } else { "the live loader" }, only.files);
@@ -150,6 +150,7 @@ fn notes(gaps: &Gaps) -> String {
             lines.push(format!("{} {text}", count(number)));
         }
     }
+    lines.extend(held.and_then(live_since));
     if let Some(rows) = held.map(|held| held.rows_without_file).filter(|rows| *rows > 0) {
         lines.push(format!(
             "{} rows of the table do not say which file they are from",
@@ -159,7 +160,26 @@ fn notes(gaps: &Gaps) -> String {
     lines.into_iter().map(|line| format!("{}: {line}\n", gaps.prefix)).collect()
 }
 
-fn span(from: FileDate, to: FileDate) -> String {
+/// What is missing, in the words of the cadence.
+fn lacking(missing: &Missing) -> String {
+    let Missing { from, to, every, files, .. } = *missing;
+    let month = |day: FileDate| day.0.format("%Y-%m").to_string();
+    let (span, one) = match every {
+        Cadence::Day => (span(from, to), "day"),
+        Cadence::Weekdays => (span(from, to), "weekday"),
+        Cadence::Week => (span(from, to), "week"),
+        Cadence::Month => (span(month(from), month(to)), "month"),
+    };
+    format!("{span} ({} {one}(s))", count(files))
+}
+
+/// The first day of the live loader, if the table does not show it because of the days that were asked for.
+fn live_since(held: &TargetHolding) -> Option<String> {
+    let since = held.live_since.filter(|since| held.live.first != Some(*since))?;
+    Some(format!("the live loader's first day is {since}: gaps from that day on are its own"))
+}
+
+fn span<T: PartialEq + std::fmt::Display>(from: T, to: T) -> String {
     if from == to { format!("for {from}") } else { format!("from {from} to {to}") }
 }
 

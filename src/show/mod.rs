@@ -20,7 +20,7 @@ pub use checks::checks;
 pub use dependents::dependents;
 pub use doctor::doctor;
 pub use drift::drift;
-pub use estimate::{choices, estimate};
+pub use estimate::{choices, estimate, fits};
 pub use gaps::gaps;
 pub use html::{Document, document, html};
 pub use junit::junit;

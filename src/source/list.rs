@@ -139,6 +139,15 @@ pub async fn survey_between(
     Ok(listing)
 }
 
+/// The first file date under a dataset's prefix, also of objects of no bytes; `None` if no key holds one.
+///
+/// # Errors
+/// [`Error::List`] where the store refuses.
+pub async fn first_day(store: &Store, dataset: &Dataset) -> Result<Option<FileDate>, Error> {
+    let objects = objects(store, &dataset.prefix).await?;
+    Ok(objects.iter().filter_map(|object| date_of(store, dataset, object)).min())
+}
+
 /// The file date of an object, if it has one.
 fn date_of(store: &Store, dataset: &Dataset, object: &ObjectMeta) -> Option<FileDate> {
     match read_key(dataset, &store.key(&object.location)) {

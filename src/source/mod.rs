@@ -6,7 +6,9 @@
 mod list;
 mod source_file;
 
-pub use list::{Ignored, Listing, Reason, files, history, keys, list, survey, survey_between};
+pub use list::{
+    Ignored, Listing, Reason, files, first_day, history, keys, list, survey, survey_between,
+};
 pub use source_file::SourceFile;
 
 use crate::domain::{ErrorKind, Explain};

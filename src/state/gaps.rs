@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Coverage, FileState, Files, Status};
-use crate::domain::{FileDate, Finding};
+use crate::domain::{Cadence, FileDate, Finding};
 use crate::source::Reason;
 
 /// What source and target hold of a dataset, and what is missing where.
@@ -23,8 +23,8 @@ pub struct Gaps {
     pub held: Option<TargetHolding>,
     /// What the source holds and the target does not, by day.
     pub gaps: Vec<Gap>,
-    /// Days for which the source has no file.
-    pub missing: Vec<Days>,
+    /// Days, weeks or months for which a file is due and the source has none.
+    pub missing: Vec<Missing>,
     /// What the target holds and the source does not, by day.
     pub only_in_target: Vec<OnlyInTarget>,
 }
@@ -84,15 +84,19 @@ pub struct Holding {
     pub last: Option<FileDate>,
 }
 
-/// Consecutive days.
+/// Days, weeks or months in a row for which a file is due and the source has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Days {
-    /// The first.
+pub struct Missing {
+    /// The first day.
     pub from: FileDate,
-    /// The last.
+    /// The last day.
     pub to: FileDate,
-    /// How many.
+    /// How many days these are.
     pub days: u64,
+    /// How often a file is due.
+    pub every: Cadence,
+    /// How many files are missing.
+    pub files: usize,
 }
 
 /// Days of which the source has files that the target lacks. Days without a file in the source do not
@@ -252,15 +256,16 @@ impl Files {
         gaps
     }
 
-    fn missing_in_source(&self) -> Vec<Days> {
-        let days = |finding: &Finding| match finding {
-            Finding::MissingDays { from, to, .. } => {
+    fn missing_in_source(&self) -> Vec<Missing> {
+        let missing = |finding: &Finding| match finding {
+            Finding::MissingDays { from, to, every } => {
                 let days = (to.0 - from.0).num_days().unsigned_abs() + 1;
-                Some(Days { from: *from, to: *to, days })
+                let files = finding.missing_days().len();
+                Some(Missing { from: *from, to: *to, days, every: *every, files })
             }
             _ => None,
         };
-        self.findings.iter().filter_map(days).collect()
+        self.findings.iter().filter_map(missing).collect()
     }
 
     /// Files of which only the target has something, those of consecutive days together.

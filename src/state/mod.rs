@@ -25,7 +25,7 @@ pub use coverage::Coverage;
 pub use file_state::{Change, FileState, Status};
 pub use files::{Files, Policy};
 pub use gaps::{
-    Days, Gap, GapKind, Gaps, Holding, OnlyInTarget, SourceHolding, Stray, TargetHolding,
+    Gap, GapKind, Gaps, Holding, Missing, OnlyInTarget, SourceHolding, Stray, TargetHolding,
 };
 pub use ledger_entry::LedgerEntry;
 pub use options::{Allow, Options};

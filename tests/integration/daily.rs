@@ -72,33 +72,80 @@ async fn a_range_that_ends_before_the_last_day_is_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_anything_loaded_the_last_day_is_refused_with_what_to_do() {
+async fn without_anything_loaded_a_dataset_begins_at_its_first_file_and_that_is_said() {
     let project = people("").await;
+    let none = run(&project, "last", "today").await.ended(4);
+    assert!(none.stderr.contains("left out, because it has no file"), "{}", none.stderr);
+    assert!(none.stderr.contains("no files up to "), "{}", none.stderr);
     project.put("people/report_2025-09-22.csv", export("a,Rome,1\n"));
-    let before = run(&project, "last", "today").await.ended(2);
-    assert!(before.stderr.contains("no day is loaded into public.people yet"), "{}", before.stderr);
-    assert!(before.stderr.contains("--start YYYY-MM-DD"), "{}", before.stderr);
-    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    project.put("people/report_2025-09-24.csv", export("b,Oslo,1\n"));
+    let early = run(&project, "last", "2025-09-01").await.ended(4);
+    assert!(early.stderr.contains("its first file is of 2025-09-22"), "{}", early.stderr);
+    let plan = ["plan", "--start", "last", "--end", "2025-09-30", "--output", "json"];
+    let plan = project.backfill(&plan).await.ended(0).json();
+    assert_eq!(plan[0]["range"]["start"], "2025-09-22");
+    let notices = plan[0]["notices"].as_array().expect("notices");
+    assert!(notices.iter().any(|notice| notice["code"] == "nothing-loaded"), "{notices:?}");
+    let ends = project.backfill(&["verify", "--start", "2025-09-01", "--end", "last"]).await;
+    let ends = ends.ended(2);
+    assert!(ends.stderr.contains("no day is loaded into public.people yet"), "{}", ends.stderr);
+    assert!(ends.stderr.contains("--start YYYY-MM-DD"), "{}", ends.stderr);
+    let first = run(&project, "last", "2025-09-23").await.ended(0);
+    assert!(
+        first.stderr.contains(
+            "people: nothing is loaded into public.people, so its last day is not known: begins at \
+             its first file, of 2025-09-22"
+        ),
+        "{}",
+        first.stderr
+    );
+    run(&project, "last", "today").await.ended(0);
+    assert_eq!(project.rows(IDS).await, ["a b"]);
+    // What the ledger knows and the table has lost does not come back unasked.
     project.database.execute("DROP TABLE people").await;
-    let after = run(&project, "last", "today").await.ended(2);
-    assert!(after.stderr.contains("no day is loaded"), "the table is gone: {}", after.stderr);
+    let after = run(&project, "last", "today").await.ended(3);
+    assert!(after.stderr.contains("begins at its first file"), "{}", after.stderr);
     let nameless = [("DATABASE_URL", "")];
     let arguments = ["check", "--start", "last", "--end", "today"];
     let ran = project.backfill_with(&nameless, &arguments).await.ended(2);
     assert!(ran.stderr.contains("DATABASE_URL"), "{}", ran.stderr);
 }
 
+/// A second dataset of the same kind.
+fn add_dataset(project: &Project, name: &str) {
+    let config = project.read("backfill.toml");
+    let section = config.split_once("[datasets.people]").expect("a section").1;
+    let section = section.split_once("[datasets.").map_or(section, |(first, _)| first);
+    let other = section.replace("people", name);
+    project.write("backfill.toml", format!("{config}\n[datasets.{name}]{other}"));
+    for file in ["target", "stage", "dedupe"] {
+        let sql = project.read(&format!("sql/people/{file}.sql")).replace("people", name);
+        project.write(&format!("sql/{name}/{file}.sql"), sql);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_dataset_without_anything_loaded_does_not_keep_the_others_from_their_last_day() {
+    let project = loaded_to_the_23rd("").await;
+    add_dataset(&project, "others");
+    add_dataset(&project, "empty");
+    project.put("others/report_2025-09-20.csv", export("x,Rome,1\n"));
+    project.put("others/report_2025-09-24.csv", export("y,Rome,1\n"));
+    let ran = run(&project, "last", "2025-09-24").await.ended(0);
+    assert!(ran.stderr.contains("others: nothing is loaded"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("first file, of 2025-09-20"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("empty: nothing is loaded"), "{}", ran.stderr);
+    assert_eq!(project.rows(IDS).await, ["a b c"]);
+    assert_eq!(project.rows("SELECT count(*) FROM others").await, ["2"]);
+    let again = run(&project, "last", "2025-09-24").await.ended(0);
+    assert!(!again.stderr.contains("others: nothing is loaded"), "{}", again.stderr);
+    assert!(again.stderr.contains("empty: nothing is loaded"), "still said: {}", again.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_dataset_goes_on_from_its_own_last_day() {
     let project = loaded_to_the_23rd("").await;
-    let config = project.read("backfill.toml");
-    let section = config.split_once("[datasets.people]").expect("a section").1;
-    let other = section.replace("people", "others");
-    project.write("backfill.toml", format!("{config}\n[datasets.others]{other}"));
-    for name in ["target", "stage", "dedupe"] {
-        let sql = project.read(&format!("sql/people/{name}.sql")).replace("people", "others");
-        project.write(&format!("sql/others/{name}.sql"), sql);
-    }
+    add_dataset(&project, "others");
     project.put("others/report_2025-09-20.csv", export("x,Rome,1\n"));
     project.put("others/report_2025-09-21.csv", export("y,Rome,1\n"));
     let first = ["run", "--start", "2025-09-20", "--end", "2025-09-20", "--prefix", "others"];

@@ -120,7 +120,7 @@ async fn nothing_that_is_there_is_overwritten() {
     assert!(shown.contains("[datasets.orders_create]") && shown.contains("-- sql/orders_create"));
     assert!(!project.path("backfill.toml").exists() && !project.path("sql").exists());
     let text = project.backfill(&init("nothing-here", &source)).await.ended(4).stderr;
-    assert!(text.contains("no files from any day under s3://exports/nothing-here/"), "{text}");
+    assert!(text.contains("no files under s3://exports/nothing-here/"), "{text}");
     project.backfill(&init("orders-create", &source)).await.ended(0);
     let config = project.read("backfill.toml");
     let text = project.backfill(&init("orders-create", &[])).await.ended(2).stderr;

@@ -9,10 +9,10 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::MemTable;
 
 use super::sample::{Sample, SampledFile};
+use super::told::{Number, Told};
 use crate::domain::{Dataset, DateRange, provenance};
 use crate::engine;
 use crate::mirror::Mirror;
-use crate::printable::grouped;
 use crate::project::Project;
 use crate::sql::Sql;
 use crate::tables::{self, Catalog};
@@ -30,7 +30,7 @@ pub struct PerRow {
     /// The bytes; `None` if they are not known.
     pub bytes: Option<RowBytes>,
     /// Where they come from, or why they are not known.
-    pub source: String,
+    pub source: Told,
     /// The share of the sampled rows that `stage.sql` keeps.
     pub kept: f64,
     /// What a table takes that is created, whatever its rows.
@@ -132,26 +132,28 @@ pub fn per_row(
     let types = if target.is_some() { "the target's types" } else { "the types of target.sql" };
     let (bytes, source) = match (weighed, own) {
         _ if target.is_some_and(Target::is_view) => {
-            (None, "the target is a view: what takes its rows is not known".to_owned())
+            (None, Told::text("the target is a view: what takes its rows is not known"))
         }
-        (None, None) => (None, why),
-        (None, Some((own, source))) => (Some(own), format!("{source}; {why}")),
-        (Some(weighed), None) => (Some(weighed), format!("from the sampled values and {types}")),
+        (None, None) => (None, Told::text(why)),
+        (None, Some((own, source))) => (Some(own), source.and(&Told::text(why))),
+        (Some(weighed), None) => {
+            (Some(weighed), Told::text(format!("from the sampled values and {types}")))
+        }
         (Some(weighed), Some((own, source))) => {
             let (ours, theirs) = (weighed.table + weighed.toast, own.table + own.toast);
             match (ours / theirs - 1.0).abs() > DIFFERENCE && shape.is_certain() {
-                true => (
-                    Some(weighed),
-                    format!(
-                        "from the sampled values and {types}: {ours:.0} bytes a row in the table, whose own \
-                         rows have {theirs:.0}"
-                    ),
-                ),
+                true => {
+                    let words = format!(
+                        "from the sampled values and {types}: # bytes a row in the table, whose own rows have #"
+                    );
+                    let numbers = [ours, theirs].map(Number::measure);
+                    (Some(weighed), Told::of(&words, &numbers))
+                }
                 false => (Some(own), source),
             }
         }
     };
-    PerRow { bytes, source: source + &not_told(shape), kept, fixed }
+    PerRow { bytes, source: source.and(&not_told(shape)), kept, fixed }
 }
 
 /// What an empty table and its first index take as soon as there are rows, beside those: a map of free
@@ -159,7 +161,7 @@ pub fn per_row(
 const NEW_TABLE: u64 = 4 * 8192;
 
 /// What the table's own rows take; `None` if it has too few to tell.
-fn own_row(sizes: &Sizes, weighed: Option<RowBytes>) -> Option<(RowBytes, String)> {
+fn own_row(sizes: &Sizes, weighed: Option<RowBytes>) -> Option<(RowBytes, Told)> {
     let own = sizes.own?;
     // What lives of the table's bytes, and so how many rows it has.
     let living = |bytes: u64| bytes as f64 / (1.0 + sizes.dead_share);
@@ -182,10 +184,9 @@ fn own_row(sizes: &Sizes, weighed: Option<RowBytes>) -> Option<(RowBytes, String
     };
     let wal = weighed.map_or(table + indexes + toast_row, |weighed| weighed.wal);
     let bytes = RowBytes { table, indexes, toast: toast_row, wal };
-    let source = format!(
-        "from the table's own {:.0} bytes a row over {} rows",
-        table + toast_row,
-        grouped(own.rows)
+    let source = Told::of(
+        "from the table's own # bytes a row over # rows",
+        &[Number::measure(table + toast_row), Number::Count(own.rows)],
     );
     (own.rows >= FEW_ROWS).then_some((bytes, source))
 }
@@ -206,10 +207,12 @@ const TOAST_AT_FIRST: u64 = 8192;
 const FEW_ROWS: u64 = 100;
 
 /// What is not known of some indexes.
-fn not_told(shape: &Shape) -> String {
+fn not_told(shape: &Shape) -> Told {
     let names: Vec<&str> = shape.other_indexes().map(|index| index.name.as_str()).collect();
     match names.is_empty() {
-        true => String::new(),
-        false => format!("; the growth of the index(es) {} is not told", names.join(", ")),
+        true => Told::default(),
+        false => {
+            Told::text(format!("the growth of the index(es) {} is not told", names.join(", ")))
+        }
     }
 }

@@ -7,11 +7,13 @@
 //! | `growth` | what a row takes in the target |
 //! | `price` | what is paid, and what a disk can do |
 //! | `room` | whether it fits into the database and onto the disk |
+//! | `told` | where a number comes from |
 
 mod growth;
 mod price;
 mod room;
 mod sample;
+mod told;
 
 use std::collections::BTreeSet;
 
@@ -21,11 +23,11 @@ use tokio_postgres::Client;
 
 pub use price::{Compute, InvalidCompute, ReadingCost};
 pub use room::Room;
+pub use told::Told;
 
 use crate::domain::Dataset;
 use crate::error::Error;
 use crate::mirror;
-use crate::printable::grouped;
 use crate::project::Project;
 use crate::source::SourceFile;
 use crate::sql::Sql;
@@ -35,6 +37,7 @@ use crate::target::sizes::{self, RowBytes, Shape, Sizes};
 use crate::target::{self, Target};
 use growth::PerRow;
 use sample::Sample;
+use told::Number;
 
 /// A number, and where it comes from.
 #[derive(Clone, Debug, Serialize)]
@@ -42,7 +45,7 @@ pub struct Figure<T> {
     /// The number; `None` if it is not known.
     pub value: Option<T>,
     /// Where it comes from, or why it is not known.
-    pub source: String,
+    pub source: Told,
 }
 
 /// By how much the database grows, in bytes.
@@ -160,7 +163,7 @@ impl Basis {
             seconds: self.seconds(rows.value.unwrap_or(0), growth.value, compute),
             month_dollars: Figure {
                 value: total.map(|total| price::month_dollars(self.database, total)),
-                source: price::month_source(self.database),
+                source: Told::text(price::month_source(self.database)),
             },
             reading: ReadingCost::of(self.keys, requests, puts, bytes),
             rows,
@@ -178,7 +181,8 @@ impl Basis {
         if share > 0.999 {
             return Figure { value, source };
         }
-        Figure { value, source: format!("{source}; {:.1} % {of}", share * 100.0) }
+        let share = Number::Span(share * 100.0, share * 100.0, 1);
+        Figure { value, source: source.and(&Told::of(&format!("# % {of}"), &[share])) }
     }
 
     fn growth(&self, rows: u64, files: usize, batches: usize) -> Figure<Growth> {
@@ -197,8 +201,8 @@ impl Basis {
     fn seconds(&self, rows: u64, growth: Option<Growth>, compute: Option<Compute>) -> Figure<f64> {
         if let Some(pace) = &self.experience.pace {
             let speed = pace.rows_per_second();
-            let source =
-                format!("pace of run {}: {} rows/s", pace.run_id, grouped(speed.round() as u64));
+            let words = format!("pace of run {}: # rows/s", pace.run_id);
+            let source = Told::of(&words, &[Number::measure(speed)]);
             return Figure { value: Some(rows as f64 / speed), source };
         }
         match (compute, growth) {
@@ -209,7 +213,8 @@ impl Basis {
                      bursts are faster",
                     compute.megabits()
                 );
-                Figure { value: Some(written * 8.0 / (compute.megabits() * 1e6)), source }
+                let seconds = written * 8.0 / (compute.megabits() * 1e6);
+                Figure { value: Some(seconds), source: Told::text(source) }
             }
             (None, _) => {
                 unknown("no earlier run of 10,000 rows tells a pace, and --compute is not given")
@@ -260,7 +265,7 @@ async fn ask(
 const PUTS_PER_FILE: u64 = 2;
 
 fn unknown<T>(why: &str) -> Figure<T> {
-    Figure { value: None, source: why.to_owned() }
+    Figure { value: None, source: Told::text(why) }
 }
 
 fn shape(sizes: Option<&Sizes>, target: Option<&Target>, sql: &Sql, dataset: &Dataset) -> Shape {
@@ -272,7 +277,7 @@ impl Estimate {
     /// That of loading nothing.
     fn nothing() -> Self {
         fn zero<T: Default>() -> Figure<T> {
-            Figure { value: Some(T::default()), source: "nothing is loaded".to_owned() }
+            Figure { value: Some(T::default()), source: Told::text("nothing is loaded") }
         }
         Self {
             files: 0,
@@ -316,11 +321,9 @@ impl Growth {
 }
 
 impl<T: Copy> Figure<T> {
-    /// Adds another one, of which each source is named once. What is unknown of a part is unknown of the whole.
+    /// Adds another one. What is unknown of a part is unknown of the whole.
     fn add(&mut self, other: &Self, plus: impl Fn(T, T) -> T) {
         self.value = self.value.zip(other.value).map(|(a, b)| plus(a, b));
-        if !self.source.contains(&other.source) {
-            self.source = format!("{}; {}", self.source, other.source);
-        }
+        self.source = std::mem::take(&mut self.source).and(&other.source);
     }
 }

@@ -1,8 +1,11 @@
 //! The **room** that there is: how much the database may hold, and how large its disk is, as far as somebody
 //! says so. What is not said is not guessed.
 
-use super::{Compute, Growth};
+use std::fmt;
+
+use super::{Compute, Figure, Growth, Told};
 use crate::domain::Limits;
+use crate::printable::bytes;
 use crate::state::Refusal;
 
 /// The room that there is.
@@ -45,6 +48,35 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Whether what would be loaded fits, as far as that is known, and what says so.
+    pub fn fits(self, database: Option<u64>, growth: Option<Growth>) -> Figure<bool> {
+        let unknown = |why: &str| Figure { value: None, source: Told::text(why) };
+        if let Some(refusal) = self.refuse(database, growth) {
+            return Figure { value: Some(false), source: Told::text(refusal.to_string()) };
+        }
+        match (growth, database) {
+            (None, _) => unknown("the growth is not known"),
+            (Some(_), _) if self.is_unknown() => {
+                unknown("neither limits.database nor limits.disk says how much room there is")
+            }
+            (Some(_), None) => unknown("the size of the database is not known"),
+            (Some(_), Some(_)) => {
+                Figure { value: Some(true), source: Told::text(self.to_string()) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = self.most.map(|most| format!("the database may hold {}", bytes(most)));
+        let disk = self.disk.map(|disk| format!("its disk has {}", bytes(disk)));
+        let parts: Vec<String> = most.into_iter().chain(disk).collect();
+        f.write_str(&parts.join("; "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +91,18 @@ mod tests {
         assert!(room.refuse(Some(300), grows(200)).is_none());
         assert!(matches!(room.refuse(Some(300), grows(201)), Some(Refusal::Quota { .. })));
         assert!(room.refuse(Some(300), None).is_none(), "what is not known is not refused");
+    }
+
+    #[test]
+    fn whether_it_fits_is_not_known_without_limits_or_sizes() {
+        let room = Room { most: Some(500), disk: None };
+        let fits = |room: Room, database, growth| room.fits(database, growth).value;
+        assert_eq!(fits(room, Some(300), grows(200)), Some(true));
+        assert_eq!(fits(room, Some(300), grows(201)), Some(false));
+        assert_eq!(fits(room, None, grows(501)), Some(false), "whatever the database holds");
+        assert_eq!(fits(room, None, grows(200)), None);
+        assert_eq!(fits(room, Some(300), None), None);
+        assert_eq!(fits(Room::default(), Some(300), grows(1)), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use datafusion::arrow::array::RecordBatch;
 use futures::stream::{self, StreamExt};
 use object_store::GetOptions;
 
+use super::told::{Number, Told};
 use crate::domain::{Dataset, FileDate};
 use crate::source::SourceFile;
 use crate::state::{FileState, USUAL_ROW_BYTES};
@@ -99,15 +100,22 @@ impl Sample {
     }
 
     /// Where the number of rows comes from.
-    pub fn source(&self) -> String {
-        let rows: usize = self.rows();
-        match (self.files.len(), self.unreadable) {
-            (0, 0) => "there is no file to load".to_owned(),
-            (0, _) => format!("no file could be read: {USUAL_ROW_BYTES} bytes a row are assumed"),
-            (files, 0) => format!("sampled from {rows} row(s) of {files} file(s)"),
-            (files, unreadable) => format!(
-                "sampled from {rows} row(s) of {files} file(s); {unreadable} more could not be read"
-            ),
+    pub fn source(&self) -> Told {
+        let count = |count: usize| Number::Count(count as u64);
+        let (files, unreadable) = (self.files.len(), self.unreadable);
+        if files == 0 {
+            return match unreadable {
+                0 => Told::text("there is no file to load"),
+                _ => Told::text(format!(
+                    "no file could be read: {USUAL_ROW_BYTES} bytes a row are assumed"
+                )),
+            };
+        }
+        let numbers = [count(self.rows()), count(files)];
+        let sampled = Told::of("sampled from # row(s) of # file(s)", &numbers);
+        match unreadable {
+            0 => sampled,
+            more => sampled.and(&Told::of("# more could not be read", &[count(more)])),
         }
     }
 

@@ -239,9 +239,26 @@ pub enum Error {
         /// How many keys.
         keys: u64,
     },
-    /// Somebody else's table has the name of the ledger.
-    #[error("the table backfill.files is not the ledger of this program")]
-    ForeignLedger,
+    /// Something else has the name of a table of the ledger, or somebody changed the table.
+    #[error("{table} is not the ledger's table: {reason}")]
+    ForeignLedger {
+        /// The name.
+        table: String,
+        /// What is different.
+        reason: String,
+    },
+    /// Tables of the ledger are missing.
+    #[error("the ledger is damaged: {} missing", missing.join(", "))]
+    IncompleteLedger {
+        /// Their names.
+        missing: Vec<String>,
+    },
+    /// An older version made the ledger, and this user may not bring it up to date.
+    #[error("an older version made the ledger, and only its owner {owner} may bring it up to date")]
+    OutdatedLedger {
+        /// The owner.
+        owner: String,
+    },
     /// Rows of a file that are not ours turned up when ours were to be deleted.
     #[error(
         "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others; the \
@@ -296,6 +313,10 @@ fn hint_of(state: &str) -> Option<&'static str> {
         "23505" => Some(
             "the target has the key already, from another load or another program; in mode = \"merge\" with these \
              columns as merge_key the newer row wins, or leave such rows out in dedupe.sql",
+        ),
+        "55000" => Some(
+            "if a publication publishes the updates and deletes of the table, give it a replica identity: a primary \
+             key, or ALTER TABLE … REPLICA IDENTITY FULL; `backfill doctor` names the publication",
         ),
         "23503" => {
             Some("load the table that the rows refer to first, in a run of its own with --prefix")
@@ -410,7 +431,9 @@ impl Error {
             | Self::LedgerUnreadable { .. }
             | Self::NullKeys { .. }
             | Self::AmbiguousKeys { .. }
-            | Self::ForeignLedger
+            | Self::ForeignLedger { .. }
+            | Self::IncompleteLedger { .. }
+            | Self::OutdatedLedger { .. }
             | Self::ForeignRows { .. } => None,
         }
     }
@@ -425,7 +448,9 @@ impl Explain for Error {
             | Self::NoRootCertificate { .. }
             | Self::ClientCertificate { .. }
             | Self::Mismatch { .. }
-            | Self::ForeignLedger
+            | Self::ForeignLedger { .. }
+            | Self::IncompleteLedger { .. }
+            | Self::OutdatedLedger { .. }
             | Self::Rights { .. }
             | Self::Target { .. } => ErrorKind::Usage,
             Self::Connect { failure, .. } => failure.kind(),
@@ -530,9 +555,19 @@ impl Explain for Error {
                 "nothing of the batch is loaded; name more columns in merge_key, or make the keys unique in \
                  the target"
             }
-            Self::ForeignLedger => {
-                "this program keeps its ledger in the schema backfill, where another table has the name of \
-                 one of its own: rename that table or its schema"
+            Self::ForeignLedger { .. } => {
+                "nothing was loaded; this program keeps its ledger in the schema backfill: if the table is \
+                 somebody else's, rename it or its schema; if somebody changed ours, restore it"
+            }
+            Self::IncompleteLedger { .. } => {
+                "nothing was loaded; restore the missing tables of the schema backfill from a backup; without \
+                 them, what was loaded before is not known"
+            }
+            Self::OutdatedLedger { owner } => {
+                return Some(format!(
+                    "nothing was loaded; run this version once as {owner}, or have {owner} make the user of \
+                     this run an owner too (GRANT {owner} TO …)"
+                ));
             }
             Self::ForeignRows { .. } => {
                 "another program wrote or changed rows of these files, and no flag deletes such rows; what \

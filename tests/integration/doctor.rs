@@ -324,7 +324,42 @@ async fn settings_of_database_and_role_that_stand_in_the_way_are_found() {
     project.database.execute(&grant).await;
     let ran = doctor(&project, &[("DATABASE_URL", &url)]).await;
     finds(ran, "warned", "database-connections", "--connections 1");
+    let one = |limit: i32| format!("ALTER ROLE {role} CONNECTION LIMIT {limit}");
+    project.database.execute(&one(1)).await;
+    let ran = doctor(&project, &[("DATABASE_URL", &url)]).await;
+    finds(
+        ran,
+        "warned",
+        "database-connections",
+        &format!("ALTER ROLE \"{role}\" CONNECTION LIMIT"),
+    );
+    project
+        .database
+        .execute(&format!("{}; ALTER DATABASE {name} CONNECTION LIMIT 1", one(-1)))
+        .await;
+    // Superusers may connect beyond the limit, and sessions of the test may still be closing.
+    finds_nothing(doctor(&project, &[]).await);
+    project.database.execute(&format!("ALTER DATABASE {name} CONNECTION LIMIT -1")).await;
     drop_role(&project, &role).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_of_the_configuration_and_the_cadence_are_told() {
+    let project = sound().await;
+    let config = project.read("backfill.toml");
+    for (limit, state) in [("database = \"1 MB\"", "failed"), ("disk = \"1 MB\"", "failed")] {
+        project.write("backfill.toml", format!("{config}\n[limits]\n{limit}\n"));
+        finds(doctor(&project, &[]).await, state, "database-size", "limits.");
+    }
+    project.write("backfill.toml", format!("{config}\n[limits]\ndatabase = \"100 GB\"\n"));
+    finds_nothing(doctor(&project, &[]).await);
+    project.write("backfill.toml", config.replace("max_rejects", "every = \"month\"\nmax_rejects"));
+    project.put("people/report_2025-11-20.csv", export("z,Rome,1\n"));
+    let ran = doctor(&project, &[]).await;
+    assert!(ran.stdout.contains("no file in 2025-10: one is due each month"), "{}", ran.stdout);
+    finds(ran, "warned", "files-days", "ask for the exports");
+    let gaps = project.backfill(&["gaps"]).await.ended(0).stdout;
+    assert!(gaps.contains("no file in S3 for 2025-10 (1 month(s))"), "{gaps}");
 }
 
 /// A role of the test's own, and the address with which it logs in.

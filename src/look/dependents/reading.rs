@@ -2,7 +2,8 @@
 //! them, those from a day on, or unknown.
 //!
 //! Days are limited by comparisons of `_file_date` with a literal that stand in the outermost WHERE. Whatever else
-//! there is makes the answer unknown, and is never guessed.
+//! there is makes the answer unknown, and is never guessed: also conditions within an aggregate (FILTER, CASE), by
+//! which a view without a WHERE may show some days only.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -16,6 +17,8 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::domain::{FILE_DATE, FileDate};
+
+mod within;
 
 /// Which days of the table are shown, and whether the column `_file_date` is that of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +218,9 @@ fn why_limited(select: &Select, sources: &[Source<'_>], known: &Known) -> Option
         _ if !is_whole => Some("its query joins tables"),
         Some(Distinct::On(_)) => Some("it shows one row of several"),
         _ if select.having.is_some() => Some("it shows some of its groups"),
+        _ if select.projection.iter().any(within::has_condition) => {
+            Some("its columns have conditions of their own (FILTER, CASE)")
+        }
         _ => None,
     }
 }

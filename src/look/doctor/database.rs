@@ -56,8 +56,15 @@ pub async fn examine(
     match database.rehearsal(async |client: &Client| Server::ask(client).await).await {
         Ok(server) => {
             list.passed(WAY[3], format!("the server lets {} in", server.role));
-            let is_writable = add_server(&mut list, &server);
-            add_pooler(&mut list, database.pooling().await);
+            let is_writable = add_server(&mut list, &server, config.limits);
+            match server.free_connections {
+                // The connection that was counted is closed by now.
+                ..=0 => list.skipped(
+                    "database-pooler",
+                    "it takes two connections at once, and the role may open one (database-connections)",
+                ),
+                _ => add_pooler(&mut list, database.pooling().await),
+            }
             add_ledger(&mut list, &database, config, is_writable).await;
             (Some(UsableDatabase { database, is_writable }), list.checks)
         }

@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt};
 use super::checklist::{Checklist, HealthCheck, some_of};
 use super::{Means, explained};
 use crate::check;
-use crate::domain::{Dataset, Explain, Finding, ZeroByteFiles};
+use crate::domain::{Cadence, Dataset, Explain, Finding, ZeroByteFiles};
 use crate::look::drift::{self, Glimpse};
 use crate::mirror;
 use crate::source::{Listing, SourceFile};
@@ -120,19 +120,23 @@ fn add_days(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
     let (mut missing, mut several) = (Vec::new(), Vec::new());
     for finding in &listing.findings {
         match finding {
-            Finding::MissingDays { from, to, .. } if from == to => missing.push(from.to_string()),
-            Finding::MissingDays { from, to, .. } => missing.push(format!("{from} to {to}")),
+            Finding::MissingDays { .. } => missing.push(finding.to_string()),
             Finding::SeveralFiles { date, .. } => several.push(date.to_string()),
             _ => {}
         }
     }
     match (missing.is_empty(), several.is_empty()) {
         (true, true) => {
-            list.passed("files-days", "each day from the first to the last has one file")
+            let every = dataset.every;
+            let found = match every {
+                Cadence::Day => "each day from the first to the last has one file".to_owned(),
+                _ => format!("every file is there that is due (every = \"{every}\")"),
+            };
+            list.passed("files-days", found);
         }
         (false, _) => list.warned(
             "files-days",
-            format!("days without a file: {}", some_of(&missing)),
+            some_of(&missing),
             "ask for the exports of these days again, if there should be some",
         ),
         (true, false) => list.warned(

@@ -7,7 +7,9 @@ use super::UsableDatabase;
 use crate::domain::Dataset;
 use crate::stage;
 use crate::tables::Catalog;
-use crate::target::{self, Encoder, Inspected, MissingRights, Needs, Obstacle, Target};
+use crate::target::{
+    self, Encoder, Inspected, MissingRights, Needs, Obstacle, Target, WithoutIdentity,
+};
 
 /// What was found of a target.
 pub struct Found {
@@ -21,8 +23,12 @@ pub struct Found {
     pub missing: MissingRights,
     /// Whether rows do not say which file they are from.
     pub has_unnamed_rows: bool,
+    /// What publications publish of it without a replica identity.
+    pub without_identity: Vec<WithoutIdentity>,
     /// Whether it takes the rows.
     pub fit: Fit,
+    /// Columns of other types that get texts.
+    pub parsed_texts: Vec<String>,
 }
 
 /// What the target makes of what `stage.sql` gives.
@@ -72,15 +78,29 @@ pub async fn look(
                 Some(target) if !is_closed => target.has_unnamed_rows(client).await?,
                 _ => false,
             };
-            let mut found =
-                Found { target, is_there, obstacles, missing, has_unnamed_rows, fit: Fit::Fits };
+            let without_identity = match &target {
+                Some(target) => target.without_identity(client).await?,
+                None => Vec::new(),
+            };
+            let mut found = Found {
+                target,
+                is_there,
+                obstacles,
+                missing,
+                has_unnamed_rows,
+                without_identity,
+                fit: Fit::Fits,
+                parsed_texts: Vec::new(),
+            };
             // What may fail, and end the transaction with it, comes last.
             found.fit = match (&staged, is_there) {
                 (_, false) if !found.missing.of_target.is_empty() => {
                     Fit::NotCompared("the rights to create it are missing")
                 }
                 (None, _) => Fit::NotCompared("what stage.sql gives is not known"),
-                (Some((catalog, staged)), true) => compare(client, catalog, staged, &found).await?,
+                (Some((catalog, staged)), true) => {
+                    compare(client, catalog, staged, &mut found).await?
+                }
                 (Some(_), false) if !is_writable => {
                     Fit::NotCompared("the database takes no writes")
                 }
@@ -103,6 +123,8 @@ async fn closed_schema(client: &Client, dataset: &Dataset) -> Result<Option<Foun
         is_there: true,
         obstacles: Vec::new(),
         has_unnamed_rows: false,
+        without_identity: Vec::new(),
+        parsed_texts: Vec::new(),
         fit: Fit::NotCompared("this user may not use its schema"),
         missing,
     };
@@ -114,7 +136,7 @@ async fn compare(
     client: &Client,
     catalog: &Catalog,
     staged: &SchemaRef,
-    found: &Found,
+    found: &mut Found,
 ) -> Result<Fit, target::Error> {
     let Some(target) = found.target.clone() else {
         return Ok(Fit::NotCompared("the target is not a table"));
@@ -127,7 +149,10 @@ async fn compare(
     let stage = catalog.sql.stage.path.display().to_string();
     Ok(match Encoder::new(staged, &target, &stage, constants) {
         Err(error) => Fit::Columns(error),
-        Ok(encoder) => fit_mode(&encoder, &target, &catalog.dataset, &stage),
+        Ok(encoder) => {
+            found.parsed_texts = encoder.parsed_texts();
+            fit_mode(&encoder, &target, &catalog.dataset, &stage)
+        }
     })
 }
 
@@ -148,6 +173,7 @@ async fn create(client: &Client, catalog: &Catalog, staged: &SchemaRef, found: &
         Ok((target, encoder)) => {
             let fit = fit_mode(&encoder, &target, dataset, &stage);
             found.target = Some(target);
+            found.parsed_texts = encoder.parsed_texts();
             fit
         }
         Err(error @ target::Error::Mismatch { .. }) => Fit::Columns(error),

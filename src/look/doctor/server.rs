@@ -1,8 +1,9 @@
 //! What the **server** says of itself and of the role, judged.
 
 use super::checklist::Checklist;
+use crate::domain::{Limits, quote_identifier};
 use crate::printable;
-use crate::target::Server;
+use crate::target::{LimitedBy, Server};
 
 /// The version that has the functions by which transactions are told apart for ever (`xid8`).
 const OLDEST_VERSION: i32 = 130_000;
@@ -15,7 +16,7 @@ const OLD_TRANSACTIONS: i64 = 1_500_000_000;
 const CONNECTIONS: i64 = 4;
 
 /// Adds what the server says of itself; true if it takes writes.
-pub fn add_server(list: &mut Checklist, server: &Server) -> bool {
+pub fn add_server(list: &mut Checklist, server: &Server, limits: Limits) -> bool {
     let version = &server.version;
     if server.version_number < OLDEST_VERSION {
         let found =
@@ -35,7 +36,7 @@ pub fn add_server(list: &mut Checklist, server: &Server) -> bool {
     }
     add_timeouts(list, server);
     add_connections(list, server);
-    add_size(list, server);
+    add_size(list, server, limits);
     is_writable
 }
 
@@ -87,9 +88,10 @@ fn add_timeouts(list: &mut Checklist, server: &Server) {
 fn add_connections(list: &mut Checklist, server: &Server) {
     let free = server.free_connections;
     if free < CONNECTIONS {
-        let found = format!("{} more connections are left for this role", free.max(0));
-        let next = "run with --connections 1, end sessions that nobody needs, or raise the limit of the \
-                    role, the database or max_connections";
+        let (why, raise) = limit_of(server);
+        let found = format!("{} more connections are left for this role: {why}", free.max(0));
+        let next =
+            format!("{raise}, or run with --connections 1 and end sessions that nobody needs");
         list.warned("database-connections", found, next);
     } else {
         list.passed("database-connections", format!("{free} more connections are left"));
@@ -108,16 +110,59 @@ fn add_connections(list: &mut Checklist, server: &Server) {
     }
 }
 
-fn add_size(list: &mut Checklist, server: &Server) {
+/// What limits the connections, and how it is raised.
+fn limit_of(server: &Server) -> (String, String) {
+    let (role, database) = (quote_identifier(&server.role), quote_identifier(&server.database));
+    match server.limited_by {
+        LimitedBy::Server => {
+            ("all others are taken".to_owned(), "raise max_connections of the server".to_owned())
+        }
+        LimitedBy::Role(limit) => (
+            format!("the role has CONNECTION LIMIT {limit}"),
+            format!("ALTER ROLE {role} CONNECTION LIMIT -1"),
+        ),
+        LimitedBy::Database(limit) => (
+            format!("the database has CONNECTION LIMIT {limit}"),
+            format!("ALTER DATABASE {database} CONNECTION LIMIT -1"),
+        ),
+    }
+}
+
+fn add_size(list: &mut Checklist, server: &Server, limits: Limits) {
     const ID: &str = "database-size";
     let size = printable::bytes(server.bytes);
     let found = format!("the database has {size}; SQL does not show how full the server's disk is");
-    if server.is_supabase && (FREE_PLAN_NEARLY..FREE_PLAN).contains(&server.bytes) {
-        let found = format!("{found}; Supabase's free plan ends at 500 MB, and becomes read-only");
-        list.warned(ID, found, "if this is the free plan, make room or change the plan first");
-    } else {
-        list.passed(ID, found);
+    let configured = [("limits.database", limits.database), ("limits.disk", limits.disk)];
+    let reached = configured
+        .into_iter()
+        .filter_map(|(key, limit)| limit.map(|limit| (key, limit)))
+        .filter(|(_, limit)| server.bytes / 9 >= limit / 10)
+        .min_by_key(|(_, limit)| *limit);
+    match reached {
+        Some((key, limit)) => {
+            let text = printable::bytes(limit);
+            let next =
+                format!("make room, or enlarge the plan or the disk and set {key} to its new size");
+            if server.bytes >= limit {
+                let found =
+                    format!("the database has {size}, and {key} allows {text}: nothing more fits");
+                list.failed(ID, found, next);
+            } else {
+                let found = format!("the database has {size}, more than 90 % of {key} ({text})");
+                list.warned(ID, found, next);
+            }
+        }
+        None if server.is_supabase && (FREE_PLAN_NEARLY..FREE_PLAN).contains(&server.bytes) => {
+            let found =
+                format!("{found}; Supabase's free plan ends at 500 MB, and becomes read-only");
+            list.warned(ID, found, "if this is the free plan, make room or change the plan first");
+        }
+        None => list.passed(ID, found),
     }
+    add_transactions(list, server);
+}
+
+fn add_transactions(list: &mut Checklist, server: &Server) {
     let age = printable::grouped(server.transaction_age.unsigned_abs());
     if server.transaction_age > OLD_TRANSACTIONS {
         list.warned(
@@ -152,14 +197,35 @@ mod tests {
             database: "shop".to_owned(),
             timeouts: Vec::new(),
             free_connections: 90,
+            limited_by: LimitedBy::Server,
             left_behind: Vec::new(),
+        }
+    }
+
+    fn limits(database: Option<u64>) -> Limits {
+        Limits { sql_memory: 1 << 30, files_at_once: 1, database, disk: None }
+    }
+
+    #[test]
+    fn the_limits_of_the_configuration_are_compared_with_the_size() {
+        for (limit, expected) in [
+            (None, State::Passed),
+            (Some(1 << 30), State::Passed),
+            (Some(11 << 20), State::Warned),
+            (Some(10 << 20), State::Failed),
+            (Some(1), State::Failed),
+        ] {
+            let mut list = Checklist::new(Area::Database, "x");
+            add_server(&mut list, &server(), limits(limit));
+            let size = list.checks.iter().find(|check| check.id == "database-size");
+            assert_eq!(size.map(|check| check.state), Some(expected), "{limit:?}");
         }
     }
 
     /// The ids of what is wrong with a server.
     fn wrong(server: &Server) -> Vec<&'static str> {
         let mut list = Checklist::new(Area::Database, "x");
-        add_server(&mut list, server);
+        add_server(&mut list, server, limits(None));
         let is_wrong = |check: &&HealthCheck| matches!(check.state, State::Warned | State::Failed);
         list.checks.iter().filter(is_wrong).map(|check| check.id).collect()
     }

@@ -8,10 +8,10 @@ use crate::domain::Dataset;
 use crate::printable;
 use crate::project::LARGE_TABLE;
 use crate::tables::Catalog;
-use crate::target::{self, Obstacle, Target};
+use crate::target::{self, Obstacle, Target, WithoutIdentity};
 
 /// The checks of every target.
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "target-table",
     "target-rights",
     "target-row-security",
@@ -19,6 +19,7 @@ const ALL: [&str; 9] = [
     "target-mode",
     "target-triggers",
     "target-cascades",
+    "target-publications",
     "target-index",
     "target-unnamed-rows",
 ];
@@ -53,6 +54,7 @@ fn add(list: &mut Checklist, dataset: &Dataset, usable: &UsableDatabase, found: 
     match &found.target {
         Some(target) => {
             add_effects(list, dataset, target);
+            add_publications(list, dataset, found);
             add_rows(list, found, target);
             add_dlt(list, found, target);
         }
@@ -137,14 +139,31 @@ fn add_fit(list: &mut Checklist, found: &Found) {
             list.skipped(mode, "the columns do not fit");
         }
         Fit::Mode(error) => {
-            list.passed(columns, "its columns take what stage.sql gives");
+            add_columns(list, found);
             let (found, next) = explained(error);
             list.failed(mode, found, next);
         }
         Fit::Fits => {
-            list.passed(columns, "its columns take what stage.sql gives");
+            add_columns(list, found);
             list.passed(mode, "the mode of the dataset fits");
         }
+    }
+}
+
+/// Texts may not be in the form of a column's type, which a run finds out only when it loads them.
+fn add_columns(list: &mut Checklist, found: &Found) {
+    const ID: &str = "target-columns";
+    match found.parsed_texts.as_slice() {
+        [] => list.passed(ID, "its columns take what stage.sql gives"),
+        columns => list.warned(
+            ID,
+            format!(
+                "stage.sql gives text for {}: a run stops at the first text that is not in the form of the type",
+                some_of(columns)
+            ),
+            "convert them in stage.sql, for example with try_to_decimal or try_to_date, and find what does not \
+             convert with a check",
+        ),
     }
 }
 
@@ -182,6 +201,47 @@ fn add_effects(list: &mut Checklist, dataset: &Dataset, target: &Target) {
         (false, false) => list.warned(
             "target-cascades",
             format!("reloading or removing a file would change {}", some_of(&effects.cascades)),
+            next,
+        ),
+    }
+}
+
+/// Publications because of which the server refuses to update or delete rows.
+fn add_publications(list: &mut Checklist, dataset: &Dataset, found: &Found) {
+    const ID: &str = "target-publications";
+    let placement = &dataset.placement;
+    let is_refused = |one: &&WithoutIdentity| {
+        placement.merges() && one.updates || placement.replaces() && one.deletes
+    };
+    let named = |ones: Vec<&WithoutIdentity>| {
+        let mut names: Vec<String> =
+            ones.iter().map(|one| format!("{} of {}", one.publication, one.table)).collect();
+        names.dedup();
+        some_of(&names)
+    };
+    let all: Vec<&WithoutIdentity> = found.without_identity.iter().collect();
+    let refused: Vec<&WithoutIdentity> = found.without_identity.iter().filter(is_refused).collect();
+    let table = all.first().map_or("", |one| one.table.as_str());
+    let next =
+        format!("give the table a primary key, or send ALTER TABLE {table} REPLICA IDENTITY FULL");
+    match (all.is_empty(), refused.is_empty()) {
+        (true, _) => list.passed(ID, "no publication keeps rows from being updated or deleted"),
+        (_, false) => list.failed(
+            ID,
+            format!(
+                "the table has no replica identity, so that rows cannot be replaced as the mode does it \
+                 (SQLSTATE 55000), because of the publication {}",
+                named(refused)
+            ),
+            next,
+        ),
+        (_, true) => list.warned(
+            ID,
+            format!(
+                "the table has no replica identity: loading works, but a file cannot be loaded again, removed or \
+                 undone, because of the publication {}",
+                named(all)
+            ),
             next,
         ),
     }

@@ -83,8 +83,10 @@ pub async fn first_day(
     }
     let of_ledger = match ledger::loaded_range(client, table).await {
         Ok(range) => range.map(|range| range.start()),
-        // Another table has the ledger's name, or this user may not read it.
-        Err(Error::ForeignLedger | Error::Rights { .. }) => None,
+        // It is damaged or somebody else's, or this user may not read it.
+        Err(
+            Error::ForeignLedger { .. } | Error::IncompleteLedger { .. } | Error::Rights { .. },
+        ) => None,
         Err(error) => return Err(error),
     };
     let of_ledger = of_ledger.map(|day| FirstDay { day, source: "the ledger" });

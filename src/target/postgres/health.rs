@@ -36,10 +36,23 @@ pub struct Server {
     pub database: String,
     /// The time-outs that are set for this role, with their values, except those that are off.
     pub timeouts: Vec<(String, String)>,
-    /// How many connections more this role may open, as far as the server says.
+    /// How many connections more this role may open beside this one, as far as the server says.
     pub free_connections: i64,
+    /// What allows no more.
+    pub limited_by: LimitedBy,
     /// Sessions of this program that hold a transaction open and have been silent for minutes.
     pub left_behind: Vec<i32>,
+}
+
+/// What limits the connections of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitedBy {
+    /// `max_connections` of the server.
+    Server,
+    /// The CONNECTION LIMIT of the role, which is this.
+    Role(i64),
+    /// The CONNECTION LIMIT of the database, which is this.
+    Database(i64),
 }
 
 const SERVER: &str = "\
@@ -56,17 +69,16 @@ SELECT current_setting('server_version'), current_setting('server_version_num'):
              WHERE reset_val <> '0'
                AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
                             'transaction_timeout', 'idle_session_timeout') ORDER BY name),
-       least(current_setting('max_connections')::int8
-               - current_setting('superuser_reserved_connections')::int8
-               - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),
-             CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit
-               - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid) END,
-             CASE WHEN d.datconnlimit >= 0 THEN d.datconnlimit
-               - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid) END),
+       current_setting('max_connections')::int8 - current_setting('superuser_reserved_connections')::int8
+         - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),
        ARRAY(SELECT pid FROM pg_catalog.pg_stat_activity
              WHERE datid = d.oid AND starts_with(application_name, $1)
                AND state LIKE 'idle in transaction%' AND state_change < now() - interval '2 minutes'
-             ORDER BY pid)
+             ORDER BY pid),
+       CASE WHEN r.rolconnlimit >= 0 AND NOT r.rolsuper THEN r.rolconnlimit::int8 END,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid),
+       CASE WHEN d.datconnlimit >= 0 AND NOT r.rolsuper THEN d.datconnlimit::int8 END,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid)
 FROM pg_catalog.pg_database d, pg_catalog.pg_roles r
 WHERE d.datname = current_database() AND r.rolname = current_user";
 
@@ -81,6 +93,7 @@ impl Server {
             .await
             .map_err(Error::statement("asking the server about itself"))?;
         let (names, values): (Vec<String>, Vec<String>) = (row.get(10), row.get(11));
+        let (free_connections, limited_by) = free_connections(&row);
         Ok(Self {
             version: row.get(0),
             version_number: row.get(1),
@@ -93,10 +106,23 @@ impl Server {
             role: row.get(8),
             database: row.get(9),
             timeouts: names.into_iter().zip(values).collect(),
-            free_connections: row.get(12),
+            free_connections,
+            limited_by,
             left_behind: row.get(13),
         })
     }
+}
+
+/// How many connections are left, and what allows no more.
+fn free_connections(row: &Row) -> (i64, LimitedBy) {
+    let of_limit = |limit: usize, made: usize, by: fn(i64) -> LimitedBy| {
+        let limit: i64 = row.get::<_, Option<i64>>(limit)?;
+        Some((limit - row.get::<_, i64>(made), by(limit)))
+    };
+    let limits = [of_limit(14, 15, LimitedBy::Role), of_limit(16, 17, LimitedBy::Database)];
+    let of_server = (row.get(12), LimitedBy::Server);
+    let all = std::iter::once(of_server).chain(limits.into_iter().flatten());
+    all.min_by_key(|(free, _)| *free).unwrap_or(of_server)
 }
 
 /// How connections are handed on between this program and the server.
@@ -212,5 +238,69 @@ impl Target {
             .await
             .map_err(Error::statement(format!("looking for rows of no file in {}", self.table)))?;
         Ok(row.get(0))
+    }
+}
+
+/// Publications of updates or deletes, and the tables among a target and its parts that they publish without
+/// anything that tells rows apart; `$1` and `$2` the target. Columns: publication, table, and whether updates and
+/// deletes are published.
+const WITHOUT_IDENTITY: &str = "\
+WITH RECURSIVE part AS (
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = $2
+  UNION
+  SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN part ON i.inhparent = part.oid
+), whole AS (
+  SELECT oid AS part, oid FROM part
+  UNION
+  SELECT whole.part, i.inhparent FROM pg_catalog.pg_inherits i JOIN whole ON i.inhrelid = whole.oid
+)
+SELECT DISTINCT p.pubname::text, c.oid::regclass::text, p.pubupdate, p.pubdelete
+FROM whole
+JOIN pg_catalog.pg_class c ON c.oid = whole.part AND c.relkind = 'r' AND c.relpersistence = 'p'
+JOIN pg_catalog.pg_class w ON w.oid = whole.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = w.relnamespace
+JOIN pg_catalog.pg_publication_tables t ON t.schemaname = n.nspname AND t.tablename = w.relname
+JOIN pg_catalog.pg_publication p ON p.pubname = t.pubname AND (p.pubupdate OR p.pubdelete)
+WHERE c.relreplident <> 'f'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i
+                  WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+                    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary
+                                            WHEN 'i' THEN i.indisreplident ELSE false END)
+ORDER BY 1, 2";
+
+/// A table that a publication publishes without anything that tells its rows apart, so that the server refuses to
+/// update or delete them.
+#[derive(Clone, Debug)]
+pub struct WithoutIdentity {
+    /// The publication.
+    pub publication: String,
+    /// The table, quoted where it must be.
+    pub table: String,
+    /// Whether updates are refused.
+    pub updates: bool,
+    /// Whether deletes are refused.
+    pub deletes: bool,
+}
+
+impl Target {
+    /// The publications because of which rows of the target or of a partition cannot be updated or deleted.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn without_identity(&self, client: &Client) -> Result<Vec<WithoutIdentity>, Error> {
+        let names: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&self.table.schema, Type::TEXT), (&self.table.name, Type::TEXT)];
+        let rows = client
+            .query_typed(WITHOUT_IDENTITY, &names)
+            .await
+            .map_err(Error::statement(format!("looking for publications of {}", self.table)))?;
+        let found = |row: &Row| WithoutIdentity {
+            publication: row.get(0),
+            table: row.get(1),
+            updates: row.get(2),
+            deletes: row.get(3),
+        };
+        Ok(rows.iter().map(found).collect())
     }
 }

@@ -36,7 +36,7 @@ pub use database_tables::DatabaseTables;
 pub use days::{FirstDay, days_held, first_day};
 pub use deep::{Deep, DeepCounts, DeepFile, DeepJob, Place, compare_deep, compared_columns};
 pub use encode::{Encoder, text_variant};
-pub use health::{Pooling, Server};
+pub use health::{LimitedBy, Pooling, Server, WithoutIdentity};
 pub use held::{
     at_stake, count_every_file, count_rows, count_unclaimed, effects, file_names, held, of_others,
 };

@@ -33,7 +33,9 @@ SELECT has_schema_privilege(target.oid, 'USAGE'),
        has_table_privilege($2::regclass, 'UPDATE'),
        has_database_privilege(current_database(), 'TEMP'),
        has_schema_privilege(ledger.oid, 'USAGE'),
-       CASE WHEN to_regclass('backfill.files') IS NULL THEN has_schema_privilege(ledger.oid, 'CREATE') END,
+       CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                             WHERE c.relnamespace = ledger.oid AND c.relname = 'files')
+            THEN has_schema_privilege(ledger.oid, 'CREATE') END,
        (SELECT bool_and(has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
                         AND has_table_privilege(c.oid, 'UPDATE'))
         FROM pg_catalog.pg_class c WHERE c.relnamespace = ledger.oid

@@ -62,6 +62,11 @@ async fn a_ledger_of_somebody_else_or_of_an_older_version_is_judged() {
     let project = with_target(TABLE).await;
     project.database.execute("CREATE SCHEMA backfill; CREATE TABLE backfill.files (id int)").await;
     finds(doctor(&project, &[]).await, "failed", "ledger", "rename");
+    project
+        .database
+        .execute("DROP TABLE backfill.files; CREATE VIEW backfill.saved_rows AS SELECT 1 AS n")
+        .await;
+    finds(doctor(&project, &[]).await, "failed", "ledger", "rename");
     project.database.execute("DROP SCHEMA backfill CASCADE").await;
     project.run("2025-09-22", "2025-09-22").await.ended(0);
     project.database.execute("ALTER TABLE backfill.files DROP COLUMN held, DROP COLUMN xids").await;
@@ -76,9 +81,104 @@ async fn a_ledger_of_somebody_else_or_of_an_older_version_is_judged() {
          ALTER TABLE people DISABLE ROW LEVEL SECURITY; GRANT ALL ON people TO {role}"
     );
     project.database.execute(&grants).await;
-    let ran = doctor(&project, &[("DATABASE_URL", &url)]).await;
-    finds(ran, "failed", "ledger", "");
+    let with = [("DATABASE_URL", url.as_str())];
+    finds(doctor(&project, &with).await, "failed", "ledger", "run this version once as postgres");
+    let run = ["run", "--start", "2025-09-23", "--end", "2025-09-23"];
+    let ran = project.backfill_with(&with, &run).await.ended(2);
+    assert!(ran.stderr.contains("only its owner postgres"), "{}", ran.stderr);
     drop_role(&project, &role).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_ledger_is_refused_by_doctor_and_run_with_the_same_words() {
+    for (damage, found) in [
+        ("DROP TABLE backfill.batches", "the ledger is damaged: backfill.batches missing"),
+        ("DROP TABLE backfill.files", "the ledger is damaged: backfill.files missing"),
+        ("DROP TABLE backfill.saved_rows", "the ledger is damaged: backfill.saved_rows missing"),
+        (
+            "ALTER TABLE backfill.runs DROP COLUMN status",
+            "backfill.runs is not the ledger's table: it lacks status",
+        ),
+        (
+            "DROP TABLE backfill.saved_files; CREATE VIEW backfill.saved_files AS SELECT 1 AS n",
+            "backfill.saved_files is not the ledger's table: it is not a table",
+        ),
+    ] {
+        let project = with_target(TABLE).await;
+        project.run("2025-09-22", "2025-09-22").await.ended(0);
+        finds_nothing(doctor(&project, &[]).await);
+        project.database.execute(damage).await;
+        let ran = doctor(&project, &[]).await;
+        assert!(ran.stdout.contains(found), "{damage}: {}", ran.stdout);
+        finds(ran, "failed", "ledger", "restore");
+        let ran = project.run("2025-09-23", "2025-09-23").await.ended(2);
+        assert!(ran.stderr.contains(found) && ran.stderr.contains("restore"), "{}", ran.stderr);
+        assert_eq!(project.rows("SELECT count(*) FROM people").await, ["2"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_use_the_ledger_still_hears_of_the_target() {
+    let project = with_target(TABLE).await;
+    project.run("2025-09-22", "2025-09-22").await.ended(0);
+    let (role, url) = role(&project, "").await;
+    let grants = format!(
+        "ALTER TABLE people DISABLE ROW LEVEL SECURITY; GRANT ALL ON people TO {role}; \
+         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA backfill TO {role}"
+    );
+    project.database.execute(&grants).await;
+    let with = [("DATABASE_URL", url.as_str())];
+    let ran = doctor(&project, &with).await;
+    assert_eq!(ran.json()["skipped"], 0, "{}", ran.stdout);
+    finds(ran, "failed", "ledger", "GRANT USAGE ON SCHEMA backfill");
+    let usage = format!("GRANT USAGE ON SCHEMA backfill TO {role}");
+    project.database.execute(&usage).await;
+    finds_nothing(doctor(&project, &with).await);
+    // Without the right to delete, saved rows stay, and the run works.
+    let run = ["run", "--start", "2025-09-23", "--end", "2025-09-23"];
+    project.backfill_with(&with, &run).await.ended(0);
+    let one = format!("REVOKE INSERT ON backfill.saved_files FROM {role}");
+    project.database.execute(&one).await;
+    finds(doctor(&project, &with).await, "failed", "ledger", "GRANT SELECT, INSERT");
+    drop_role(&project, &role).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publications_without_a_replica_identity_are_found() {
+    let project = with_target(TABLE).await;
+    let publish =
+        |what: &str| format!("CREATE PUBLICATION p FOR TABLE people WITH (publish = '{what}')");
+    project.database.execute(&publish("insert")).await;
+    project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 0\nmode = \"replace-range\"");
+    finds_nothing(doctor(&project, &[]).await);
+    project.database.execute(&format!("DROP PUBLICATION p; {}", publish("delete"))).await;
+    let next = "REPLICA IDENTITY FULL";
+    finds(doctor(&project, &[]).await, "failed", "target-publications", next);
+    project.edit(
+        "backfill.toml",
+        "mode = \"replace-range\"",
+        "mode = \"merge\"\nmerge_key = [\"id\"]",
+    );
+    finds(doctor(&project, &[]).await, "warned", "target-publications", next);
+    project.database.execute("DROP PUBLICATION p; CREATE PUBLICATION p FOR ALL TABLES").await;
+    finds(doctor(&project, &[]).await, "failed", "target-publications", next);
+    project.edit("backfill.toml", "mode = \"merge\"\nmerge_key = [\"id\"]", "");
+    finds(doctor(&project, &[]).await, "warned", "target-publications", "undone");
+    project.database.execute("ALTER TABLE people REPLICA IDENTITY FULL").await;
+    finds_nothing(doctor(&project, &[]).await);
+    project
+        .database
+        .execute("ALTER TABLE people REPLICA IDENTITY DEFAULT, ADD PRIMARY KEY (id)")
+        .await;
+    finds_nothing(doctor(&project, &[]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_for_a_column_of_numbers_are_told_before_a_run_stops_at_one() {
+    let project = with_target(&TABLE.replace("city text", "city int")).await;
+    finds(doctor(&project, &[]).await, "warned", "target-columns", "stage.sql");
+    let ran = project.run("2025-09-22", "2025-09-22").await.ended(3);
+    assert!(ran.stderr.contains("city"), "{}", ran.stderr);
 }
 
 async fn columns_named_held(project: &Project) -> Vec<String> {

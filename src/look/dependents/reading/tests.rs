@@ -32,6 +32,10 @@ fn a_query_without_conditions_shows_every_day() {
         "SELECT o.id FROM public.orders o LEFT JOIN public.city c ON ((c.name = o.city))",
         "SELECT orders.id FROM public.orders WHERE (orders._file_date > '2026-01-01'::date) \
          UNION ALL SELECT orders.id FROM public.orders",
+        "SELECT date_trunc('month'::text, (o._file_date)::timestamp with time zone) AS month, count(*) AS n \
+         FROM public.orders o GROUP BY (date_trunc('month'::text, (o._file_date)::timestamp with time zone))",
+        "SELECT CASE o.city WHEN 'x'::text THEN 'y'::text ELSE o.city END AS city FROM public.orders o",
+        "SELECT max(o._file_date) AS last, sum((o.amount * (2)::numeric)) AS s FROM public.orders o",
     ] {
         assert_eq!(days(query), Days::All, "{query}");
     }
@@ -78,6 +82,22 @@ fn what_is_not_certain_is_unknown() {
         "SELECT DISTINCT ON (o.city) o.city FROM public.orders o",
         "SELECT o.id FROM ONLY public.orders o",
         "SELECT o.id FROM public.orders o TABLESAMPLE bernoulli (10)",
+        "SELECT count(*) FILTER (WHERE (o._file_date >= '2025-12-01'::date)) AS n FROM public.orders o",
+        "SELECT sum( CASE WHEN (o._file_date >= '2025-12-01'::date) THEN o.amount ELSE NULL::numeric END) AS n \
+         FROM public.orders o",
+        "SELECT (1 + count(NULLIF((o._file_date < '2025-12-01'::date), true))) AS n FROM public.orders o",
+        "SELECT sum(((o._file_date >= '2025-12-01'::date))::integer) AS n FROM public.orders o",
+        "SELECT o.id, sum(o.amount) FILTER (WHERE (o._file_date >= '2025-12-01'::date)) OVER (PARTITION BY o.id) AS s \
+         FROM public.orders o",
+        "SELECT CASE WHEN (o._file_date >= '2025-12-01'::date) THEN o.id ELSE NULL::text END AS id FROM public.orders o",
+        "SELECT o.city FROM public.orders o GROUP BY o.city HAVING (min(o._file_date) >= '2025-12-01'::date)",
+        "SELECT ( SELECT max(orders.id) AS max FROM public.orders) AS id FROM public.orders o",
+        "SELECT DISTINCT ON (o.city) o.city, o._file_date FROM public.orders o ORDER BY o.city, o._file_date DESC",
+        "SELECT o.id FROM public.orders o WHERE (date_trunc('month'::text, (o._file_date)::timestamp with time zone) \
+         >= '2025-12-01 00:00:00+00'::timestamp with time zone)",
+        "SELECT o.id FROM public.orders o WHERE (o._file_date >= (now() - '30 days'::interval))",
+        "SELECT o.id FROM public.orders o WHERE (o._file_date >= ('2025-12-01'::date - '1 mon'::interval))",
+        "SELECT o.id FROM public.orders o WHERE (o._file_date <= '2025-12-31'::date)",
         "not a query",
     ] {
         assert!(matches!(days(query), Days::Unknown(_)), "{query}: {:?}", days(query));

@@ -76,6 +76,11 @@ impl Field {
         Ok(Self { carrier, form, part: Part::Whole, element: None })
     }
 
+    /// Whether it takes texts, each of which has to be in the form of the column's type.
+    pub fn parses_texts(&self) -> bool {
+        self.part == Part::Whole && self.split().is_some()
+    }
+
     /// The field as two: for texts that fit the column's type, and for those that do not. `None` where
     /// there is nothing to split: any text fits, or no text is given.
     pub fn split(&self) -> Option<(Self, Self)> {

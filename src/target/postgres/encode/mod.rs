@@ -148,6 +148,15 @@ impl Encoder {
         fields.chain(self.fills.iter().map(|(column, _)| column))
     }
 
+    /// The columns of other types that are given as text: a load stops at the first text that is not in the form
+    /// of the type. Each with its type.
+    pub fn parsed_texts(&self) -> Vec<String> {
+        let parsed = self.fields.iter().filter(|mapped| mapped.field.parses_texts());
+        parsed
+            .map(|mapped| format!("{} ({})", mapped.column.name, mapped.column.type_text))
+            .collect()
+    }
+
     /// Refuses a mode that the columns or the kind of the target do not allow.
     ///
     /// # Errors

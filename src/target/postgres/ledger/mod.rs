@@ -18,6 +18,7 @@ mod replays;
 mod runs;
 mod saved;
 mod schema;
+mod tables;
 mod undo;
 
 pub use files::{

@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::tables::Tables;
 use crate::target::Error;
 
 /// Lets two runs that start at the same time make the ledger one after the other.
@@ -69,11 +70,13 @@ COMMENT ON TABLE backfill.saved_rows IS 'Rows of the target that a batch replace
 /// Makes the ledger if there is none, in the transaction of the session.
 ///
 /// # Errors
-/// [`Error::Statement`].
+/// Those of [`exists`]; [`Error::OutdatedLedger`] if somebody else has to bring it up to date; [`Error::Statement`].
 pub async fn create(client: &Client) -> Result<(), Error> {
-    if exists(client).await? && is_current(client).await? {
+    let found = Tables::find(client).await?;
+    if found.exist()? && found.are_current() {
         return Ok(());
     }
+    found.refuse_others()?;
     let failed = || Error::statement("creating the ledger (schema backfill)");
     client.batch_execute(LOCK).await.map_err(failed())?;
     if !has_schema(client, SCHEMA).await? {
@@ -101,54 +104,16 @@ pub async fn has_schema(client: &Client, schema: &str) -> Result<bool, Error> {
 /// Whether the database has a ledger.
 ///
 /// # Errors
-/// [`Error::ForeignLedger`] if somebody else's table has its name; [`Error::Statement`].
+/// [`Error::ForeignLedger`] if something else has the name of one of its tables; [`Error::IncompleteLedger`] if some
+/// of them are missing; [`Error::Rights`] if this user may not read one; [`Error::Statement`].
 pub async fn exists(client: &Client) -> Result<bool, Error> {
-    let row = client
-        .query_typed_one(EXISTS, &[])
-        .await
-        .map_err(Error::statement("looking for the ledger"))?;
-    let (is_there, is_ours): (bool, bool) = (row.get(0), row.get(1));
-    if is_there && !is_ours {
-        return Err(Error::ForeignLedger);
-    }
-    if is_there && !row.get::<_, bool>(2) {
-        let role: String = row.get(3);
-        let to = crate::domain::quote_identifier(&role);
-        let grants = vec![
-            format!("GRANT USAGE ON SCHEMA backfill TO {to}"),
-            format!(
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA backfill TO {to}"
-            ),
-        ];
-        return Err(Error::Rights { role, grants });
-    }
-    Ok(is_there)
+    Tables::find(client).await?.exist()
 }
 
-/// Columns: whether there is a table with the ledger's name, whether it has the ledger's columns, whether this
-/// user may read it, and the user.
-const EXISTS: &str = "\
-SELECT count(c.oid) > 0,
-       (SELECT count(*) = 4 FROM pg_catalog.pg_attribute
-        WHERE attrelid = min(c.oid::int8)::oid AND NOT attisdropped
-          AND attname IN ('target', 'file_name', 'sql_hash', 'survivors')),
-       coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), true),
-       current_user::text
-FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-WHERE n.nspname = 'backfill' AND c.relname = 'files'";
-
-/// Whether the ledger has every column of this version.
+/// Whether the ledger has every table and column of this version.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn is_current(client: &Client) -> Result<bool, Error> {
-    let row = client
-        .query_typed_one(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute \
-             WHERE attrelid = to_regclass('backfill.batches') AND attname = 'merge_key')",
-            &[],
-        )
-        .await
-        .map_err(Error::statement("looking at the ledger"))?;
-    Ok(row.get(0))
+    Ok(Tables::find(client).await?.are_current())
 }

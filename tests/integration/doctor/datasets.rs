@@ -83,7 +83,7 @@ async fn a_ledger_of_somebody_else_or_of_an_older_version_is_judged() {
     project.database.execute(&grants).await;
     let with = [("DATABASE_URL", url.as_str())];
     finds(doctor(&project, &with).await, "failed", "ledger", "run this version once as postgres");
-    let run = ["run", "--start", "2025-09-23", "--end", "2025-09-23"];
+    let run = ["run", "--start", "2025-09-22", "--end", "2025-09-23"];
     let ran = project.backfill_with(&with, &run).await.ended(2);
     assert!(ran.stderr.contains("only its owner postgres"), "{}", ran.stderr);
     drop_role(&project, &role).await;
@@ -135,7 +135,7 @@ async fn a_role_that_may_not_use_the_ledger_still_hears_of_the_target() {
     project.database.execute(&usage).await;
     finds_nothing(doctor(&project, &with).await);
     // Without the right to delete, saved rows stay, and the run works.
-    let run = ["run", "--start", "2025-09-23", "--end", "2025-09-23"];
+    let run = ["run", "--start", "2025-09-22", "--end", "2025-09-23"];
     project.backfill_with(&with, &run).await.ended(0);
     let one = format!("REVOKE INSERT ON backfill.saved_files FROM {role}");
     project.database.execute(&one).await;
@@ -163,7 +163,7 @@ async fn publications_without_a_replica_identity_are_found() {
     project.database.execute("DROP PUBLICATION p; CREATE PUBLICATION p FOR ALL TABLES").await;
     finds(doctor(&project, &[]).await, "failed", "target-publications", next);
     project.edit("backfill.toml", "mode = \"merge\"\nmerge_key = [\"id\"]", "");
-    finds(doctor(&project, &[]).await, "warned", "target-publications", "undone");
+    finds(doctor(&project, &[]).await, "warned", "target-publications", next);
     project.database.execute("ALTER TABLE people REPLICA IDENTITY FULL").await;
     finds_nothing(doctor(&project, &[]).await);
     project

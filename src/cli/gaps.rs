@@ -23,7 +23,8 @@ use crate::{look, show};
 /// A gap before the live loader's first day is historical: that is what a backfill loads. From that day on
 /// it is forward: the live loader's own work. With --options, ways to close the historical gaps are
 /// compared: rows, time, growth of the database and cost, each with where it comes from. Nothing is
-/// written; without a database, only what S3 holds is shown. Exit code 3 if the historical gaps do not fit
+/// written: for the growth, some rows are put into a temporary copy of the target, in a transaction that is
+/// rolled back. Without a database, only what S3 holds is shown. Exit code 3 if the historical gaps do not fit
 /// into the database or onto its disk, as far as limits.database, limits.disk or --compute tell of them;
 /// with --options, if no option fits.
 #[derive(Debug, Args)]

@@ -21,8 +21,9 @@ use crate::{look, run as chain, show};
 ///
 /// The same as `run --dry-run`. Nothing is written anywhere; without a database it is shown without
 /// what is loaded already. What loading comes to is estimated: rows, growth of the database, time and
-/// cost, each with where it comes from. Exit code 3 if it does not fit into the database or onto its disk,
-/// as far as limits.database, limits.disk or --compute tell of them.
+/// cost, each with where it comes from. For the growth, some rows are put into a temporary copy of the
+/// target, in a transaction that is rolled back. Exit code 3 if it does not fit into the database or onto
+/// its disk, as far as limits.database, limits.disk or --compute tell of them.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]

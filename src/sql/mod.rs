@@ -16,12 +16,14 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 mod contract;
 mod declared;
+mod filled;
 mod indexes;
 mod mentioned;
 mod name;
 mod row_wise;
 
 pub use contract::{Contract, ContractColumn};
+pub use filled::{Filled, filled};
 pub use indexes::{DeclaredIndex, indexes};
 pub use mentioned::mentioned_columns;
 pub use name::identifier;

@@ -17,8 +17,12 @@ pub use guest::Guest;
 pub use postgres::{
     Batch, Column, Compared, ComparedColumn, ComparedFile, ConnectFailure, Database,
     DatabaseTables, Deep, DeepCounts, DeepFile, DeepJob, Definition, Encoder, FirstDay, How,
-    Inspected, Job, LimitedBy, MaterializedView, Meaning, MissingRights, Needs, Object, ObjectKind, Obstacle, Place, Pooling, Protection, Reached, Relation, Server, Target, Undoable, Undoing, UndoneBatch, Web, WithoutIdentity, at_stake, compare, compare_deep, compared_columns, count_every_file, count_rows, count_unclaimed, days_held, effects, file_names, first_day, held, ledger, load, missing_rights, of_others, references, refresh, refuse_missing, sizes, text_variant, undo, undoable,
-    until_cancelled,
+    Inspected, Job, LimitedBy, MaterializedView, Meaning, MissingRights, Needs, Object, ObjectKind,
+    Obstacle, Place, Pooling, Protection, Reached, Relation, Server, Target, Undoable, Undoing,
+    UndoneBatch, Web, WithoutIdentity, at_stake, compare, compare_deep, compared_columns,
+    count_every_file, count_rows, count_unclaimed, days_held, effects, file_names, first_day, held,
+    ledger, load, missing_rights, of_others, references, refresh, refuse_missing, sizes,
+    text_variant, undo, undoable, until_cancelled,
 };
 pub use undo_refusal::UndoRefusal;
 

@@ -41,7 +41,7 @@ pub fn move_statement(table: &TableName, columns: &[&str]) -> String {
 }
 
 /// Columns as a list, each behind `before`.
-fn list(columns: &[&str], before: &str) -> String {
+pub fn list(columns: &[&str], before: &str) -> String {
     let quoted = columns.iter().map(|name| format!("{before}{}", quote_identifier(name)));
     quoted.collect::<Vec<_>>().join(", ")
 }

@@ -32,7 +32,7 @@ fn estimated(plan: &Value) -> [f64; 4] {
 }
 
 /// Estimates a load, does it, and compares.
-async fn compare(project: &Project, what: &str, table: &str, arguments: &[&str]) {
+pub async fn compare(project: &Project, what: &str, table: &str, arguments: &[&str]) {
     let planned = [&["plan", "--output", "json"], arguments].concat();
     let plans = project.backfill(&planned).await.ended(0).json();
     let before = sizes(project, table).await;

@@ -14,6 +14,7 @@ mod drift;
 mod edge;
 mod effects;
 mod estimates;
+mod estimates_of_kinds;
 mod exports;
 mod faults;
 mod gaps;

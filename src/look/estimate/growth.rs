@@ -8,6 +8,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::MemTable;
 
+use super::free::{FEW_ROWS, Free, TOAST_AT_FIRST, living, living_rows};
 use super::sample::{Sample, SampledFile};
 use super::told::{Number, Told};
 use crate::domain::{Dataset, DateRange, provenance};
@@ -17,7 +18,7 @@ use crate::project::Project;
 use crate::sql::Sql;
 use crate::tables::{self, Catalog};
 use crate::target::Target;
-use crate::target::sizes::{RowBytes, Shape, Sizes};
+use crate::target::sizes::{Curve, RowBytes, Shape, Sizes, Trial, Weighed};
 
 /// From which difference on between the table's rows and those of the files the files count.
 const DIFFERENCE: f64 = 0.1;
@@ -35,6 +36,12 @@ pub struct PerRow {
     pub kept: f64,
     /// What a table takes that is created, whatever its rows.
     pub fixed: u64,
+    /// The indexes that do not grow with each row alike.
+    pub curves: Vec<Curve>,
+    /// How many rows there are already.
+    pub before: f64,
+    /// What is free inside of what is there.
+    pub free: Free,
 }
 
 /// The rows that `stage.sql` makes of a sample.
@@ -108,52 +115,138 @@ fn as_source(
     RecordBatch::try_new(Arc::clone(schema), arrays)
 }
 
+/// What is known of the rows of a target.
+pub struct Known<'a> {
+    /// What the target takes.
+    pub sizes: Option<&'a Sizes>,
+    /// The target, if it is there.
+    pub target: Option<&'a Target>,
+    /// What it looks like to rows that come.
+    pub shape: &'a Shape,
+    /// What the sampled rows took in a copy of it.
+    pub trial: Option<&'a Trial>,
+}
+
 /// What a row takes: that of the table's own rows, as long as those of the files are like them.
-pub fn per_row(
-    sizes: Option<&Sizes>,
-    target: Option<&Target>,
-    shape: &Shape,
-    staged: Result<Staged, engine::Error>,
-) -> PerRow {
-    let (weighed, kept, why) = match staged {
-        Ok(staged) => {
-            let rows: usize = staged.batches.iter().map(RecordBatch::num_rows).sum();
-            let kept = rows as f64 / staged.read.max(1) as f64;
-            match shape.weigh(&staged.batches) {
-                Ok(weighed) => (weighed, kept, "stage.sql keeps no row of the sample".to_owned()),
-                Err(_) => (None, kept, "the staged rows cannot be weighed".to_owned()),
-            }
-        }
-        Err(error) => (None, 1.0, format!("stage.sql does not run over the sample ({error})")),
-    };
-    let kept = if weighed.is_some() { kept } else { 1.0 };
-    let fixed = if target.is_some() { 0 } else { NEW_TABLE };
-    let own = sizes.and_then(|sizes| own_row(sizes, weighed));
-    let types = if target.is_some() { "the target's types" } else { "the types of target.sql" };
-    let (bytes, source) = match (weighed, own) {
-        _ if target.is_some_and(Target::is_view) => {
+pub fn per_row(known: &Known<'_>, staged: Result<Staged, engine::Error>) -> PerRow {
+    let (weighed, kept, why) = weigh(known.shape, staged);
+    let sampled = weighed.as_ref().map(|weighed| known.sampled(weighed.row));
+    let own = known.sizes.and_then(|sizes| own_row(sizes, known.shape, sampled));
+    let (bytes, source) = match (sampled, own) {
+        _ if known.target.is_some_and(Target::is_view) => {
             (None, Told::text("the target is a view: what takes its rows is not known"))
         }
         (None, None) => (None, Told::text(why)),
         (None, Some((own, source))) => (Some(own), source.and(&Told::text(why))),
-        (Some(weighed), None) => {
-            (Some(weighed), Told::text(format!("from the sampled values and {types}")))
+        (Some(sampled), None) => {
+            let (words, numbers) = known.source();
+            (Some(sampled), Told::of(&words, &numbers))
         }
-        (Some(weighed), Some((own, source))) => {
-            let (ours, theirs) = (weighed.table + weighed.toast, own.table + own.toast);
-            match (ours / theirs - 1.0).abs() > DIFFERENCE && shape.is_certain() {
-                true => {
-                    let words = format!(
-                        "from the sampled values and {types}: # bytes a row in the table, whose own rows have #"
-                    );
-                    let numbers = [ours, theirs].map(Number::measure);
-                    (Some(weighed), Told::of(&words, &numbers))
-                }
-                false => (Some(own), source),
-            }
+        (Some(sampled), Some(own)) => known.decide(sampled, own),
+    };
+    let others = others(known);
+    let free = known.sizes.map_or(Free::default(), |sizes| Free::of(sizes, weighed.as_ref()));
+    PerRow {
+        bytes,
+        source: source.and(&others.source).and(&free.source(known.sizes)),
+        kept,
+        fixed: if known.target.is_some() { 0 } else { NEW_TABLE },
+        curves: others.curves,
+        before: known.sizes.map_or(0.0, living_rows),
+        free,
+    }
+}
+
+/// Weighs the rows by their types; with the share of the sample that they are, and why there are none.
+fn weigh(shape: &Shape, staged: Result<Staged, engine::Error>) -> (Option<Weighed>, f64, String) {
+    let staged = match staged {
+        Ok(staged) => staged,
+        Err(error) => {
+            return (None, 1.0, format!("stage.sql does not run over the sample ({error})"));
         }
     };
-    PerRow { bytes, source: source.and(&not_told(shape)), kept, fixed }
+    let rows: usize = staged.batches.iter().map(RecordBatch::num_rows).sum();
+    let kept = rows as f64 / staged.read.max(1) as f64;
+    match shape.weigh(&staged.batches) {
+        Ok(Some(weighed)) => (Some(weighed), kept, String::new()),
+        Ok(None) => (None, 1.0, "stage.sql keeps no row of the sample".to_owned()),
+        Err(_) => (None, 1.0, "the staged rows cannot be weighed".to_owned()),
+    }
+}
+
+impl Known<'_> {
+    /// What a sampled row takes: in a copy of the table if it was tried there, else by its types.
+    fn sampled(&self, weighed: RowBytes) -> RowBytes {
+        self.trial.map_or(weighed, |trial| tried(weighed, trial))
+    }
+
+    /// Where that is from.
+    fn source(&self) -> (String, Vec<Number>) {
+        let types =
+            if self.target.is_some() { "the target's types" } else { "the types of target.sql" };
+        match self.trial {
+            Some(trial) => (
+                "from # sampled rows in a copy of the table, which was rolled back".to_owned(),
+                vec![Number::Count(trial.rows)],
+            ),
+            None => (format!("from the sampled values and {types}"), Vec::new()),
+        }
+    }
+
+    /// What a row takes if both its own rows and those of the files tell.
+    fn decide(
+        &self,
+        sampled: RowBytes,
+        (own, source): (RowBytes, Told),
+    ) -> (Option<RowBytes>, Told) {
+        let (ours, theirs) = (sampled.table + sampled.toast, own.table + own.toast);
+        let is_certain = self.shape.is_certain() || self.trial.is_some();
+        if (ours / theirs - 1.0).abs() <= DIFFERENCE || !is_certain {
+            return (Some(own), source);
+        }
+        let (from, mut numbers) = self.source();
+        let words = format!("{from}: # bytes a row in the table, whose own rows have #");
+        numbers.extend([ours, theirs].map(Number::measure));
+        (Some(sampled), Told::of(&words, &numbers))
+    }
+}
+
+/// What the sampled rows took in a copy of the table: plain indexes over many rows are known better from their keys.
+fn tried(weighed: RowBytes, trial: &Trial) -> RowBytes {
+    let (table, toast) = (trial.table, trial.toast);
+    let more = table + toast - weighed.table - weighed.toast;
+    RowBytes { table, toast, wal: (weighed.wal + more).max(0.0), ..weighed }
+}
+
+/// Indexes that are not plain: how they grow, and where that is from.
+struct Others {
+    curves: Vec<Curve>,
+    source: Told,
+}
+
+fn others(known: &Known<'_>) -> Others {
+    let names: Vec<&str> = known.shape.other_indexes().map(|index| index.name.as_str()).collect();
+    let names = names.join(", ");
+    let held = known.sizes.map_or(0.0, living_rows);
+    match known.trial {
+        _ if names.is_empty() => Others { curves: Vec::new(), source: Told::default() },
+        Some(trial) => Others {
+            curves: trial.curves.clone(),
+            source: Told::text(format!("the index(es) {names} as they grew with the sampled rows")),
+        },
+        None if held >= FEW_ROWS as f64 => Others {
+            curves: known
+                .shape
+                .other_indexes()
+                .map(|index| Curve::Steady(index.bytes as f64 / held))
+                .collect(),
+            source: Told::text(format!("the index(es) {names} by their own bytes a row")),
+        },
+        None => Others {
+            curves: Vec::new(),
+            source: Told::text(format!("the growth of the index(es) {names} is not known")),
+        },
+    }
 }
 
 /// What an empty table and its first index take as soon as there are rows, beside those: a map of free
@@ -161,22 +254,16 @@ pub fn per_row(
 const NEW_TABLE: u64 = 4 * 8192;
 
 /// What the table's own rows take; `None` if it has too few to tell.
-fn own_row(sizes: &Sizes, weighed: Option<RowBytes>) -> Option<(RowBytes, Told)> {
+fn own_row(sizes: &Sizes, shape: &Shape, weighed: Option<RowBytes>) -> Option<(RowBytes, Told)> {
     let own = sizes.own?;
-    // What lives of the table's bytes, and so how many rows it has.
-    let living = |bytes: u64| bytes as f64 / (1.0 + sizes.dead_share);
-    let (table_bytes, toast_bytes) = (living(sizes.table), living(sizes.toast));
-    let rows = match sizes.live_rows {
-        0 => ((table_bytes + toast_bytes) / own.bytes).max(1.0),
-        rows => rows.max(own.rows) as f64,
-    };
+    let (table_bytes, toast_bytes) = (living(sizes, sizes.table), living(sizes, sizes.toast));
+    let rows = living_rows(sizes);
     // Where values are moved out, the length of a row does not say where its bytes are.
     let (table, toast_row) = match sizes.toast > TOAST_AT_FIRST {
         true => (table_bytes / rows, toast_bytes / rows),
         false => (packed(own.bytes, table_bytes / rows), 0.0),
     };
-    let index_bytes: u64 = sizes.indexes.iter().map(|index| index.bytes).sum();
-    let own_indexes = index_bytes as f64 / rows;
+    let own_indexes = shape.plain_index_bytes() as f64 / rows;
     let indexes = match weighed {
         // Indexes of dead rows, or of a few, tell nothing.
         Some(weighed) if rows < MANY_ROWS || own_indexes > 1.5 * weighed.indexes => weighed.indexes,
@@ -201,18 +288,3 @@ fn packed(own: f64, shown: f64) -> f64 {
 const MOST_WASTE: f64 = 1.15;
 /// What they leave free as a rule.
 const USUAL_WASTE: f64 = 1.04;
-/// What a TOAST table takes that holds nothing.
-const TOAST_AT_FIRST: u64 = 8192;
-/// Fewer rows of the table tell nothing.
-const FEW_ROWS: u64 = 100;
-
-/// What is not known of some indexes.
-fn not_told(shape: &Shape) -> Told {
-    let names: Vec<&str> = shape.other_indexes().map(|index| index.name.as_str()).collect();
-    match names.is_empty() {
-        true => Told::default(),
-        false => {
-            Told::text(format!("the growth of the index(es) {} is not told", names.join(", ")))
-        }
-    }
-}

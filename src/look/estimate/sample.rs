@@ -16,16 +16,20 @@ use crate::source::SourceFile;
 use crate::state::{FileState, USUAL_ROW_BYTES};
 use crate::store::Store;
 
-/// How many files are looked at.
-const FILES: usize = 5;
+/// How many files are looked at: rows may differ from day to day.
+const FILES: usize = 24;
 /// How many are if they are small.
 const SMALL_FILES: usize = 40;
 /// Below this many bytes on average, files are small.
 const SMALL: u64 = 64 << 10;
 /// How many are read at once.
 const AT_ONCE: usize = 8;
-/// How much of each is read. What is compressed gives several times as much.
-const BYTES: u64 = 512 << 10;
+/// How much of all of them is read. What is compressed gives several times as much.
+const BYTES: u64 = 3 << 20;
+/// The most that is read of one.
+const MOST_BYTES: u64 = 512 << 10;
+/// The fewest rows that are weighed if there are so many, whatever each file's share is.
+const FEWEST_ROWS: f64 = 500.0;
 /// The most that is unpacked of one.
 const MOST_UNPACKED: u64 = 4 << 20;
 /// How many sampled files tell of another one.
@@ -43,8 +47,10 @@ pub struct Sample {
 /// The first records of one file.
 #[derive(Debug)]
 pub struct SampledFile {
-    /// The key, if it was read as a whole.
-    whole: Option<String>,
+    /// The key.
+    key: String,
+    /// Whether it was read as a whole.
+    is_whole: bool,
     /// Bytes of the file.
     size: f64,
     /// The file date.
@@ -53,7 +59,9 @@ pub struct SampledFile {
     ending: String,
     /// Its columns.
     pub columns: Vec<String>,
-    /// Its rows.
+    /// Rows that were read.
+    read_rows: f64,
+    /// Those of them that stand for the others.
     pub rows: Vec<RecordBatch>,
     /// Bytes of the header, unpacked.
     header: f64,
@@ -69,8 +77,9 @@ impl Sample {
     /// Reads the start of some of the files. Those that cannot be read are counted.
     pub async fn of(store: &Store, dataset: &Dataset, files: &[&SourceFile]) -> Self {
         let chosen = spread(files);
+        let most = (BYTES / (chosen.len() as u64).max(1)).min(MOST_BYTES);
         let read: Vec<Option<SampledFile>> = stream::iter(&chosen)
-            .map(|file| sampled(store, dataset, file))
+            .map(|file| sampled(store, dataset, file, most))
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -78,25 +87,53 @@ impl Sample {
         Self { unreadable: chosen.len() - files.len(), files }
     }
 
-    /// About how many rows a file has: as many as were read if all of it was; else by its size, as those
-    /// that are nearest in time and whose names end as its own does.
-    pub fn rows_of(&self, file: &FileState) -> u64 {
-        let whole = |sampled: &&SampledFile| sampled.whole.as_ref() == Some(&file.key);
-        if let Some(whole) = self.files.iter().find(whole) {
-            return whole.row_count() as u64;
+    /// Keeps of each file as many rows as the files are many that it stands for, so that the rows together are
+    /// like those of all `files`, whatever their lengths.
+    pub fn balance(&mut self, files: &[&FileState]) {
+        let mut stands_for = vec![0.0; self.files.len()];
+        for file in files {
+            let Some(nearest) = self.like(file).first().map(|nearest| nearest.key.clone()) else {
+                continue;
+            };
+            let place = self.files.iter().position(|sampled| sampled.key == nearest);
+            stands_for[place.unwrap_or(0)] += self.rows_of(file) as f64;
         }
+        let all: f64 = stands_for.iter().sum();
+        let shares = self.files.iter().zip(&stands_for).filter(|(_, rows)| **rows > 0.0);
+        let scarcest = shares.map(|(file, rows)| file.row_count() / rows).fold(1.0, f64::min);
+        let share = scarcest.max(FEWEST_ROWS / all.max(1.0));
+        for (file, rows) in self.files.iter_mut().zip(stands_for) {
+            file.keep((rows * share).ceil() as usize);
+        }
+    }
+
+    /// About how many rows a file has: as many as were read if all of it was; else by its size, as its own
+    /// first records, or as those that are nearest in time and whose names end as its own does.
+    pub fn rows_of(&self, file: &FileState) -> u64 {
+        match self.like(file).as_slice() {
+            [own, ..] if own.key == file.key && own.is_whole => own.read_rows as u64,
+            [own, ..] if own.key == file.key => rows_by_size(file.size() as f64, &[own]),
+            like => rows_by_size(file.size() as f64, like),
+        }
+    }
+
+    /// The files that are most like one: itself, or else those that are nearest in time and whose names end as
+    /// its own does.
+    fn like(&self, file: &FileState) -> Vec<&SampledFile> {
         let ending = ending(&file.key);
         let distance = |sampled: &&SampledFile| {
             let days = (sampled.date.0 - file.date.0).num_days().abs();
-            (sampled.ending != ending, days)
+            (sampled.key != file.key, sampled.ending != ending, days)
         };
-        let mut like: Vec<&SampledFile> =
-            self.files.iter().filter(|sampled| sampled.records.1 > 0.0).collect();
+        let is_of_use = |sampled: &&SampledFile| {
+            sampled.records.1 > 0.0 || sampled.is_whole && sampled.key == file.key
+        };
+        let mut like: Vec<&SampledFile> = self.files.iter().filter(is_of_use).collect();
         like.sort_by_key(distance);
         let is_same = like.first().is_some_and(|nearest| nearest.ending == ending);
         like.truncate(NEAREST);
         like.retain(|sampled| !is_same || sampled.ending == ending);
-        rows_by_size(file.size() as f64, &like)
+        like
     }
 
     /// Where the number of rows comes from.
@@ -111,7 +148,8 @@ impl Sample {
                 )),
             };
         }
-        let numbers = [count(self.rows()), count(files)];
+        let rows: f64 = self.files.iter().map(|file| file.read_rows).sum();
+        let numbers = [Number::Count(rows.round() as u64), count(files)];
         let sampled = Told::of("sampled from # row(s) of # file(s)", &numbers);
         match unreadable {
             0 => sampled,
@@ -119,7 +157,7 @@ impl Sample {
         }
     }
 
-    /// How many rows were read.
+    /// How many rows there are to weigh.
     pub fn rows(&self) -> usize {
         self.files.iter().flat_map(|file| &file.rows).map(RecordBatch::num_rows).sum()
     }
@@ -129,14 +167,25 @@ impl SampledFile {
     fn row_count(&self) -> f64 {
         self.rows.iter().map(|batch| batch.num_rows() as f64).sum()
     }
+
+    /// Keeps the first rows.
+    fn keep(&mut self, most: usize) {
+        let mut left = most;
+        for batch in &mut self.rows {
+            let kept = left.min(batch.num_rows());
+            *batch = batch.slice(0, kept);
+            left -= kept;
+        }
+        self.rows.retain(|batch| batch.num_rows() > 0);
+    }
 }
 
 /// How many rows a file of so many bytes has, if it is like those.
 fn rows_by_size(size: f64, like: &[&SampledFile]) -> u64 {
     let Some(nearest) = like.first() else { return (size / USUAL_ROW_BYTES).round() as u64 };
     let sum = |part: fn(&SampledFile) -> f64| like.iter().map(|file| part(file)).sum::<f64>();
-    if like.iter().all(|file| file.whole.is_some()) {
-        return (size * sum(SampledFile::row_count) / sum(|file| file.size)).round() as u64;
+    if like.iter().all(|file| file.is_whole) {
+        return (size * sum(|file| file.read_rows) / sum(|file| file.size)).round() as u64;
     }
     let record = sum(|file| file.records.0) / sum(|file| file.records.1);
     let count = like.len() as f64;
@@ -146,24 +195,47 @@ fn rows_by_size(size: f64, like: &[&SampledFile]) -> u64 {
     (records * accepted).round() as u64
 }
 
-/// Some files that have bytes, from the first to the last.
+/// Some files that have bytes, spread over all: of every so many bytes the file in which they lie, at a place that
+/// shifts, so that no weekday is taken again and again.
 fn spread<'a>(files: &[&'a SourceFile]) -> Vec<&'a SourceFile> {
     let files: Vec<&SourceFile> =
         files.iter().copied().filter(|file| file.identity.size > 0).collect();
     let bytes: u64 = files.iter().map(|file| file.identity.size).sum();
     let is_small = bytes / (files.len() as u64).max(1) < SMALL;
-    let count = if is_small { SMALL_FILES } else { FILES }.min(files.len());
-    let place = |number: usize| number * (files.len() - 1) / (count - 1).max(1);
-    (0..count).map(|number| files[place(number)]).collect()
+    let most = if is_small { SMALL_FILES } else { FILES };
+    if files.len() <= most {
+        return files;
+    }
+    let step = bytes as f64 / most as f64;
+    let place = |number: usize| (number as f64 + (number as f64 * SHIFT).fract()) * step;
+    let (mut chosen, mut end, mut number) = (Vec::new(), 0.0, 0);
+    for file in files {
+        end += file.identity.size as f64;
+        if number < most && place(number) < end {
+            chosen.push(file);
+        }
+        while number < most && place(number) < end {
+            number += 1;
+        }
+    }
+    chosen
 }
+
+/// The golden section: multiples of it are spread evenly between whole numbers.
+const SHIFT: f64 = 0.618_034;
 
 fn ending(key: &str) -> String {
     key.rsplit('.').next().unwrap_or_default().to_lowercase()
 }
 
 /// The first records of a file; `None` if it cannot be read.
-async fn sampled(store: &Store, dataset: &Dataset, file: &SourceFile) -> Option<SampledFile> {
-    let length = file.identity.size.min(BYTES);
+async fn sampled(
+    store: &Store,
+    dataset: &Dataset,
+    file: &SourceFile,
+    most: u64,
+) -> Option<SampledFile> {
+    let length = file.identity.size.min(most);
     let options = GetOptions { range: Some((0..length).into()), ..GetOptions::default() };
     let answer = store.objects.get_opts(&file.location, options).await;
     let bytes = answer.inspect_err(|_| unread(file)).ok()?.bytes().await;
@@ -216,7 +288,9 @@ fn records(
     let unpacked = if text_bytes > 0.0 { unpacked * text_bytes / read } else { unpacked };
     let (records, cut) = (summary.records as f64, if is_whole { 0.0 } else { 1.0 });
     Some(SampledFile {
-        whole: is_whole.then(|| file.key.clone()),
+        key: file.key.clone(),
+        is_whole,
+        read_rows: rows.iter().map(|batch| batch.num_rows() as f64).sum(),
         size: file.identity.size as f64,
         date: file.date,
         ending: ending(&file.key),

@@ -32,8 +32,10 @@ const IN_ORDER: f64 = 0.95;
 pub struct Index {
     /// Its name, for people.
     pub name: String,
-    /// Its columns.
+    /// The columns of its keys.
     pub columns: Vec<String>,
+    /// Columns that it holds besides.
+    pub included: Vec<String>,
     /// Whether a row's key is its own.
     pub is_unique: bool,
     /// Whether it is a B-tree over plain columns of every row, of which the size is known.
@@ -70,17 +72,31 @@ impl Keys {
     }
 
     /// The bytes that a row takes in the index.
-    pub fn bytes_per_row(&self, is_unique: bool) -> f64 {
+    pub fn bytes_per_row(&self, index: &Index) -> f64 {
         let rows = self.rows.max(1) as f64;
         let entry = self.bytes as f64 / rows;
-        let is_shared = !is_unique && rows / self.seen.len().max(1) as f64 > SHARED;
-        let is_in_order = self.in_order as f64 / rows >= IN_ORDER;
-        let fill = if is_in_order { FILL_IN_ORDER } else { FILL_IN_ANY_ORDER };
+        // An index that holds other columns besides keeps every entry.
+        let is_shared = self.is_shared(index);
+        let fill = if self.is_in_order() { FILL_IN_ORDER } else { FILL_IN_ANY_ORDER };
         let bytes = match is_shared {
             true => DUPLICATE + entry / ROWS_PER_ENTRY,
             false => entry,
         };
         bytes / (USABLE / PAGE as f64) / fill * UPPER_PAGES
+    }
+
+    fn is_shared(&self, index: &Index) -> bool {
+        let can_be = !index.is_unique && index.included.is_empty();
+        can_be && self.rows.max(1) as f64 / self.seen.len().max(1) as f64 > SHARED
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.in_order as f64 / self.rows.max(1) as f64 >= IN_ORDER
+    }
+
+    /// Whether entries of new rows go between those that are there, so that they use the room on their pages.
+    pub fn fills_gaps(&self, index: &Index) -> bool {
+        !self.is_in_order() && !self.is_shared(index)
     }
 
     /// What an entry takes, without what its page leaves free.
@@ -105,11 +121,22 @@ mod tests {
         Some((Datum::Variable { payload: text.len(), movable: true }, text))
     }
 
+    fn index(is_unique: bool) -> Index {
+        Index {
+            name: "of_key".to_owned(),
+            columns: vec!["key".to_owned()],
+            included: Vec::new(),
+            is_unique,
+            is_plain: true,
+            bytes: 0,
+        }
+    }
+
     #[test]
     fn equal_keys_are_kept_once() {
         let mut keys = Keys::default();
         (0..1000).for_each(|_| keys.add(&[text("exports/orders-create/report_2025-09-22.csv")]));
-        let bytes = keys.bytes_per_row(false);
+        let bytes = keys.bytes_per_row(&index(false));
         assert!((6.0..8.0).contains(&bytes), "{bytes}");
     }
 
@@ -122,7 +149,9 @@ mod tests {
             ordered.add(&[text(&in_order)]);
             random.add(&[text(&any)]);
         }
-        assert!(ordered.bytes_per_row(true) < random.bytes_per_row(true) * 0.8);
+        let unique = index(true);
+        assert!(ordered.bytes_per_row(&unique) < random.bytes_per_row(&unique) * 0.8);
+        assert!(random.fills_gaps(&unique) && !ordered.fills_gaps(&unique));
         // 8 + 15 = 23, at a multiple of eight 24, and 4.
         assert!((ordered.entry_bytes() - 28.0).abs() < 0.1);
     }

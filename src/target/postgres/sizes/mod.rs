@@ -1,9 +1,11 @@
 //! The **sizes** of the target: what the table, its TOAST table and its indexes take on the server's disk,
 //! how many bytes its rows have, and what further rows will take.
 
+mod curve;
 mod index;
 mod pglz;
 mod stored;
+mod trial;
 mod tuple;
 mod weigh;
 
@@ -13,14 +15,17 @@ use serde::Serialize;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+pub use curve::Curve;
 pub use index::Index;
-pub use weigh::{RowBytes, Shape};
+pub use trial::{Trial, Trying};
+pub use weigh::{IndexedRow, RowBytes, Shape, Weighed};
 
 use super::Target;
 use super::catalog::Kind;
 use crate::domain::provenance;
 use crate::sql::{Contract, DeclaredIndex, indexes};
 use crate::target::Error;
+use tuple::LINE_POINTER;
 
 /// How many pages of the table are read to see how long its rows are.
 const SAMPLED_PAGES: f64 = 512.0;
@@ -42,6 +47,8 @@ pub struct Sizes {
     pub dead_share: f64,
     /// Rows that the server says are there; 0 if it does not know.
     pub live_rows: u64,
+    /// Whether it was vacuumed at some time, so that the server knows where there is room.
+    pub is_vacuumed: bool,
     /// How long rows of the table are; `None` if it has none, or is a view.
     pub own: Option<OwnRows>,
 }
@@ -53,7 +60,12 @@ pub struct OwnRows {
     pub rows: u64,
     /// The bytes that one takes, with what its page needs for it; what was moved to TOAST included.
     pub bytes: f64,
+    /// The share of the table that is free and holds further rows of this length.
+    pub free_share: f64,
 }
+
+/// The server knows the room on a page to so many bytes.
+const ROOM_STEP: usize = tuple::PAGE / 256;
 
 /// What is asked of the catalog; `$1` schema, `$2` name. Partitions are added up.
 const MEASURE: &str = "\
@@ -68,7 +80,8 @@ SELECT coalesce(sum(pg_catalog.pg_relation_size(oid)), 0)::int8,
          / greatest(coalesce(sum(pg_catalog.pg_stat_get_live_tuples(oid)), 0), 1)::float8,
        coalesce(min((SELECT option_value::int4 FROM pg_catalog.pg_options_to_table(reloptions)
                      WHERE option_name = 'fillfactor')), 100)::int4,
-       coalesce(sum(pg_catalog.pg_stat_get_live_tuples(oid)), 0)::int8
+       coalesce(sum(pg_catalog.pg_stat_get_live_tuples(oid)), 0)::int8,
+       coalesce(sum(pg_catalog.pg_relation_size(oid, 'vm')), 0) > 0
 FROM tree";
 
 /// What is asked about its indexes; `$1` schema, `$2` name. Of a partitioned index, its partitions are added up.
@@ -76,7 +89,11 @@ const INDEXES: &str = "\
 SELECT x.relname::text, i.indisunique,
        m.amname = 'btree' AND i.indexprs IS NULL AND i.indpred IS NULL,
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (num, n)
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num ORDER BY k.n),
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num
+             WHERE k.n <= i.indnkeyatts ORDER BY k.n),
+       ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (num, n)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.num
+             WHERE k.n > i.indnkeyatts ORDER BY k.n),
        (SELECT coalesce(sum(pg_catalog.pg_relation_size(part.oid)), 0)::int8
         FROM (SELECT x.oid UNION ALL SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = x.oid) part)
 FROM pg_catalog.pg_index i
@@ -100,15 +117,17 @@ pub async fn measure(client: &Client, target: Option<&Target>) -> Result<Sizes, 
     let row = client.query_typed_one(MEASURE, &names).await.map_err(doing())?;
     let indexes = client.query_typed(INDEXES, &names).await.map_err(doing())?;
     let bytes = row.get::<_, i64>(0).unsigned_abs();
+    let fill_percent = usize::try_from(row.get::<_, i32>(3)).unwrap_or(100);
     Ok(Sizes {
         database,
         table: bytes,
         toast: row.get::<_, i64>(1).unsigned_abs(),
         dead_share: row.get(2),
         live_rows: row.get::<_, i64>(4).unsigned_abs(),
-        fill_percent: usize::try_from(row.get::<_, i32>(3)).unwrap_or(100),
+        is_vacuumed: row.get(5),
+        fill_percent,
         indexes: indexes.iter().map(index).collect(),
-        own: own_rows(client, target, bytes).await?,
+        own: own_rows(client, target, bytes, fill_percent).await?,
     })
 }
 
@@ -125,28 +144,55 @@ fn index(row: &Row) -> Index {
         is_unique: row.get(1),
         is_plain: row.get(2),
         columns: row.get(3),
-        bytes: row.get::<_, i64>(4).unsigned_abs(),
+        included: row.get(4),
+        bytes: row.get::<_, i64>(5).unsigned_abs(),
     }
 }
 
+/// What the rows on some pages take, and what these pages have left. Empty pages have no rows, and are not among
+/// them.
+fn own_statement(target: &Target, percent: f64, usable: usize) -> String {
+    format!(
+        "WITH held AS (
+           SELECT tableoid, ctid,
+                  ((pg_catalog.pg_column_size(held.*) + 7) / 8 * 8 + {LINE_POINTER})::float8 AS bytes
+           FROM {table} AS held TABLESAMPLE SYSTEM ({percent}) REPEATABLE (1)),
+         usual AS (SELECT count(*) AS rows, coalesce(avg(bytes), 1) AS bytes FROM held),
+         pages AS (SELECT {usable} - sum(bytes) AS free FROM held
+                   GROUP BY tableoid, (ctid::text::point)[0])
+         SELECT rows, bytes::float8, (SELECT count(*) FROM pages),
+                (SELECT coalesce(sum(floor(free / usual.bytes)), 0)::float8 FROM pages
+                 WHERE floor(free / {ROOM_STEP}) >= ceil(usual.bytes / {ROOM_STEP}))
+         FROM usual",
+        table = target.table.quoted()
+    )
+}
+
 /// How long the rows on some pages of the table are: dead rows and empty room on them do not count.
-async fn own_rows(client: &Client, target: &Target, bytes: u64) -> Result<Option<OwnRows>, Error> {
+async fn own_rows(
+    client: &Client,
+    target: &Target,
+    bytes: u64,
+    fill_percent: usize,
+) -> Result<Option<OwnRows>, Error> {
     let pages = bytes as f64 / tuple::PAGE as f64;
     let percent = (100.0 * SAMPLED_PAGES / pages.max(1.0)).clamp(0.000_1, 100.0);
-    // A multiple of eight, and what points to it.
-    let statement = format!(
-        "SELECT count(*), coalesce(avg((pg_catalog.pg_column_size(held.*) + 7) / 8 * 8 + 4), 0)::float8 \
-         FROM {} AS held TABLESAMPLE SYSTEM ({percent}) REPEATABLE (1)",
-        target.table.quoted()
-    );
+    let usable = tuple::usable(fill_percent);
     let row = client
-        .query_typed_one(&statement, &[])
+        .query_typed_one(&own_statement(target, percent, usable), &[])
         .await
         .map_err(Error::statement(format!("measuring the rows of {}", target.table)))?;
-    let rows = row.get::<_, i64>(0).unsigned_abs();
-    // Of a page, 24 bytes are its header.
-    let usable = (tuple::PAGE - 24) as f64 / tuple::PAGE as f64;
-    Ok((rows > 0).then(|| OwnRows { rows, bytes: row.get::<_, f64>(1) / usable }))
+    let (rows, row_bytes) = (row.get::<_, i64>(0).unsigned_abs(), row.get::<_, f64>(1));
+    let (seen, further_rows) = (row.get::<_, i64>(2) as f64, row.get::<_, f64>(3));
+    // Pages that were looked at, and hold nothing: how many pages a sample has is a matter of chance.
+    let expected = pages * percent / 100.0;
+    let chance = if percent < 100.0 { 3.0 * expected.sqrt() } else { 0.0 };
+    let empty = (expected - chance - seen).max(0.0);
+    let further = further_rows + empty * (usable as f64 / row_bytes).floor();
+    let free_share = further * row_bytes / ((seen + empty).max(1.0) * tuple::PAGE as f64);
+    // Of a page, 24 bytes are its header, and some are kept free.
+    let share = usable as f64 / tuple::PAGE as f64;
+    Ok((rows > 0).then(|| OwnRows { rows, bytes: row_bytes / share, free_share }))
 }
 
 impl Sizes {
@@ -168,15 +214,18 @@ impl Sizes {
 /// The indexes that a table will have which is created from `target.sql`.
 fn declared(contract: &Contract) -> Vec<Index> {
     let index = |declared: DeclaredIndex| Index {
-        name: declared.columns.join(", "),
+        name: declared.name,
         columns: declared.columns,
+        included: declared.included,
         is_unique: declared.is_unique,
         is_plain: declared.is_plain,
         bytes: 0,
     };
     let has_file_name = contract.columns.iter().any(|column| column.name == provenance::FILE_NAME);
     let of_file_name = has_file_name.then(|| DeclaredIndex {
+        name: provenance::FILE_NAME.to_owned(),
         columns: vec![provenance::FILE_NAME.to_owned()],
+        included: Vec::new(),
         is_unique: false,
         is_plain: true,
     });

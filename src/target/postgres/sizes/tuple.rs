@@ -33,6 +33,11 @@ pub fn aligned(length: usize) -> usize {
     length.next_multiple_of(8)
 }
 
+/// What rows use of a page that is filled to so many percent.
+pub fn usable(fill_percent: usize) -> usize {
+    PAGE - PAGE_HEADER - PAGE * (100 - fill_percent.clamp(10, 100)) / 100
+}
+
 /// A value and its text, which may be compressed.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
@@ -160,8 +165,7 @@ pub struct Pages {
 impl Pages {
     /// No page yet; a page is filled to so many percent.
     pub fn new(fill_percent: usize) -> Self {
-        let kept = PAGE * (100 - fill_percent.clamp(10, 100)) / 100;
-        Self { usable: PAGE - PAGE_HEADER - kept, free: 0, count: 0, rows: 0 }
+        Self { usable: usable(fill_percent), free: 0, count: 0, rows: 0 }
     }
 
     /// Adds a tuple.

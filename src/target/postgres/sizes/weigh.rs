@@ -12,7 +12,7 @@ use super::index::{Index, Keys};
 use super::stored::Stored;
 use super::tuple::{Pages, Value, tuple};
 use crate::domain::dlt_name;
-use crate::sql::Contract;
+use crate::sql::{Contract, filled};
 use crate::target::Target;
 use crate::target::postgres::catalog::{DLT_ID, DLT_LOAD_ID};
 
@@ -51,6 +51,26 @@ pub struct RowBytes {
     pub wal: f64,
 }
 
+/// What rows take, and what each plain index has to do with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// What a row takes.
+    pub row: RowBytes,
+    /// What of it each plain index takes.
+    pub by_index: Vec<IndexedRow>,
+}
+
+/// What a row takes in one index.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IndexedRow {
+    /// The bytes of the index today.
+    pub held: u64,
+    /// What a row takes.
+    pub bytes: f64,
+    /// Whether it uses the room that the pages of the index have left.
+    pub fills_gaps: bool,
+}
+
 impl RowBytes {
     /// What stays: without the log.
     pub fn stored(self) -> f64 {
@@ -79,12 +99,14 @@ impl Shape {
 
     /// That of a table which `target.sql` will create.
     pub fn of_contract(contract: &Contract, indexes: Vec<Index>) -> Self {
+        let declared = filled(&contract.create);
         let columns = contract.columns.iter().map(|column| ShapedColumn {
             name: column.name.clone(),
             stored: Stored::of_declared(&column.data_type),
-            filled: None,
+            filled: declared.columns.get(&column.name).cloned(),
         });
-        Self { columns: columns.collect(), indexes, fill_percent: 100 }
+        let fill_percent = declared.fill_percent.unwrap_or(100);
+        Self { columns: columns.collect(), indexes, fill_percent }
     }
 
     /// The same, with texts that every row gets.
@@ -102,6 +124,11 @@ impl Shape {
         self.columns.iter().all(|column| column.stored.is_certain())
     }
 
+    /// The bytes of the others today.
+    pub fn plain_index_bytes(&self) -> u64 {
+        self.indexes.iter().filter(|index| index.is_plain).map(|index| index.bytes).sum()
+    }
+
     /// The indexes whose size is not known from their keys.
     pub fn other_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|index| !index.is_plain)
@@ -111,12 +138,12 @@ impl Shape {
     ///
     /// # Errors
     /// If a value has no text.
-    pub fn weigh(&self, batches: &[RecordBatch]) -> Result<Option<RowBytes>, ArrowError> {
+    pub fn weigh(&self, batches: &[RecordBatch]) -> Result<Option<Weighed>, ArrowError> {
         let mut scale = Scale::new(self);
         for batch in batches {
             scale.add(batch)?;
         }
-        Ok(scale.row_bytes())
+        Ok(scale.weighed())
     }
 }
 
@@ -135,7 +162,8 @@ impl<'a> Scale<'a> {
         let place = |name: &String| shape.columns.iter().position(|column| column.name == *name);
         let plain = shape.indexes.iter().filter(|index| index.is_plain);
         let keys = plain.map(|index| {
-            (index, index.columns.iter().filter_map(place).collect(), Keys::default())
+            let columns = index.columns.iter().chain(&index.included);
+            (index, columns.filter_map(place).collect(), Keys::default())
         });
         Self {
             shape,
@@ -188,18 +216,24 @@ impl<'a> Scale<'a> {
         }
     }
 
-    fn row_bytes(&self) -> Option<RowBytes> {
+    fn weighed(&self) -> Option<Weighed> {
         if self.rows == 0 {
             return None;
         }
         let rows = self.rows as f64;
-        let indexes = self.keys.iter().map(|(index, _, keys)| keys.bytes_per_row(index.is_unique));
-        let indexes: f64 = indexes.sum();
+        let by_index = self.keys.iter().map(|(index, _, keys)| IndexedRow {
+            held: index.bytes,
+            bytes: keys.bytes_per_row(index),
+            fills_gaps: keys.fills_gaps(index),
+        });
+        let by_index: Vec<IndexedRow> = by_index.collect();
+        let indexes: f64 = by_index.iter().map(|index| index.bytes).sum();
         let entries: f64 =
             self.keys.iter().map(|(_, _, keys)| keys.entry_bytes() + LOG_ENTRY).sum();
         let toast = self.toast / rows;
         let wal = self.tuples as f64 / rows + LOG_RECORD + entries + indexes + toast * 0.97;
-        Some(RowBytes { table: self.pages.bytes_per_row(), indexes, toast, wal })
+        let row = RowBytes { table: self.pages.bytes_per_row(), indexes, toast, wal };
+        Some(Weighed { row, by_index })
     }
 }
 

@@ -1,0 +1,42 @@
+//! A **trial** asks the server what sampled rows take: they are put into a copy of the target, in a transaction that is
+//! rolled back.
+
+use tokio_postgres::Client;
+
+use super::growth::Staged;
+use crate::domain::Dataset;
+use crate::project::Project;
+use crate::sql::Sql;
+use crate::target::Target;
+use crate::target::sizes::{Trial, Trying};
+
+/// Puts the sampled rows into a copy of the target, in a transaction that is rolled back; `None` if the server does
+/// not let that happen: then they are weighed here. A table that other tables would be locked for is not created.
+pub async fn of(
+    project: &Project,
+    dataset: &Dataset,
+    sql: &Sql,
+    target: Option<&Target>,
+    staged: Option<&Staged>,
+) -> Option<Trial> {
+    let database = project.database.as_ref()?;
+    let batches = staged.map(|staged| staged.batches.as_slice())?;
+    let is_locking = target.is_none() && !sql.contract.references.is_empty();
+    if is_locking || batches.is_empty() || target.is_some_and(Target::is_view) {
+        return None;
+    }
+    let stage = sql.stage.path.display().to_string();
+    let (contract, constants) = (&sql.contract, &dataset.constants);
+    let trying = Trying { batches, contract, constants, stage: &stage };
+    let tried = database.rehearsal(async |client: &Client| {
+        // What the server refuses here is answered by another way to tell, and not tried again.
+        Ok(trying.run(client, &dataset.table, target).await)
+    });
+    match tried.await {
+        Ok(Ok(trial)) => trial,
+        Ok(Err(error)) | Err(error) => {
+            tracing::debug!("{error}: rows are weighed by their types");
+            None
+        }
+    }
+}

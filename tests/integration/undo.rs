@@ -90,7 +90,7 @@ async fn rows_that_were_replaced_come_back_and_stay_ours() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_another_program_has_inserted_since_does_not_come_twice() {
-    let project = Project::people_as(MERGE).await;
+    let project = people(MERGE).await;
     project.put("people/report_2025-09-22.csv", export("a,Rome,1\nb,Oslo,2\n"));
     run(&project, &[]).await;
     project.put("people/report_2025-09-22.csv", export("c,Kiel,3\n"));

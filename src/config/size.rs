@@ -22,23 +22,33 @@ impl FromStr for Size {
     type Err = InvalidSize;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let factor: Option<u64> = match text[split..].trim() {
-            "" | "B" => Some(1),
-            "KiB" => Some(1 << 10),
-            "MiB" => Some(1 << 20),
-            "GiB" => Some(1 << 30),
-            "TiB" => Some(1 << 40),
-            "kB" => Some(1000),
-            "MB" => Some(1_000_000),
-            "GB" => Some(1_000_000_000),
-            "TB" => Some(1_000_000_000_000),
-            _ => None,
+        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = (&text[..split], text[split..].trim());
+        let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            "tib" => 1 << 40,
+            "kb" => 1000,
+            "mb" => 1_000_000,
+            "gb" => 1_000_000_000,
+            "tb" => 1_000_000_000_000,
+            _ => return Err(InvalidSize),
         };
-        let number = text[..split].parse::<u64>().ok();
-        let bytes = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        let whole: u64 = whole.parse().map_err(|_| InvalidSize)?;
+        let part = fraction(part, factor).ok_or(InvalidSize)?;
+        let bytes = whole.checked_mul(factor).and_then(|bytes| bytes.checked_add(part));
         bytes.map(|bytes| Self { bytes }).ok_or(InvalidSize)
     }
+}
+
+/// What the digits after the point are of a unit, in whole bytes.
+fn fraction(digits: &str, factor: u64) -> Option<u64> {
+    let places = u32::try_from(digits.len()).ok().filter(|places| (1..=9).contains(places))?;
+    let value: u64 = digits.parse().ok()?;
+    u64::try_from(u128::from(value) * u128::from(factor) / 10_u128.pow(places)).ok()
 }
 
 impl<'de> Deserialize<'de> for Size {
@@ -62,5 +72,24 @@ impl<'de> Deserialize<'de> for Size {
             }
         }
         deserializer.deserialize_any(Written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let bytes = |text: &str| text.parse::<Size>().map(|size| size.bytes).ok();
+        assert_eq!(bytes("50 KB"), Some(50_000));
+        assert_eq!(bytes("50kB"), Some(50_000));
+        assert_eq!(bytes("1.5GiB"), Some(1_610_612_736));
+        assert_eq!(bytes("0.25 mb"), Some(250_000));
+        assert_eq!(bytes("7"), Some(7));
+        for wrong in ["", "GB", ".5 GB", "1. GB", "1.2.3 GB", "1 G", "-1 GB", "1e3", "20000000 TiB"]
+        {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
     }
 }

@@ -105,8 +105,9 @@ async fn replay(
 
 fn render_replayed(replayed: &Replayed) -> String {
     let title = format!("{} → {}", replayed.dataset, replayed.target);
+    let changed = describe_changed(&replayed.changed);
     if replayed.files.is_empty() {
-        return format!("{title}: nothing to replay\n");
+        return format!("{title}: nothing to replay\n{changed}");
     }
     let heads = ["date", "file", "rejected before", "readable now", "loaded", "still rejected"];
     let mut table = show::table(&heads, &[2, 3, 4, 5]);
@@ -117,7 +118,22 @@ fn render_replayed(replayed: &Replayed) -> String {
         table.add_row(line);
     }
     let verified = replayed.verification.as_ref().map(show::verification).unwrap_or_default();
-    format!("{title}: replayed\n{table}\n{verified}")
+    format!("{title}: replayed\n{table}\n{changed}{verified}")
+}
+
+/// The line on files that are not replayed because they are other files now.
+fn describe_changed(keys: &[String]) -> String {
+    match keys {
+        [] => String::new(),
+        [first, rest @ ..] => {
+            let more =
+                if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            format!(
+                "changed in the source since it was loaded, so not replayed: {first}{more}; \
+                 `backfill run --reload` brings it in\n"
+            )
+        }
+    }
 }
 
 async fn list(catalog: &Catalog, limit: usize) -> Result<Vec<Rejected>, Error> {

@@ -36,6 +36,8 @@ pub struct Replayed {
     pub run_id: Option<String>,
     /// The files that today's SQL reads in another way, or of which more can be read.
     pub files: Vec<ReplayedFile>,
+    /// The keys of files that changed in the source since they were loaded, and are not replayed.
+    pub changed: Vec<String>,
     /// How the files stand afterwards.
     pub verification: Option<Verification>,
 }
@@ -98,6 +100,7 @@ pub async fn replay(
         target: dataset.table.to_string(),
         run_id: None,
         files: Vec::new(),
+        changed: Vec::new(),
         verification: None,
     };
     let is_loaded = |file: &FileState| file.ledger.is_some() && !file.is_gone();
@@ -108,13 +111,14 @@ pub async fn replay(
     refuse_narrow_range(project, &catalog, &states, options.range).await?;
     let survivors = dedupe::dedupe(&catalog).await?;
     let selected = select(project, &catalog, &survivors, &states).await?;
-    if selected.is_empty() {
+    replayed.changed = selected.changed;
+    if selected.files.is_empty() {
         return Ok(replayed);
     }
     check::refuse(&project.check(&catalog).await?, false)?;
     let loading =
         load::Loading { project, catalog: &catalog, survivors: &survivors, target: &target };
-    replayed.files = loading.load(&states, selected, options).await?;
+    replayed.files = loading.load(&states, selected.files, options).await?;
     replayed.run_id = Some(project.id.clone());
     let verification = verify_counts(project, dataset, options.range).await?;
     loading.record_end(&verification).await?;

@@ -23,6 +23,15 @@ pub struct Selected {
     pub readable: u64,
 }
 
+/// What there is to replay.
+#[derive(Default)]
+pub struct Selection {
+    /// The files, with their rows.
+    pub files: Vec<Selected>,
+    /// The keys of files that changed in the source since they were loaded: only a reload brings them in.
+    pub changed: Vec<String>,
+}
+
 /// Selects the files of which more can be read, or whose SQL was changed, and their rows.
 ///
 /// # Errors
@@ -32,12 +41,12 @@ pub async fn select(
     catalog: &Catalog,
     survivors: &Survivors,
     states: &[FileState],
-) -> Result<Vec<Selected>, Error> {
+) -> Result<Selection, Error> {
     let hash = catalog.sql.hash();
     let mirrors = catalog.mirror.files.iter();
     let mirrors: HashMap<&str, &Mirrored> =
         mirrors.map(|mirrored| (mirrored.file.name.as_str(), &**mirrored)).collect();
-    let (mut selected, mut refused) = (Vec::new(), Vec::new());
+    let (mut selected, mut refused) = (Selection::default(), Vec::new());
     for (index, file) in states.iter().enumerate() {
         let (Some(entry), Some(mirrored)) = (&file.ledger, mirrors.get(file.name.as_str())) else {
             continue;
@@ -46,7 +55,7 @@ pub async fn select(
         if change == Some(ChangedSince::Object)
             || !mirrored.file.identity.is_same_as(&entry.identity)
         {
-            // It is another file now, which only a reload brings in.
+            selected.changed.push(file.key.clone());
             continue;
         }
         let none = || RowSet::none(mirrored.note.summary.records);
@@ -64,7 +73,7 @@ pub async fn select(
                 let summary = &mirrored.note.summary;
                 let readable = entry.counts.rejected.saturating_sub(summary.rejected);
                 if change.is_some() || rows.count() > 0 || readable > 0 {
-                    selected.push(Selected { index, rows, readable });
+                    selected.files.push(Selected { index, rows, readable });
                 }
             }
         }

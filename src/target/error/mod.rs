@@ -1,6 +1,8 @@
 //! What can go wrong while rows are loaded. The server's own texts quote values once rows are under
 //! way, so that from then on only code, table, column and constraint are shown.
 
+mod explain;
+
 use std::path::PathBuf;
 
 use datafusion::parquet::errors::ParquetError;
@@ -8,9 +10,6 @@ use datafusion::parquet::errors::ParquetError;
 use super::postgres::{ConnectFailure, Meaning, connect_failure, reason};
 use super::undo_refusal::UndoRefusal;
 use tokio_postgres::error::SqlState;
-
-use crate::domain::{ErrorKind, Explain};
-use crate::store;
 
 /// What can go wrong while rows are loaded.
 #[derive(Debug, thiserror::Error)]
@@ -303,31 +302,8 @@ pub enum RowsCause {
     /// Rows of another table refer to a row that would be deleted.
     Referenced,
 }
-
 /// The SQLSTATE of a foreign key that is violated.
 const FOREIGN_KEY: &str = "23503";
-
-/// What to do about rows that the server refuses, where more can be said than of their class.
-fn hint_of(state: &str) -> Option<&'static str> {
-    match state {
-        "23505" => Some(
-            "the target has the key already, from another load or another program; in mode = \"merge\" with these \
-             columns as merge_key the newer row wins, or leave such rows out in dedupe.sql",
-        ),
-        "55000" => Some(
-            "if a publication publishes the updates and deletes of the table, give it a replica identity: a primary \
-             key, or ALTER TABLE … REPLICA IDENTITY FULL; `backfill doctor` names the publication",
-        ),
-        "23503" => {
-            Some("load the table that the rows refer to first, in a run of its own with --prefix")
-        }
-        "22021" | "22P05" => Some(
-            "the database or its encoding cannot store a character of the value: clean it in stage.sql; if \
-             the file is not UTF-8, set csv.encoding",
-        ),
-        _ => None,
-    }
-}
 
 impl Error {
     /// An error of a statement that carries rows, without the server's text.
@@ -436,144 +412,5 @@ impl Error {
             | Self::OutdatedLedger { .. }
             | Self::ForeignRows { .. } => None,
         }
-    }
-}
-
-impl Explain for Error {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NoDatabase
-            | Self::Setting { .. }
-            | Self::Certificates { .. }
-            | Self::NoRootCertificate { .. }
-            | Self::ClientCertificate { .. }
-            | Self::Mismatch { .. }
-            | Self::ForeignLedger { .. }
-            | Self::IncompleteLedger { .. }
-            | Self::OutdatedLedger { .. }
-            | Self::Rights { .. }
-            | Self::Target { .. } => ErrorKind::Usage,
-            Self::Connect { failure, .. } => failure.kind(),
-            Self::Statement { .. } | Self::Rows { .. } => {
-                self.meaning().map_or(ErrorKind::Failed, Meaning::kind)
-            }
-            Self::Value { .. }
-            | Self::ForeignRows { .. }
-            | Self::NullKeys { .. }
-            | Self::RunUndone { .. }
-            | Self::AmbiguousKeys { .. } => ErrorKind::Refused,
-            Self::Undo(refusal) => refusal.kind(),
-            Self::Staged { source, .. } => store::kind_of_staging(source),
-            Self::CommitUnknown { .. }
-            | Self::Unfinished { .. }
-            | Self::LeftBehind { .. }
-            | Self::ChangedMeanwhile { .. }
-            | Self::NoAnswer { .. } => ErrorKind::Transient,
-            Self::NoArrowValue { .. }
-            | Self::Json(_)
-            | Self::Waiting(_)
-            | Self::Count { .. }
-            | Self::RolledBack { .. }
-            | Self::LedgerUnreadable { .. } => ErrorKind::Failed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::NoArrowValue { .. } => {
-                "leave the column out of the query, or query a view that casts it to text"
-            }
-            Self::NoDatabase | Self::Setting { .. } => {
-                "set DATABASE_URL=postgres://user:password@host:5432/database, or PGHOST, PGUSER, \
-                 PGPASSWORD and PGDATABASE; for verify-full give the CA file as PGSSLROOTCERT"
-            }
-            Self::Certificates { .. } => "give a PEM file as sslrootcert or PGSSLROOTCERT",
-            Self::NoRootCertificate { .. } => {
-                "give the CA file as sslrootcert or PGSSLROOTCERT, or sslrootcert=system for the \
-                 certificates that this machine trusts"
-            }
-            Self::ClientCertificate { .. } => "give PEM files as sslcert and sslkey",
-            Self::Connect { failure, .. } => return Some(failure.hint().to_owned()),
-            Self::Rows { cause: RowsCause::Referenced, .. } => {
-                "rows of the other table still refer to rows that would be deleted: make its constraint \
-                 NO ACTION DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load"
-            }
-            Self::Rows { cause: RowsCause::NoPartition, .. } => {
-                "create the partition for these rows, or a DEFAULT partition, and run again"
-            }
-            Self::Rows { state, .. } if hint_of(state).is_some() => {
-                return hint_of(state).map(str::to_owned);
-            }
-            Self::Statement { .. } | Self::Rows { .. } => {
-                return self.meaning().map(|meaning| meaning.hint().to_owned());
-            }
-            Self::Mismatch { .. } => {
-                "name and CAST the columns in stage.sql as the target has them, or alter the target"
-            }
-            Self::Target { .. } => {
-                "change the table so that rows can be loaded into it, or name another one in the dataset's \
-                 section of backfill.toml"
-            }
-            Self::Value { .. } => {
-                "`backfill query` shows the row by _file_name and _row_id; cast or clean it in \
-                 stage.sql, or find such rows with a check"
-            }
-            Self::Staged { source, .. } => match store::hint_of_staging(source) {
-                Some(hint) => return Some(hint),
-                None => "delete the staging folder's `staged` part and run again",
-            },
-            Self::Json(_) => return None,
-            Self::Waiting(_) => "make room in the temporary folder, or name another one as TMPDIR",
-            Self::Count { .. } | Self::RolledBack { .. } => {
-                "nothing of the batch is in the target; look for triggers or rules on it, and run again"
-            }
-            Self::CommitUnknown { .. } | Self::Unfinished { .. } | Self::NoAnswer { .. } => {
-                "run again: the ledger commits with the rows, so that the next run finds out, and \
-                 nothing is loaded twice"
-            }
-            Self::ChangedMeanwhile { .. } => "run again; what earlier batches loaded is kept",
-            Self::RunUndone { .. } => {
-                "what it had loaded is taken out by `backfill undo`; run again after that"
-            }
-            Self::Undo(refusal) => return refusal.hint(),
-            Self::LeftBehind { pid, .. } => {
-                return Some(format!(
-                    "have its user or a superuser send SELECT pg_terminate_backend({pid}); then run again"
-                ));
-            }
-            Self::LedgerUnreadable { .. } => {
-                "somebody changed the tables of the schema backfill; nothing was loaded: restore them"
-            }
-            Self::Rights { .. } => {
-                "nothing was loaded; have the owner of the tables or of the database send these statements"
-            }
-            Self::NullKeys { .. } => {
-                "nothing of the batch is loaded; give every row a key in stage.sql, leave such rows out \
-                 there, or find them with a check"
-            }
-            Self::AmbiguousKeys { .. } => {
-                "nothing of the batch is loaded; name more columns in merge_key, or make the keys unique in \
-                 the target"
-            }
-            Self::ForeignLedger { .. } => {
-                "nothing was loaded; this program keeps its ledger in the schema backfill: if the table is \
-                 somebody else's, rename it or its schema; if somebody changed ours, restore it"
-            }
-            Self::IncompleteLedger { .. } => {
-                "nothing was loaded; restore the missing tables of the schema backfill from a backup; without \
-                 them, what was loaded before is not known"
-            }
-            Self::OutdatedLedger { owner } => {
-                return Some(format!(
-                    "nothing was loaded; run this version once as {owner}, or have {owner} make the user of \
-                     this run an owner too (GRANT {owner} TO …)"
-                ));
-            }
-            Self::ForeignRows { .. } => {
-                "another program wrote or changed rows of these files, and no flag deletes such rows; what \
-                 earlier batches loaded is kept: run again to see which files they belong to"
-            }
-        };
-        Some(hint.to_owned())
     }
 }

@@ -109,7 +109,7 @@ async fn without_a_database_only_the_source_is_shown_and_that_is_said() {
     let shown = project.backfill_with(&nameless, &["gaps"]).await.ended(0).stdout;
     assert!(shown.contains("UNVERIFIED"), "{shown}");
     assert!(
-        shown.contains("people/: no files from 2025-09-23 to 2025-09-24 (2 file(s) missing in S3)"),
+        shown.contains("people/: no file in S3 from 2025-09-23 to 2025-09-24 (2 day(s))"),
         "{shown}"
     );
     let json =

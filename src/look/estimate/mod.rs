@@ -183,7 +183,7 @@ impl Basis {
             seconds: self.seconds(rows.value.unwrap_or(0), growth.value, compute),
             month_dollars: Figure {
                 value: total.map(|total| price::month_dollars(self.database, total)),
-                source: Told::text(price::month_source(self.database)),
+                source: price::month_source(self.database),
             },
             reading: ReadingCost::of(self.keys, requests, puts, bytes),
             rows,

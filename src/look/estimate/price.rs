@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::told::{Number, Told};
+
 /// Dollars for a thousand requests that read an object.
 const GET_THOUSAND: f64 = 0.0004;
 /// Dollars for a thousand requests that list or write objects.
@@ -157,13 +159,13 @@ pub fn month_dollars(database: Option<u64>, growth: u64) -> f64 {
 }
 
 /// Where the dollars a month come from.
-pub fn month_source(database: Option<u64>) -> String {
+pub fn month_source(database: Option<u64>) -> Told {
     let price = format!("${DATABASE_GIGABYTE} per GB above {INCLUDED_GIGABYTES} GB");
     match database {
-        Some(bytes) => format!("{price}; the database has {}", crate::printable::bytes(bytes)),
-        None => {
-            format!("{price}, which are taken to be used up: the size of the database is not known")
-        }
+        Some(bytes) => Told::of(&format!("{price}; the database has #"), &[Number::Size(bytes)]),
+        None => Told::text(format!(
+            "{price}, which are taken to be used up: the size of the database is not known"
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::printable::grouped;
+use crate::printable::{bytes, grouped};
 
 /// Where a number comes from, each statement once.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +25,8 @@ pub enum Number {
     Count(u64),
     /// How much, with so many decimals; those of several datasets are from the least to the most.
     Span(f64, f64, usize),
+    /// The bytes of one thing that several datasets share; the most of what they found.
+    Size(u64),
 }
 
 impl Number {
@@ -39,6 +41,7 @@ impl Number {
             (Self::Span(low, high, decimals), Self::Span(other_low, other_high, _)) => {
                 Self::Span(low.min(other_low), high.max(other_high), decimals)
             }
+            (Self::Size(one), Self::Size(other)) => Self::Size(one.max(other)),
             (one, _) => one,
         }
     }
@@ -98,6 +101,7 @@ impl fmt::Display for Number {
         };
         match *self {
             Self::Count(count) => f.write_str(&grouped(count)),
+            Self::Size(size) => f.write_str(&bytes(size)),
             Self::Span(low, high, decimals) => {
                 let (low, high) = (shown(low, decimals), shown(high, decimals));
                 if low == high { f.write_str(&low) } else { write!(f, "{low} to {high}") }

@@ -95,6 +95,9 @@ async fn a_key_that_another_program_has_inserted_since_does_not_come_twice() {
     run(&project, &[]).await;
     project.put("people/report_2025-09-22.csv", export("c,Kiel,3\n"));
     let second = run(&project, &["--reload"]).await;
+    let theirs = "ALTER TABLE people ALTER _file_name DROP NOT NULL, ALTER _file_date DROP NOT NULL, \
+                  ALTER _row_id DROP NOT NULL";
+    project.database.execute(theirs).await;
     project.database.execute("INSERT INTO people (id, city) VALUES ('a', 'Bern')").await;
     let before = table(&project).await;
     let refused = project.backfill(&["undo", &second]).await.ended(3).stderr;

@@ -263,7 +263,10 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         InvalidHeader::AmbiguousAlias { .. } => {
             "keep only one of the two names under csv.aliases of the dataset"
         }
-        InvalidHeader::UncertainDelimiter => "set csv.delimiter for the dataset",
+        InvalidHeader::UncertainDelimiter => {
+            "set csv.delimiter for the dataset; for files of one column, to a character that they do \
+             not hold"
+        }
         InvalidHeader::LooksLikeData { .. } => {
             "if the files have no header, name their columns with csv.names; otherwise have the file \
              exported again, or narrow the key pattern so that it is left out"

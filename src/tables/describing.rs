@@ -101,6 +101,8 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         ("rows", number(|f| f.note.summary.accepted)),
         ("rejects", number(|f| f.note.summary.rejected)),
         ("blank_lines", number(|f| f.note.summary.blank_lines)),
+        ("empty_rows", number(|f| f.note.summary.empty_rows)),
+        ("repeated_headers", number(|f| f.note.summary.repeated_headers)),
         ("bare_quotes", number(|f| f.note.summary.bare_quotes)),
         ("records_with_nul", number(|f| f.note.summary.records_with_nul)),
         ("columns", number(|f| f.note.summary.header.len() as u64)),

@@ -116,6 +116,11 @@ impl Columns {
         self.pending.dirty.clear();
     }
 
+    /// The value of a field whose bytes are these.
+    pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
+        self.cleaner.clean(raw, escaped)
+    }
+
     /// Whether enough rows are collected for a batch.
     pub fn is_full(&self) -> bool {
         self.row_ids.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
@@ -216,7 +221,7 @@ impl Cleaner {
             let next = bytes.peek().copied();
             if escaped
                 && (Some(byte) == self.syntax.escape
-                    || (byte == self.syntax.quote && next == Some(byte)))
+                    || (Some(byte) == self.syntax.quote && next == Some(byte)))
             {
                 value.extend(bytes.next().filter(|&next| next != 0));
             } else if byte == 0 || (escaped && byte == b'\r' && next == Some(b'\n')) {

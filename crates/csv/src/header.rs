@@ -72,9 +72,10 @@ pub enum InvalidHeader {
         /// Position of the second.
         second: usize,
     },
-    /// The delimiter is not given, and the header does not tell.
+    /// The delimiter is not given, and the header and the first records do not tell.
     #[error(
-        "the delimiter is not certain: the header holds no comma, and several of `;`, tab and `|`"
+        "the delimiter is not certain: several of `,`, `;`, tab and `|` split the header and the first \
+         records into the same number of fields each, or none does"
     )]
     UncertainDelimiter,
     /// A column has the name of a column that the mirror or the table adds.

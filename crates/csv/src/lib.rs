@@ -24,18 +24,20 @@
 //! **Bytes.** gzip (all members), zstd (all frames) and bzip2 (all streams) are recognised by content,
 //! whatever the name; a stream that is cut short or corrupt fails the file, and nothing of it is used.
 //! A byte order mark says the encoding (UTF-8, UTF-16 of either order) and is skipped; without one it
-//! is the [`Dialect`]'s. Bytes that are not text in it reject their record; none is ever replaced.
+//! is the [`Dialect`]'s. Further marks at the file's start are skipped too. Bytes that are not text in it reject their record; none is ever replaced.
 //!
 //! **Records.** A record ends at LF, CRLF or CR, mixed as they come. A line of no bytes is not a record:
 //! it is counted as blank and has no row id. Every other record has one, counted from 0, also when it
 //! is rejected. Records of up to [`MAX_RECORD_BYTES`] with up to [`MAX_COLUMNS`] fields of up to
 //! [`MAX_FIELD_BYTES`] are read.
 //!
-//! **Fields.** The delimiter is the dialect's; where it says none, each file's header does: the comma
-//! if it holds one, or else the only one that it holds of `;`, tab and `|`. A field may be quoted;
-//! inside quotes a doubled quote stands for one, an escape character (where the dialect has one) makes
+//! **Fields.** The delimiter is the dialect's; where it says none, it is the only one of `,`, `;`, tab
+//! and `|` that splits each file's header and first records into the same number of fields. Where
+//! several do, or none, the file is refused; a file in whose header and first records none stands has
+//! one column. A field may be quoted, unless the dialect has no quote; inside quotes a doubled quote stands for one, an escape character (where the dialect has one) makes
 //! the next character text, CRLF becomes LF, and delimiters and line ends are text. A quote inside an
-//! unquoted field is text and counted. NUL bytes are dropped and their records counted.
+//! unquoted field is text and counted. Blanks behind a delimiter are text; where the dialect says
+//! `blanks_after_delimiter = "skip"`, they belong to the delimiter. NUL bytes are dropped and their records counted.
 //!
 //! **Headers.** A column is found by its name, and where the file lacks that, by one of the dialect's
 //! aliases. A header that ends in a delimiter allows rows one empty field more. A file is refused as a
@@ -53,9 +55,10 @@
 //! | `text after a closing quote` | goes on between a closing quote and the next delimiter |
 //! | `unterminated quote` | opens a quote that is never closed |
 //! | `quote in an unquoted field` | holds one, and the dialect says `bare_quotes = "reject"` |
+//! | `lost delimiter before a quote` | has two unquoted fields with an odd number of quotes each |
 //! | `invalid encoding` | holds bytes that are not text |
 //! | `field too long`, `record too long` | exceeds a limit |
-//! | `repeated header` | is the header once more |
+//! | `repeated header` | is the header once more: also behind a byte order mark, and where there are two columns or more also in another case or with blanks around names; unless the dialect's `repeated_header` accepts or skips it |
 //! | `NUL byte` | holds one, and the dialect says `nul = "reject"` |
 //!
 //! While a record's quotes are balanced, its end is known, and nothing inside it is ever read as rows:
@@ -72,6 +75,7 @@
 
 mod columns;
 mod decompress;
+mod delimiter;
 mod dialect;
 mod encoding;
 mod error;
@@ -79,6 +83,7 @@ mod header;
 mod reader;
 mod records;
 pub mod reject;
+mod repeated;
 mod skip;
 mod start;
 mod stops;
@@ -86,7 +91,7 @@ mod summary;
 mod window;
 
 pub use decompress::{Compression, decompress};
-pub use dialect::{BareQuotes, Dialect, InvalidDialect, Nul};
+pub use dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, InvalidDialect, Nul, RepeatedHeader};
 pub use encoding::Encoding;
 pub use error::Error as ReadError;
 pub use header::{InvalidHeader, PROVENANCE, UnusableNames};

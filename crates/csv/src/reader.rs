@@ -10,12 +10,14 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::columns::{Cleaner, Columns};
-use crate::dialect::{Dialect, Nul, Syntax};
+use crate::delimiter;
+use crate::dialect::{self, Dialect, Nul, Syntax};
 use crate::encoding::{self, Encoding};
 use crate::error::Error;
 use crate::header::{Header, InvalidHeader};
-use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
+use crate::records::{Extent, Scanned, Scanner, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
+use crate::repeated::RepeatedHeader;
 use crate::skip::Skip;
 use crate::start;
 use crate::summary::Summary;
@@ -48,6 +50,7 @@ pub struct Reader {
     scanner: Scanner,
     dialect: Dialect,
     header: Header,
+    repeated: RepeatedHeader,
     columns: Columns,
     rejects: Vec<Reject>,
     reject_bytes: usize,
@@ -70,12 +73,13 @@ impl Reader {
             .map_err(|source| Error::Read { offset: 0, source })?;
         let mut window = Window::new(opened.input, opened.mark as u64);
         let dialect = Dialect { encoding: opened.given, ..dialect.clone() };
+        start::skip_marks(&mut window)?;
         if dialect.names.is_none() {
             start::refuse_other_formats(&mut window)?;
         }
         let delimiter = match syntax.delimiter {
             Some(given) => given,
-            None => start::find_delimiter(&mut window, syntax.quote)?,
+            None => delimiter::find(&mut window, syntax, dialect.names.as_ref().map(Vec::len))?,
         };
         let mut summary = Summary {
             encoding: opened.encoding.name().to_owned(),
@@ -100,6 +104,7 @@ impl Reader {
         summary.header.clone_from(&header.names);
         let renamed = header.written.iter().zip(&header.names).filter(|(from, to)| from != to);
         summary.renamed = renamed.map(|(from, to)| (from.clone(), to.clone())).collect();
+        let repeated = RepeatedHeader::new(&header.written, syntax.quote);
         let columns = Columns::new(&header, file_name, cleaner);
         Ok(Self {
             window,
@@ -108,6 +113,7 @@ impl Reader {
             scanner,
             dialect,
             header,
+            repeated,
             columns,
             rejects: Vec::new(),
             reject_bytes: 0,
@@ -163,35 +169,58 @@ impl Reader {
 
     /// Accepts or rejects the record that was scanned last.
     fn take_record(&mut self, extent: Extent) -> Result<(), Error> {
-        let start = self.window.start();
-        let record = &self.window.bytes()[start..extent.content_end];
+        let record = &self.window.bytes()[self.window.start()..extent.content_end];
         let fault = match extent.fault.or_else(|| self.width_fault()) {
             Some(fault) => Some(fault),
             None => self.content_fault(record),
         };
         let Some(reason) = fault else {
-            let dirty = self.is_dirty(record);
-            if dirty && memchr::memchr(0, record).is_some() {
-                self.summary.records_with_nul += 1;
-            }
-            let row_id = self.summary.records as i64;
-            let spans: &[Span] = &self.scanner.spans;
-            self.columns.push(self.window.bytes(), spans, row_id, self.line, dirty);
-            self.summary.records += 1;
-            self.summary.accepted += 1;
-            self.summary.bare_quotes += extent.bare_quotes as u64;
-            self.line += extent.lines as i64;
-            self.window.advance(extent.end);
+            self.accept(extent);
             return Ok(());
         };
         let fault = Fault { reason, found_fields: self.scanner.fields };
-        match extent.fault {
-            Some(Reason::FieldTooLong | Reason::RecordTooLong) => self.skip(fault),
-            Some(Reason::UnterminatedQuote | Reason::TextAfterQuote) => self.recover(extent, fault),
+        match reason {
+            Reason::FieldTooLong | Reason::RecordTooLong => return self.skip(fault),
+            Reason::UnterminatedQuote | Reason::TextAfterQuote => {
+                return self.recover(extent, fault);
+            }
+            Reason::RepeatedHeader => self.take_repeated_header(extent, fault),
             // The quotes are balanced: the record's end is known, and nothing inside it is a record.
-            _ => {
+            _ => self.reject((extent.content_end, extent.end), fault),
+        }
+        Ok(())
+    }
+
+    /// Takes the record that was scanned last as a row.
+    fn accept(&mut self, extent: Extent) {
+        let bytes = self.window.bytes();
+        let record = &bytes[self.window.start()..extent.content_end];
+        let dirty = self.is_dirty(record);
+        if dirty && memchr::memchr(0, record).is_some() {
+            self.summary.records_with_nul += 1;
+        }
+        // A record of several fields and nothing but delimiters has one byte less than fields.
+        self.summary.empty_rows += u64::from(record.len() < self.scanner.fields);
+        let row_id = self.summary.records as i64;
+        self.columns.push(bytes, &self.scanner.spans, row_id, self.line, dirty);
+        self.summary.records += 1;
+        self.summary.accepted += 1;
+        self.summary.bare_quotes += extent.bare_quotes as u64;
+        self.line += extent.lines as i64;
+        self.window.advance(extent.end);
+    }
+
+    /// Counts a record that is the header once more, and does with it what the dialect says.
+    fn take_repeated_header(&mut self, extent: Extent, fault: Fault) {
+        self.summary.repeated_headers += 1;
+        match self.dialect.repeated_header {
+            dialect::RepeatedHeader::Reject => {
                 self.reject((extent.content_end, extent.end), fault);
-                Ok(())
+            }
+            dialect::RepeatedHeader::Accept => self.accept(extent),
+            dialect::RepeatedHeader::Skip => {
+                self.line += extent.lines as i64;
+                self.window.advance(extent.end);
             }
         }
     }
@@ -336,26 +365,15 @@ impl Reader {
         if self.dialect.nul == Nul::Reject && memchr::memchr(0, record).is_some() {
             return Some(Reason::Nul);
         }
-        self.is_header_again(record).then_some(Reason::RepeatedHeader)
+        let bytes = self.window.bytes();
+        let is_header = self.repeated.is(record, bytes, &self.scanner.spans, &self.columns);
+        is_header.then_some(Reason::RepeatedHeader)
     }
 
     /// Whether values need more than a copy.
     fn is_dirty(&self, record: &[u8]) -> bool {
         let decodes = self.dialect.encoding != Encoding::Utf8 && !record.is_ascii();
         decodes || memchr::memchr(0, record).is_some()
-    }
-
-    /// Whether the record scanned last is the header once more, also with a byte order mark before it, as
-    /// in files that were put together.
-    fn is_header_again(&self, record: &[u8]) -> bool {
-        let bytes = self.window.bytes();
-        let record = without_mark(record);
-        let names = self.header.written.iter().zip(&self.scanner.spans);
-        self.header.written.first().is_some_and(|first| contains_at_start(record, first))
-            && names.into_iter().all(|(name, span)| {
-                let raw = &bytes[span.start..span.end];
-                without_mark(raw) == name.as_bytes()
-            })
     }
 }
 
@@ -375,17 +393,6 @@ enum Resync {
     Unknown,
     /// Nowhere within the record.
     Nowhere,
-}
-
-/// Text without the byte order mark of UTF-8 before it.
-fn without_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
-}
-
-/// A quick look before a whole record is compared with the header.
-fn contains_at_start(record: &[u8], first: &str) -> bool {
-    let unquoted = record.strip_prefix(b"\"").unwrap_or(record);
-    unquoted.starts_with(first.as_bytes())
 }
 
 fn strip_line_end(bytes: &[u8]) -> &[u8] {

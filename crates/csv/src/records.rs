@@ -6,7 +6,7 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::dialect::{BareQuotes, Syntax};
+use crate::dialect::{BareQuotes, BlanksAfterDelimiter, Syntax};
 use crate::reject::Reason;
 use crate::stops::Stops;
 
@@ -63,8 +63,9 @@ pub struct Extent {
 #[derive(Debug)]
 pub struct Scanner {
     delimiter: u8,
-    quote: u8,
+    quote: Option<u8>,
     escape: Option<u8>,
+    blanks: BlanksAfterDelimiter,
     reject_bare_quotes: bool,
     stops: Stops,
     /// The fields of the record scanned last, as many as a file may have columns.
@@ -90,8 +91,9 @@ impl Scanner {
             delimiter,
             quote: syntax.quote,
             escape: syntax.escape,
+            blanks: syntax.blanks,
             reject_bare_quotes: bare_quotes == BareQuotes::Reject,
-            stops: Stops::new(delimiter, syntax.quote),
+            stops: Stops::new(delimiter, syntax.quote.unwrap_or(delimiter)),
             spans: Vec::new(),
             fields: 0,
         }
@@ -101,7 +103,11 @@ impl Scanner {
     /// where the window does. The fields are in [`spans`](Self::spans) afterwards.
     pub fn scan(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
         let longest = start + MAX_RECORD_BYTES;
-        match self.scan_record(window, start, at_end) {
+        let scanned = match self.blanks {
+            BlanksAfterDelimiter::Keep => self.scan_record::<false>(window, start, at_end),
+            BlanksAfterDelimiter::Skip => self.scan_record::<true>(window, start, at_end),
+        };
+        match scanned {
             Scanned::Incomplete if window.len() <= longest => Scanned::Incomplete,
             Scanned::Record(extent) if extent.end <= longest || extent.fault.is_some() => {
                 Scanned::Record(extent)
@@ -111,7 +117,14 @@ impl Scanner {
         }
     }
 
-    fn scan_record(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
+    /// Scans a record; there is one form of it for each meaning of blanks, so that files without
+    /// skipped ones take no time for them.
+    fn scan_record<const SKIP_BLANKS: bool>(
+        &mut self,
+        window: &[u8],
+        start: usize,
+        at_end: bool,
+    ) -> Scanned {
         self.spans.clear();
         self.fields = 0;
         match window.get(start) {
@@ -127,13 +140,15 @@ impl Scanner {
         let mut field_start = start;
         let mut lines = 1;
         let mut bare_quotes = 0;
-        let mut has_bare_quote = false;
+        // The quotes of the field, and the fields with an odd number of them; none is quoted.
+        let mut quotes = 0;
+        let mut odd_fields = 0;
         let mut stops = self.stops.from(window, start);
         loop {
             let mut stop = stops.next(window).unwrap_or(window.len());
-            let is_quote = window.get(stop) == Some(&self.quote);
+            let is_quote = window.get(stop).is_some_and(|byte| Some(*byte) == self.quote);
             if is_quote && stop > field_start {
-                has_bare_quote = true;
+                quotes += 1;
                 continue;
             }
             if is_quote {
@@ -153,8 +168,11 @@ impl Scanner {
                 };
                 stops = self.stops.from(window, stop + 1);
             } else {
-                bare_quotes += usize::from(has_bare_quote);
-                has_bare_quote = false;
+                if quotes > 0 {
+                    bare_quotes += 1;
+                    odd_fields += quotes % 2;
+                    quotes = 0;
+                }
                 self.push(Span { start: field_start, end: stop, escaped: false });
                 if stop - field_start > MAX_FIELD_BYTES {
                     let end = field_start + MAX_FIELD_BYTES;
@@ -162,16 +180,21 @@ impl Scanner {
                 }
             }
             match window.get(stop) {
-                Some(&byte) if byte == self.delimiter => field_start = stop + 1,
+                Some(&byte) if byte == self.delimiter => {
+                    field_start = stop + 1;
+                    if SKIP_BLANKS {
+                        field_start += blanks(&window[field_start..]);
+                    }
+                }
                 Some(b'\n' | b'\r') => {
                     let Some(end) = line_end(window, stop, at_end) else {
                         return Scanned::Incomplete;
                     };
-                    let fault = self.bare_fault(bare_quotes);
+                    let fault = self.bare_fault(bare_quotes, odd_fields);
                     return record(stop, end, lines, bare_quotes, fault);
                 }
                 None if at_end => {
-                    let fault = self.bare_fault(bare_quotes);
+                    let fault = self.bare_fault(bare_quotes, odd_fields);
                     return record(stop, stop, lines, bare_quotes, fault);
                 }
                 None => return Scanned::Incomplete,
@@ -197,11 +220,12 @@ impl Scanner {
     ) -> Quoted {
         let mut position = start;
         let mut escaped = false;
+        let Some(quote) = self.quote else { return Quoted::Open };
         loop {
             let rest = &window[position.min(window.len())..];
             let found = match self.escape {
-                Some(escape) => memchr2(self.quote, escape, rest),
-                None => memchr(self.quote, rest),
+                Some(escape) => memchr2(quote, escape, rest),
+                None => memchr(quote, rest),
             };
             let Some(found) = found else {
                 let too_long = window.len() - start > MAX_FIELD_BYTES;
@@ -215,8 +239,8 @@ impl Scanner {
             if next.is_none() && !at_end {
                 return Quoted::Open;
             }
-            let is_escape = window[at] != self.quote;
-            let doubled = !is_escape && next == Some(&self.quote);
+            let is_escape = window[at] != quote;
+            let doubled = !is_escape && next == Some(&quote);
             if is_escape || doubled {
                 escaped = true;
                 position = at + 2;
@@ -238,9 +262,19 @@ impl Scanner {
         }
     }
 
-    fn bare_fault(&self, bare_quotes: usize) -> Option<Reason> {
-        (self.reject_bare_quotes && bare_quotes > 0).then_some(Reason::BareQuote)
+    /// What the quotes of the unquoted fields make of a record: where two of them hold an odd number
+    /// each, a quoted field most likely lost the delimiter before it, and was split at its own.
+    fn bare_fault(&self, bare_quotes: usize, odd_fields: usize) -> Option<Reason> {
+        if self.reject_bare_quotes && bare_quotes > 0 {
+            return Some(Reason::BareQuote);
+        }
+        (odd_fields > 1).then_some(Reason::LostDelimiter)
     }
+}
+
+/// How many blanks stand at the start of `text`.
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b' ').count()
 }
 
 fn record(
@@ -335,6 +369,47 @@ mod tests {
     fn a_quote_inside_an_unquoted_field_is_counted() {
         let extent = extent("5\" pipe,x\n");
         assert_eq!((extent.fault, extent.bare_quotes), (None, 1));
+    }
+
+    #[test]
+    fn a_lost_delimiter_leaves_two_fields_with_an_odd_number_of_quotes() {
+        for lost in ["1\"x,y\"\n", "1\"x,y,z\"\n", "a\"x,y\"\"z\",\"q\"\n", "1\"x,y\"2"] {
+            assert_eq!(extent(lost).fault, Some(Reason::LostDelimiter), "{lost}");
+        }
+        for kept in ["5\" pipe,x\n", "a\"b\",c\"d\"\n", "5\" pipe,\"6\"\" x\"\n", "a\"b\",c\"\n"] {
+            assert_eq!(extent(kept).fault, None, "{kept}");
+        }
+    }
+
+    #[test]
+    fn without_a_quote_character_quotes_are_text() {
+        let dialect = Dialect { quote: None, ..Dialect::default() };
+        let mut scanner =
+            Scanner::new(dialect.syntax().expect("a dialect"), b',', BareQuotes::Reject);
+        let text = "\"a,b\"\",c\n";
+        let Scanned::Record(extent) = scanner.scan(text.as_bytes(), 0, true) else {
+            panic!("no record")
+        };
+        assert_eq!((extent.fault, extent.bare_quotes, scanner.fields), (None, 0, 3));
+        assert_eq!(&text[scanner.spans[1].start..scanner.spans[1].end], "b\"\"");
+    }
+
+    #[test]
+    fn blanks_behind_a_delimiter_are_skipped_where_the_dialect_says_so() {
+        let skips = BlanksAfterDelimiter::Skip;
+        let dialect = Dialect { blanks_after_delimiter: skips, ..Dialect::default() };
+        let mut scanner =
+            Scanner::new(dialect.syntax().expect("a dialect"), b',', BareQuotes::Accept);
+        let text = " 1, \"x, y\",  a b ,\"z\",  \n";
+        let scanned = scanner.scan(text.as_bytes(), 0, true);
+        assert!(matches!(scanned, Scanned::Record(Extent { fault: None, .. })), "{scanned:?}");
+        let values: Vec<&str> =
+            scanner.spans.iter().map(|span| &text[span.start..span.end]).collect();
+        assert_eq!(values, [" 1", "x, y", "a b ", "z", ""]);
+        for cut in 0..text.len() {
+            let scanned = scanner.scan(&text.as_bytes()[..cut], 0, false);
+            assert_eq!(scanned, Scanned::Incomplete, "cut at {cut}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum Reason {
     UnterminatedQuote,
     /// A quote inside an unquoted field, where the dialect rejects it.
     BareQuote,
+    /// Two unquoted fields with an odd number of quotes each: `1"x,y"`.
+    LostDelimiter,
     /// Bytes that are no text in the file's encoding.
     Encoding,
     /// A field longer than [`MAX_FIELD_BYTES`](crate::MAX_FIELD_BYTES).
@@ -61,6 +63,7 @@ impl Reason {
             Self::TextAfterQuote => "text after a closing quote",
             Self::UnterminatedQuote => "unterminated quote",
             Self::BareQuote => "quote in an unquoted field",
+            Self::LostDelimiter => "lost delimiter before a quote",
             Self::Encoding => "invalid encoding",
             Self::FieldTooLong => "field too long",
             Self::RecordTooLong => "record too long",

@@ -3,7 +3,7 @@
 
 use memchr::{memchr2, memchr3};
 
-use crate::dialect::Syntax;
+use crate::dialect::{BlanksAfterDelimiter, Syntax};
 
 /// Where in a record a skip stands, between two pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,8 @@ impl Skip {
         let byte = bytes[at];
         let rest = &bytes[at..];
         match self.state {
-            State::FieldStart if byte == self.syntax.quote => {
+            State::FieldStart if byte == b' ' && self.skips_blanks() => at + 1,
+            State::FieldStart if Some(byte) == self.syntax.quote => {
                 self.state = State::Quoted;
                 self.has_quoted_field = true;
                 at + 1
@@ -103,11 +104,12 @@ impl Skip {
                 at + found + 1
             }
             State::Quoted => {
-                let escape = self.syntax.escape.unwrap_or(self.syntax.quote);
-                let Some(found) = memchr2(self.syntax.quote, escape, rest) else {
+                let Some(quote) = self.syntax.quote else { return bytes.len() };
+                let escape = self.syntax.escape.unwrap_or(quote);
+                let Some(found) = memchr2(quote, escape, rest) else {
                     return bytes.len();
                 };
-                let is_quote = rest[found] == self.syntax.quote;
+                let is_quote = rest[found] == quote;
                 self.state = if is_quote { State::QuoteSeen } else { State::Escaped };
                 at + found + 1
             }
@@ -115,7 +117,7 @@ impl Skip {
                 self.state = State::Quoted;
                 at + 1
             }
-            State::QuoteSeen if byte == self.syntax.quote => {
+            State::QuoteSeen if Some(byte) == self.syntax.quote => {
                 self.state = State::Quoted;
                 at + 1
             }
@@ -134,6 +136,11 @@ impl Skip {
             }
             State::Ended => at,
         }
+    }
+
+    /// Whether blanks at the start of this field belong to the delimiter before it.
+    fn skips_blanks(&self) -> bool {
+        self.delimiters > 0 && self.syntax.blanks == BlanksAfterDelimiter::Skip
     }
 
     /// Takes a byte behind a field: a delimiter or a line ending; `otherwise` is where any other leads.
@@ -181,12 +188,17 @@ mod tests {
     #[test]
     fn a_record_ends_where_its_quotes_say() {
         let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
+        let skips = BlanksAfterDelimiter::Skip;
+        let skipping = Dialect { blanks_after_delimiter: skips, ..Dialect::default() };
+        let unquoted = Dialect { quote: None, ..Dialect::default() };
         for (record, lines, dialect) in [
             ("ab,c\r\n", 1, Dialect::default()),
             ("\"a\nb\"\"\n\",c\n", 3, Dialect::default()),
             ("\"a\"b\",\"c\r", 1, Dialect::default()),
             ("5\" pipe,\"\r\nx\"\n", 2, Dialect::default()),
             ("\"a\\\"\n\",c\n", 2, escaping),
+            ("a,  \"b\n\",c\n", 2, skipping),
+            ("\"a,b\n", 1, unquoted),
             ("\"never closed\nnext\n", 2, Dialect::default()),
         ] {
             let rest = if record.starts_with("\"never") { "" } else { "next,1\n" };

@@ -1,7 +1,7 @@
-//! The **start** of a file: its delimiter and its header, before the first row is read.
+//! The **start** of a file: its marks, its format and its header, before the first row is read.
 
 use crate::columns::Cleaner;
-use crate::dialect::{DELIMITERS, Dialect};
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::header::{Header, InvalidHeader};
 use crate::records::{Extent, MAX_COLUMNS, MAX_FIELD_BYTES, Scanned, Scanner, Span};
@@ -46,47 +46,23 @@ fn other_format(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The delimiter that stands in the first line outside quotes: a comma before any other; where there
-/// is none at all, the file has one column, and any will do.
+/// Goes past further byte order marks: a file that was marked twice has no column whose name starts with one.
 ///
 /// # Errors
-/// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
-pub fn find_delimiter(window: &mut Window, quote: u8) -> Result<u8, Error> {
-    let found = loop {
-        let (found, is_whole) = delimiters(&window.bytes()[window.start()..], quote);
-        if is_whole || window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES {
-            break found;
-        }
-        window.fill()?;
-    };
-    match found[..] {
-        [] | [b',', ..] => Ok(b','),
-        [only] => Ok(only),
-        _ => Err(InvalidHeader::UncertainDelimiter.into()),
-    }
-}
-
-/// Which delimiters stand in the first line that is not blank, and whether that line is whole.
-fn delimiters(bytes: &[u8], quote: u8) -> (Vec<u8>, bool) {
-    let mut found = Vec::new();
-    let mut quoted = false;
-    let mut started = false;
-    for &byte in bytes {
-        let is_end = matches!(byte, b'\r' | b'\n');
-        if is_end && started && !quoted {
-            return (in_order(found), true);
-        }
-        started |= !is_end;
-        quoted ^= byte == quote;
-        if !quoted && !found.contains(&byte) && DELIMITERS.contains(&byte) {
-            found.push(byte);
+/// [`Error::Read`].
+pub fn skip_marks(window: &mut Window) -> Result<(), Error> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    loop {
+        let start = window.start();
+        let bytes = &window.bytes()[start..];
+        if bytes.starts_with(MARK) {
+            window.advance(start + MARK.len());
+        } else if bytes.len() >= MARK.len() || window.is_at_end() {
+            return Ok(());
+        } else {
+            window.fill()?;
         }
     }
-    (in_order(found), false)
-}
-
-fn in_order(found: Vec<u8>) -> Vec<u8> {
-    DELIMITERS.into_iter().filter(|delimiter| found.contains(delimiter)).collect()
 }
 
 /// Goes to the first record, past blank lines; `None` where the file has none.
@@ -153,11 +129,6 @@ mod tests {
 
     use super::*;
 
-    fn found(text: &str) -> Option<char> {
-        let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
-        find_delimiter(&mut window, b'"').ok().map(char::from)
-    }
-
     #[test]
     fn what_is_not_csv_is_refused_by_its_first_bytes() {
         let refused = |text: &str| {
@@ -180,16 +151,5 @@ mod tests {
         for text in ["a,b\n", "", "\n\n", "[id],[name]\n", "{x},y\n", "<5,>5\n", "\"<p>\",b\n"] {
             assert!(!refused(text), "{text}");
         }
-    }
-
-    #[test]
-    fn the_header_tells_the_delimiter() {
-        assert_eq!(found("a,b;c\n"), Some(','));
-        assert_eq!(found("\r\n\r\na;b\n1,2\n"), Some(';'));
-        assert_eq!(found("a\tb\r\n"), Some('\t'));
-        assert_eq!(found("\"a,b\n\"|c"), Some('|'));
-        assert_eq!(found("a\nb;c\n"), Some(','));
-        assert_eq!(found(""), Some(','));
-        assert_eq!(found("a;b|c\n"), None);
     }
 }

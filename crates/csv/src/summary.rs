@@ -17,6 +17,12 @@ pub struct Summary {
     pub rejected: u64,
     /// Lines of no bytes, which are not records.
     pub blank_lines: u64,
+    /// Rows whose fields are all empty, delimiters and nothing else.
+    #[serde(default)]
+    pub empty_rows: u64,
+    /// Records that are the header once more, whatever was made of them.
+    #[serde(default)]
+    pub repeated_headers: u64,
     /// Unquoted fields that hold a quote, in accepted records.
     pub bare_quotes: u64,
     /// Accepted records that held NUL bytes.

@@ -5,7 +5,10 @@
 
 use std::io::Read;
 
-use backfill_csv::{BareQuotes, Dialect, Encoding, Nul, Reader, Summary, UnusableNames};
+use backfill_csv::{
+    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Nul, Reader, RepeatedHeader, Summary,
+    UnusableNames,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -29,7 +32,7 @@ fn dialect(first: u8, second: u8) -> Dialect {
     let pick = |bits: u8, from: u8| (from >> bits & 3) as usize;
     Dialect {
         delimiter: [None, Some(','), Some(';'), Some('\t')][pick(0, first)],
-        quote: ['"', '\'', '"', '|'][pick(2, first)],
+        quote: [Some('"'), Some('\''), None, Some('|')][pick(2, first)],
         escape: [None, None, Some('\\'), Some('"')][pick(4, first)],
         encoding: [Encoding::Utf8, Encoding::Windows1252, Encoding::Utf16Le, Encoding::Latin1]
             [pick(6, first)],
@@ -37,6 +40,14 @@ fn dialect(first: u8, second: u8) -> Dialect {
         nul: [Nul::Drop, Nul::Reject][usize::from(second >> 1 & 1)],
         unusable_names: [UnusableNames::Refuse, UnusableNames::Suffix]
             [usize::from(second >> 2 & 1)],
+        blanks_after_delimiter: [BlanksAfterDelimiter::Keep, BlanksAfterDelimiter::Skip]
+            [usize::from(second >> 4 & 1)],
+        repeated_header: [
+            RepeatedHeader::Reject,
+            RepeatedHeader::Accept,
+            RepeatedHeader::Skip,
+            RepeatedHeader::Reject,
+        ][pick(5, second)],
         names: (second & 8 > 0).then(|| vec!["a".to_owned(), "b".to_owned()]),
         ..Dialect::default()
     }

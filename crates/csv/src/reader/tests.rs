@@ -228,7 +228,7 @@ fn a_file_in_which_a_stray_quote_swallows_records_is_refused() {
 #[test]
 fn a_dialect_of_characters_that_are_not_bytes_is_refused() {
     for dialect in [
-        Dialect { quote: 'é', ..Dialect::default() },
+        Dialect { quote: Some('é'), ..Dialect::default() },
         Dialect { delimiter: Some('→'), ..Dialect::default() },
         Dialect { delimiter: Some('"'), ..Dialect::default() },
         Dialect { escape: Some('\n'), ..Dialect::default() },
@@ -236,4 +236,107 @@ fn a_dialect_of_characters_that_are_not_bytes_is_refused() {
         let error = read_with(b"a,b\n1,2\n", &dialect).expect_err("refused");
         assert!(matches!(error, Error::Dialect(InvalidDialect::Characters)), "{dialect:?}");
     }
+}
+
+#[test]
+fn a_record_that_lost_the_delimiter_before_a_quoted_field_is_rejected() {
+    let outcome = read("a,b\n1\"x,y\"\n5\" pipe,2\n3,\"4\"\n");
+    assert_eq!(outcome.rejects, [reject(0, 2, Reason::LostDelimiter, "1\"x,y\"")]);
+    assert_eq!(outcome.rows, [row(1, 3, &["5\" pipe", "2"]), row(2, 4, &["3", "4"])]);
+    let apostrophes = read("a,b\nO'Hara,D'Arcy\n");
+    assert_eq!(apostrophes.rows, [row(0, 2, &["O'Hara", "D'Arcy"])]);
+}
+
+#[test]
+fn a_repeated_header_is_recognised_in_other_forms() {
+    for again in [
+        "id,name",
+        "\"id\",\"name\"",
+        "\u{feff}id,name",
+        "\u{feff}\"id\",\"name\"",
+        "ID,Name",
+        " id , name ",
+        "\"ID\",\" name\"",
+    ] {
+        let (outcome, summary) =
+            read_with(format!("id,name\n1,Ann\n{again}\n2,Bob\n").as_bytes(), &Dialect::default())
+                .expect("readable");
+        assert_eq!(outcome.rejects, [reject(1, 3, Reason::RepeatedHeader, again)]);
+        assert_eq!(summary.repeated_headers, 1);
+    }
+    let accented = read("Größe,ß\"x\n1,2\nGRÖSSE,SS\nGRÖßE, ß\"X\n");
+    assert_eq!(accented.rejects, [reject(2, 4, Reason::RepeatedHeader, "GRÖßE, ß\"X")]);
+    for row in ["id,nam", "id,id", "i,dname", "idx,name"] {
+        assert!(read(&format!("id,name\n{row}\n")).rejects.is_empty(), "{row}");
+    }
+}
+
+#[test]
+fn a_repeated_header_of_another_encoding_is_recognised() {
+    let windows = Dialect { encoding: Encoding::Windows1252, ..Dialect::default() };
+    let (outcome, _) =
+        read_with(b"gr\xf6\xdfe,b\n1,2\ngr\xf6\xdfe,b\n", &windows).expect("readable");
+    assert_eq!((outcome.rows.len(), outcome.rejects[0].2), (1, Reason::RepeatedHeader));
+}
+
+#[test]
+fn a_row_that_equals_the_header_is_what_the_dialect_says() {
+    let with = |repeated_header| Dialect { repeated_header, ..Dialect::default() };
+    let text = b"foo\nfoo\nFOO\nbar\n";
+    let (outcome, summary) = read_with(text, &Dialect::default()).expect("readable");
+    assert_eq!(outcome.rejects, [reject(0, 2, Reason::RepeatedHeader, "foo")]);
+    assert_eq!(outcome.rows, [row(1, 3, &["FOO"]), row(2, 4, &["bar"])]);
+    assert_eq!(summary.repeated_headers, 1);
+    let accept = with(dialect::RepeatedHeader::Accept);
+    let (outcome, summary) = read_with(text, &accept).expect("readable");
+    assert_eq!(outcome.rows, [row(0, 2, &["foo"]), row(1, 3, &["FOO"]), row(2, 4, &["bar"])]);
+    assert_eq!((summary.repeated_headers, summary.accepted), (1, 3));
+    let skip = with(dialect::RepeatedHeader::Skip);
+    let glued = b"a,b\n1,2\n\xef\xbb\xbfa,b\n3,4\n";
+    let (outcome, summary) = read_with(glued, &skip).expect("readable");
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "2"]), row(1, 4, &["3", "4"])]);
+    assert_eq!((summary.repeated_headers, summary.records, summary.rejected), (1, 2, 0));
+}
+
+#[test]
+fn a_second_byte_order_mark_is_no_part_of_a_name() {
+    for marks in ["\u{feff}\u{feff}", "\u{feff}\u{feff}\u{feff}"] {
+        let text = format!("{marks}\"a\",b\n1\n");
+        let (outcome, summary) = read_with(text.as_bytes(), &Dialect::default()).expect("readable");
+        assert_eq!((summary.header, summary.byte_order_mark), (vec!["a".into(), "b".into()], true));
+        assert_eq!((outcome.rejects[0].1, summary.bytes), (2, text.len() as u64));
+    }
+}
+
+#[test]
+fn rows_of_nothing_but_delimiters_are_counted() {
+    let (outcome, summary) =
+        read_with(b"a,b,c\n,,\n1,,\n\"\",,\n,,\n", &Dialect::default()).expect("readable");
+    assert_eq!((outcome.rows.len(), summary.empty_rows, summary.accepted), (4, 2, 4));
+}
+
+#[test]
+fn blanks_behind_delimiters_and_files_without_quotes_are_settings() {
+    let blanks_after_delimiter = dialect::BlanksAfterDelimiter::Skip;
+    let skip = Dialect { blanks_after_delimiter, ..Dialect::default() };
+    let text = b"id, name, city\n1, \"Ann\", \"Rome\"\n2, \"Lee, Bob\",  Oslo \n3,,\n";
+    let (outcome, summary) = read_with(text, &skip).expect("readable");
+    assert_eq!(summary.header, ["id", "name", "city"]);
+    assert_eq!(
+        outcome.rows,
+        [
+            row(0, 2, &["1", "Ann", "Rome"]),
+            row(1, 3, &["2", "Lee, Bob", "Oslo "]),
+            row(2, 4, &["3", "", ""])
+        ]
+    );
+    assert_eq!((outcome.rejects.len(), summary.bare_quotes), (0, 0));
+    let none = Dialect { quote: None, ..Dialect::default() };
+    let (outcome, summary) =
+        read_with(b"a\tb\n\"1\t5\"\" pipe\n3\"\"4\t\"\n", &none).expect("readable");
+    assert_eq!(outcome.rows, [row(0, 2, &["\"1", "5\"\" pipe"]), row(1, 3, &["3\"\"4", "\""])]);
+    assert_eq!((outcome.rejects.len(), summary.bare_quotes), (0, 0));
+    let apostrophe = Dialect { quote: Some('\''), ..Dialect::default() };
+    let (outcome, _) = read_with(b"a,b\n'1,2','it''s \"so\"'\n", &apostrophe).expect("readable");
+    assert_eq!(outcome.rows, [row(0, 2, &["1,2", "it's \"so\""])]);
 }

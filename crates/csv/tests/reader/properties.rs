@@ -72,6 +72,7 @@ fn reference(text: &str) -> Option<Outcome> {
         };
         let reason = match &fields {
             None => Some(Reason::TextAfterQuote),
+            Some(_) if lost_delimiter(line) => Some(Reason::LostDelimiter),
             Some(fields) if fields.len() < names.len() => Some(Reason::TooFewFields),
             Some(fields) if fields.len() > names.len() => Some(Reason::TooManyFields),
             Some(fields) if fields == names => Some(Reason::RepeatedHeader),
@@ -88,6 +89,25 @@ fn reference(text: &str) -> Option<Outcome> {
         row_id += 1;
     }
     Some(outcome)
+}
+
+/// Whether two unquoted fields of a line, whose quotes are closed, hold an odd number of quotes each.
+fn lost_delimiter(line: &str) -> bool {
+    let (mut odd, mut rest) = (0, line);
+    loop {
+        let is_quoted = rest.starts_with('"');
+        let mut inside = false;
+        let end = rest.find(|c| {
+            inside ^= is_quoted && c == '"';
+            c == ',' && !inside
+        });
+        let field = &rest[..end.unwrap_or(rest.len())];
+        odd += usize::from(!is_quoted && field.matches('"').count() % 2 == 1);
+        match end {
+            Some(end) => rest = &rest[end + 1..],
+            None => return odd > 1,
+        }
+    }
 }
 
 /// The fields of a line whose quotes are closed; `None` for text after a closing quote.

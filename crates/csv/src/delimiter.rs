@@ -1,0 +1,294 @@
+//! The **delimiter** of a file for which none is given: of the few characters that it may be, the only one
+//! that splits the header and the first records alike.
+
+use std::ops::Range;
+
+use crate::dialect::{BareQuotes, DELIMITERS, Syntax};
+use crate::error::Error;
+use crate::header::InvalidHeader;
+use crate::records::{Extent, MAX_FIELD_BYTES, Scanned, Scanner};
+use crate::reject::Reason;
+use crate::window::Window;
+
+/// How many records are looked at behind the header.
+const RECORDS: usize = 64;
+
+/// Finds the delimiter of the file that `window` starts. `names` is how many columns a file without a
+/// header has.
+///
+/// # Errors
+/// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
+pub fn find(window: &mut Window, syntax: Syntax, names: Option<usize>) -> Result<u8, Error> {
+    loop {
+        let splits = DELIMITERS.map(|delimiter| Split::new(window, syntax, delimiter, names));
+        let is_full = window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES;
+        if is_full || splits.iter().all(|split| split.records > 0) {
+            let found = choose(&splits, window.bytes(), syntax);
+            return found.ok_or_else(|| InvalidHeader::UncertainDelimiter.into());
+        }
+        window.fill()?;
+    }
+}
+
+/// How one delimiter splits the start of a file.
+struct Split {
+    delimiter: u8,
+    /// How many columns the header has then, or is said to have; 0 where it cannot be read.
+    columns: usize,
+    /// Whether the columns come from the file's header.
+    has_header: bool,
+    /// How many records were looked at.
+    records: usize,
+    /// How many of them are as wide as the header.
+    fitting: usize,
+    /// Whether nearly all of them have the same number of fields, more than one.
+    is_table: bool,
+    /// Where the header lies in the window, and where the records.
+    header_at: Range<usize>,
+    records_at: Range<usize>,
+}
+
+/// The form of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Form {
+    fields: usize,
+    ends_empty: bool,
+}
+
+impl Split {
+    fn new(window: &Window, syntax: Syntax, delimiter: u8, names: Option<usize>) -> Self {
+        let start = window.start();
+        let mut scanner = Scanner::new(syntax, delimiter, BareQuotes::Accept);
+        let mut position = start;
+        let header = match names {
+            Some(_) => None,
+            None => next(window, &mut scanner, &mut position),
+        };
+        let header_end = position;
+        let mut forms = Vec::new();
+        while forms.len() < RECORDS {
+            let Some(extent) = next(window, &mut scanner, &mut position) else { break };
+            // The last line of a file may be cut off.
+            let is_cut = extent.end == extent.content_end;
+            if is_cut && !forms.is_empty() {
+                break;
+            }
+            forms.push(extent.form);
+        }
+        let header = header.and_then(|header| header.form);
+        let trailing = header.is_some_and(|form| form.ends_empty && form.fields > 1);
+        let columns = match (names, header) {
+            (Some(names), _) => names,
+            (None, Some(form)) => form.fields - usize::from(trailing),
+            (None, None) => 0,
+        };
+        let fits = |form: &&Form| {
+            form.fields == columns || trailing && form.ends_empty && form.fields == columns + 1
+        };
+        Self {
+            delimiter,
+            columns,
+            has_header: names.is_none(),
+            records: forms.len(),
+            fitting: forms.iter().flatten().filter(fits).count(),
+            is_table: is_table(&forms),
+            header_at: start..header_end,
+            records_at: header_end..position,
+        }
+    }
+
+    /// Whether the header is in favour of this delimiter; without a header, whether a record is.
+    fn is_eligible(&self) -> bool {
+        self.columns > 1 && (self.has_header || self.fitting > 0)
+    }
+
+    /// Whether at least so many of a hundred records are as wide as the header.
+    fn fits(&self, percent: usize) -> bool {
+        self.fitting * 100 >= self.records * percent
+    }
+}
+
+/// A record that was found, and where it ends.
+struct Found {
+    /// `None` where its quotes cannot be made sense of.
+    form: Option<Form>,
+    content_end: usize,
+    end: usize,
+}
+
+/// The next record from `position` on, which moves behind it; `None` where the window has no more.
+fn next(window: &Window, scanner: &mut Scanner, position: &mut usize) -> Option<Found> {
+    loop {
+        match scanner.scan(window.bytes(), *position, window.is_at_end()) {
+            Scanned::Incomplete => return None,
+            Scanned::Blank { end } => *position = end,
+            Scanned::Record(Extent { fault: Some(fault), .. }) if is_endless(fault) => return None,
+            Scanned::Record(Extent { fault, content_end, end, .. }) => {
+                let ends_empty = scanner.spans.last().is_some_and(|span| span.start == span.end);
+                let form = Form { fields: scanner.fields, ends_empty };
+                *position = end;
+                return Some(Found { form: fault.is_none().then_some(form), content_end, end });
+            }
+        }
+    }
+}
+
+/// Whether a record's end is not known.
+fn is_endless(fault: Reason) -> bool {
+    matches!(fault, Reason::FieldTooLong | Reason::RecordTooLong | Reason::UnterminatedQuote)
+}
+
+/// Whether nine of ten records have as many fields as the first, more than one.
+fn is_table(forms: &[Option<Form>]) -> bool {
+    let Some(Some(first)) = forms.first() else { return false };
+    let alike = forms.iter().flatten().filter(|form| form.fields == first.fields).count();
+    first.fields > 1 && alike * 10 >= forms.len() * 9
+}
+
+/// The delimiter that leaves no doubt; `None` where several may be it, or none.
+fn choose(splits: &[Split], bytes: &[u8], syntax: Syntax) -> Option<u8> {
+    let eligible: Vec<&Split> = splits.iter().filter(|split| split.is_eligible()).collect();
+    let fitting: Vec<&Split> = eligible.iter().copied().filter(|split| split.fits(100)).collect();
+    match (&fitting[..], &eligible[..]) {
+        ([only], _) => Some(only.delimiter),
+        // The comma comes first, where it is among them.
+        ([comma, other], _) => {
+            is_decimal_comma(comma, bytes, syntax.quote).then_some(other.delimiter)
+        }
+        ([_, _, ..], _) => None,
+        ([], []) => (!splits.iter().any(|split| split.is_table)).then_some(DELIMITERS[0]),
+        ([], [only]) => {
+            let mut others = splits.iter().filter(|split| split.delimiter != only.delimiter);
+            let fits = only.fitting > 0 || !others.any(|split| split.is_table);
+            fits.then_some(only.delimiter)
+        }
+        ([], several) => {
+            let (mut good, rest): (Vec<&Split>, Vec<&Split>) =
+                several.iter().partition(|split| split.fits(90));
+            let only = good.pop().filter(|_| good.is_empty())?;
+            rest.iter().all(|split| !split.fits(50)).then_some(only.delimiter)
+        }
+    }
+}
+
+/// Whether the commas are none that divide fields: outside quotes, each of the header's stands in brackets,
+/// as in `price (EUR, net)`, and each of the records' between digits.
+fn is_decimal_comma(split: &Split, bytes: &[u8], quote: Option<u8>) -> bool {
+    if split.delimiter != b',' || split.records == 0 || !split.has_header {
+        return false;
+    }
+    let (mut depth, mut quoted) = (0_usize, false);
+    for &byte in &bytes[split.header_at.clone()] {
+        quoted ^= Some(byte) == quote;
+        match byte {
+            _ if quoted => {}
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => return false,
+            _ => {}
+        }
+    }
+    let records = &bytes[split.records_at.clone()];
+    let is_digit = |at: usize| records.get(at).is_some_and(u8::is_ascii_digit);
+    quoted = false;
+    records.iter().enumerate().all(|(at, &byte)| {
+        quoted ^= Some(byte) == quote;
+        quoted || byte != b',' || (at > 0 && is_digit(at - 1) && is_digit(at + 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::Dialect;
+
+    fn found_with(text: &str, dialect: &Dialect, names: Option<usize>) -> Option<char> {
+        let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
+        let syntax = dialect.syntax().expect("a dialect");
+        find(&mut window, syntax, names).ok().map(char::from)
+    }
+
+    fn found(text: &str) -> Option<char> {
+        found_with(text, &Dialect::default(), None)
+    }
+
+    #[test]
+    fn the_only_character_that_splits_all_alike_is_the_delimiter() {
+        for (text, delimiter) in [
+            ("sku;name;price (EUR, net)\n101;Bolt;12,50\n102;Nut;3,00\n", ';'),
+            ("sku;name;price (EUR, net)\n101;Bolt;12,50\n102;Nut;3\n", ';'),
+            ("sku;name;price (EUR, net)\n101;\"Bolt, M8\";12,50\n", ';'),
+            ("sku\tname\tprice (EUR, net)\n101\tBolt\t12,50\n", '\t'),
+            ("a,b;c\n1,x;y\n2,z\n", ','),
+            ("a,b;c\n1;2\n3;4,5\n", ';'),
+            ("\"a;b\",c\n\"1;2\",3\n", ','),
+            ("\r\n\r\na;b\r\n1;2\r\n", ';'),
+            ("a,b,\n1,2,\n3,4\n", ','),
+            ("a\tb\r\n", '\t'),
+            ("\"a,b\n\"|c", '|'),
+            ("a;b\n1;2\n3\n4;5;6\n", ';'),
+            ("a,b\n1\n", ','),
+        ] {
+            assert_eq!(found(text), Some(delimiter), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn where_several_may_be_it_or_none_nothing_is_found() {
+        for text in [
+            "a,b;c\n1,5;2\n",
+            "a,b\tc\n1,5\t2\n",
+            "a,b;c\n",
+            "a;b|c\n",
+            "sku;name;price, net\n101;Bolt;12,50\n",
+            "sku;name;price (EUR, net)\n",
+            "a;b\n1,2\n3,4\n",
+            "name\nx;y\n",
+            "Extracted on 3 May\nid,name\n1,Ann\n",
+            "sep=;\na;b\n1;2\n",
+            "#Version: 1.0\n1\t2\n3\t4\n",
+        ] {
+            assert_eq!(found(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_may_have_one_column() {
+        for text in ["", "\n", "name\n", "name\nAnn\nBob\n", "name\n\"Ann; Lee\"\n", "n\na\nb;c\n"]
+        {
+            assert_eq!(found(text), Some(','), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_say_how_many_fields_there_are() {
+        let found = |text: &str, names| found_with(text, &Dialect::default(), Some(names));
+        assert_eq!(found("1;2,5;x\n3;4;y\n", 3), Some(';'));
+        assert_eq!(found("1;2,5;x\n3;4,1;y\n", 2), Some(','));
+        assert_eq!(found("x;y\n", 2), Some(';'));
+        assert_eq!(found("1,5;2\n", 2), None);
+        assert_eq!(found("1;2;3\n", 2), None);
+        assert_eq!(found("Total\n1|2\n3|4\n", 2), Some('|'));
+        assert_eq!(found("Ann\nBob\n", 1), Some(','));
+        assert_eq!(found("", 2), Some(','));
+    }
+
+    #[test]
+    fn broken_records_and_a_cut_line_do_not_hide_the_delimiter() {
+        let records = "1,x;y\n2,z\n".repeat(20);
+        assert_eq!(found(&format!("a,b;c\n{records}3\n")), Some(','));
+        assert_eq!(found("a,b;c\n1,x;y\n2,z\n3"), Some(','));
+        let far = format!("a,b;c\n{}{}", "1,x;y\n".repeat(64), "2,z\n");
+        assert_eq!(found(&far), None);
+    }
+
+    #[test]
+    fn other_quotes_are_respected() {
+        let apostrophe = Dialect { quote: Some('\''), ..Dialect::default() };
+        assert_eq!(found_with("'a,b';c\n'1,2';3\n", &apostrophe, None), Some(';'));
+        let none = Dialect { quote: None, ..Dialect::default() };
+        assert_eq!(found_with("\"a;b\n1\";2\n", &none, None), Some(';'));
+    }
+}

@@ -223,9 +223,9 @@ impl Explain for Error {
                  that older files lack under optional_columns"
             }
             Self::TooManyRejects { are_bytes: true, .. } => {
-                "the files seem to be written in another encoding: say so with \
-                 csv = { encoding = \"windows-1252\" } in the dataset's section, or have them exported \
-                 as UTF-8"
+                "some files seem to be written in another encoding: name it with \
+                 csv = { encoding = [\"utf-8\", \"windows-1252\"] } in the dataset's section, where each file \
+                 is read in the first that fits it, or have them exported as UTF-8"
             }
             Self::TooManyRejects { .. } => {
                 "`backfill rejects` lists every one with line and reason; if they may be left out, \

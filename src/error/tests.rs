@@ -156,6 +156,11 @@ fn mirroring() {
     let arrow = datafusion::arrow::error::ArrowError::SchemaError(text());
     assert_exits(vec![
         (read(ReadError::Header(InvalidHeader::Missing)), Exit::Refused),
+        (
+            read(ReadError::Header(InvalidHeader::OtherFormat { what: "a zip archive" })),
+            Exit::Refused,
+        ),
+        (read(ReadError::Header(InvalidHeader::ControlCharacter { position: 1 })), Exit::Refused),
         (read(ReadError::Doubtful { line: 2 }), Exit::Refused),
         (read(ReadError::Read { offset: 9, source: cut_short() }), Exit::Refused),
         (read(ReadError::Dialect(InvalidDialect::Characters)), Exit::Usage),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backfill_csv::{Encoding, Reason};
+use backfill_csv::{Encoding, Encodings, Reason};
 
 use super::drift;
 use super::drift::calendar::{Oddity, Seen};
@@ -41,7 +41,7 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
     let mut dataset = dataset;
     let mut looked = look_at(project, &dataset, range).await?;
     if looked.is_no_utf8() {
-        dataset.dialect.encoding = Encoding::Windows1252;
+        dataset.dialect.encoding = Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
         looked = look_at(project, &dataset, range).await?;
     }
     let Looked { drift, mirror, rejected, .. } = looked;

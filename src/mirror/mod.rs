@@ -181,6 +181,12 @@ impl Error {
         matches!(self, Self::Read { source: ReadError::Header(found), .. } if *found == header)
     }
 
+    /// Whether a file is of another format, whatever the rest of it is.
+    pub fn is_about_the_format(&self) -> bool {
+        let Self::Read { source: ReadError::Header(header), .. } = self else { return false };
+        matches!(header, InvalidHeader::OtherFormat { .. } | InvalidHeader::NotCsv { .. })
+    }
+
     /// Whether the compressed bytes of a file are not whole.
     fn is_about_compression(&self) -> bool {
         use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
@@ -272,9 +278,19 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
              exported again, or narrow the key pattern so that it is left out"
         }
         InvalidHeader::Unreadable(Reason::Encoding) => {
-            "set csv.encoding for the dataset, or narrow the key pattern so that the file is left out"
+            "name the encodings of the files, such as csv = { encoding = [\"utf-8\", \"windows-1252\"] }: \
+             each file is read in the first that fits it; or narrow the key pattern so that the file is left out"
+        }
+        InvalidHeader::Unreadable(Reason::OtherEncoding) => {
+            "the header is UTF-8, and most lines below it are not: the file was put together from two; have it \
+             exported again, or narrow the key pattern so that it is left out"
+        }
+        InvalidHeader::OtherFormat { .. } => {
+            "only CSV is read, plain or compressed once with gzip, zstd or bzip2: take the CSV files out of an \
+             archive, save a workbook as CSV, or narrow the key pattern so that the file is left out"
         }
         InvalidHeader::NotCsv { .. }
+        | InvalidHeader::ControlCharacter { .. }
         | InvalidHeader::Missing
         | InvalidHeader::Unreadable(_)
         | InvalidHeader::Endless

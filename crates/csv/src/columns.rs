@@ -82,6 +82,16 @@ impl Columns {
         &self.schema
     }
 
+    /// Turns the bytes of fields into values.
+    pub fn cleaner(&self) -> &Cleaner {
+        &self.cleaner
+    }
+
+    /// Takes text beyond ASCII to be in this encoding from now on.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.cleaner.encoding = encoding;
+    }
+
     /// Adds a row; `spans` has at least one span for every column. A dirty record holds NUL bytes
     /// or needs decoding. The window must be [settled](Self::settle) before its bytes move.
     pub fn push(&mut self, window: &[u8], spans: &[Span], row_id: i64, line: i64, dirty: bool) {
@@ -200,6 +210,11 @@ impl Cleaner {
         Self { syntax, encoding }
     }
 
+    /// Whether a field is UTF-8 beyond ASCII although the file's encoding is another.
+    pub fn is_other_encoding(&self, raw: &[u8]) -> bool {
+        self.encoding != Encoding::Utf8 && !raw.is_ascii() && std::str::from_utf8(raw).is_ok()
+    }
+
     /// The value of a field: doubled quotes and escapes undone, CRLF inside quotes made LF, NUL
     /// bytes left out, other encodings decoded.
     pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
@@ -240,7 +255,8 @@ mod tests {
     use crate::Dialect;
 
     fn clean(raw: &[u8], escaped: bool, dialect: &Dialect) -> String {
-        let value = Cleaner::new(dialect.syntax().expect("a dialect"), dialect.encoding)
+        let encoding = dialect.encoding.list()[0];
+        let value = Cleaner::new(dialect.syntax().expect("a dialect"), encoding)
             .clean(raw, escaped)
             .into_owned();
         String::from_utf8(value).expect("text")
@@ -258,7 +274,7 @@ mod tests {
 
     #[test]
     fn windows_1252_becomes_utf_8() {
-        let windows = Dialect { encoding: Encoding::Windows1252, ..Dialect::default() };
+        let windows = Dialect { encoding: Encoding::Windows1252.into(), ..Dialect::default() };
         assert_eq!(clean(b"Jos\xe9 \x92", false, &windows), "Jos\u{e9} \u{2019}");
     }
 }

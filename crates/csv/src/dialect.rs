@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::encoding::Encoding;
+use crate::encoding::Encodings;
 use crate::header::{Header, InvalidHeader, UnusableNames};
 
 /// How the CSV files of a dataset are written.
@@ -22,8 +22,9 @@ pub struct Dialect {
     pub quote: Option<char>,
     /// A character that makes the next one literal inside quotes; by default a quote is doubled.
     pub escape: Option<char>,
-    /// How bytes become text, in files without a byte order mark.
-    pub encoding: Encoding,
+    /// How bytes become text, in files that do not say it themselves: one encoding, or a list of which the
+    /// first that fits a file is its own.
+    pub encoding: Encodings,
     /// What a quote inside an unquoted field means.
     pub bare_quotes: BareQuotes,
     /// What a NUL byte means. Postgres holds none.
@@ -231,7 +232,7 @@ impl Default for Dialect {
             delimiter: None,
             quote: Some('"'),
             escape: None,
-            encoding: Encoding::default(),
+            encoding: Encodings::default(),
             bare_quotes: BareQuotes::default(),
             nul: Nul::default(),
             names: None,

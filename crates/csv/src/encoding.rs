@@ -1,10 +1,17 @@
-//! An **encoding** says how the bytes of a file become text. It is the dataset's, unless the file
-//! starts with a byte order mark, which leaves no doubt.
+//! An **encoding** says how the bytes of a file become text. Each file has its own: a byte order mark
+//! leaves no doubt, NUL bytes betray UTF-16 and UTF-32, and what is UTF-8 beyond ASCII is UTF-8. Only where
+//! none of these speak, the dataset's setting counts.
 
+use std::fmt;
 use std::io::{self, Cursor, Read};
 
-use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use serde::{Deserialize, Serialize};
+use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
+use serde::de::value::{SeqAccessDeserializer, StrDeserializer};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::detect::{self, Lines};
+use crate::wide::{Utf16, Utf32};
 
 /// How bytes become text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +33,18 @@ pub enum Encoding {
     /// UTF-16, the higher byte first; half a surrogate pair rejects the record.
     #[serde(rename = "utf-16be")]
     Utf16Be,
+    /// UTF-32, the lowest byte first; a number that is no character rejects the record.
+    #[serde(rename = "utf-32le")]
+    Utf32Le,
+    /// UTF-32, the highest byte first; a number that is no character rejects the record.
+    #[serde(rename = "utf-32be")]
+    Utf32Be,
 }
+
+/// The encodings that the files of a dataset may have, the first that fits a file being its own; written
+/// as one name or as a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encodings(Vec<Encoding>);
 
 impl Encoding {
     /// Decodes `bytes` where they need decoding; `None` where they already are UTF-8.
@@ -50,13 +68,29 @@ impl Encoding {
             Self::Latin1 => "iso-8859-1",
             Self::Utf16Le => "utf-16le",
             Self::Utf16Be => "utf-16be",
+            Self::Utf32Le => "utf-32le",
+            Self::Utf32Be => "utf-32be",
         }
+    }
+
+    /// Whether a character has two or four bytes.
+    fn is_wide(self) -> bool {
+        !matches!(self, Self::Utf8 | Self::Windows1252 | Self::Latin1)
+    }
+
+    /// Whether every byte means something: five mean nothing in Windows-1252.
+    fn has(self, bytes: &[u8]) -> bool {
+        let is_unused = |byte: &u8| matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
+        self != Self::Windows1252 || !bytes.iter().any(is_unused)
     }
 
     /// What the first bytes of a file say for certain, and how many of them say it.
     fn marked(start: &[u8]) -> Option<(Self, usize)> {
         match start {
             [0xef, 0xbb, 0xbf, ..] => Some((Self::Utf8, 3)),
+            // The mark of UTF-32 starts as that of UTF-16 does, and no file starts with a NUL character.
+            [0xff, 0xfe, 0, 0, ..] => Some((Self::Utf32Le, 4)),
+            [0, 0, 0xfe, 0xff, ..] => Some((Self::Utf32Be, 4)),
             [0xff, 0xfe, ..] => Some((Self::Utf16Le, 2)),
             [0xfe, 0xff, ..] => Some((Self::Utf16Be, 2)),
             _ => None,
@@ -64,105 +98,186 @@ impl Encoding {
     }
 }
 
+impl Encodings {
+    /// Those of a list; UTF-8 where it is empty.
+    pub fn new(list: Vec<Encoding>) -> Self {
+        if list.is_empty() { Self::default() } else { Self(list) }
+    }
+
+    /// In the order in which they are tried.
+    pub fn list(&self) -> &[Encoding] {
+        &self.0
+    }
+
+    fn first(&self) -> Encoding {
+        self.0.first().copied().unwrap_or_default()
+    }
+
+    /// Those of a byte a character, for files that are no UTF-8.
+    fn narrow(&self) -> impl Iterator<Item = Encoding> {
+        let is_narrow = |encoding: &Encoding| *encoding != Encoding::Utf8 && !encoding.is_wide();
+        self.0.iter().copied().filter(is_narrow)
+    }
+
+    /// The encoding of a file without a byte order mark that starts like this.
+    fn of(&self, start: &[u8], is_whole: bool) -> Given {
+        if let Some(encoding) = detect::wide(start) {
+            return Given::Certain(encoding);
+        }
+        let may_be_wide = memchr::memchr(0, start).is_some() || !is_utf8(start, is_whole);
+        let first = self.first();
+        if first.is_wide() && may_be_wide && !start.is_empty() {
+            return Given::Certain(first);
+        }
+        if self.narrow().next().is_none() {
+            return Given::Certain(Encoding::Utf8);
+        }
+        match self.narrow_of(start, is_whole) {
+            Some(encoding) => Given::Certain(encoding),
+            None if self.0.len() == 1 => Given::Open(first),
+            None => Given::Open(if first.is_wide() { Encoding::Utf8 } else { first }),
+        }
+    }
+
+    /// UTF-8, or one of a byte a character; `None` where all bytes are ASCII. UTF-8 is tried before any
+    /// other: text in these that happens to be UTF-8 is next to unknown.
+    pub fn narrow_of(&self, bytes: &[u8], is_at_end: bool) -> Option<Encoding> {
+        match detect::lines(bytes, is_at_end) {
+            Lines::Ascii => None,
+            Lines::Utf8 => Some(Encoding::Utf8),
+            Lines::Other => {
+                let fitting = self.narrow().find(|encoding| encoding.has(bytes));
+                Some(fitting.or(self.narrow().next()).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// Whether bytes are UTF-8, but for a last character that is cut.
+fn is_utf8(bytes: &[u8], is_whole: bool) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => !is_whole && error.error_len().is_none(),
+    }
+}
+
+impl Default for Encodings {
+    fn default() -> Self {
+        Encoding::default().into()
+    }
+}
+
+impl From<Encoding> for Encodings {
+    fn from(encoding: Encoding) -> Self {
+        Self(vec![encoding])
+    }
+}
+
+impl Serialize for Encodings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0[..] {
+            [only] => only.serialize(serializer),
+            list => list.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Encodings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrList)
+    }
+}
+
+/// Takes the name of an encoding, or a list of them.
+struct OneOrList;
+
+impl<'de> Visitor<'de> for OneOrList {
+    type Value = Encodings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an encoding or a list of encodings")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Encodings, E> {
+        Encoding::deserialize(StrDeserializer::new(name)).map(Into::into)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Encodings, A::Error> {
+        let list = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+        match list.is_empty() {
+            true => Err(serde::de::Error::invalid_length(0, &"at least one encoding")),
+            false => Ok(Encodings(list)),
+        }
+    }
+}
+
+/// What is known of a file's encoding before its first record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// It is this one.
+    Certain(Encoding),
+    /// All bytes were ASCII so far; the first ones that are not will tell.
+    Open(Encoding),
+}
+
 /// A file whose encoding is known.
 pub struct Opened {
-    /// The bytes behind the mark; of UTF-16, as UTF-8.
+    /// The bytes behind the mark; of UTF-16 and UTF-32, as UTF-8.
     pub input: Box<dyn Read + Send>,
     /// The file's encoding.
     pub encoding: Encoding,
     /// The encoding of `input`: UTF-8, or one of a byte a character.
     pub given: Encoding,
+    /// Whether the first bytes that are not ASCII can still tell another encoding.
+    pub is_open: bool,
     /// The length of the byte order mark; 0 where there is none.
     pub mark: usize,
 }
 
-/// Looks for a byte order mark, and falls back on the dataset's encoding.
+/// How many bytes of a file say what it is.
+const START: u64 = 64 << 10;
+
+/// The first bytes of a file; fewer than 64 KiB only where it ends.
 ///
 /// # Errors
-/// Where the first bytes cannot be read.
-pub fn open(mut input: Box<dyn Read + Send>, configured: Encoding) -> io::Result<Opened> {
+/// Where they cannot be read.
+pub fn start_of(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    input.by_ref().take(3).read_to_end(&mut start)?;
-    let (encoding, mark) = Encoding::marked(&start).unwrap_or((configured, 0));
-    let rest = Cursor::new(start.split_off(mark)).chain(input);
-    let (input, given): (Box<dyn Read + Send>, _) = match encoding {
-        Encoding::Utf16Le => (Box::new(Utf16::new(rest, UTF_16LE.new_decoder())), Encoding::Utf8),
-        Encoding::Utf16Be => (Box::new(Utf16::new(rest, UTF_16BE.new_decoder())), Encoding::Utf8),
-        other => (Box::new(rest), other),
+    input.take(START).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Finds the encoding of the file that starts with `start` and goes on with `input`.
+pub fn open(mut start: Vec<u8>, input: Box<dyn Read + Send>, configured: &Encodings) -> Opened {
+    let is_whole = (start.len() as u64) < START;
+    let (encoding, mark, is_open) = match Encoding::marked(&start) {
+        Some((encoding, mark)) => (encoding, mark, false),
+        None => match configured.of(&start, is_whole) {
+            Given::Certain(encoding) => (encoding, 0, false),
+            Given::Open(encoding) => (encoding, 0, true),
+        },
     };
-    Ok(Opened { input, encoding, given, mark })
-}
-
-/// A byte that is never part of UTF-8: the record that it stands in is rejected.
-const NO_TEXT: u8 = 0xff;
-
-/// Reads UTF-16 as UTF-8.
-struct Utf16<R> {
-    input: R,
-    decoder: Decoder,
-    raw: Vec<u8>,
-    text: Cursor<Vec<u8>>,
-    at_end: bool,
-}
-
-impl<R: Read> Utf16<R> {
-    fn new(input: R, decoder: Decoder) -> Self {
-        let (raw, text) = (vec![0; 64 << 10], Cursor::new(Vec::new()));
-        Self { input, decoder, raw, text, at_end: false }
-    }
-
-    /// Decodes the next bytes of the input.
-    fn decode(&mut self) -> io::Result<()> {
-        let held = self.input.read(&mut self.raw)?;
-        self.at_end = held == 0;
-        let text = self.text.get_mut();
-        // Two bytes become three at most; a mark of ours stands for what is no text.
-        text.resize(held * 3 + 16, 0);
-        let (mut read, mut written) = (0, 0);
-        loop {
-            let (result, more, out) = self.decoder.decode_to_utf8_without_replacement(
-                &self.raw[read..held],
-                &mut text[written..],
-                self.at_end,
-            );
-            read += more;
-            written += out;
-            match result {
-                DecoderResult::InputEmpty => break,
-                DecoderResult::OutputFull => text.resize(text.len() * 2, 0),
-                DecoderResult::Malformed(..) => {
-                    if written == text.len() {
-                        text.push(0);
-                    }
-                    text[written] = NO_TEXT;
-                    written += 1;
-                }
-            }
-        }
-        text.truncate(written);
-        self.text.set_position(0);
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Utf16<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.text.read(into)?;
-            if count > 0 || self.at_end || into.is_empty() {
-                return Ok(count);
-            }
-            self.decode()?;
-        }
-    }
+    start.drain(..mark);
+    let rest = Cursor::new(start).chain(input);
+    let given = if encoding.is_wide() { Encoding::Utf8 } else { encoding };
+    let input: Box<dyn Read + Send> = match encoding {
+        Encoding::Utf16Le => Box::new(Utf16::new(rest, UTF_16LE.new_decoder())),
+        Encoding::Utf16Be => Box::new(Utf16::new(rest, UTF_16BE.new_decoder())),
+        Encoding::Utf32Le => Box::new(Utf32::new(rest, u32::from_le_bytes)),
+        Encoding::Utf32Be => Box::new(Utf32::new(rest, u32::from_be_bytes)),
+        _ => Box::new(rest),
+    };
+    Opened { input, encoding, given, is_open, mark }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn opened(bytes: &[u8], configured: Encoding) -> (Vec<u8>, Encoding, usize) {
-        let mut opened = open(Box::new(Cursor::new(bytes.to_vec())), configured).expect("readable");
+    fn opened(bytes: &[u8], configured: impl Into<Encodings>) -> (Vec<u8>, Encoding, usize) {
+        let mut input: Box<dyn Read + Send> = Box::new(Cursor::new(bytes.to_vec()));
+        let start = start_of(&mut input).expect("readable");
+        let mut opened = open(start, input, &configured.into());
         let mut text = Vec::new();
         opened.input.read_to_end(&mut text).expect("whole");
         (text, opened.encoding, opened.mark)
@@ -170,6 +285,10 @@ mod tests {
 
     fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(order).collect()
+    }
+
+    fn utf32(text: &str, order: fn(u32) -> [u8; 4]) -> Vec<u8> {
+        text.chars().flat_map(|character| order(character.into())).collect()
     }
 
     #[test]
@@ -184,14 +303,25 @@ mod tests {
         let big = utf16(&format!("\u{feff}{text}"), u16::to_be_bytes);
         let expected = (text.as_bytes().to_vec(), Encoding::Utf16Be, 2);
         assert_eq!(opened(&big, Encoding::Utf16Le), expected);
+        let little = utf32(&format!("\u{feff}{text}"), u32::to_le_bytes);
+        let expected = (text.as_bytes().to_vec(), Encoding::Utf32Le, 4);
+        assert_eq!(opened(&little, Encoding::Utf8), expected);
+        let big = utf32(&format!("\u{feff}{text}"), u32::to_be_bytes);
+        let expected = (text.as_bytes().to_vec(), Encoding::Utf32Be, 4);
+        assert_eq!(opened(&big, Encoding::Utf8), expected);
     }
 
     #[test]
-    fn without_a_mark_the_configuration_counts() {
+    fn without_a_mark_nul_bytes_tell_and_then_the_configuration() {
         let text = "long ".repeat(40_000) + "ü";
-        let bytes = utf16(&text, u16::to_be_bytes);
-        let expected = (text.into_bytes(), Encoding::Utf16Be, 0);
-        assert_eq!(opened(&bytes, Encoding::Utf16Be), expected);
+        for configured in [Encoding::Utf16Be, Encoding::Utf8, Encoding::Utf16Le] {
+            let bytes = utf16(&text, u16::to_be_bytes);
+            let expected = (text.clone().into_bytes(), Encoding::Utf16Be, 0);
+            assert_eq!(opened(&bytes, configured), expected);
+            let bytes = utf32(&text, u32::to_le_bytes);
+            let expected = (text.clone().into_bytes(), Encoding::Utf32Le, 0);
+            assert_eq!(opened(&bytes, configured), expected);
+        }
         for short in [&b""[..], b"a", b"ab"] {
             assert_eq!(opened(short, Encoding::Utf8), (short.to_vec(), Encoding::Utf8, 0));
         }
@@ -204,6 +334,47 @@ mod tests {
         assert_eq!(text, b"a\xffb");
         let (text, ..) = opened(b"a\0b", Encoding::Utf16Le);
         assert_eq!(text, b"a\xff");
+        let mark = b"\xff\xfe\0\0";
+        let (text, ..) = opened(&[&mark[..], b"a\0\0\0\0\xd8\0\0b\0"].concat(), Encoding::Utf8);
+        assert_eq!(text, b"a\xff\xff");
+    }
+
+    #[test]
+    fn utf_8_is_never_taken_for_anything_else() {
+        let both = || Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
+        let used = |bytes: &[u8], encodings: Encodings| opened(bytes, encodings).1;
+        for encodings in [both(), Encoding::Windows1252.into(), Encoding::Latin1.into()] {
+            assert_eq!(used("id\nKöln\n".as_bytes(), encodings), Encoding::Utf8);
+        }
+        for encoding in [Encoding::Utf16Le, Encoding::Utf32Be] {
+            assert_eq!(used("id\nKöln\n".as_bytes(), encoding.into()), Encoding::Utf8);
+        }
+        assert_eq!(used(b"id\nK\xf6ln\n", both()), Encoding::Windows1252);
+        assert_eq!(used(b"id\nK\xf6ln\n", Encoding::Latin1.into()), Encoding::Latin1);
+        assert_eq!(used(b"id\nK\xf6ln\n", Encoding::Utf8.into()), Encoding::Utf8);
+        assert_eq!(used(b"id\nBonn\n", both()), Encoding::Utf8);
+        assert_eq!(used(b"id\nBonn\n", Encoding::Windows1252.into()), Encoding::Windows1252);
+    }
+
+    #[test]
+    fn a_byte_that_means_nothing_in_one_encoding_leads_to_the_next() {
+        let list = [Encoding::Utf8, Encoding::Windows1252, Encoding::Latin1];
+        let used = |bytes: &[u8]| opened(bytes, Encodings::new(list.to_vec())).1;
+        assert_eq!(used(b"id\nK\xf6ln \x80\n"), Encoding::Windows1252);
+        assert_eq!(used(b"id\nK\xf6ln \x81\n"), Encoding::Latin1);
+    }
+
+    #[test]
+    fn one_encoding_is_written_as_its_name_and_several_as_a_list() {
+        let read = |text: &str| serde_json::from_str::<Encodings>(text);
+        let written = |encodings: &Encodings| serde_json::to_string(encodings).expect("JSON");
+        for text in ["\"utf-8\"", "\"windows-1252\"", "[\"utf-8\",\"windows-1252\"]"] {
+            assert_eq!(written(&read(text).expect("encodings")), text);
+        }
+        assert_eq!(read("[\"utf-8\"]").expect("a list"), Encodings::default());
+        assert!(read("[]").is_err() && read("3").is_err());
+        let error = read("\"utf-9\"").expect_err("no encoding").to_string();
+        assert!(error.contains("unknown variant `utf-9`"), "{error}");
     }
 
     #[test]

@@ -92,6 +92,21 @@ pub enum InvalidHeader {
         /// What it seems to be.
         what: &'static str,
     },
+    /// The file's first bytes are those of another format.
+    #[error("this is {what}, and no CSV file")]
+    OtherFormat {
+        /// What it is.
+        what: &'static str,
+    },
+    /// A name holds bytes that no text has.
+    #[error(
+        "column {position} of the header holds a NUL or another control character: this is no CSV file, or \
+         it is damaged"
+    )]
+    ControlCharacter {
+        /// Counted from 1.
+        position: usize,
+    },
     /// A number or a date stands where a name should be.
     #[error("the first line is no header: column {position} holds a number or a date, not a name")]
     LooksLikeData {

@@ -23,8 +23,15 @@
 //! # What the reader accepts, rejects, normalises and counts
 //! **Bytes.** gzip (all members), zstd (all frames) and bzip2 (all streams) are recognised by content,
 //! whatever the name; a stream that is cut short or corrupt fails the file, and nothing of it is used.
-//! A byte order mark says the encoding (UTF-8, UTF-16 of either order) and is skipped; without one it
-//! is the [`Dialect`]'s. Further marks at the file's start are skipped too. Bytes that are not text in it reject their record; none is ever replaced.
+//! Archives, workbooks, other compressions and other formats are refused by their first bytes, and named.
+//!
+//! **Encoding.** A byte order mark says it (UTF-8, UTF-16 and UTF-32 of either order) and is skipped, as are
+//! further marks at the file's start.
+//! Without one, NUL bytes tell UTF-16 and UTF-32; text beyond ASCII that is UTF-8 is UTF-8; for what is
+//! none of these, the [`Dialect`]'s encodings are tried in their order. Each file is decided by its first
+//! 64 KiB, or where these are ASCII, by the first record that is not. A record that contradicts (bytes that
+//! are not text in the file's encoding, or a field of UTF-8 in a file of another one) is rejected; no byte
+//! is ever replaced.
 //!
 //! **Records.** A record ends at LF, CRLF or CR, mixed as they come. A line of no bytes is not a record:
 //! it is counted as blank and has no row id. Every other record has one, counted from 0, also when it
@@ -41,7 +48,7 @@
 //!
 //! **Headers.** A column is found by its name, and where the file lacks that, by one of the dialect's
 //! aliases. A header that ends in a delimiter allows rows one empty field more. A file is refused as a
-//! whole where its header gives no usable names: blank or duplicate ones (the dialect may have them
+//! whole where its header gives no usable names: control characters, blank or duplicate ones (the dialect may have them
 //! suffixed), reserved ones, two names of one column, or numbers and dates where names should be. The
 //! dialect may give names for files that have no header.
 //!
@@ -57,6 +64,7 @@
 //! | `quote in an unquoted field` | holds one, and the dialect says `bare_quotes = "reject"` |
 //! | `lost delimiter before a quote` | has two unquoted fields with an odd number of quotes each |
 //! | `invalid encoding` | holds bytes that are not text |
+//! | `text in another encoding` | holds a field of UTF-8, in a file of another encoding |
 //! | `field too long`, `record too long` | exceeds a limit |
 //! | `repeated header` | is the header once more: also behind a byte order mark, and where there are two columns or more also in another case or with blanks around names; unless the dialect's `repeated_header` accepts or skips it |
 //! | `NUL byte` | holds one, and the dialect says `nul = "reject"` |
@@ -76,9 +84,11 @@
 mod columns;
 mod decompress;
 mod delimiter;
+mod detect;
 mod dialect;
 mod encoding;
 mod error;
+mod format;
 mod header;
 mod reader;
 mod records;
@@ -88,11 +98,12 @@ mod skip;
 mod start;
 mod stops;
 mod summary;
+mod wide;
 mod window;
 
 pub use decompress::{Compression, decompress};
 pub use dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, InvalidDialect, Nul, RepeatedHeader};
-pub use encoding::Encoding;
+pub use encoding::{Encoding, Encodings};
 pub use error::Error as ReadError;
 pub use header::{InvalidHeader, PROVENANCE, UnusableNames};
 pub use reader::{Batch, Reader};

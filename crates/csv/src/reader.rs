@@ -14,8 +14,9 @@ use crate::delimiter;
 use crate::dialect::{self, Dialect, Nul, Syntax};
 use crate::encoding::{self, Encoding};
 use crate::error::Error;
+use crate::format;
 use crate::header::{Header, InvalidHeader};
-use crate::records::{Extent, Scanned, Scanner, count_line_ends, end_of_line};
+use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
 use crate::repeated::RepeatedHeader;
 use crate::skip::Skip;
@@ -49,6 +50,9 @@ pub struct Reader {
     delimiter: u8,
     scanner: Scanner,
     dialect: Dialect,
+    encoding: Encoding,
+    /// Whether every byte was ASCII so far, so that the encoding can still be another.
+    is_open: bool,
     header: Header,
     repeated: RepeatedHeader,
     columns: Columns,
@@ -69,10 +73,15 @@ impl Reader {
         dialect: &Dialect,
     ) -> Result<Self, Error> {
         let syntax = dialect.syntax()?;
-        let opened = encoding::open(input, dialect.encoding)
-            .map_err(|source| Error::Read { offset: 0, source })?;
+        let mut input = input;
+        let start =
+            encoding::start_of(&mut input).map_err(|source| Error::Read { offset: 0, source })?;
+        if let Some(what) = format::recognised(&start) {
+            return Err(InvalidHeader::OtherFormat { what }.into());
+        }
+        let opened = encoding::open(start, input, &dialect.encoding);
         let mut window = Window::new(opened.input, opened.mark as u64);
-        let dialect = Dialect { encoding: opened.given, ..dialect.clone() };
+        let dialect = dialect.clone();
         start::skip_marks(&mut window)?;
         if dialect.names.is_none() {
             start::refuse_other_formats(&mut window)?;
@@ -87,7 +96,7 @@ impl Reader {
             delimiter: char::from(delimiter).to_string(),
             ..Summary::default()
         };
-        let cleaner = Cleaner::new(syntax, dialect.encoding);
+        let cleaner = Cleaner::new(syntax, opened.given);
         let mut scanner = Scanner::new(syntax, delimiter, dialect.bare_quotes);
         let mut line = 1;
         let first = start::first_record(&mut window, &mut scanner, &mut line, &mut summary)?;
@@ -112,6 +121,8 @@ impl Reader {
             delimiter,
             scanner,
             dialect,
+            encoding: opened.given,
+            is_open: opened.is_open,
             header,
             repeated,
             columns,
@@ -148,7 +159,12 @@ impl Reader {
                     self.line += 1;
                     self.window.advance(end);
                 }
-                Scanned::Record(extent) => self.take_record(extent)?,
+                Scanned::Record(extent) => {
+                    if self.is_open {
+                        self.settle_encoding(extent);
+                    }
+                    self.take_record(extent)?;
+                }
             }
         }
         self.summary.bytes = self.window.offset_of_start();
@@ -165,6 +181,21 @@ impl Reader {
     fn fill(&mut self) -> Result<(), Error> {
         self.columns.settle(self.window.bytes());
         self.window.fill()
+    }
+
+    /// Decides the encoding by the record scanned last and what is held behind it, if that record is the
+    /// first one that is not ASCII.
+    fn settle_encoding(&mut self, extent: Extent) {
+        let rest = &self.window.bytes()[self.window.start()..];
+        let record = &self.window.bytes()[self.window.start()..extent.end];
+        if record.is_ascii() {
+            return;
+        }
+        let found = self.dialect.encoding.narrow_of(rest, self.window.is_at_end());
+        self.encoding = found.unwrap_or_default();
+        self.is_open = false;
+        self.columns.set_encoding(self.encoding);
+        self.summary.encoding = self.encoding.name().to_owned();
     }
 
     /// Accepts or rejects the record that was scanned last.
@@ -359,8 +390,12 @@ impl Reader {
     /// Whether the content of a record of the right shape rejects it.
     fn content_fault(&self, record: &[u8]) -> Option<Reason> {
         let is_utf8 = simdutf8::basic::from_utf8(record).is_ok();
-        if self.dialect.encoding == Encoding::Utf8 && !is_utf8 {
-            return Some(Reason::Encoding);
+        if self.encoding == Encoding::Utf8 {
+            if !is_utf8 {
+                return Some(Reason::Encoding);
+            }
+        } else if self.has_other_encoding(record) {
+            return Some(Reason::OtherEncoding);
         }
         if self.dialect.nul == Nul::Reject && memchr::memchr(0, record).is_some() {
             return Some(Reason::Nul);
@@ -370,9 +405,16 @@ impl Reader {
         is_header.then_some(Reason::RepeatedHeader)
     }
 
+    /// Whether a field of the record scanned last is UTF-8, in a file of another encoding.
+    fn has_other_encoding(&self, record: &[u8]) -> bool {
+        let (bytes, cleaner) = (self.window.bytes(), self.columns.cleaner());
+        let is_other = |span: &Span| cleaner.is_other_encoding(&bytes[span.start..span.end]);
+        !record.is_ascii() && self.scanner.spans.iter().any(is_other)
+    }
+
     /// Whether values need more than a copy.
     fn is_dirty(&self, record: &[u8]) -> bool {
-        let decodes = self.dialect.encoding != Encoding::Utf8 && !record.is_ascii();
+        let decodes = self.encoding != Encoding::Utf8 && !record.is_ascii();
         decodes || memchr::memchr(0, record).is_some()
     }
 }

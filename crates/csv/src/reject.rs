@@ -52,6 +52,8 @@ pub enum Reason {
     RepeatedHeader,
     /// A NUL byte, where the dialect rejects it.
     Nul,
+    /// A field that is UTF-8 beyond ASCII, in a file of another encoding.
+    OtherEncoding,
 }
 
 impl Reason {
@@ -69,6 +71,7 @@ impl Reason {
             Self::RecordTooLong => "record too long",
             Self::RepeatedHeader => "repeated header",
             Self::Nul => "NUL byte",
+            Self::OtherEncoding => "text in another encoding",
         }
     }
 }

@@ -115,12 +115,29 @@ pub fn header(
         None if scanner.fields > MAX_COLUMNS => return Err(InvalidHeader::TooManyColumns),
         None => {}
     }
-    let name = |span: &Span| {
-        let value = cleaner.clean(&window[span.start..span.end], span.escaped).into_owned();
+    let name = |(index, span): (usize, &Span)| {
+        let raw = &window[span.start..span.end];
+        if raw.iter().any(is_no_text) {
+            return Err(InvalidHeader::ControlCharacter { position: index + 1 });
+        }
+        if cleaner.is_other_encoding(raw) {
+            return Err(InvalidHeader::Unreadable(Reason::OtherEncoding));
+        }
+        let value = cleaner.clean(raw, span.escaped).into_owned();
         String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(Reason::Encoding))
     };
-    let names = scanner.spans.iter().map(name).collect::<Result<_, _>>()?;
+    let mut names: Vec<String> =
+        scanner.spans.iter().enumerate().map(name).collect::<Result<_, _>>()?;
+    // Programs that add a byte order mark to a file that has one make a second of it.
+    if let Some(first) = names.first_mut() {
+        *first = first.trim_start_matches('\u{feff}').to_owned();
+    }
     Header::new(names, dialect.unusable_names, &dialect.aliases)
+}
+
+/// Whether a byte is a control character that no name holds.
+fn is_no_text(byte: &u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')
 }
 
 #[cfg(test)]

@@ -103,7 +103,13 @@ pub async fn glimpse(
             .map_err(|_| mirror::Error::Cancelled { file: file.name.clone() })?;
         match read {
             // A header that goes on beyond what was read looks like a faulty one.
-            Err(ReadError::Header(_)) if !is_whole && length < MOST_BYTES => length *= 16,
+            Err(error @ ReadError::Header(_)) => {
+                let error = unreadable(error);
+                if is_whole || length >= MOST_BYTES || error.is_about_the_format() {
+                    return Err(error);
+                }
+                length *= 16;
+            }
             read => return read.map_err(unreadable),
         }
     }
@@ -137,8 +143,7 @@ fn look_at(
     }
     if !is_whole {
         // The last line is cut, and with it perhaps a character.
-        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        text.truncate(end);
+        text.truncate(end_of_lines(&text));
     }
     let mut reader = Reader::new(Box::new(Cursor::new(text)), &file.name, dialect)?;
     let batch = reader.next_batch()?;
@@ -163,6 +168,14 @@ fn look_at(
         None => vec![Look::default(); count],
     };
     Ok(Glimpse { file, format: Arc::new(format), names: summary.header.into(), looks })
+}
+
+/// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line end has
+/// NUL bytes behind its own.
+fn end_of_lines(text: &[u8]) -> usize {
+    let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let behind = if end % 2 == 1 { &text[end..] } else { &[] };
+    end + behind.iter().take(3).take_while(|byte| **byte == 0).count()
 }
 
 /// The header as the file writes it.

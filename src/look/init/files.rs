@@ -8,7 +8,7 @@ use super::naming::ADDED;
 use crate::domain::Dataset;
 use crate::sql::identifier;
 use crate::target::{Definition, Target};
-use backfill_csv::Encoding;
+use backfill_csv::Encodings;
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
 const NAMES_A_LINE: usize = 4;
@@ -32,8 +32,10 @@ pub fn section(dataset: &Dataset, columns: &[Column]) -> String {
         quoted(&patterns.join("")),
         quoted(&dataset.table.to_string()),
     );
-    if dataset.dialect.encoding == Encoding::Windows1252 {
-        text.push_str("csv = { encoding = \"windows-1252\" }\n");
+    if dataset.dialect.encoding != Encodings::default() {
+        let names = dataset.dialect.encoding.list().iter().map(|encoding| encoding.name());
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "csv = {{ encoding = {} }}", list(names.collect()));
     }
     let optional = headers(|column| column.is_optional || column.headers.len() > 1);
     let personal = headers(|column| column.is_personal);

@@ -22,7 +22,7 @@ use crate::look::drift::{Change, Drift};
 use crate::mirror::{Mirrored, Rejected};
 use crate::profile::FileProfile;
 use crate::target::{DLT_COLUMNS, Definition, Target};
-use backfill_csv::Encoding;
+use backfill_csv::Encodings;
 use columns::Column;
 
 /// So many reasons for rejects are told.
@@ -172,9 +172,10 @@ fn remarks(
                 .to_owned(),
         );
     }
-    if findings.dataset.dialect.encoding == Encoding::Windows1252 {
-        remarks
-            .push("csv.encoding is windows-1252, which is a guess: the files are no UTF-8".into());
+    if findings.dataset.dialect.encoding != Encodings::default() {
+        remarks.push(
+            "csv.encoding is windows-1252 for files that are no UTF-8, which is a guess".to_owned(),
+        );
     }
     for Rejected { key, reason, records, first_line, .. } in findings.rejected.iter().take(REJECTS)
     {

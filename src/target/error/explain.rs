@@ -20,7 +20,7 @@ fn hint_of(state: &str) -> Option<&'static str> {
         }
         "22021" | "22P05" => Some(
             "the database or its encoding cannot store a character of the value: clean it in stage.sql; if \
-             the file is not UTF-8, set csv.encoding",
+             the file is not UTF-8, set csv.encoding, one or a list",
         ),
         _ => None,
     }

@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use backfill_csv::{
-    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Nul, Reader, RepeatedHeader, Summary,
+    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, Reader, RepeatedHeader, Summary,
     UnusableNames,
 };
 use libfuzzer_sys::fuzz_target;
@@ -34,8 +34,7 @@ fn dialect(first: u8, second: u8) -> Dialect {
         delimiter: [None, Some(','), Some(';'), Some('\t')][pick(0, first)],
         quote: [Some('"'), Some('\''), None, Some('|')][pick(2, first)],
         escape: [None, None, Some('\\'), Some('"')][pick(4, first)],
-        encoding: [Encoding::Utf8, Encoding::Windows1252, Encoding::Utf16Le, Encoding::Latin1]
-            [pick(6, first)],
+        encoding: encodings(pick(6, first), second >> 4),
         bare_quotes: [BareQuotes::Accept, BareQuotes::Reject][usize::from(second & 1)],
         nul: [Nul::Drop, Nul::Reject][usize::from(second >> 1 & 1)],
         unusable_names: [UnusableNames::Refuse, UnusableNames::Suffix]
@@ -51,6 +50,21 @@ fn dialect(first: u8, second: u8) -> Dialect {
         names: (second & 8 > 0).then(|| vec!["a".to_owned(), "b".to_owned()]),
         ..Dialect::default()
     }
+}
+
+/// One encoding, or two of them.
+fn encodings(first: usize, second: u8) -> Encodings {
+    let names = [
+        Encoding::Utf8,
+        Encoding::Windows1252,
+        Encoding::Utf16Le,
+        Encoding::Latin1,
+        Encoding::Utf16Be,
+        Encoding::Utf32Le,
+        Encoding::Utf32Be,
+    ];
+    let list = [Some(names[first]), names.get(usize::from(second & 7)).copied()];
+    Encodings::new(list.into_iter().flatten().collect())
 }
 
 /// What is read, the bytes coming in pieces: the summary, the rows and the lines of the rejects.

@@ -7,6 +7,8 @@ use super::*;
 use crate::dialect::BareQuotes;
 use crate::dialect::InvalidDialect;
 
+mod encodings;
+
 /// What came out of a file: rows as text, rejects as (row id, line, reason, raw).
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
@@ -273,7 +275,7 @@ fn a_repeated_header_is_recognised_in_other_forms() {
 
 #[test]
 fn a_repeated_header_of_another_encoding_is_recognised() {
-    let windows = Dialect { encoding: Encoding::Windows1252, ..Dialect::default() };
+    let windows = Dialect { encoding: Encoding::Windows1252.into(), ..Dialect::default() };
     let (outcome, _) =
         read_with(b"gr\xf6\xdfe,b\n1,2\ngr\xf6\xdfe,b\n", &windows).expect("readable");
     assert_eq!((outcome.rows.len(), outcome.rejects[0].2), (1, Reason::RepeatedHeader));

@@ -9,7 +9,7 @@ use std::io::Read;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use backfill_csv::{
-    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Nul, Reader, Reason, RepeatedHeader,
+    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, Reader, Reason, RepeatedHeader,
 };
 
 use crate::random::Random;
@@ -144,7 +144,7 @@ fn dialect(random: &mut Random) -> Dialect {
         delimiter: Some(random.of(&[',', ',', ';', '\t', '|'])),
         quote,
         escape: quote.and(escape),
-        encoding: random.of(&[Encoding::Utf8, Encoding::Utf8, Encoding::Latin1]),
+        encoding: encodings(random),
         bare_quotes: random.of(&[BareQuotes::Accept, BareQuotes::Reject]),
         nul: random.of(&[Nul::Drop, Nul::Reject]),
         blanks_after_delimiter: random.of(&[
@@ -159,6 +159,16 @@ fn dialect(random: &mut Random) -> Dialect {
         ]),
         ..Dialect::default()
     }
+}
+
+fn encodings(random: &mut Random) -> Encodings {
+    let lists: [&[Encoding]; 4] = [
+        &[Encoding::Utf8],
+        &[Encoding::Utf8],
+        &[Encoding::Latin1],
+        &[Encoding::Utf8, Encoding::Latin1],
+    ];
+    Encodings::new(random.of(&lists).to_vec())
 }
 
 const LINE_ENDS: [&[&[u8]]; 4] = [&[b"\n"], &[b"\r\n"], &[b"\r"], &[b"\n", b"\r\n", b"\r"]];
@@ -253,6 +263,7 @@ struct Reference<'a> {
     file: &'a [u8],
     delimiter: u8,
     dialect: &'a Dialect,
+    encoding: Encoding,
 }
 
 /// A record as it stands in the file.
@@ -269,7 +280,7 @@ struct Record {
 impl<'a> Reference<'a> {
     fn new(file: &'a [u8], dialect: &'a Dialect) -> Self {
         let delimiter = dialect.delimiter.expect("one is given") as u8;
-        Self { file, delimiter, dialect }
+        Self { file, delimiter, dialect, encoding: encoding(file, &dialect.encoding) }
     }
 
     fn at(&self, position: usize) -> Option<u8> {
@@ -289,7 +300,7 @@ impl<'a> Reference<'a> {
             }
             let mut record = self.record(position);
             let Some((names, trailing)) = &header else {
-                if record.fault.is_some() {
+                if record.fault.is_some() || record.fields.iter().flatten().any(|byte| *byte == 0) {
                     return None;
                 }
                 let trailing = record.fields.len() > 1 && record.fields.last()?.is_empty();
@@ -348,10 +359,17 @@ impl<'a> Reference<'a> {
         names: &[Vec<u8>],
         trailing: bool,
     ) -> Option<Reason> {
-        let is_utf8 = self.dialect.encoding != Encoding::Utf8 || std::str::from_utf8(raw).is_ok();
+        let is_utf8 = self.encoding != Encoding::Utf8 || std::str::from_utf8(raw).is_ok();
+        let is_other = |field: &Vec<u8>| {
+            self.encoding != Encoding::Utf8
+                && !field.is_ascii()
+                && std::str::from_utf8(field).is_ok()
+        };
         let is_header = self.is_header(&record.fields, names);
         record.fault.or(self.width_fault(record, names.len(), trailing)).or(if !is_utf8 {
             Some(Reason::Encoding)
+        } else if record.fields.iter().any(is_other) {
+            Some(Reason::OtherEncoding)
         } else if self.dialect.nul == Nul::Reject && raw.contains(&0) {
             Some(Reason::Nul)
         } else if is_header {
@@ -530,9 +548,20 @@ impl<'a> Reference<'a> {
 
     fn text(&self, field: &[u8]) -> String {
         let bytes = field.iter().copied().filter(|byte| *byte != 0);
-        match self.dialect.encoding {
+        match self.encoding {
             Encoding::Latin1 => bytes.map(char::from).collect(),
             _ => String::from_utf8(bytes.collect()).expect("the record is UTF-8"),
         }
+    }
+}
+
+/// The encoding of a file of less than 64 KiB: UTF-8 if half of the lines beyond ASCII are.
+fn encoding(file: &[u8], encodings: &Encodings) -> Encoding {
+    let lines = file.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_ascii());
+    let (utf8, other): (Vec<&[u8]>, Vec<&[u8]>) =
+        lines.partition(|line| std::str::from_utf8(line).is_ok());
+    match encodings.list() {
+        list if list.contains(&Encoding::Latin1) && other.len() > utf8.len() => Encoding::Latin1,
+        _ => Encoding::Utf8,
     }
 }

@@ -1,0 +1,125 @@
+//! Small files in all encodings, and files that are no text at all.
+
+use super::*;
+
+fn windows_or_utf8() -> Dialect {
+    let encoding = crate::Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
+    Dialect { encoding, ..Dialect::default() }
+}
+
+fn only_windows() -> Dialect {
+    Dialect { encoding: Encoding::Windows1252.into(), ..Dialect::default() }
+}
+
+#[test]
+fn each_file_is_read_in_its_own_encoding() {
+    for dialect in [windows_or_utf8(), only_windows()] {
+        let (outcome, summary) = read_with("id,city\n1,Köln\n".as_bytes(), &dialect).expect("read");
+        assert_eq!(outcome.rows, [row(0, 2, &["1", "Köln"])]);
+        assert_eq!(summary.encoding, "utf-8");
+        let (outcome, summary) = read_with(b"id,city\n1,K\xf6ln \x80\n", &dialect).expect("read");
+        assert_eq!(outcome.rows, [row(0, 2, &["1", "Köln €"])]);
+        assert_eq!(summary.encoding, "windows-1252");
+    }
+    let (_, summary) = read_with(b"id,city\n1,Bonn\n", &windows_or_utf8()).expect("read");
+    assert_eq!(summary.encoding, "utf-8");
+    let (_, summary) = read_with(b"id,city\n1,Bonn\n", &only_windows()).expect("read");
+    assert_eq!(summary.encoding, "windows-1252");
+}
+
+#[test]
+fn the_first_record_beyond_ascii_decides_where_the_start_does_not() {
+    let start = format!("id,city\n{}", "1,Bonn\n".repeat(20_000));
+    for dialect in [windows_or_utf8(), only_windows()] {
+        let file = [start.as_bytes(), b"2,K\xf6ln\n"].concat();
+        let (outcome, summary) = read_with(&file, &dialect).expect("read");
+        assert_eq!(outcome.rows.last(), Some(&row(20_000, 20_002, &["2", "Köln"])));
+        assert_eq!(summary.encoding, "windows-1252");
+        let file = [&start, "2,Köln\n"].concat();
+        let (outcome, summary) = read_with(file.as_bytes(), &dialect).expect("read");
+        assert_eq!(outcome.rows.last(), Some(&row(20_000, 20_002, &["2", "Köln"])));
+        assert_eq!((summary.rejected, summary.encoding.as_str()), (0, "utf-8"));
+        let file = [start.as_bytes(), b"2,K\xf6ln\n", "3,Köln\n4,Köln\n".as_bytes()].concat();
+        let (outcome, _) = read_with(&file, &dialect).expect("read");
+        assert_eq!(outcome.rejects.len(), 1, "the first one alone is the broken one");
+        assert_eq!(outcome.rejects[0].2, Reason::Encoding);
+    }
+}
+
+#[test]
+fn what_contradicts_the_encoding_of_the_file_is_rejected() {
+    for dialect in [windows_or_utf8(), only_windows()] {
+        let mostly_windows =
+            [&b"id,city\n1,K\xf6ln\n2,K\xf6ln\n"[..], "3,Köln\n".as_bytes()].concat();
+        let (outcome, _) = read_with(&mostly_windows, &dialect).expect("read");
+        assert_eq!(outcome.rows, [row(0, 2, &["1", "Köln"]), row(1, 3, &["2", "Köln"])]);
+        assert_eq!(outcome.rejects, [reject(2, 4, Reason::OtherEncoding, "3,Köln")]);
+        let mostly_utf8 = ["id,city\n1,Köln\n2,Köln\n".as_bytes(), b"3,K\xf6ln\n"].concat();
+        let (outcome, _) = read_with(&mostly_utf8, &dialect).expect("read");
+        assert_eq!(outcome.rows, [row(0, 2, &["1", "Köln"]), row(1, 3, &["2", "Köln"])]);
+        assert_eq!(outcome.rejects, [reject(2, 4, Reason::Encoding, "3,K\u{fffd}ln")]);
+    }
+    // One field of each kind, and a header of the other kind.
+    let both = [b"a,b\nK\xf6ln,K\xf6ln\nK\xf6ln,", "Köln\n".as_bytes()].concat();
+    let (outcome, _) = read_with(&both, &only_windows()).expect("read");
+    assert_eq!(outcome.rejects.len(), 1);
+    let header = ["Stück,b\n".as_bytes(), b"1,K\xf6ln\n2,K\xf6ln\n"].concat();
+    let refused = read_with(&header, &only_windows()).map(|_| ());
+    let expected = InvalidHeader::Unreadable(Reason::OtherEncoding);
+    assert!(matches!(refused, Err(Error::Header(found)) if found == expected));
+}
+
+#[test]
+fn wide_text_without_a_mark_is_recognised() {
+    let text = "id,city\n1,Москва\n2,Тула\n3,Ялта\n";
+    let rows = [row(0, 2, &["1", "Москва"]), row(1, 3, &["2", "Тула"]), row(2, 4, &["3", "Ялта"])];
+    let utf16 =
+        |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    let utf32 = |order: fn(u32) -> [u8; 4]| {
+        text.chars().flat_map(|character| order(character.into())).collect::<Vec<u8>>()
+    };
+    let files = [
+        (utf16(u16::to_le_bytes), "utf-16le"),
+        (utf16(u16::to_be_bytes), "utf-16be"),
+        (utf32(u32::to_le_bytes), "utf-32le"),
+        (utf32(u32::to_be_bytes), "utf-32be"),
+    ];
+    for (file, name) in files {
+        let (outcome, summary) = read_with(&file, &Dialect::default()).expect("read");
+        assert_eq!(outcome, Outcome { rows: rows.to_vec(), rejects: Vec::new() });
+        assert_eq!(summary.encoding, name);
+    }
+}
+
+#[test]
+fn a_header_with_control_characters_refuses_the_file() {
+    let refused = |text: &str| match read_with(text.as_bytes(), &Dialect::default()) {
+        Err(Error::Header(InvalidHeader::ControlCharacter { position })) => Some(position),
+        _ => None,
+    };
+    assert_eq!(refused("id\0,v\n1,2\n"), Some(1));
+    assert_eq!(refused("id,\u{1}v\n1,2\n"), Some(2));
+    assert_eq!(refused("id,\u{7f}\n1,2\n"), Some(2));
+    assert_eq!(refused("id,\"a\tb\nc\"\n1,2\n"), None);
+    assert_eq!(refused("id,Größe\n1,2\n"), None);
+}
+
+#[test]
+fn a_second_byte_order_mark_is_no_part_of_the_first_name() {
+    let (outcome, summary) =
+        read_with("\u{feff}\u{feff}id,v\n1,2\n".as_bytes(), &Dialect::default()).expect("read");
+    assert_eq!(summary.header, ["id", "v"]);
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "2"])]);
+}
+
+#[test]
+fn other_formats_are_named_also_where_names_are_given() {
+    let named = Dialect { names: Some(vec!["a".to_owned()]), ..Dialect::default() };
+    for dialect in [Dialect::default(), named] {
+        let refused = read_with(b"PK\x03\x04\x14\0\n\0", &dialect).map(|_| ());
+        let expected = InvalidHeader::OtherFormat { what: "a zip archive" };
+        let Err(Error::Header(found)) = refused else { panic!("not refused") };
+        assert_eq!(found, expected);
+        assert_eq!(found.to_string(), "this is a zip archive, and no CSV file");
+    }
+}

@@ -1,0 +1,120 @@
+//! **Wide** text has two or four bytes a character, as UTF-16 and UTF-32 do; it is read as UTF-8.
+
+use std::io::{self, Cursor, Read};
+
+use encoding_rs::{Decoder, DecoderResult};
+
+/// A byte that is never part of UTF-8: the record that it stands in is rejected.
+const NO_TEXT: u8 = 0xff;
+
+/// How much is decoded at once.
+const STEP: usize = 64 << 10;
+
+/// Reads UTF-16 as UTF-8.
+pub struct Utf16<R> {
+    input: R,
+    decoder: Decoder,
+    raw: Vec<u8>,
+    text: Cursor<Vec<u8>>,
+    at_end: bool,
+}
+
+impl<R: Read> Utf16<R> {
+    /// Reads `input`, whose order of bytes the decoder knows.
+    pub fn new(input: R, decoder: Decoder) -> Self {
+        let (raw, text) = (vec![0; STEP], Cursor::new(Vec::new()));
+        Self { input, decoder, raw, text, at_end: false }
+    }
+
+    /// Decodes the next bytes of the input.
+    fn decode(&mut self) -> io::Result<()> {
+        let held = self.input.read(&mut self.raw)?;
+        self.at_end = held == 0;
+        let text = self.text.get_mut();
+        // Two bytes become three at most; a mark of ours stands for what is no text.
+        text.resize(held * 3 + 16, 0);
+        let (mut read, mut written) = (0, 0);
+        loop {
+            let (result, more, out) = self.decoder.decode_to_utf8_without_replacement(
+                &self.raw[read..held],
+                &mut text[written..],
+                self.at_end,
+            );
+            read += more;
+            written += out;
+            match result {
+                DecoderResult::InputEmpty => break,
+                DecoderResult::OutputFull => text.resize(text.len() * 2, 0),
+                DecoderResult::Malformed(..) => {
+                    if written == text.len() {
+                        text.push(0);
+                    }
+                    text[written] = NO_TEXT;
+                    written += 1;
+                }
+            }
+        }
+        text.truncate(written);
+        self.text.set_position(0);
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Utf16<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.text.read(into)?;
+            if count > 0 || self.at_end || into.is_empty() {
+                return Ok(count);
+            }
+            self.decode()?;
+        }
+    }
+}
+
+/// Reads UTF-32 as UTF-8.
+pub struct Utf32<R> {
+    input: R,
+    number: fn([u8; 4]) -> u32,
+    text: Cursor<Vec<u8>>,
+}
+
+impl<R: Read> Utf32<R> {
+    /// Reads `input`; `number` knows the order of its bytes.
+    pub fn new(input: R, number: fn([u8; 4]) -> u32) -> Self {
+        Self { input, number, text: Cursor::new(Vec::new()) }
+    }
+
+    /// Decodes the next bytes of the input; gives no text only at its end.
+    fn decode(&mut self) -> io::Result<()> {
+        let mut raw = Vec::new();
+        self.input.by_ref().take(STEP as u64).read_to_end(&mut raw)?;
+        let text = self.text.get_mut();
+        text.clear();
+        let (characters, rest) = raw.as_chunks::<4>();
+        for bytes in characters {
+            match char::from_u32((self.number)(*bytes)) {
+                Some(character) => {
+                    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                None => text.push(NO_TEXT),
+            }
+        }
+        if !rest.is_empty() {
+            text.push(NO_TEXT);
+        }
+        self.text.set_position(0);
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Utf32<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.text.read(into)?;
+        if count > 0 || into.is_empty() {
+            return Ok(count);
+        }
+        self.decode()?;
+        self.text.read(into)
+    }
+}

@@ -50,10 +50,10 @@ fn reasons(
 ) -> Vec<Option<String>> {
     let alone: Vec<Option<String>> =
         headers.iter().map(|header| reason_alone(header, known)).collect();
-    let mut others = Others { having: HashMap::new(), files: 0, known };
+    let mut others = Others { having: HashMap::new(), files: 0, known, optional };
     for (header, reason) in headers.iter().zip(&alone) {
         if reason.is_none() {
-            others.add(header, optional);
+            others.add(header);
         }
     }
     let pairs = headers.iter().zip(alone);
@@ -79,13 +79,15 @@ struct Others<'a> {
     files: usize,
     /// The columns that the SQL names.
     known: &'a BTreeSet<String>,
+    /// The columns that a file may lack.
+    optional: &'a HashSet<&'a str>,
 }
 
 impl<'a> Others<'a> {
-    fn add(&mut self, header: &'a [String], optional: &HashSet<&str>) {
+    fn add(&mut self, header: &'a [String]) {
         self.files += 1;
         for name in header.iter().map(String::as_str) {
-            if !optional.contains(name) {
+            if !self.optional.contains(name) {
                 *self.having.entry(name).or_default() += 1;
             }
         }
@@ -109,11 +111,26 @@ impl<'a> Others<'a> {
         if own.iter().filter(is_strange).count() * 2 <= own.len() {
             return None;
         }
-        let (lacking, of) = self.lacking(&own, |name| self.is_usual(name, &own))?;
+        if let Some((lacking, of)) = self.lacking(&own, |name| self.is_usual(name, &own)) {
+            return Some(format!(
+                "it lacks {lacking} of the {of} columns that most other files of the range have, and most \
+                 of its own are in no other"
+            ));
+        }
+        let (lacking, of) = self.lacking_of_sql(&own)?;
         Some(format!(
-            "it lacks {lacking} of the {of} columns that most other files of the range have, and most \
-             of its own are in no other"
+            "it seems to be another export: it lacks {lacking} of the {of} columns that the SQL names, and \
+             most of its own no SQL names and few other files have"
         ))
+    }
+
+    /// How many of the columns that the SQL names are missing, optional ones left out, and how many there
+    /// are; `None` if it is less than half of them.
+    fn lacking_of_sql(&self, own: &HashSet<&str>) -> Option<(usize, usize)> {
+        let is_needed = |name: &&str| !self.optional.contains(name);
+        let needed: Vec<&str> = self.known.iter().map(String::as_str).filter(is_needed).collect();
+        let lacking = needed.iter().filter(|name| !own.contains(**name)).count();
+        (lacking > 0 && lacking * 2 >= needed.len()).then_some((lacking, needed.len()))
     }
 
     /// How many files have a column beside the one with these columns.
@@ -199,6 +216,25 @@ mod tests {
         let found = found(&["id", "a"], &[full, &["id", "other"], full]);
         assert_eq!(found.len(), 1);
         assert!(found[0].1.contains("4 of the 5"), "{found:?}");
+    }
+
+    #[test]
+    fn a_file_with_half_of_what_the_sql_names_and_mostly_other_columns_is_not_an_export() {
+        let foreign = &["id", "x", "y", "z"][..];
+        assert_eq!(places(&["id", "v"], &[foreign]), [0]);
+        assert_eq!(places(&["id", "v"], &[&["id", "v"], foreign, &["id", "v"]]), [1]);
+        assert_eq!(places(&["id", "v"], &[&["id", "v"], foreign, foreign, &["id", "v"]]), [1, 2]);
+        // One column that was renamed, and many that were added.
+        assert!(places(&["id", "v"], &[&["id", "w"]]).is_empty());
+        assert!(places(&["id", "v"], &[&["id", "v", "x", "y", "z"]]).is_empty());
+        assert!(places(&["id", "a", "v"], &[&["id", "a", "x", "y", "z"]]).is_empty());
+        // Most files have these columns.
+        let usual = places(&["id", "v"], &[foreign, foreign, foreign, &["id", "v"]]);
+        assert!(usual.is_empty(), "{usual:?}");
+        let known: BTreeSet<String> = names(&["id", "v"]).into_iter().collect();
+        let foreign = names(foreign);
+        let optional = HashSet::from(["v"]);
+        assert_eq!(reasons(&[&foreign], &known, &optional), [None]);
     }
 
     #[test]

@@ -237,14 +237,23 @@ pub struct Opened {
 /// How many bytes of a file say what it is.
 const START: u64 = 64 << 10;
 
-/// The first bytes of a file; fewer than 64 KiB only where it ends.
-///
-/// # Errors
-/// Where they cannot be read.
-pub fn start_of(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+/// The first bytes of a file, fewer than 64 KiB only where it ends or cannot be read on, and what follows
+/// them.
+pub fn start_of(mut input: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>) {
     let mut start = Vec::new();
-    input.take(START).read_to_end(&mut start)?;
-    Ok(start)
+    match input.by_ref().take(START).read_to_end(&mut start) {
+        Ok(_) => (start, input),
+        Err(error) => (start, Box::new(Failed(Some(error)))),
+    }
+}
+
+/// What follows the last byte that could be read: the error.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// Finds the encoding of the file that starts with `start` and goes on with `input`.
@@ -275,8 +284,7 @@ mod tests {
     use super::*;
 
     fn opened(bytes: &[u8], configured: impl Into<Encodings>) -> (Vec<u8>, Encoding, usize) {
-        let mut input: Box<dyn Read + Send> = Box::new(Cursor::new(bytes.to_vec()));
-        let start = start_of(&mut input).expect("readable");
+        let (start, input) = start_of(Box::new(Cursor::new(bytes.to_vec())));
         let mut opened = open(start, input, &configured.into());
         let mut text = Vec::new();
         opened.input.read_to_end(&mut text).expect("whole");

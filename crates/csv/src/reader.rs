@@ -73,9 +73,7 @@ impl Reader {
         dialect: &Dialect,
     ) -> Result<Self, Error> {
         let syntax = dialect.syntax()?;
-        let mut input = input;
-        let start =
-            encoding::start_of(&mut input).map_err(|source| Error::Read { offset: 0, source })?;
+        let (start, input) = encoding::start_of(input);
         if let Some(what) = format::recognised(&start) {
             return Err(InvalidHeader::OtherFormat { what }.into());
         }

@@ -123,3 +123,16 @@ fn other_formats_are_named_also_where_names_are_given() {
         assert_eq!(found.to_string(), "this is a zip archive, and no CSV file");
     }
 }
+
+#[test]
+fn a_file_that_cannot_be_read_on_says_how_far_it_was_read() {
+    struct Cut;
+    impl Read for Cut {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+    let input = Box::new("id,v\n1,2\n".as_bytes().chain(Cut));
+    let found = Reader::new(input, "bucket/x.csv", &Dialect::default()).map(|_| ());
+    assert!(matches!(found, Err(Error::Read { offset: 9, .. })), "{found:?}");
+}

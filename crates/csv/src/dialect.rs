@@ -218,7 +218,6 @@ fn quote<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
 }
 
 /// The quote as a text of one character or none.
-#[expect(clippy::ref_option, reason = "serde calls it")]
 fn write_quote<S: Serializer>(quote: &Option<char>, to: S) -> Result<S::Ok, S::Error> {
     match quote {
         Some(quote) => to.serialize_char(*quote),

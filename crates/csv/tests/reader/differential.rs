@@ -80,7 +80,7 @@ fn generated_files_read_as_the_reference_reads_them() {
 /// Whether the delimiter is found where none is given; it is the only one that stands in a header.
 fn finds_delimiter(file: &[u8], dialect: &Dialect) -> bool {
     let open = |dialect| Reader::new(Box::new(std::io::Cursor::new(file.to_vec())), "b/f", dialect);
-    let given = open(dialect).ok().expect("a header");
+    let given = open(dialect).expect("a header");
     let Ok(found) = open(&Dialect { delimiter: None, ..dialect.clone() }) else { return false };
     if given.summary().header.len() > 1 {
         assert_eq!(found.summary(), given.summary());
@@ -382,10 +382,7 @@ impl<'a> Reference<'a> {
     /// Whether fields are the header's names, as written or, where there are several, nearly so.
     fn is_header(&self, fields: &[Vec<u8>], names: &[Vec<u8>]) -> bool {
         let folded = |field: &Vec<u8>| {
-            let text: String = match std::str::from_utf8(field) {
-                Ok(text) => text.to_owned(),
-                Err(_) => return None,
-            };
+            let text = std::str::from_utf8(field).ok()?;
             let text = text.trim_start_matches('\u{feff}');
             Some(if names.len() > 1 { text.trim().to_lowercase() } else { text.to_owned() })
         };

@@ -4,19 +4,24 @@
 //! | function | gives |
 //! |---|---|
 //! | `try_to_date(text, format…)` | the day, by the first format that reads the whole text |
-//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; NULL where a microsecond would not hold it |
+//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; decimals behind the microsecond are cut off |
 //! | `try_to_timestamptz(text, format…)` | the moment, likewise, of a time that is written with its offset from UTC |
-//! | `try_to_decimal(text, precision, scale)` | the number; `$`, thousands separators and parentheses for negative are understood; NULL where a digit would be lost |
+//! | `try_to_decimal(text, precision, scale[, mark])` | the number; a sign before or behind, parentheses for negative, `$`, thousands separators and `1.5e3` are understood, `12%` is not; NULL where a digit would be lost |
 //! | `try_to_bool(text)` | `true` for true, t, yes, y, 1, on; `false` for false, f, no, n, 0, off |
 //! | `null_like(text)` | NULL for '', NA, N/A, None, NULL, \N and zero dates, else the text |
 //!
 //! Formats are those of `strftime`: `%m/%d/%Y`, `%m/%d/%Y %I:%M %p`. Without one, ISO is read. An offset is
 //! `%#z`, which reads `Z`, `+02`, `+0200` and `+02:00`; a format that ends with `Z` or `UTC` has none but zero.
+//! `epoch_s`, `epoch_ms` and `epoch_us` are formats too: a count from 1970 in UTC. Two formats that read one
+//! text as different times are refused in one call.
+//!
+//! The decimal mark is `'.'`, where commas separate thousands, or `','`, where points or blanks do. A group of
+//! thousands has one to three leading digits, the first of which is not 0, and then groups of three; `1,125`
+//! is 1125 without a mark, and 1.125 with `','`.
 
 use std::sync::Arc;
 
 use chrono::format::{Item, StrftimeItems};
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use datafusion::arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, StringViewBuilder,
     TimestampMicrosecondBuilder,
@@ -31,7 +36,7 @@ use datafusion::logical_expr::{
 
 use crate::domain::FileDate;
 use crate::values::{
-    decimal, is_in_utc, is_null_like, moment, moment_in_iso, reads_offset, truth, usual_date,
+    self, Mark, contradict, decimal, is_in_utc, is_null_like, reads_offset, truth,
 };
 
 /// Every function, ready to be registered.
@@ -71,7 +76,11 @@ impl Function {
     fn refuse_format(&self, format: &ScalarValue) -> Result<()> {
         let name = self.name();
         let Some(Some(format)) = format.try_as_str() else { return Ok(()) };
-        if format.is_empty() || StrftimeItems::new(format).any(|item| item == Item::Error) {
+        if values::counts_from_1970(format) {
+            return Ok(());
+        }
+        // One without a part of a time would read nothing, as 'YYYY-MM-DD' would.
+        if !format.contains('%') || StrftimeItems::new(format).any(|item| item == Item::Error) {
             return plan_err!(
                 "'{format}' is no format that {name} knows; write one such as '%Y-%m-%d'"
             );
@@ -90,6 +99,24 @@ impl Function {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses two formats that read one text as different times: the first would win, right or not.
+    fn refuse_contradiction(&self, formats: &[Option<&ScalarValue>]) -> Result<()> {
+        let name = self.name();
+        let formats: Vec<&str> =
+            formats.iter().flatten().filter_map(|format| format.try_as_str().flatten()).collect();
+        for (place, one) in formats.iter().enumerate() {
+            if let Some(other) = formats[place + 1..].iter().find(|other| contradict(one, other)) {
+                return plan_err!(
+                    "{name} is given '{one}' and '{other}', which read the same text as different \
+                     times; give one of them, and where the files changed, decide by their date: CASE \
+                     WHEN _file_date < DATE '2025-01-01' THEN {name}(…, '{one}') ELSE {name}(…, \
+                     '{other}') END (`backfill drift --deep --propose` shows from which day on)"
+                );
+            }
+        }
+        Ok(())
     }
 }
 
@@ -114,14 +141,18 @@ impl ScalarUDFImpl for Function {
         let text = |count| vec![DataType::Utf8View; count];
         match self.kind {
             Kind::Date | Kind::Timestamp | Kind::Moment if count >= 1 => Ok(text(count)),
-            Kind::Decimal if count == 3 => {
-                Ok(vec![DataType::Utf8View, DataType::Int64, DataType::Int64])
+            Kind::Decimal if count == 3 || count == 4 => {
+                let types =
+                    [DataType::Utf8View, DataType::Int64, DataType::Int64, DataType::Utf8View];
+                Ok(types[..count].to_vec())
             }
             Kind::Bool | Kind::NullLike if count == 1 => Ok(text(1)),
             Kind::Date | Kind::Timestamp | Kind::Moment => {
                 plan_err!("{name} takes a text and any formats")
             }
-            Kind::Decimal => plan_err!("{name} takes a text, a precision and a scale"),
+            Kind::Decimal => plan_err!(
+                "{name} takes a text, a precision and a scale, and where it is a comma the decimal mark"
+            ),
             Kind::Bool | Kind::NullLike => plan_err!("{name} takes one text"),
         }
     }
@@ -141,10 +172,14 @@ impl ScalarUDFImpl for Function {
         let types: Vec<DataType> =
             args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let data_type = match (self.kind, args.scalar_arguments) {
-            (Kind::Decimal, [_, precision, scale]) => decimal_type(*precision, *scale)?,
+            (Kind::Decimal, [_, precision, scale, mark @ ..]) => {
+                mark.iter().try_for_each(|mark| decimal_mark(*mark).map(|_| ()))?;
+                decimal_type(*precision, *scale)?
+            }
             (Kind::Date | Kind::Timestamp | Kind::Moment, [_, formats @ ..]) => {
-                let mut formats = formats.iter().flatten();
-                formats.try_for_each(|format| self.refuse_format(format))?;
+                let mut given = formats.iter().flatten();
+                given.try_for_each(|format| self.refuse_format(format))?;
+                self.refuse_contradiction(formats)?;
                 self.return_type(&types)?
             }
             _ => self.return_type(&types)?,
@@ -166,24 +201,26 @@ impl ScalarUDFImpl for Function {
         let array: ArrayRef = match (self.kind, args.return_field.data_type()) {
             (Kind::Date, _) => {
                 let mut built = Date32Builder::with_capacity(rows);
-                values.for_each(|v| built.append_option(v.and_then(|v| date(v, &formats))));
+                values.for_each(|v| built.append_option(v.and_then(|v| days(v, &formats))));
                 Arc::new(built.finish())
             }
             (Kind::Timestamp, _) => {
                 let mut built = TimestampMicrosecondBuilder::with_capacity(rows);
-                values.for_each(|v| built.append_option(v.and_then(|v| timestamp(v, &formats))));
+                values.for_each(|v| built.append_option(v.and_then(|v| local_micros(v, &formats))));
                 Arc::new(built.finish())
             }
             (Kind::Moment, _) => {
                 let mut built = TimestampMicrosecondBuilder::with_capacity(rows);
-                values.for_each(|v| built.append_option(v.and_then(|v| moment_of(v, &formats))));
+                values
+                    .for_each(|v| built.append_option(v.and_then(|v| moment_micros(v, &formats))));
                 Arc::new(built.finish().with_timezone(UTC))
             }
             (Kind::Decimal, &DataType::Decimal128(precision, scale)) => {
                 let mut built = Decimal128Builder::with_capacity(rows)
                     .with_precision_and_scale(precision, scale)?;
+                let mark = mark_given(&args.args)?;
                 values.for_each(|v| {
-                    built.append_option(v.and_then(|v| decimal(v, precision, scale)));
+                    built.append_option(v.and_then(|v| decimal(v, precision, scale, mark)));
                 });
                 Arc::new(built.finish())
             }
@@ -221,6 +258,23 @@ fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) ->
     }
 }
 
+/// The decimal mark that is given, which must be the same for every row.
+fn decimal_mark(mark: Option<&ScalarValue>) -> Result<Mark> {
+    match mark.and_then(|mark| mark.try_as_str().flatten()).and_then(Mark::named) {
+        Some(mark) => Ok(mark),
+        None => plan_err!("the decimal mark of try_to_decimal is '.' or ','"),
+    }
+}
+
+/// The decimal mark of a call; a point where it has none.
+fn mark_given(args: &[ColumnarValue]) -> Result<Mark> {
+    match args.get(3) {
+        None => Ok(Mark::Point),
+        Some(ColumnarValue::Scalar(mark)) => decimal_mark(Some(mark)),
+        Some(ColumnarValue::Array(_)) => decimal_mark(None),
+    }
+}
+
 /// The formats given, which must be the same for every row.
 fn formats(function: &str, args: &[ColumnarValue]) -> Result<Vec<String>> {
     let format = |arg: &ColumnarValue| match arg {
@@ -233,62 +287,15 @@ fn formats(function: &str, args: &[ColumnarValue]) -> Result<Vec<String>> {
     args.iter().map(format).collect()
 }
 
-fn date(text: &str, formats: &[String]) -> Option<i32> {
-    let text = text.trim();
-    let parsed = if formats.is_empty() {
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
-    } else {
-        formats.iter().find_map(|format| {
-            if let Some(day) = usual_date(text, format) {
-                return Some(day);
-            }
-            let day = NaiveDate::parse_from_str(text, format).ok();
-            day.or_else(|| NaiveDateTime::parse_from_str(text, format).ok().map(|time| time.date()))
-        })
-    };
-    parsed.filter(plausible).map(|day| FileDate(day).days_since_epoch())
+fn days(text: &str, formats: &[String]) -> Option<i32> {
+    values::date(text, formats).map(|day| FileDate(day).days_since_epoch())
 }
 
-/// The forms of ISO 8601 in which a time has no zone, also with a space for the `T`.
-const ISO_TIMES: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
-
-/// The time that a text is in a format; of a day, its start.
-fn time_in(text: &str, format: &str) -> Option<NaiveDateTime> {
-    let time = NaiveDateTime::parse_from_str(text, format).ok();
-    time.or_else(|| NaiveDate::parse_from_str(text, format).ok()?.and_hms_opt(0, 0, 0))
+/// What is finer than a microsecond is cut off: PostgreSQL holds no more.
+fn local_micros(text: &str, formats: &[String]) -> Option<i64> {
+    values::local(text, formats).map(|time| time.and_utc().timestamp_micros())
 }
 
-fn timestamp(text: &str, formats: &[String]) -> Option<i64> {
-    let text = text.trim();
-    let parsed = if formats.is_empty() {
-        ISO_TIMES.iter().find_map(|format| time_in(text, format))
-    } else {
-        formats.iter().find_map(|format| time_in(text, format))
-    };
-    let parsed = parsed.filter(|time| plausible(&time.date()) && is_whole_micros(time.time()));
-    parsed.map(|time| time.and_utc().timestamp_micros())
-}
-
-fn moment_of(text: &str, formats: &[String]) -> Option<i64> {
-    let text = text.trim();
-    let parsed = match formats {
-        [] => moment_in_iso(text),
-        formats => formats.iter().find_map(|format| moment(text, format)),
-    };
-    let parsed =
-        parsed.filter(|time| plausible(&time.date_naive()) && is_whole_micros(time.time()));
-    parsed.map(|time| time.timestamp_micros())
-}
-
-/// Whether nothing is lost in microseconds: no finer decimals, and no leap second, which would become
-/// the minute after.
-fn is_whole_micros(time: NaiveTime) -> bool {
-    use chrono::Timelike;
-    time.nanosecond() < 1_000_000_000 && time.nanosecond().is_multiple_of(1000)
-}
-
-/// A year of four digits: `%Y` also reads `25` as the year 25.
-fn plausible(day: &NaiveDate) -> bool {
-    use chrono::Datelike;
-    (1000..=9999).contains(&day.year())
+fn moment_micros(text: &str, formats: &[String]) -> Option<i64> {
+    values::moment_of(text, formats).map(|time| time.timestamp_micros())
 }

@@ -61,6 +61,7 @@ pub async fn deep_drift(
         .collect();
     let files: Vec<content::Profiled<'_>> =
         files.iter().map(|(file, profile)| (file, profile)).collect();
+    drift.proposal.extend(drift::propose_dates(&files));
     if in_reference.is_empty() {
         return Err(Error::Usage(format!(
             "the reference {reference} has no file that can be read under {}",

@@ -7,6 +7,7 @@
 //! | [`estimate`] | what loading files will come to: rows, growth, time and cost |
 //! | [`mod@drift`] | how the format and the content of files change |
 //! | `compare` | the rows that would be loaded, beside those that the target has |
+//! | `date_formats` | from which file date on a column's dates are written in another format |
 //! | `dependents` | what in the database depends on the target |
 //! | `differences` | the commands over [`mod@drift`]: listing, first bytes, and with `--deep` mirrors and profiles |
 //! | `last_day` | the last day that is loaded |
@@ -15,6 +16,7 @@
 //! | [`mod@init`], `new_dataset` | a dataset that is not configured yet |
 
 mod compare;
+mod date_formats;
 mod dependents;
 mod differences;
 pub mod doctor;

@@ -16,7 +16,7 @@ use crate::mirror::Mirrored;
 use crate::store::{Store, layout, object, path_text};
 
 /// Changes when a profile says other things of the same values, so that old ones are not used.
-const PROFILE_VERSION: u32 = 4;
+const PROFILE_VERSION: u32 = 5;
 
 /// What the columns of a file may hold together before they look at it, in bytes.
 const HELD_BYTES: usize = 64 << 20;

@@ -7,8 +7,9 @@ use super::FileProfile;
 use crate::domain::FileDate;
 use crate::values::{Kind, day};
 
-/// Days from the file date within which a day is near to it.
-const NEAR: i64 = 31;
+/// Days from the file date within which a day is near to it; the first is asked first, because the two readings
+/// of a day can lie a month apart.
+const NEAR: [i64; 2] = [3, 31];
 /// One reading is meant where it is near to the file date so many times as often as the other.
 const TIMES: u64 = 9;
 
@@ -18,14 +19,14 @@ type Kinds = BTreeMap<Kind, u64>;
 /// How many unclear days of a column are near to the file date, in the one reading and in the other.
 pub struct Nearness {
     date: FileDate,
-    one: u64,
-    other: u64,
+    one: [u64; 2],
+    other: [u64; 2],
 }
 
 impl Nearness {
     /// To a file date.
     pub fn to(date: FileDate) -> Self {
-        Self { date, one: 0, other: 0 }
+        Self { date, one: [0; 2], other: [0; 2] }
     }
 
     /// Takes a value of so many rows, if it is an unclear day.
@@ -34,10 +35,11 @@ impl Nearness {
         let Some(day::Written { day, other: Some((other, _)), .. }) = day::written(value) else {
             return;
         };
-        let is_near = |day: chrono::NaiveDate| (day - self.date.0).num_days().abs() <= NEAR;
-        let (one, other) = (is_near(day), is_near(other));
-        self.one += if one { rows } else { 0 };
-        self.other += if other { rows } else { 0 };
+        let distance = |day: chrono::NaiveDate| (day - self.date.0).num_days().abs();
+        for (place, near) in NEAR.into_iter().enumerate() {
+            self.one[place] += if distance(day) <= near { rows } else { 0 };
+            self.other[place] += if distance(other) <= near { rows } else { 0 };
+        }
     }
 
     /// Settles the unclear days of a file's column: by those that are clear, or else by the reading in
@@ -46,11 +48,17 @@ impl Nearness {
         let clear = kinds.clone();
         settle_by(kinds, &clear);
         let unclear: u64 = rows_unclear(kinds);
-        let is_meant = |near: u64, not: u64| near * 2 > unclear && near > TIMES * not;
-        let choose: fn(&str, &str) -> String = match () {
-            () if is_meant(self.one, self.other) => |one, _| one.to_owned(),
-            () if is_meant(self.other, self.one) => |_, other| other.to_owned(),
-            () => return,
+        let is_meant = |near: [u64; 2], not: [u64; 2], place: usize| {
+            near[place] * 2 > unclear && near[place] > TIMES * not[place]
+        };
+        let chosen = (0..NEAR.len()).find_map(|place| {
+            let is_one = is_meant(self.one, self.other, place);
+            (is_one || is_meant(self.other, self.one, place)).then_some(is_one)
+        });
+        let choose: fn(&str, &str) -> String = match chosen {
+            Some(true) => |one, _| one.to_owned(),
+            Some(false) => |_, other| other.to_owned(),
+            None => return,
         };
         let before = std::mem::take(kinds);
         for (kind, rows) in before {
@@ -138,5 +146,21 @@ mod tests {
         );
         assert_eq!(settled(&[unclear, "integer"]), [unclear, "integer"]);
         assert_eq!(settled(&[unclear, "date %Y-%m-%d"]), [unclear, "date %Y-%m-%d"]);
+    }
+
+    #[test]
+    fn of_two_readings_a_month_apart_the_one_of_the_file_date_is_meant() {
+        let settled = |day: u32, value: &str| {
+            let date = chrono::NaiveDate::from_ymd_opt(2025, 3, day).expect("a day");
+            let kind = Kind::of(value).0;
+            let mut nearness = Nearness::to(FileDate(date));
+            nearness.add(&kind, value, 2);
+            let mut kinds = Kinds::from([(kind, 2)]);
+            nearness.settle(&mut kinds);
+            kinds.into_keys().map(|kind| kind.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(settled(4, "03/04/2025"), ["date %m/%d/%Y"]);
+        assert_eq!(settled(4, "04/03/2025"), ["date %d/%m/%Y"]);
+        assert_eq!(settled(20, "03/04/2025"), ["date %m/%d/%Y or %d/%m/%Y"]);
     }
 }

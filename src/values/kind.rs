@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{day, decimal, truth};
+use super::{Mark, day, decimal, truth};
 
 /// What type a value could be read as. Written as text, a date with its format: `date %m/%d/%Y`, or with
 /// two: `date %m/%d/%Y or %d/%m/%Y`.
@@ -15,6 +15,8 @@ pub enum Kind {
     Integer,
     /// A number with decimals.
     Decimal,
+    /// A number that is one only with a decimal comma: `0,5`, `1.234,50`.
+    CommaDecimal,
     /// Yes or no, in words.
     Boolean,
     /// A day, perhaps with a time, in this format.
@@ -39,18 +41,29 @@ impl Kind {
         {
             return (Self::from(written), None);
         }
-        if first.is_ascii_digit() || b"+-$(.".contains(&first) {
-            return match decimal(value, DIGITS, DECIMALS) {
-                Some(_) if is_code(value) => (Self::Text, None),
+        if first.is_ascii_digit() || b"+-$(.,".contains(&first) {
+            // `1e5` and `12-` may be codes just as well.
+            if is_code(value) || value.ends_with('-') || value.contains(['e', 'E']) {
+                return (Self::Text, None);
+            }
+            return match decimal(value, DIGITS, DECIMALS, Mark::Point) {
                 Some(number) => {
                     let number = number as f64 / 10_f64.powi(i32::from(DECIMALS));
                     let kind = if value.contains('.') { Self::Decimal } else { Self::Integer };
                     (kind, Some(number))
                 }
+                None if decimal(value, DIGITS, DECIMALS, Mark::Comma).is_some() => {
+                    (Self::CommaDecimal, None)
+                }
                 None => (Self::Text, None),
             };
         }
         (if truth(value).is_some() { Self::Boolean } else { Self::Text }, None)
+    }
+
+    /// Whether it is a number, with the one decimal mark or the other.
+    pub fn is_number(&self) -> bool {
+        matches!(self, Self::Integer | Self::Decimal | Self::CommaDecimal)
     }
 
     /// Whether it is a day.
@@ -91,6 +104,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Integer => f.write_str("integer"),
             Self::Decimal => f.write_str("decimal"),
+            Self::CommaDecimal => f.write_str("decimal comma"),
             Self::Boolean => f.write_str("boolean"),
             Self::Date(format) => write!(f, "date {format}"),
             Self::Unclear(format, other) => write!(f, "date {format}{OR}{other}"),
@@ -110,6 +124,7 @@ impl From<String> for Kind {
         match text.as_str() {
             "integer" => Self::Integer,
             "decimal" => Self::Decimal,
+            "decimal comma" => Self::CommaDecimal,
             "boolean" => Self::Boolean,
             text => match text.strip_prefix("date ").map(|date| (date, date.split_once(OR))) {
                 Some((_, Some((one, other)))) => Self::Unclear(one.to_owned(), other.to_owned()),
@@ -141,6 +156,15 @@ mod tests {
             ("20251218", "date %Y%m%d"),
             ("12.34.56", "text"),
             ("1e5", "text"),
+            ("12-", "text"),
+            ("12%", "text"),
+            ("0,250", "decimal comma"),
+            ("1.234,50", "decimal comma"),
+            (",5", "decimal comma"),
+            ("1,125", "integer"),
+            ("1.200", "decimal"),
+            ("00,5", "text"),
+            ("1,23,4", "text"),
             ("NEW", "text"),
         ] {
             let found = Kind::of(value).0;

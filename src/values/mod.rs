@@ -2,11 +2,14 @@
 //! profiles and the encoder read values by the same rules.
 
 pub mod day;
+mod epoch;
+mod formats;
 mod kind;
+mod number;
 mod parse;
 pub mod shape;
 
+pub use formats::{contradict, counts_from_1970, date, local, moment_of};
 pub use kind::Kind;
-pub use parse::{
-    decimal, is_in_utc, is_null_like, moment, moment_in_iso, reads_offset, truth, usual_date,
-};
+pub use number::{Mark, decimal};
+pub use parse::{is_in_utc, is_null_like, moment_in_iso, reads_offset, truth, usual_date};

@@ -61,63 +61,6 @@ pub fn is_in_utc(format: &str) -> bool {
     IN_UTC.iter().any(|utc| format.strip_suffix(utc).is_some_and(|before| !before.ends_with('%')))
 }
 
-/// The number in `text` with `scale` decimals, scaled up; `None` where it is no number, has more
-/// than `precision` digits, or has decimals beyond `scale` that are not zero.
-///
-/// Understood are a sign, `$`, parentheses for negative, and thousands separators in their places.
-pub fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
-    let text = text.trim();
-    let (text, parenthesised) = match text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
-        Some(inner) => (inner.trim(), true),
-        None => (text, false),
-    };
-    let (text, minus) = sign(text);
-    let (text, late_minus) = sign(text.strip_prefix('$').map_or(text, str::trim_start));
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    if whole.is_empty() && decimals.is_empty() {
-        return None;
-    }
-    let whole = without_separators(whole)?;
-    let scale = usize::try_from(scale).ok()?;
-    let (kept, lost) = decimals.split_at_checked(scale).unwrap_or((decimals, ""));
-    if lost.bytes().any(|byte| byte != b'0') {
-        return None;
-    }
-    let mut value: i128 = 0;
-    let padding = std::iter::repeat_n(b'0', scale - kept.len());
-    for digit in whole.bytes().chain(kept.bytes()).chain(padding) {
-        let digit = char::from(digit).to_digit(10)?;
-        value = value.checked_mul(10)?.checked_add(i128::from(digit))?;
-    }
-    let negatives = [parenthesised, minus == Some(true), late_minus == Some(true)];
-    let signs = [parenthesised, minus.is_some(), late_minus.is_some()];
-    if signs.into_iter().filter(|sign| *sign).count() > 1 {
-        return None;
-    }
-    let fits = value < 10_i128.checked_pow(u32::from(precision))?;
-    fits.then_some(if negatives.contains(&true) { -value } else { value })
-}
-
-/// A leading sign, and whether it is a minus.
-fn sign(text: &str) -> (&str, Option<bool>) {
-    match text.as_bytes().first() {
-        Some(b'-') => (text[1..].trim_start(), Some(true)),
-        Some(b'+') => (text[1..].trim_start(), Some(false)),
-        _ => (text, None),
-    }
-}
-
-/// The digits of `1,234,567`; `None` where a separator stands elsewhere.
-fn without_separators(whole: &str) -> Option<String> {
-    if !whole.contains(',') {
-        return Some(whole.to_owned());
-    }
-    let groups: Vec<&str> = whole.split(',').collect();
-    let first = groups.first()?.len();
-    let others = groups.iter().skip(1).all(|group| group.len() == 3);
-    ((1..=3).contains(&first) && others).then(|| groups.concat())
-}
-
 /// The truth in `text`.
 pub fn truth(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
@@ -141,34 +84,6 @@ pub fn is_null_like(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn money_is_read_as_exports_write_it() {
-        for (text, cents) in [
-            ("95", 9500),
-            ("0.25", 25),
-            ("$1,234.50", 123_450),
-            ("-3.1", -310),
-            ("(12.00)", -1200),
-            ("-$5", -500),
-            ("$-5", -500),
-            ("1.500", 150),
-            (".5", 50),
-            ("7.", 700),
-            (" 1 ", 100),
-        ] {
-            assert_eq!(decimal(text, 12, 2), Some(cents), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_would_lose_a_digit_is_no_number() {
-        for text in ["", ".", "$", "1.239", "12,34", "1,2345", "1e3", "--1", "(-1)", "NaN", "1 2"] {
-            assert_eq!(decimal(text, 12, 2), None, "{text}");
-        }
-        assert_eq!(decimal("1000", 5, 2), None);
-        assert_eq!(decimal("999.99", 5, 2), Some(99_999));
-    }
 
     #[test]
     fn a_moment_is_read_with_its_offset() {

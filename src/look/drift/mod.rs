@@ -22,7 +22,7 @@ pub use content::Content;
 pub use epoch::{Epoch, epochs, spans};
 pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse};
-pub use proposal::propose;
+pub use proposal::{propose, propose_dates};
 
 use crate::domain::{Dataset, DateRange, Finding, ZeroByteFiles};
 use crate::mirror;

@@ -1,11 +1,14 @@
 //! A **proposal** is the lines of `stage.sql` that would bring the epochs together, ready to paste: for
-//! what was renamed, and for what the SQL reads and no file has.
+//! what was renamed, for what the SQL reads and no file has, and for dates whose format changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::change::Change;
+use super::content::Profiled;
 use super::{Drift, Epoch};
+use crate::look::date_formats::Contradiction;
 use crate::sql::identifier;
+use crate::values::Kind;
 
 /// The lines of `stage.sql` that differ from a plain column.
 pub fn propose(drift: &Drift) -> Vec<String> {
@@ -28,6 +31,41 @@ pub fn propose(drift: &Drift) -> Vec<String> {
         nowhere.map(|column| format!("NULL AS {},  -- no file has it", identifier(column))),
     );
     lines
+}
+
+/// The lines for columns of dates in which formats contradict each other, as `01/02/2025` is a day of January
+/// in the one and of February in the other. The files are in the order of their dates.
+pub fn propose_dates(files: &[Profiled<'_>]) -> Vec<String> {
+    let mut columns: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
+    for profile in files.iter().rev().flat_map(|(_, profile)| &profile.columns) {
+        if profile.kinds.keys().any(Kind::is_date) && seen.insert(profile.name.as_str()) {
+            columns.push(&profile.name);
+        }
+    }
+    columns.into_iter().filter_map(|column| propose_date(column, files)).collect()
+}
+
+fn propose_date(column: &str, files: &[Profiled<'_>]) -> Option<String> {
+    let found = files.iter().filter_map(|(file, profile)| {
+        let found = profile.columns.iter().find(|profile| profile.name == column)?;
+        Some((file.date, found))
+    });
+    let name = identifier(column);
+    let mixed = |when: String| {
+        format!("-- {name}: its dates are written in formats that contradict each other {when}")
+    };
+    Some(match Contradiction::of(found)? {
+        Contradiction::Mixed(date) => {
+            mixed(format!("in the files of {date}, so that no file date decides"))
+        }
+        Contradiction::Changing(changing) => match changing.function() {
+            Some(function) => {
+                format!("{} AS {name},", changing.reading(function).replace("{}", &name))
+            }
+            None => mixed(format!("and not all with a time: {changing}")),
+        },
+    })
 }
 
 /// The name to keep of each renamed column, with its other names: the one that the SQL reads, or else

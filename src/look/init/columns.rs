@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming::column_names;
+use super::numbers::{Numbers, common_mark, numbers};
+use crate::domain::FileDate;
+use crate::look::date_formats::{Contradiction, Precision, call};
 use crate::profile::{FileProfile, Profile};
 use crate::sql::identifier;
 use crate::target::{Target, text_variant};
-use crate::values::{Kind, is_in_utc, reads_offset};
+use crate::values::{Kind, Mark, contradict};
 
 /// Digits of a number that a bigint surely holds.
 const WHOLE_DIGITS: u64 = 18;
@@ -50,6 +53,8 @@ pub struct Column {
     pub is_personal: bool,
     /// Whether its days could have the month first or the day, and are read with the month first.
     pub is_unclear: bool,
+    /// What else is a guess about how its values are read, or is left open.
+    pub doubt: Option<String>,
 }
 
 impl Column {
@@ -90,9 +95,10 @@ pub fn columns(
     headers: &[String],
     renamed: &BTreeMap<String, Vec<String>>,
     lacking: &BTreeSet<String>,
-    profiles: &[FileProfile],
+    files: &[(FileDate, &FileProfile)],
     types: Types<'_>,
 ) -> Vec<Column> {
+    let common = common(files);
     let others: BTreeSet<&String> = renamed.values().flatten().collect();
     let kept: Vec<&String> = headers.iter().filter(|name| !others.contains(name)).collect();
     let names = column_names(kept.iter().map(|name| name.as_str()));
@@ -104,21 +110,28 @@ pub fn columns(
     let column = |(header, name): (&String, String)| {
         let mut all = vec![header.clone()];
         all.extend(renamed.get(header).into_iter().flatten().cloned());
-        let found: Vec<&Profile> = profiles
+        let dated: Vec<(FileDate, &Profile)> = files
             .iter()
-            .flat_map(|file| &file.columns)
-            .filter(|profile| all.contains(&profile.name))
+            .flat_map(|(date, file)| file.columns.iter().map(|profile| (*date, profile)))
+            .filter(|(_, profile)| all.contains(&profile.name))
             .collect();
+        let found: Vec<&Profile> = dated.iter().map(|(_, profile)| *profile).collect();
+        let written = Written {
+            numbers: numbers(&found, common.as_ref().map(|(mark, _)| *mark)),
+            dates: Contradiction::of(dated.into_iter()),
+            found: &found,
+        };
         let (data_type, reading) = match types {
             Types::Text => ("varchar".to_owned(), None),
-            Types::Guessed => guessed(&name, &found),
-            Types::Of(target) => of_target(target, &name, &found),
+            Types::Guessed => guessed(&name, &written),
+            Types::Of(target) => of_target(target, &name, &written),
         };
         Column {
             is_guessed_whole: matches!(types, Types::Guessed) && data_type == "bigint",
             is_personal: is_personal(&name) || found.iter().any(|profile| is_of_mails(profile)),
             is_unclear: reading.is_some() && found.iter().any(|profile| is_unclear(profile)),
             is_optional: lacking.contains(header),
+            doubt: doubt(&written, reading.as_deref(), common.as_ref().map(|(_, told)| &told[..])),
             headers: all,
             name,
             data_type,
@@ -144,8 +157,70 @@ pub enum Types<'a> {
     Of(&'a Target),
 }
 
+/// How the values of a column are written.
+struct Written<'a> {
+    found: &'a [&'a Profile],
+    numbers: Numbers,
+    dates: Option<Contradiction>,
+}
+
+/// The decimal mark that the columns of the files have in common, and the names of those that tell it.
+fn common<'a>(files: &[(FileDate, &'a FileProfile)]) -> Option<(Mark, Vec<&'a str>)> {
+    let mut columns: Vec<(&str, Vec<&Profile>)> = Vec::new();
+    for profile in files.iter().flat_map(|(_, file)| &file.columns) {
+        match columns.iter_mut().find(|(name, _)| *name == profile.name) {
+            Some((_, found)) => found.push(profile),
+            None => columns.push((&profile.name, vec![profile])),
+        }
+    }
+    common_mark(&columns)
+}
+
+/// What is a guess about how a column is read, for people.
+fn doubt(written: &Written<'_>, reading: Option<&str>, told: Option<&[&str]>) -> Option<String> {
+    let all = |test: fn(&Kind) -> bool| {
+        written.found.iter().all(|profile| profile.kinds.keys().all(test))
+    };
+    // Of a text that is no other type nothing is guessed.
+    if reading.is_none() && !all(Kind::is_date) && !all(Kind::is_number) {
+        return None;
+    }
+    let is_number = reading.is_some_and(|reading| reading.contains("try_to_decimal"));
+    match (&written.dates, written.numbers) {
+        (Some(Contradiction::Mixed(date)), _) => Some(format!(
+            "files of {date} write its dates in formats that contradict each other, so that no file date \
+             decides: {}",
+            if reading.is_none() { "left as text" } else { "only the most frequent is read" },
+        )),
+        (Some(Contradiction::Changing(changing)), _) => Some(format!(
+            "the format of its dates changes ({changing}, of those that were looked at): {}; `backfill \
+             drift --deep --propose` finds the day",
+            match reading {
+                Some(_) => "stage.sql decides by _file_date, and days between are NULL",
+                None => "left as text",
+            },
+        )),
+        (None, Numbers::AsOthers(Mark::Comma)) if is_number => Some(format!(
+            "read with a decimal comma, a guess: its own values do not tell, those of {} do",
+            told.unwrap_or_default().join(", ")
+        )),
+        (None, Numbers::Guessed) if is_number => Some(
+            "every decimal mark in it has three digits behind it, so that 9,999 may be a whole number \
+             or one with decimals, and no other column tells; read with a decimal point, a guess: \
+             for a decimal comma, give try_to_decimal ',' as its fourth argument"
+                .to_owned(),
+        ),
+        (None, Numbers::Mixed) => Some(format!(
+            "some of its numbers have a decimal point, some a decimal comma: {}",
+            if reading.is_none() { "left as text" } else { "those with a point are read" },
+        )),
+        _ => None,
+    }
+}
+
 /// The type that all values can be read as, and how.
-fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
+fn guessed(name: &str, written: &Written<'_>) -> (String, Option<String>) {
+    let found = written.found;
     let text = || ("text".to_owned(), None);
     let kinds: BTreeSet<&Kind> = found.iter().flat_map(|profile| profile.kinds.keys()).collect();
     let all = |test: fn(&Kind) -> bool| kinds.iter().all(|kind| test(kind));
@@ -157,51 +232,67 @@ fn guessed(name: &str, found: &[&Profile]) -> (String, Option<String>) {
     if all(|kind| *kind == Kind::Boolean) {
         return ("boolean".to_owned(), Some("try_to_bool({})".to_owned()));
     }
-    if all(|kind| *kind == Kind::Integer) && longest <= WHOLE_DIGITS {
-        return ("bigint".to_owned(), Some(whole_number()));
-    }
-    if all(|kind| matches!(kind, Kind::Integer | Kind::Decimal)) && longest < DIGITS {
-        let decimals = decimals(found);
-        let digits = if decimals > MOST_DECIMALS { MANY_DIGITS } else { DIGITS };
-        let data_type = format!("numeric({digits}, {decimals})");
-        return (data_type, Some(decimal(digits, decimals)));
+    if let Some(mark) = written.numbers.mark().filter(|_| all(Kind::is_number)) {
+        let is_whole = match mark {
+            Mark::Point => all(|kind| *kind == Kind::Integer),
+            Mark::Comma => !has_decimals(found, mark) && all(|kind| *kind != Kind::CommaDecimal),
+        };
+        if is_whole && longest <= WHOLE_DIGITS {
+            return ("bigint".to_owned(), Some(whole_number(mark)));
+        }
+        if !is_whole && longest < DIGITS {
+            let decimals = decimals(found, mark);
+            let digits = if decimals > MOST_DECIMALS { MANY_DIGITS } else { DIGITS };
+            let data_type = format!("numeric({digits}, {decimals})");
+            return (data_type, Some(decimal(digits, decimals, mark)));
+        }
     }
     let Some((formats, precision)) = date_formats(found) else { return text() };
-    let data_type = match precision {
-        Precision::Day => "date",
-        Precision::Time => "timestamp",
-        Precision::Moment => "timestamptz",
-    };
-    (data_type.to_owned(), Some(parsed(precision.function(), &formats)))
+    match &written.dates {
+        None => {}
+        Some(Contradiction::Mixed(_)) => return text(),
+        Some(Contradiction::Changing(changing)) => match changing.function() {
+            Some(function) => {
+                return (precision.data_type().to_owned(), Some(changing.reading(function)));
+            }
+            None => return text(),
+        },
+    }
+    (precision.data_type().to_owned(), Some(call(precision.function(), &formats)))
 }
 
 /// The target's type of a column, and how text becomes it.
-fn of_target(target: &Target, name: &str, found: &[&Profile]) -> (String, Option<String>) {
+fn of_target(target: &Target, name: &str, written: &Written<'_>) -> (String, Option<String>) {
+    let found = written.found;
+    let mark = written.numbers.mark().unwrap_or(Mark::Point);
     let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
     if target.guest.dlt().is_some() && target.column(&text_variant(name)).is_some() {
         // A run puts each text into the column that it fits.
         return (column.type_text.clone(), None);
     }
     let (formats, precision) = sorted(formats(found)).unwrap_or((Vec::new(), Precision::Day));
-    let read = || parsed(precision.function(), &formats);
+    let read = |function: &str| match &written.dates {
+        Some(Contradiction::Changing(changing)) => changing.reading(function),
+        _ => call(function, &formats),
+    };
     let reading = match column.type_name.as_str() {
-        "int2" | "int4" | "int8" => Some(whole_number()),
+        "int2" | "int4" | "int8" => Some(whole_number(mark)),
         "numeric" => {
             let (digits, decimals) = match column.precision_and_scale() {
-                None => (38, decimals(found)),
+                None => (38, decimals(found, mark)),
                 // A negative scale keeps no digit after the point, and more before it.
                 Some((digits, scale)) => ((digits - scale.min(0)) as u64, scale.max(0) as usize),
             };
             let digits = digits.max(decimals as u64).min(38);
-            Some(decimal(digits, decimals.min(digits as usize)))
+            Some(decimal(digits, decimals.min(digits as usize), mark))
         }
         // As text: the target refuses what it would round.
         "float4" | "float8" => Some("null_like({})".to_owned()),
         "bool" => Some("try_to_bool({})".to_owned()),
-        "date" => Some(parsed("try_to_date", &formats)),
-        "timestamptz" if precision == Precision::Moment => Some(read()),
+        "date" => Some(read("try_to_date")),
+        "timestamptz" if precision == Precision::Moment => Some(read(precision.function())),
         data_type @ ("timestamp" | "timestamptz") => {
-            Some(format!("CAST({} AS {data_type})", read()))
+            Some(format!("CAST({} AS {data_type})", read(precision.function())))
         }
         data_type => blank_as_null(data_type, column.category),
     };
@@ -221,47 +312,13 @@ fn blank_as_null(data_type: &str, category: char) -> Option<String> {
 }
 
 /// Reads a whole number; of one that no bigint holds nothing is left.
-fn whole_number() -> String {
-    format!("TRY_CAST(try_to_decimal(null_like({{}}), {MOST_WHOLE_DIGITS}, 0) AS bigint)")
+fn whole_number(mark: Mark) -> String {
+    format!("TRY_CAST({} AS bigint)", decimal(MOST_WHOLE_DIGITS, 0, mark))
 }
 
-fn decimal(digits: u64, decimals: usize) -> String {
-    format!("try_to_decimal(null_like({{}}), {digits}, {decimals})")
-}
-
-fn parsed(function: &str, formats: &[String]) -> String {
-    let formats: String = formats.iter().map(|format| format!(", '{format}'")).collect();
-    format!("{function}(null_like({{}}){formats})")
-}
-
-/// How much of a moment a column of dates tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Precision {
-    /// The day.
-    Day,
-    /// The time on a clock somewhere.
-    Time,
-    /// The time and its offset from UTC.
-    Moment,
-}
-
-impl Precision {
-    fn of(format: &str) -> Self {
-        match format {
-            format if reads_offset(format) || is_in_utc(format) => Self::Moment,
-            format if format.contains(':') => Self::Time,
-            _ => Self::Day,
-        }
-    }
-
-    /// What reads such values.
-    fn function(self) -> &'static str {
-        match self {
-            Self::Day => "try_to_date",
-            Self::Time => "try_to_timestamp",
-            Self::Moment => "try_to_timestamptz",
-        }
-    }
+fn decimal(digits: u64, decimals: usize, mark: Mark) -> String {
+    let mark = if mark == Mark::Comma { ", ','" } else { "" };
+    format!("try_to_decimal(null_like({{}}), {digits}, {decimals}{mark})")
 }
 
 /// The formats of a column of dates, most rows first, and what they tell; `None` where other values are
@@ -293,18 +350,34 @@ fn sorted(formats: BTreeMap<&str, u64>) -> Option<(Vec<String>, Precision)> {
     }
     let mut sorted: Vec<(&str, u64)> = formats.into_iter().collect();
     sorted.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
-    Some((sorted.into_iter().map(|(format, _)| format.to_owned()).collect(), precision))
+    let mut formats: Vec<String> = Vec::new();
+    for (format, _) in sorted {
+        // A call with both would be refused.
+        if !formats.iter().any(|known| contradict(known, format)) {
+            formats.push(format.to_owned());
+        }
+    }
+    Some((formats, precision))
 }
 
 /// The most decimals that a value has.
-fn decimals(found: &[&Profile]) -> usize {
+fn decimals(found: &[&Profile], mark: Mark) -> usize {
     if found.iter().any(|profile| profile.other_shapes > 0) {
         return MANY_DECIMALS;
     }
+    let mark = if mark == Mark::Comma { ',' } else { '.' };
     let shapes = found.iter().flat_map(|profile| profile.shapes.keys());
-    let counts = shapes.filter_map(|shape| shape.split_once('.'));
+    let counts = shapes.filter_map(|shape| shape.split_once(mark));
     let most = counts.map(|(_, decimals)| decimals.matches('9').count()).max().unwrap_or(0);
     most.clamp(2, MANY_DECIMALS)
+}
+
+/// Whether a value has the decimal mark, or may have.
+fn has_decimals(found: &[&Profile], mark: Mark) -> bool {
+    let mark = if mark == Mark::Comma { ',' } else { '.' };
+    found.iter().any(|profile| {
+        profile.other_shapes > 0 || profile.shapes.keys().any(|shape| shape.contains(mark))
+    })
 }
 
 /// Whether no value tells if the month or the day stands first.
@@ -333,63 +406,4 @@ fn has_part(name: &str, parts: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn profile(kinds: &[(&str, u64)], shapes: &[&str]) -> Profile {
-        Profile {
-            kinds: kinds.iter().map(|(kind, n)| (Kind::from((*kind).to_owned()), *n)).collect(),
-            shapes: shapes.iter().map(|shape| ((*shape).to_owned(), 1)).collect(),
-            ..Profile::default()
-        }
-    }
-
-    fn made(name: &str, kinds: &[(&str, u64)], shapes: &[&str]) -> (String, String) {
-        let profile = profile(kinds, shapes);
-        let (data_type, reading) = guessed(name, &[&profile]);
-        (data_type, reading.unwrap_or_default())
-    }
-
-    #[test]
-    fn names_that_speak_of_persons_are_known() {
-        for name in ["email_address", "billing_fname", "customer_name", "name", "dob", "user_ip"] {
-            assert!(is_personal(name), "{name}");
-        }
-        for name in ["product_name", "is_email", "descriptor", "account", "campaign_name"] {
-            assert!(!is_personal(name), "{name}");
-        }
-        assert_eq!(made("dob", &[("date %Y-%m-%d", 9)], &[]).0, "date");
-    }
-
-    #[test]
-    fn a_type_is_one_that_every_value_has() {
-        let whole = made("orders_id", &[("integer", 9)], &["99"]);
-        assert_eq!(whole.0, "bigint");
-        let money = made("total", &[("integer", 9), ("decimal", 1)], &["9", "9.999"]);
-        assert_eq!(money.0, "numeric(18, 3)");
-        let fine = made("rate", &[("decimal", 1)], &["9.999999999"]);
-        assert_eq!(fine.0, "numeric(38, 9)");
-        let dates = [("date %m/%d/%Y", 1), ("date %Y-%m-%d", 9)];
-        let (data_type, reading) = made("order_date", &dates, &[]);
-        assert_eq!(data_type, "date");
-        assert_eq!(reading, "try_to_date(null_like({}), '%Y-%m-%d', '%m/%d/%Y')");
-        let moments = [("date %Y-%m-%dT%H:%M:%SZ", 9), ("date %Y-%m-%dT%H:%M:%S%:z", 1)];
-        let (data_type, reading) = made("seen", &moments, &[]);
-        assert_eq!(data_type, "timestamptz");
-        assert_eq!(
-            reading,
-            "try_to_timestamptz(null_like({}), '%Y-%m-%dT%H:%M:%SZ', '%Y-%m-%dT%H:%M:%S%:z')"
-        );
-        assert_eq!(made("paid", &[("boolean", 9)], &[]).0, "boolean");
-        for (name, kinds) in [
-            ("billing_phone", &[("integer", 9)][..]),
-            ("total", &[("integer", 9), ("text", 1)]),
-            ("seen", &[("date %Y-%m-%dT%H:%M:%SZ", 9), ("date %Y-%m-%dT%H:%M:%S", 1)]),
-            ("seen", &[("date %Y-%m-%d", 9), ("date %Y-%m-%d %H:%M", 1)]),
-            ("empty", &[]),
-            ("dob", &[("date %Y-%m-%d", 9), ("integer", 1)]),
-        ] {
-            assert_eq!(made(name, kinds, &[]).0, "text", "{name}");
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ mod columns;
 mod files;
 mod key;
 mod naming;
+mod numbers;
 mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ pub use columns::Types;
 pub use key::{Guess, likely};
 pub use pattern::guess;
 
-use crate::domain::Dataset;
+use crate::domain::{Dataset, FileDate};
 use crate::look::drift::{Change, Drift};
 use crate::mirror::{Mirrored, Rejected};
 use crate::profile::FileProfile;
@@ -68,9 +69,10 @@ pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
     let Findings { dataset, drift, profiled, target, definition, types, .. } = findings;
     let renamed = renamed(drift);
     let headers = headers(drift);
-    let profiles: Vec<FileProfile> =
-        profiled.iter().map(|(_, profile)| (*profile).clone()).collect();
-    let columns = columns::columns(&headers, &renamed, &lacking(drift), &profiles, *types);
+    let mut dated: Vec<(FileDate, &FileProfile)> =
+        profiled.iter().map(|(mirrored, profile)| (mirrored.file.date, *profile)).collect();
+    dated.sort_by_key(|(date, _)| *date);
+    let columns = columns::columns(&headers, &renamed, &lacking(drift), &dated, *types);
     // The live loader keeps every row.
     let is_of_dlt = target.is_some_and(|target| target.guest.dlt().is_some());
     let guess =
@@ -205,6 +207,10 @@ fn remarks(
              in {names}"
         ));
     }
+    remarks.extend(columns.iter().filter_map(|column| {
+        let doubt = column.doubt.as_ref()?;
+        Some(format!("{}: {doubt}", column.name))
+    }));
     remarks.push(match named(|column| column.is_personal) {
         Some(names) => {
             format!("personal_columns, from their names and values: {names}; complete the list")

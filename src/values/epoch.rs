@@ -1,0 +1,87 @@
+//! An **epoch time** counts from the first of January 1970 in UTC: in seconds, or in parts of one.
+
+use chrono::{DateTime, Utc};
+
+/// Digits behind the point that a moment can hold.
+const DECIMALS: usize = 9;
+
+/// What reads such a count, as a format of its own; nothing else can stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// `epoch_s`, and `%s` as `strftime` has it.
+    Seconds,
+    /// `epoch_ms`.
+    Milliseconds,
+    /// `epoch_us`.
+    Microseconds,
+}
+
+impl Unit {
+    /// The unit that a format names.
+    pub fn of(format: &str) -> Option<Self> {
+        match format {
+            "epoch_s" | "%s" => Some(Self::Seconds),
+            "epoch_ms" => Some(Self::Milliseconds),
+            "epoch_us" => Some(Self::Microseconds),
+            _ => None,
+        }
+    }
+
+    fn nanoseconds(self) -> i128 {
+        match self {
+            Self::Seconds => 1_000_000_000,
+            Self::Milliseconds => 1_000_000,
+            Self::Microseconds => 1000,
+        }
+    }
+
+    /// The moment of a count, which may have decimals.
+    pub fn moment(self, text: &str) -> Option<DateTime<Utc>> {
+        let (digits, is_negative) = match text.strip_prefix('-') {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !is_number(whole) || !is_number(decimals) || decimals.len() > DECIMALS {
+            return None;
+        }
+        let one = self.nanoseconds();
+        let parts = decimals.parse::<i128>().ok()?.checked_mul(one)?;
+        let parts = parts / 10_i128.checked_pow(decimals.len() as u32)?;
+        let all = whole.parse::<i128>().ok()?.checked_mul(one)?.checked_add(parts)?;
+        let all = if is_negative { -all } else { all };
+        let seconds = i64::try_from(all.div_euclid(1_000_000_000)).ok()?;
+        let nanoseconds = u32::try_from(all.rem_euclid(1_000_000_000)).ok()?;
+        DateTime::from_timestamp(seconds, nanoseconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_from_1970_are_moments() {
+        let read = |format: &str, text: &str| {
+            let moment = Unit::of(format).expect(format).moment(text);
+            moment.map(|moment| moment.naive_utc().to_string())
+        };
+        for (format, text, expected) in [
+            ("epoch_s", "1735689600", "2025-01-01 00:00:00"),
+            ("%s", "1735689600", "2025-01-01 00:00:00"),
+            ("epoch_s", "1735689600.25", "2025-01-01 00:00:00.250"),
+            ("epoch_ms", "1735689600123", "2025-01-01 00:00:00.123"),
+            ("epoch_ms", "1735689600123.5", "2025-01-01 00:00:00.123500"),
+            ("epoch_us", "1735689600123456", "2025-01-01 00:00:00.123456"),
+            ("epoch_s", "0", "1970-01-01 00:00:00"),
+            ("epoch_ms", "-1", "1969-12-31 23:59:59.999"),
+        ] {
+            assert_eq!(read(format, text).as_deref(), Some(expected), "{format} {text}");
+        }
+        for text in ["", "-", ".5", "5.", "1e9", "+1", "1,5", " 1", "--1", "99999999999999999999"] {
+            assert_eq!(read("epoch_s", text), None, "{text}");
+        }
+        assert_eq!(Unit::of("epoch"), None);
+    }
+}

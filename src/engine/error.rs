@@ -29,6 +29,22 @@ pub enum Error {
         #[source]
         source: Box<DataFusionError>,
     },
+    /// A query does not plan, and the engine's own text is about the engine.
+    #[error("{} cannot be planned: a function or an operator in it does not take what it is given", path.display())]
+    Types {
+        /// The file, or `the query`.
+        path: PathBuf,
+    },
+    /// A query calculates with a column of text, or compares it with a number.
+    #[error("{} takes {column} for a number, which is text: in source, every column of the files is", path.display())]
+    TextNumber {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// The column, as the query writes it.
+        column: String,
+        /// What to write in place of the expression.
+        instead: String,
+    },
     /// A statement does more than read.
     #[error("{} may only read: SELECT, EXPLAIN, DESCRIBE or SHOW", path.display())]
     Writes {
@@ -97,6 +113,7 @@ impl Error {
         }
         match own_error(error) {
             Ok(own) => Self::Table(own),
+            Err(error) if is_about_the_engine(&error) => Self::Types { path },
             Err(error) => Self::Plan { path, source: Box::new(error) },
         }
     }
@@ -164,6 +181,8 @@ impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Plan { .. }
+            | Self::Types { .. }
+            | Self::TextNumber { .. }
             | Self::Writes { .. }
             | Self::UnknownColumn { .. }
             | Self::MissingColumn { .. } => ErrorKind::Usage,
@@ -181,6 +200,16 @@ impl Explain for Error {
             Self::UnknownColumn { near, .. } if !near.is_empty() => {
                 let or = near.join(" or ");
                 return Some(format!("is {or} meant? `DESCRIBE source` shows all columns"));
+            }
+            Self::TextNumber { instead, .. } => {
+                return Some(format!(
+                    "write {instead}, which is NULL for what is no number (12 digits, 2 of them \
+                     decimals), or ask `staged`, which has the types of stage.sql"
+                ));
+            }
+            Self::Types { .. } => {
+                "the columns of source are text: make numbers of them by try_to_decimal(column, 12, 2), \
+                 days by try_to_date(column, '%Y-%m-%d'), or ask `staged`, which has the types of stage.sql"
             }
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
                 "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
@@ -208,8 +237,8 @@ impl Explain for Error {
                  from the source files"
             }
             Self::Expression => {
-                "leave out such values with CASE or WHERE, or use a function that gives NULL for \
-                 them; if the argument is at fault, it fails on every row"
+                "a column of text that is compared with a number is one such: write \
+                 try_to_decimal(column, 12, 2) > 5; or leave out such values with CASE or WHERE; if the argument is at fault, it fails on every row"
             }
             Self::Execution { .. } => {
                 "narrow the range to the file that causes it, and the SQL to the expression"
@@ -227,6 +256,23 @@ fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     near.dedup();
     near.into_iter().take(NEAR_NAMES).map(|(_, name)| identifier(name)).collect()
+}
+
+/// Whether an error tells what went wrong inside the engine, not what is wrong in the query. Some such texts
+/// stand within those of other errors.
+fn is_about_the_engine(error: &DataFusionError) -> bool {
+    let is_told = match error.find_root() {
+        DataFusionError::Plan(_)
+        | DataFusionError::SQL(..)
+        | DataFusionError::SchemaError(..)
+        | DataFusionError::NotImplemented(_)
+        | DataFusionError::Configuration(_)
+        | DataFusionError::Execution(_) => true,
+        DataFusionError::Collection(errors) => !errors.iter().any(is_about_the_engine),
+        _ => false,
+    };
+    let text = error.to_string();
+    !is_told || text.contains("Internal error") || text.contains("DataFusion")
 }
 
 /// An error of this program's own inside the engine's, or the engine's own.

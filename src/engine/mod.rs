@@ -7,6 +7,7 @@ mod local_time;
 mod overflow;
 mod rewrite;
 mod row_number;
+mod text_number;
 mod wide;
 
 use std::path::Path;
@@ -139,7 +140,7 @@ pub async fn plan_query(session: &SessionContext, query: &Query) -> Result<DataF
 /// no setting. Errors name it by `path`.
 ///
 /// # Errors
-/// [`Error::Plan`], [`Error::UnknownColumn`], [`Error::Writes`], and [`Error::Table`] where a table of
+/// [`Error::Plan`], [`Error::Types`], [`Error::TextNumber`], [`Error::UnknownColumn`], [`Error::Writes`], and [`Error::Table`] where a table of
 /// the target database cannot be looked up.
 pub async fn plan(
     session: &SessionContext,
@@ -147,11 +148,53 @@ pub async fn plan(
     statement: Statement,
 ) -> Result<DataFrame, Error> {
     let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
-    let plan = logical_plan(session, statement).await.map_err(cannot_be_planned)?;
+    let plan = match logical_plan(session, statement.clone()).await {
+        Ok(plan) => plan,
+        Err(error) => return Err(why_not(session, path, &statement, error).await),
+    };
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|_| Error::Writes { path: path.to_owned() })?;
     session.execute_logical_plan(plan).await.map_err(cannot_be_planned)
+}
+
+/// Why a statement cannot be planned: where types do not fit, because a column is text.
+async fn why_not(
+    session: &SessionContext,
+    path: &Path,
+    statement: &Statement,
+    error: DataFusionError,
+) -> Error {
+    let error = Error::plan(path.to_owned(), error);
+    if !matches!(error, Error::Plan { .. } | Error::Types { .. }) {
+        return error;
+    }
+    named(session, path, statement, text_number::Place::Calculation).await.unwrap_or(error)
+}
+
+/// What the failure of a statement on a value is: where the statement compares a column of text with a number,
+/// [`Error::TextNumber`], or else the error as it is.
+pub async fn name_text_column(
+    session: &SessionContext,
+    path: &Path,
+    statement: &Statement,
+    error: Error,
+) -> Error {
+    if !matches!(error, Error::Conversion | Error::Expression) {
+        return error;
+    }
+    named(session, path, statement, text_number::Place::Comparison).await.unwrap_or(error)
+}
+
+async fn named(
+    session: &SessionContext,
+    path: &Path,
+    statement: &Statement,
+    place: text_number::Place,
+) -> Option<Error> {
+    let text_number::TextNumber { column, instead } =
+        text_number::find(session, statement, place).await?;
+    Some(Error::TextNumber { path: path.to_owned(), column, instead })
 }
 
 async fn logical_plan(

@@ -203,6 +203,8 @@ fn profiling() {
 
 variants!(engine, engine::Error:
     engine::Error::Plan { .. } => "Plan",
+    engine::Error::Types { .. } => "Types",
+    engine::Error::TextNumber { .. } => "TextNumber",
     engine::Error::Writes { .. } => "Writes",
     engine::Error::UnknownColumn { .. } => "UnknownColumn",
     engine::Error::MissingColumn { .. } => "MissingColumn",
@@ -232,6 +234,8 @@ fn queries() {
     let plan = Box::new(DataFusionError::Plan(text()));
     assert_exits(vec![
         (engine::Error::Plan { path: path(), source: plan }, Exit::Usage),
+        (engine::Error::Types { path: path() }, Exit::Usage),
+        (engine::Error::TextNumber { path: path(), column: text(), instead: text() }, Exit::Usage),
         (engine::Error::Writes { path: path() }, Exit::Usage),
         (engine::Error::UnknownColumn { path: path(), column: text(), near: vec![] }, Exit::Usage),
         (engine::Error::MissingColumn { path: path(), column: "x" }, Exit::Usage),

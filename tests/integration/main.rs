@@ -40,4 +40,5 @@ mod retries;
 mod sql;
 mod stores;
 mod undo;
+mod values;
 mod verify;

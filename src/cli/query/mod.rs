@@ -76,13 +76,38 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         shell::run(&session, prompt, history).await?;
         return Ok(Exit::Done);
     }
-    let rows = Rows::of(plan(&session, &sql).await?).await?;
-    match &arguments.to {
+    match write(&session, &sql, format, arguments.to.as_deref()).await {
+        Err(Error::Engine(error)) => Err(named(&session, &sql, error).await.into()),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Exit::Done),
+    }
+}
+
+async fn write(
+    session: &SessionContext,
+    sql: &str,
+    format: Format,
+    to: Option<&Path>,
+) -> Result<(), Error> {
+    let rows = Rows::of(plan(session, sql).await?).await?;
+    match to {
         None => rows.print(format).await?,
         Some(path) => rows.save(format, path).await?,
     };
-    Ok(Exit::Done)
+    Ok(())
 }
+
+/// A failure on a value, with the column of text that is compared with a number.
+async fn named(session: &SessionContext, sql: &str, error: engine::Error) -> engine::Error {
+    let path = Path::new(QUERY);
+    match sql::single_statement(path, sql, "statement") {
+        Ok(statement) => engine::name_text_column(session, path, &statement, error).await,
+        Err(_) => error,
+    }
+}
+
+/// How errors name the query.
+const QUERY: &str = "the query";
 
 /// What was asked for, or what the file's ending says, or what `--output` says.
 fn format(arguments: &Arguments, is_json: bool) -> Format {
@@ -93,7 +118,7 @@ fn format(arguments: &Arguments, is_json: bool) -> Format {
 
 /// Plans a query that may only read.
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
-    let path = Path::new("the query");
+    let path = Path::new(QUERY);
     let statement = sql::single_statement(path, sql, "statement")?;
     Ok(engine::plan(session, path, statement).await?)
 }

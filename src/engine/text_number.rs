@@ -1,0 +1,328 @@
+//! A column of **text that is taken for a number**: `sum(amount)` over `source`, whose columns are all text. The
+//! engine says of it that types do not fit; what is to be said is which column it is, and what to write.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::TableReference;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    UnaryOperator, Value, visit_expressions, visit_relations,
+};
+
+/// Functions that take numbers and no text.
+const OF_NUMBERS: [&str; 24] = [
+    "sum",
+    "avg",
+    "mean",
+    "median",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "var",
+    "var_pop",
+    "var_samp",
+    "var_sample",
+    "var_population",
+    "corr",
+    "approx_median",
+    "approx_percentile_cont",
+    "percentile_cont",
+    "abs",
+    "round",
+    "ceil",
+    "floor",
+    "trunc",
+    "sqrt",
+    "power",
+    "sign",
+];
+/// Digits and decimals in what is shown.
+const DIGITS_AND_DECIMALS: &str = "12, 2";
+
+/// A column of text where a number should be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TextNumber {
+    /// The column, as the query writes it.
+    pub column: String,
+    /// What to write in place of the expression.
+    pub instead: String,
+}
+
+/// In which place of a statement a number should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// In a calculation, which does not take a text.
+    Calculation,
+    /// Beside a number it is compared with; the engine then reads the text as such a number, and fails
+    /// on `9.67` where it is compared with 5.
+    Comparison,
+}
+
+/// The first column of text in a statement that is taken for a number.
+pub async fn find(
+    session: &SessionContext,
+    statement: &Statement,
+    place: Place,
+) -> Option<TextNumber> {
+    let statement = match statement {
+        Statement::Statement(statement) => statement,
+        Statement::Explain(explain) => match &*explain.statement {
+            Statement::Statement(statement) => statement,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut tables = Vec::new();
+    let _: ControlFlow<()> = visit_relations(&**statement, |name| {
+        tables.push(name.to_string());
+        ControlFlow::Continue(())
+    });
+    let mut texts = HashSet::new();
+    for table in tables {
+        let Ok(table) = session.table_provider(TableReference::from(table.as_str())).await else {
+            continue;
+        };
+        let schema = table.schema();
+        let is_text =
+            |of: &DataType| matches!(of, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+        let of_text = schema.fields().iter().filter(|field| is_text(field.data_type()));
+        texts.extend(of_text.map(|field| field.name().clone()));
+    }
+    let found = visit_expressions(&**statement, |expression| {
+        let found = match place {
+            Place::Calculation => calculated(expression, &texts),
+            Place::Comparison => compared(expression, &texts),
+        };
+        found.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    });
+    found.break_value()
+}
+
+/// What an expression compares with a number that is a column of text.
+fn compared(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
+    let text = |expression: &Expr| is_text(expression, texts).then(|| expression.to_string());
+    let (column, rest) = match expression {
+        Expr::BinaryOp { left, op, right } if is_comparison(op) && is_number(right) => {
+            (text(left)?, format!("{op} {right}"))
+        }
+        Expr::BinaryOp { left, op, right } if is_comparison(op) && is_number(left) => {
+            let column = text(right)?;
+            let instead = format!("{left} {op} {}", number(&column));
+            return Some(TextNumber { column, instead });
+        }
+        Expr::Between { expr, negated, low, high } if is_number(low) || is_number(high) => {
+            let not = if *negated { "NOT " } else { "" };
+            (text(expr)?, format!("{not}BETWEEN {low} AND {high}"))
+        }
+        Expr::InList { expr, list, negated } if list.iter().any(is_number) => {
+            let not = if *negated { "NOT " } else { "" };
+            let list: Vec<String> = list.iter().map(ToString::to_string).collect();
+            (text(expr)?, format!("{not}IN ({})", list.join(", ")))
+        }
+        _ => return None,
+    };
+    let instead = format!("{} {rest}", number(&column));
+    Some(TextNumber { column, instead })
+}
+
+fn is_comparison(operator: &BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Gt
+            | BinaryOperator::GtEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Eq
+            | BinaryOperator::NotEq
+    )
+}
+
+fn is_number(expression: &Expr) -> bool {
+    match expression {
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_number(expr),
+        Expr::Nested(inner) => is_number(inner),
+        _ => false,
+    }
+}
+
+/// What an expression calculates with that is a column of text.
+fn calculated(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
+    let text = |expression: &Expr| is_text(expression, texts).then(|| expression.to_string());
+    match expression {
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+            let function = name.to_string();
+            if !OF_NUMBERS.iter().any(|known| function.eq_ignore_ascii_case(known)) {
+                return None;
+            }
+            let first = list.args.iter().find_map(|argument| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Some(argument),
+                _ => None,
+            });
+            let column = text(first?)?;
+            let instead = format!("{function}({})", number(&column));
+            Some(TextNumber { column, instead })
+        }
+        Expr::BinaryOp { left, op, right } if is_calculation(op) => {
+            let column = text(left).or_else(|| text(right))?;
+            let side = |side: &Expr| match text(side) {
+                Some(column) => number(&column),
+                None => side.to_string(),
+            };
+            let instead = format!("{} {op} {}", side(left), side(right));
+            Some(TextNumber { column, instead })
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            let column = text(expr)?;
+            let instead = format!("-{}", number(&column));
+            Some(TextNumber { column, instead })
+        }
+        _ => None,
+    }
+}
+
+/// The line that makes a column of text a number.
+fn number(column: &str) -> String {
+    format!("try_to_decimal({column}, {DIGITS_AND_DECIMALS})")
+}
+
+fn is_calculation(operator: &BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Plus
+            | BinaryOperator::Minus
+            | BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::Modulo
+    )
+}
+
+fn is_text(expression: &Expr, texts: &HashSet<String>) -> bool {
+    match expression {
+        Expr::Identifier(name) => texts.contains(&folded(name)),
+        Expr::CompoundIdentifier(parts) => {
+            parts.last().is_some_and(|name| texts.contains(&folded(name)))
+        }
+        Expr::Nested(inner) => is_text(inner, texts),
+        _ => false,
+    }
+}
+
+/// A name as the engine reads it: lower case unless quoted.
+fn folded(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use datafusion::arrow::datatypes::{Field, Schema};
+    use datafusion::datasource::empty::EmptyTable;
+    use datafusion::sql::parser::DFParserBuilder;
+
+    use super::*;
+    use crate::domain::{ErrorKind, Explain};
+    use crate::engine::{Error, functions, name_text_column, plan};
+
+    async fn refusal(sql: &str) -> Error {
+        let (session, statement) = asked(sql);
+        plan(&session, Path::new("the query"), statement).await.expect_err(sql)
+    }
+
+    fn asked(sql: &str) -> (SessionContext, Statement) {
+        let session = SessionContext::new();
+        for function in functions() {
+            session.register_udf(function.as_ref().clone());
+        }
+        let text = |name: &str| Field::new(name, DataType::Utf8View, false);
+        let fields =
+            vec![text("amount"), text("Unit Price"), Field::new("_line", DataType::Int64, false)];
+        let table = EmptyTable::new(Arc::new(Schema::new(fields)));
+        session.register_table("source", Arc::new(table)).expect("a table");
+        let mut parser = DFParserBuilder::new(sql).build().expect("a parser");
+        (session, parser.parse_statement().expect("a statement"))
+    }
+
+    #[tokio::test]
+    async fn text_that_is_compared_with_a_number_is_named_where_that_fails() {
+        for (sql, instead) in [
+            ("SELECT 1 FROM source WHERE amount > 5", "try_to_decimal(amount, 12, 2) > 5"),
+            ("SELECT 1 FROM source WHERE -5 <= amount", "-5 <= try_to_decimal(amount, 12, 2)"),
+            (
+                "SELECT 1 FROM source WHERE amount BETWEEN 1 AND 5",
+                "try_to_decimal(amount, 12, 2) BETWEEN 1 AND 5",
+            ),
+            (
+                "SELECT 1 FROM source WHERE amount IN (1, 2)",
+                "try_to_decimal(amount, 12, 2) IN (1, 2)",
+            ),
+        ] {
+            let (session, statement) = asked(sql);
+            let named =
+                name_text_column(&session, Path::new("the query"), &statement, Error::Expression);
+            let Error::TextNumber { instead: found, .. } = named.await else { panic!("{sql}") };
+            assert_eq!(found, instead);
+        }
+        let (session, statement) = asked("SELECT 1 FROM source WHERE amount > '5' AND _line > 5");
+        let path = Path::new("the query");
+        let other = name_text_column(&session, path, &statement, Error::Expression).await;
+        assert!(matches!(other, Error::Expression), "{other:?}");
+    }
+
+    #[tokio::test]
+    async fn text_that_is_calculated_with_is_named_with_the_line_to_write() {
+        for (sql, named, instead) in [
+            ("SELECT sum(amount) FROM source", "amount", "sum(try_to_decimal(amount, 12, 2))"),
+            (
+                "SELECT AVG(s.amount) FROM source s",
+                "s.amount",
+                "AVG(try_to_decimal(s.amount, 12, 2))",
+            ),
+            ("SELECT amount * 2 FROM source", "amount", "try_to_decimal(amount, 12, 2) * 2"),
+            (
+                "SELECT sum(\"Unit Price\") FROM source WHERE _line > 5",
+                "\"Unit Price\"",
+                "sum(try_to_decimal(\"Unit Price\", 12, 2))",
+            ),
+        ] {
+            let error = refusal(sql).await;
+            let Error::TextNumber { column, instead: found, .. } = &error else {
+                panic!("{sql}: {error:?}")
+            };
+            assert_eq!((column.as_str(), found.as_str()), (named, instead), "{sql}");
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(error.hint().is_some_and(|hint| hint.contains(instead)), "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_text_of_the_engine_about_itself_is_told() {
+        for sql in [
+            "SELECT sum(x) FROM (SELECT amount AS x FROM source)",
+            "WITH t AS (SELECT amount AS x FROM source) SELECT avg(x) FROM t",
+            "SELECT x * 2 FROM (SELECT amount AS x FROM source)",
+        ] {
+            let error = refusal(sql).await;
+            let mut told = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                told.push_str(&error.to_string());
+                cause = error.source();
+            }
+            for word in ["bug", "Internal", "DataFusion"] {
+                assert!(!told.contains(word), "{sql}: {told}");
+            }
+            assert_eq!(error.kind(), ErrorKind::Usage, "{sql}");
+        }
+    }
+}

@@ -9,7 +9,8 @@ use std::io::Read;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use backfill_csv::{
-    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, Reader, Reason, RepeatedHeader,
+    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, Reader, Reason,
+    RepeatedHeader,
 };
 
 use crate::random::Random;

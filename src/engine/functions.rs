@@ -173,7 +173,9 @@ impl ScalarUDFImpl for Function {
             args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let data_type = match (self.kind, args.scalar_arguments) {
             (Kind::Decimal, [_, precision, scale, mark @ ..]) => {
-                mark.iter().try_for_each(|mark| decimal_mark(*mark).map(|_| ()))?;
+                // One behind a cast is looked at when the call is made.
+                let mut given = mark.iter().flatten();
+                given.try_for_each(|mark| decimal_mark(Some(mark)).map(|_| ()))?;
                 decimal_type(*precision, *scale)?
             }
             (Kind::Date | Kind::Timestamp | Kind::Moment, [_, formats @ ..]) => {

@@ -95,7 +95,7 @@ impl Contradiction {
                 _ => runs.push(Run { from: date, to: date, formats }),
             }
         }
-        (runs.len() > 1).then(|| Self::Changing(Changing(runs)))
+        (runs.len() > 1).then_some(Self::Changing(Changing(runs)))
     }
 }
 

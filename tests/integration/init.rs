@@ -134,14 +134,16 @@ async fn nothing_that_is_there_is_overwritten() {
 async fn names_that_no_table_takes_are_given_others_and_too_many_are_refused() {
     let project = Project::empty().await;
     let long = "x".repeat(100);
-    let header =
-        format!("id,\"a\nb; --\",\"quote\"\"d\",\u{1b}[31mred,_File-Name,{long},{long}X\n");
+    let header = format!("id,\"a\nb; --\",\"quote\"\"d\",[31mred,_File-Name,{long},{long}X\n");
     let rows: String = (0..20).map(|row| format!("{row},v,v,v,v,v,v\n")).collect();
     project.put("odd/e_2025-09-22.csv", format!("{header}{rows}"));
     let source = ["--source", "s3://exports"];
-    let told = project.backfill(&init("odd", &source)).await.ended(0).stdout;
-    assert!(!told.contains('\u{1b}'), "{told}");
+    project.backfill(&init("odd", &source)).await.ended(0);
     project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);
+    project.put("esc/e_2025-09-22.csv", "\u{1b}[31mred,b\n1,2\n");
+    let refused = project.backfill(&init("esc", &[])).await.ended(3).stderr;
+    assert!(refused.contains("holds a NUL or another control character"), "{refused}");
+    assert!(!refused.contains('\u{1b}'), "{refused}");
     assert_eq!(project.database.rows("SELECT count(*), sum(id) FROM odd").await, ["20|190"]);
     let wide: Vec<String> = (0..1700).map(|column| format!("c{column}")).collect();
     project.put("wide/e_2025-09-22.csv", format!("{}\n", wide.join(",")));

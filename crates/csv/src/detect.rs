@@ -130,7 +130,7 @@ mod tests {
         let files: [&[u8]; 8] = [
             b"id\0,v\n",
             b"id,v\n1,a\0b\n",
-            b"id,v\n\01,a\n",
+            b"id,v\n\x001,a\n",
             b"id,v\n1,a\0\n2,b\0\n3,c\0\n",
             b"id,v\n1,a\0\0\0\n2,bb\0\0\n",
             b"\0\0\0\0",

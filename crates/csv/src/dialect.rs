@@ -13,7 +13,7 @@ use crate::header::{Header, InvalidHeader, UnusableNames};
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Dialect {
     /// The character between fields; one ASCII character. Where none is given, each file's header and
-    /// first records say: the only one of [`DELIMITERS`] that splits them all alike.
+    /// first records say: the only one of the delimiters `,` `;` tab and `|` that splits them all alike.
     #[serde(deserialize_with = "delimiter")]
     pub delimiter: Option<char>,
     /// The character around fields that hold delimiters, quotes or line ends; `None`, written as the

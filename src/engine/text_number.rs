@@ -9,9 +9,11 @@ use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    UnaryOperator, Value, visit_expressions, visit_relations,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator,
+    Value, visit_expressions, visit_relations,
 };
+
+use crate::sql::folded;
 
 /// Functions that take numbers and no text.
 const OF_NUMBERS: [&str; 24] = [
@@ -209,14 +211,6 @@ fn is_text(expression: &Expr, texts: &HashSet<String>) -> bool {
         }
         Expr::Nested(inner) => is_text(inner, texts),
         _ => false,
-    }
-}
-
-/// A name as the engine reads it: lower case unless quoted.
-fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
     }
 }
 

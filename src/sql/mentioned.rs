@@ -40,7 +40,7 @@ fn selects_all(statement: &Ast) -> bool {
 }
 
 /// A name as the engine reads it: lower case unless quoted.
-fn folded(name: &Ident) -> String {
+pub fn folded(name: &Ident) -> String {
     match name.quote_style {
         Some(_) => name.value.clone(),
         None => name.value.to_lowercase(),

@@ -25,7 +25,7 @@ mod row_wise;
 pub use contract::{Contract, ContractColumn};
 pub use filled::{Filled, filled};
 pub use indexes::{DeclaredIndex, indexes};
-pub use mentioned::mentioned_columns;
+pub use mentioned::{folded, mentioned_columns};
 pub use name::identifier;
 pub use row_wise::row_dependence;
 

@@ -88,7 +88,7 @@ struct Looked {
 }
 
 impl Looked {
-    /// Whether most records, or where there are none most headers, are no UTF-8.
+    /// Whether most records, or where there are none most headers, are not UTF-8.
     fn is_no_utf8(&self) -> bool {
         let no_text = Reason::Encoding.to_string();
         let rejects = self.rejected.iter().filter(|rejected| rejected.reason == no_text);

@@ -255,7 +255,7 @@ async fn files_that_are_no_utf8_are_read_as_what_they_are_likely_to_be() {
         let source = if prefix == "header" { &source[..] } else { &[] };
         let told = project.backfill(&init(prefix, source)).await.ended(0).stdout;
         assert!(
-            told.contains("csv.encoding is windows-1252 for files that are no UTF-8"),
+            told.contains("csv.encoding has windows-1252 for files that are not UTF-8"),
             "{told}"
         );
         project.backfill(&[&["run", "--prefix", prefix], &range[..]].concat()).await.ended(0);

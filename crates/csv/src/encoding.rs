@@ -113,7 +113,7 @@ impl Encodings {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// Those of a byte a character, for files that are no UTF-8.
+    /// Those of a byte a character, for files that are not UTF-8.
     fn narrow(&self) -> impl Iterator<Item = Encoding> {
         let is_narrow = |encoding: &Encoding| *encoding != Encoding::Utf8 && !encoding.is_wide();
         self.0.iter().copied().filter(is_narrow)

@@ -1,4 +1,4 @@
-//! The **format** of a file that is no CSV, as its first bytes say: an archive, a workbook, a picture, or
+//! The **format** of a file that is not CSV, as its first bytes say: an archive, a workbook, a picture, or
 //! bytes compressed in a way that is not undone.
 
 use std::io::Read;

@@ -93,14 +93,14 @@ pub enum InvalidHeader {
         what: &'static str,
     },
     /// The file's first bytes are those of another format.
-    #[error("this is {what}, and no CSV file")]
+    #[error("this is {what}, not a CSV file")]
     OtherFormat {
         /// What it is.
         what: &'static str,
     },
     /// A name holds bytes that no text has.
     #[error(
-        "column {position} of the header holds a NUL or another control character: this is no CSV file, or \
+        "column {position} of the header holds a NUL or another control character: this is not a CSV file, or \
          it is damaged"
     )]
     ControlCharacter {

@@ -176,7 +176,8 @@ fn remarks(
     }
     if findings.dataset.dialect.encoding != Encodings::default() {
         remarks.push(
-            "csv.encoding is windows-1252 for files that are no UTF-8, which is a guess".to_owned(),
+            "csv.encoding has windows-1252 for files that are not UTF-8, which is a guess"
+                .to_owned(),
         );
     }
     for Rejected { key, reason, records, first_line, .. } in findings.rejected.iter().take(REJECTS)

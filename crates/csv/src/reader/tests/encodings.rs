@@ -120,7 +120,7 @@ fn other_formats_are_named_also_where_names_are_given() {
         let expected = InvalidHeader::OtherFormat { what: "a zip archive" };
         let Err(Error::Header(found)) = refused else { panic!("not refused") };
         assert_eq!(found, expected);
-        assert_eq!(found.to_string(), "this is a zip archive, and no CSV file");
+        assert_eq!(found.to_string(), "this is a zip archive, not a CSV file");
     }
 }
 

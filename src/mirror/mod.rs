@@ -208,9 +208,11 @@ impl Explain for Error {
             return ErrorKind::Transient;
         }
         match self {
-            Self::Read { source: ReadError::Header(_) | ReadError::Doubtful { .. }, .. } => {
-                ErrorKind::Refused
-            }
+            Self::Read {
+                source:
+                    ReadError::Header(_) | ReadError::Doubtful { .. } | ReadError::OtherHeader { .. },
+                ..
+            } => ErrorKind::Refused,
             Self::Read { .. } if self.is_about_compression() => ErrorKind::Refused,
             Self::Read { source: ReadError::Dialect(_), .. } => ErrorKind::Usage,
             Self::Read {
@@ -228,6 +230,11 @@ impl Explain for Error {
             Self::Read { source: ReadError::Doubtful { .. }, .. } => {
                 "nothing of the file is used; mend the quote in the file, name the right csv.quote or \
                  csv.escape, or leave its day out of the range"
+            }
+            Self::Read { source: ReadError::OtherHeader { .. }, .. } => {
+                "nothing of the file is used; have it exported again, or split it there; if that line is a row of \
+                 data, set csv.repeated_header = \"accept\", and if csv.header_pattern matches it by accident, \
+                 make the pattern narrower"
             }
             Self::Read { .. } if self.is_about_compression() => {
                 "the file is compressed, and cut short or damaged; nothing of it is used: fetch it again, \
@@ -271,11 +278,13 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         }
         InvalidHeader::UncertainDelimiter => {
             "set csv.delimiter for the dataset; for files of one column, to a character that they do \
-             not hold"
+             not hold; if lines stand above the header, say so with csv.skip_lines, csv.header_names or \
+             csv.comment"
         }
         InvalidHeader::LooksLikeData { .. } => {
-            "if the files have no header, name their columns with csv.names; otherwise have the file \
-             exported again, or narrow the key pattern so that it is left out"
+            "if the files have no header, name their columns with csv.names; if lines stand above it, say so \
+             with csv.skip_lines, csv.header_names or csv.comment; otherwise have the file exported again, or \
+             narrow the key pattern so that it is left out"
         }
         InvalidHeader::Unreadable(Reason::Encoding) => {
             "name the encodings of the files, such as csv = { encoding = [\"utf-8\", \"windows-1252\"] }: \
@@ -288,6 +297,13 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         InvalidHeader::OtherFormat { .. } => {
             "only CSV is read, plain or compressed once with gzip, zstd or bzip2: take the CSV files out of an \
              archive, save a workbook as CSV, or narrow the key pattern so that the file is left out"
+        }
+        InvalidHeader::OtherDelimiter { .. } => {
+            "remove csv.delimiter for the dataset, so that each file's first line counts"
+        }
+        InvalidHeader::NotFound => {
+            "look at the first lines of the file, and give csv.header_names names that its header has, or \
+             narrow the key pattern so that the file is left out"
         }
         InvalidHeader::NotCsv { .. }
         | InvalidHeader::ControlCharacter { .. }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
@@ -37,6 +37,8 @@ pub struct Columns {
     lines: Vec<i64>,
     bytes: usize,
     cleaner: Cleaner,
+    /// The texts that stand for NULL.
+    null_values: Vec<String>,
     pending: Pending,
 }
 
@@ -54,14 +56,22 @@ struct Pending {
 struct Text {
     values: Vec<u8>,
     offsets: Vec<i32>,
+    /// Whether each value is one, and not NULL; empty where no text stands for NULL.
+    valid: Vec<bool>,
 }
 
 impl Columns {
-    /// Columns for the rows of `file_name`.
-    pub fn new(header: &Header, file_name: &str, cleaner: Cleaner) -> Self {
+    /// Columns for the rows of `file_name`; unquoted fields that are one of `null_values` are NULL.
+    pub fn new(
+        header: &Header,
+        file_name: &str,
+        cleaner: Cleaner,
+        null_values: Vec<String>,
+    ) -> Self {
         let names = header.names.iter().map(String::as_str);
+        let has_nulls = !null_values.is_empty();
         let mut fields: Vec<Field> =
-            names.map(|name| Field::new(name, DataType::Utf8, false)).collect();
+            names.map(|name| Field::new(name, DataType::Utf8, has_nulls)).collect();
         fields.push(Field::new(PROVENANCE[0], DataType::Utf8, false));
         fields.push(Field::new(PROVENANCE[1], DataType::Int64, false));
         fields.push(Field::new(PROVENANCE[2], DataType::Int64, false));
@@ -73,6 +83,7 @@ impl Columns {
             lines: Vec::new(),
             bytes: 0,
             cleaner,
+            null_values,
             pending: Pending::default(),
         }
     }
@@ -110,6 +121,15 @@ impl Columns {
 
     /// Copies what is still to be copied out of the window.
     pub fn settle(&mut self, window: &[u8]) {
+        match self.null_values.is_empty() {
+            true => self.settle_values(window),
+            false => self.settle_with_nulls(window),
+        }
+        self.pending.spans.clear();
+        self.pending.dirty.clear();
+    }
+
+    fn settle_values(&mut self, window: &[u8]) {
         let width = self.text.len();
         for (index, column) in self.text.iter_mut().enumerate() {
             let spans = self.pending.spans.iter().skip(index).step_by(width);
@@ -122,8 +142,19 @@ impl Columns {
                 }
             }
         }
-        self.pending.spans.clear();
-        self.pending.dirty.clear();
+    }
+
+    fn settle_with_nulls(&mut self, window: &[u8]) {
+        let width = self.text.len();
+        for (index, column) in self.text.iter_mut().enumerate() {
+            for span in self.pending.spans.iter().skip(index).step_by(width) {
+                let value = self.cleaner.clean(&window[span.start..span.end], span.escaped);
+                let is_null = !span.quoted
+                    && self.null_values.iter().any(|null| null.as_bytes() == value.as_ref());
+                column.push(if is_null { b"" } else { &value });
+                column.valid.push(!is_null);
+            }
+        }
     }
 
     /// The value of a field whose bytes are these.
@@ -161,7 +192,7 @@ impl Columns {
 
 impl Text {
     fn new() -> Self {
-        Self { values: Vec::new(), offsets: vec![0] }
+        Self { values: Vec::new(), offsets: vec![0], valid: Vec::new() }
     }
 
     fn push(&mut self, value: &[u8]) {
@@ -189,11 +220,13 @@ impl Text {
         let next = Self {
             values: Vec::with_capacity(self.values.len()),
             offsets: Vec::with_capacity(self.offsets.len()),
+            valid: Vec::with_capacity(self.valid.len()),
         };
         let full = std::mem::replace(self, next);
         self.offsets.push(0);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(full.offsets));
-        StringArray::try_new(offsets, Buffer::from_vec(full.values), None)
+        let nulls = (!full.valid.is_empty()).then(|| NullBuffer::from(full.valid));
+        StringArray::try_new(offsets, Buffer::from_vec(full.values), nulls)
     }
 }
 

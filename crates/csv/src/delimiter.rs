@@ -3,27 +3,40 @@
 
 use std::ops::Range;
 
-use crate::dialect::{BareQuotes, DELIMITERS, Syntax};
+use crate::dialect::{BareQuotes, DELIMITERS, Dialect, Syntax};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::header::InvalidHeader;
 use crate::records::{Extent, MAX_FIELD_BYTES, Scanned, Scanner};
 use crate::reject::Reason;
+use crate::skipped::Skipped;
 use crate::window::Window;
 
 /// How many records are looked at behind the header.
 const RECORDS: usize = 64;
 
-/// Finds the delimiter of the file that `window` starts. `names` is how many columns a file without a
-/// header has.
+/// What is known of a file whose delimiter is not.
+pub struct Known<'a> {
+    /// How the dataset's files are written.
+    pub dialect: &'a Dialect,
+    /// The dialect's special characters.
+    pub syntax: Syntax,
+    /// The records that are none.
+    pub skipped: &'a Skipped,
+    /// How bytes become text.
+    pub encoding: Encoding,
+}
+
+/// Finds the delimiter of the file whose header, or first record where it has none, starts `window`.
 ///
 /// # Errors
 /// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
-pub fn find(window: &mut Window, syntax: Syntax, names: Option<usize>) -> Result<u8, Error> {
+pub fn find(window: &mut Window, known: &Known<'_>) -> Result<u8, Error> {
     loop {
-        let splits = DELIMITERS.map(|delimiter| Split::new(window, syntax, delimiter, names));
+        let splits = DELIMITERS.map(|delimiter| Split::new(window, known, delimiter));
         let is_full = window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES;
         if is_full || splits.iter().all(|split| split.records > 0) {
-            let found = choose(&splits, window.bytes(), syntax);
+            let found = choose(&splits, window.bytes(), known.syntax);
             return found.ok_or_else(|| InvalidHeader::UncertainDelimiter.into());
         }
         window.fill()?;
@@ -56,9 +69,11 @@ struct Form {
 }
 
 impl Split {
-    fn new(window: &Window, syntax: Syntax, delimiter: u8, names: Option<usize>) -> Self {
+    fn new(window: &Window, known: &Known<'_>, delimiter: u8) -> Self {
         let start = window.start();
-        let mut scanner = Scanner::new(syntax, delimiter, BareQuotes::Accept);
+        let names = known.dialect.names.as_ref().map(Vec::len);
+        let mut scanner = Scanner::new(known.syntax, delimiter, BareQuotes::Accept)
+            .with_comment(known.dialect.comment.as_deref());
         let mut position = start;
         let header = match names {
             Some(_) => None,
@@ -67,13 +82,16 @@ impl Split {
         let header_end = position;
         let mut forms = Vec::new();
         while forms.len() < RECORDS {
-            let Some(extent) = next(window, &mut scanner, &mut position) else { break };
+            let Some(found) = next(window, &mut scanner, &mut position) else { break };
             // The last line of a file may be cut off.
-            let is_cut = extent.end == extent.content_end;
+            let is_cut = found.end == found.content_end;
             if is_cut && !forms.is_empty() {
                 break;
             }
-            forms.push(extent.form);
+            let record = &window.bytes()[found.start..found.content_end];
+            if !known.skipped.is(record, known.encoding) {
+                forms.push(found.form);
+            }
         }
         let header = header.and_then(|header| header.form);
         let trailing = header.is_some_and(|form| form.ends_empty && form.fields > 1);
@@ -112,6 +130,7 @@ impl Split {
 struct Found {
     /// `None` where its quotes cannot be made sense of.
     form: Option<Form>,
+    start: usize,
     content_end: usize,
     end: usize,
 }
@@ -121,13 +140,14 @@ fn next(window: &Window, scanner: &mut Scanner, position: &mut usize) -> Option<
     loop {
         match scanner.scan(window.bytes(), *position, window.is_at_end()) {
             Scanned::Incomplete => return None,
-            Scanned::Blank { end } => *position = end,
+            Scanned::Blank { end } | Scanned::Comment { end } => *position = end,
             Scanned::Record(Extent { fault: Some(fault), .. }) if is_endless(fault) => return None,
             Scanned::Record(Extent { fault, content_end, end, .. }) => {
                 let ends_empty = scanner.spans.last().is_some_and(|span| span.start == span.end);
                 let form = Form { fields: scanner.fields, ends_empty };
-                *position = end;
-                return Some(Found { form: fault.is_none().then_some(form), content_end, end });
+                let start = std::mem::replace(position, end);
+                let form = fault.is_none().then_some(form);
+                return Some(Found { form, start, content_end, end });
             }
         }
     }
@@ -206,8 +226,24 @@ mod tests {
 
     fn found_with(text: &str, dialect: &Dialect, names: Option<usize>) -> Option<char> {
         let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
+        let names = names.map(|count| (0..count).map(|column| format!("c{column}")).collect());
+        let dialect = Dialect { names, ..dialect.clone() };
         let syntax = dialect.syntax().expect("a dialect");
-        find(&mut window, syntax, names).ok().map(char::from)
+        let skipped = Skipped::new(&dialect.skip_records).expect("patterns");
+        let known =
+            Known { dialect: &dialect, syntax, skipped: &skipped, encoding: Encoding::Utf8 };
+        find(&mut window, &known).ok().map(char::from)
+    }
+
+    #[test]
+    fn comments_and_skipped_records_do_not_count() {
+        let dialect = Dialect {
+            comment: Some("#".to_owned()),
+            skip_records: vec!["^Total".to_owned()],
+            ..Dialect::default()
+        };
+        let text = "# one, two\na;b\n1;2,5\n#,,\nTotal,1,2\n";
+        assert_eq!(found_with(text, &dialect, None), Some(';'));
     }
 
     fn found(text: &str) -> Option<char> {

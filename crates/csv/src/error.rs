@@ -24,6 +24,14 @@ pub enum Error {
         /// The first line of the record.
         line: i64,
     },
+    /// A line below the header is another one: the file was put together of files with different columns.
+    #[error(
+        "line {line} is another header than the file's own: files with different columns were put together"
+    )]
+    OtherHeader {
+        /// The line of the other header.
+        line: i64,
+    },
     /// The bytes stopped coming.
     #[error("reading stopped after {offset} bytes")]
     Read {

@@ -78,6 +78,21 @@ pub enum InvalidHeader {
          records into the same number of fields each, or none does"
     )]
     UncertainDelimiter,
+    /// The first line says one delimiter, and the configuration another.
+    #[error(
+        "the first line says that `{said}` stands between fields (sep=), and csv.delimiter is `{given}`"
+    )]
+    OtherDelimiter {
+        /// The file's.
+        said: char,
+        /// The dialect's.
+        given: char,
+    },
+    /// No line is the header that the dialect describes.
+    #[error(
+        "no line among the first 1000 is the header that csv.header_names or csv.header_pattern describes"
+    )]
+    NotFound,
     /// A column has the name of a column that the mirror or the table adds.
     #[error("column {position} of the header is named `{name}`, which is reserved")]
     ReservedName {

@@ -33,6 +33,12 @@
 //! are not text in the file's encoding, or a field of UTF-8 in a file of another one) is rejected; no byte
 //! is ever replaced.
 //!
+//! **Lines around the table.** A first line `sep=;` says the delimiter. The dialect says how many lines stand above
+//! the header (`skip_lines`), or by which names or which pattern it is found among the first 1000 lines; what
+//! comments start with; and which records are none (`skip_records`: units, totals, a closing line). All these are
+//! counted, are neither rows nor rejects, and have no row id. A line that a header pattern finds below the header is
+//! the header once more; if it differs, the file is refused ([`ReadError::OtherHeader`]).
+//!
 //! **Records.** A record ends at LF, CRLF or CR, mixed as they come. A line of no bytes is not a record:
 //! it is counted as blank and has no row id. Every other record has one, counted from 0, also when it
 //! is rejected. Records of up to [`MAX_RECORD_BYTES`] with up to [`MAX_COLUMNS`] fields of up to
@@ -76,11 +82,15 @@
 //! where there is none, the whole stretch is rejected. A record that is too long is passed over to its
 //! end, so that a quoted field of any length gives no rows; the first MiB of its bytes is kept. If it does
 //! not end as a record of the file does, with its quotes closed and with the header's number of fields, a stray
-//! quote may have swallowed any number of records: then the file is refused ([`ReadError::Doubtful`]).
+//! quote may have swallowed any number of records: then the file is refused ([`ReadError::Doubtful`]). So is one
+//! with a record that is a header of other columns, or of the same in another order
+//! ([`ReadError::OtherHeader`]): what stands behind it would be read into the wrong columns.
 //!
 //! **Values.** All are text as they stand in the file, unquoted. An empty field is the empty text; a
-//! column that a file lacks is NULL in the `source` table.
+//! column that a file lacks is NULL in the `source` table. Where the dialect names `null_values`, a field without
+//! quotes that is one of them is NULL.
 
+mod around;
 mod columns;
 mod decompress;
 mod delimiter;
@@ -90,17 +100,20 @@ mod encoding;
 mod error;
 mod format;
 mod header;
+mod preamble;
 mod reader;
 mod records;
 pub mod reject;
 mod repeated;
 mod skip;
+mod skipped;
 mod start;
 mod stops;
 mod summary;
 mod wide;
 mod window;
 
+pub use around::{Around, Line as LineAround, around};
 pub use decompress::{Compression, decompress};
 pub use dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, InvalidDialect, Nul, RepeatedHeader};
 pub use encoding::{Encoding, Encodings};

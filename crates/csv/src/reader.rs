@@ -4,35 +4,33 @@
 //! record's limit with the step in which it is read (96 MiB). What it accepts, rejects, normalises and
 //! counts is stated in the documentation of the [crate].
 
+mod recovery;
+#[cfg(test)]
+mod tests;
+
 use std::io::Read;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::columns::{Cleaner, Columns};
-use crate::delimiter;
+use crate::delimiter::{self, Known};
 use crate::dialect::{self, Dialect, Nul, Syntax};
 use crate::encoding::{self, Encoding};
 use crate::error::Error;
 use crate::format;
 use crate::header::{Header, InvalidHeader};
+use crate::preamble::{self, HeaderMark};
 use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
-use crate::repeated::RepeatedHeader;
-use crate::skip::Skip;
+use crate::repeated::{Again, RepeatedHeader};
+use crate::skipped::Skipped;
 use crate::start;
 use crate::summary::Summary;
 use crate::window::Window;
 
 /// The most bytes of rejects in a batch, and of the raw bytes of one record that is too long.
 const REJECT_BYTES: usize = 1 << 20;
-
-/// How far a line inside a faulty record may reach beyond what is read of the file.
-const RESYNC_BYTES: usize = 1 << 20;
-
-/// The search for the line to go on from scans at most this many times the bytes of the faulty record,
-/// and [`RESYNC_BYTES`] more, so that its time stays linear.
-const RESYNC_PASSES: usize = 16;
 
 /// Accepted rows, and the records that were rejected on the way to them.
 #[derive(Debug)]
@@ -54,7 +52,10 @@ pub struct Reader {
     /// Whether every byte was ASCII so far, so that the encoding can still be another.
     is_open: bool,
     header: Header,
+    /// The header that a pattern found; `None` where none was needed.
+    header_mark: Option<HeaderMark>,
     repeated: RepeatedHeader,
+    skipped: Skipped,
     columns: Columns,
     rejects: Vec<Reject>,
     reject_bytes: usize,
@@ -80,23 +81,31 @@ impl Reader {
         let opened = encoding::open(start, input, &dialect.encoding);
         let mut window = Window::new(opened.input, opened.mark as u64);
         let dialect = dialect.clone();
+        let skipped = Skipped::new(&dialect.skip_records)?;
         start::skip_marks(&mut window)?;
+        if !dialect.has_preamble() {
+            start::refuse_other_formats(&mut window)?;
+        }
+        let preamble = preamble::pass(&mut window, &dialect, syntax, opened.given)?;
         if dialect.names.is_none() {
             start::refuse_other_formats(&mut window)?;
         }
-        let delimiter = match syntax.delimiter {
+        let known = Known { dialect: &dialect, syntax, skipped: &skipped, encoding: opened.given };
+        let delimiter = match syntax.delimiter.or(preamble.delimiter) {
             Some(given) => given,
-            None => delimiter::find(&mut window, syntax, dialect.names.as_ref().map(Vec::len))?,
+            None => delimiter::find(&mut window, &known)?,
         };
         let mut summary = Summary {
             encoding: opened.encoding.name().to_owned(),
             byte_order_mark: opened.mark > 0,
             delimiter: char::from(delimiter).to_string(),
+            skipped_lines: preamble.lines,
             ..Summary::default()
         };
         let cleaner = Cleaner::new(syntax, opened.given);
-        let mut scanner = Scanner::new(syntax, delimiter, dialect.bare_quotes);
-        let mut line = 1;
+        let mut scanner = Scanner::new(syntax, delimiter, dialect.bare_quotes)
+            .with_comment(dialect.comment.as_deref());
+        let mut line = 1 + preamble.lines as i64;
         let first = start::first_record(&mut window, &mut scanner, &mut line, &mut summary)?;
         let header = match &dialect.names {
             Some(names) => Header::given(names.clone())?,
@@ -112,7 +121,7 @@ impl Reader {
         let renamed = header.written.iter().zip(&header.names).filter(|(from, to)| from != to);
         summary.renamed = renamed.map(|(from, to)| (from.clone(), to.clone())).collect();
         let repeated = RepeatedHeader::new(&header.written, syntax.quote);
-        let columns = Columns::new(&header, file_name, cleaner);
+        let columns = Columns::new(&header, file_name, cleaner, dialect.null_values.clone());
         Ok(Self {
             window,
             syntax,
@@ -122,7 +131,9 @@ impl Reader {
             encoding: opened.given,
             is_open: opened.is_open,
             header,
+            header_mark: preamble.mark,
             repeated,
+            skipped,
             columns,
             rejects: Vec::new(),
             reject_bytes: 0,
@@ -157,6 +168,7 @@ impl Reader {
                     self.line += 1;
                     self.window.advance(end);
                 }
+                Scanned::Comment { end } => self.take_comment(end)?,
                 Scanned::Record(extent) => {
                     if self.is_open {
                         self.settle_encoding(extent);
@@ -196,12 +208,58 @@ impl Reader {
         self.summary.encoding = self.encoding.name().to_owned();
     }
 
-    /// Accepts or rejects the record that was scanned last.
+    /// Goes past a comment, up to `end`.
+    ///
+    /// # Errors
+    /// [`Error::OtherHeader`].
+    fn take_comment(&mut self, end: usize) -> Result<(), Error> {
+        let comment = strip_line_end(&self.window.bytes()[self.window.start()..end]);
+        if self.again_by_pattern(comment) == Again::Other {
+            return Err(Error::OtherHeader { line: self.line });
+        }
+        self.summary.comment_lines += 1;
+        self.line += 1;
+        self.window.advance(end);
+        Ok(())
+    }
+
+    /// What the pattern that found the header says of a line below it.
+    fn again_by_pattern(&self, line: &[u8]) -> Again {
+        self.header_mark.as_ref().map_or(Again::No, |mark| mark.again(line, self.encoding))
+    }
+
+    /// Where the record that was scanned last ends, and how many lines it has, if it is one to skip. Where
+    /// its quotes have no end, its first line is looked at.
+    fn skipped_extent(&self, extent: Extent) -> Option<(usize, usize)> {
+        if self.skipped.is_empty() {
+            return None;
+        }
+        let start = self.window.start();
+        let (content_end, end, lines) = match extent.fault {
+            Some(Reason::FieldTooLong | Reason::RecordTooLong) => return None,
+            Some(Reason::UnterminatedQuote | Reason::TextAfterQuote) => {
+                let bytes = self.window.bytes();
+                let (content_end, end) = end_of_line(bytes, start, self.window.is_at_end())?;
+                (content_end, end, 1)
+            }
+            _ => (extent.content_end, extent.end, extent.lines),
+        };
+        let record = &self.window.bytes()[start..content_end];
+        self.skipped.is(record, self.encoding).then_some((end, lines))
+    }
+
+    /// Accepts, rejects or skips the record that was scanned last.
     fn take_record(&mut self, extent: Extent) -> Result<(), Error> {
+        if let Some((end, lines)) = self.skipped_extent(extent) {
+            self.summary.skipped_records += 1;
+            self.line += lines as i64;
+            self.window.advance(end);
+            return Ok(());
+        }
         let record = &self.window.bytes()[self.window.start()..extent.content_end];
         let fault = match extent.fault.or_else(|| self.width_fault()) {
             Some(fault) => Some(fault),
-            None => self.content_fault(record),
+            None => self.content_fault(record).or(self.header_fault(record)?),
         };
         let Some(reason) = fault else {
             self.accept(extent);
@@ -254,17 +312,6 @@ impl Reader {
         }
     }
 
-    /// Rejects a record whose quotes are not balanced. A stray quote may have made it swallow lines
-    /// that are records by themselves: then only what stands before these is rejected.
-    fn recover(&mut self, extent: Extent, fault: Fault) -> Result<(), Error> {
-        match self.resync(extent) {
-            Resync::At(line_start) => self.reject((line_start, line_start), fault),
-            Resync::Nowhere => self.reject((extent.content_end, extent.end), fault),
-            Resync::Unknown => return self.fill(),
-        }
-        Ok(())
-    }
-
     /// Rejects everything from the window's start up to `end` (content, with its line ending).
     fn reject(&mut self, (content_end, end): (usize, usize), fault: Fault) {
         let start = self.window.start();
@@ -275,36 +322,6 @@ impl Reader {
         self.push_reject(fault, offset, raw);
         self.line += lines as i64;
         self.window.advance(end);
-    }
-
-    /// Rejects a record that is too long, and passes over it to its end.
-    ///
-    /// # Errors
-    /// [`Error::Doubtful`] where it may be many records behind a stray quote.
-    fn skip(&mut self, fault: Fault) -> Result<(), Error> {
-        let offset = self.window.offset_of_start();
-        let mut raw = Vec::new();
-        let mut skip = Skip::new(self.syntax, self.delimiter);
-        loop {
-            let start = self.window.start();
-            let bytes = &self.window.bytes()[start..];
-            let passed = skip.pass(bytes);
-            let kept = passed.min(REJECT_BYTES - raw.len());
-            raw.extend_from_slice(&bytes[..kept]);
-            self.window.advance(start + passed);
-            if skip.has_ended() || self.window.is_at_end() {
-                break;
-            }
-            self.fill()?;
-        }
-        if skip.is_doubtful(self.header.names.len()) {
-            return Err(Error::Doubtful { line: self.line });
-        }
-        let kept = strip_line_end(&raw).len();
-        raw.truncate(kept);
-        self.push_reject(fault, offset, raw);
-        self.line += skip.lines() as i64;
-        Ok(())
     }
 
     /// Adds a record, which starts at `offset` of the file, to the rejects.
@@ -324,50 +341,6 @@ impl Reader {
         });
         self.summary.records += 1;
         self.summary.rejected += 1;
-    }
-
-    /// Looks inside a faulty record for the line from which every further line is a whole record of the
-    /// right width without a stray quote. After a line that is not, the search starts again behind it.
-    fn resync(&mut self, extent: Extent) -> Resync {
-        let at_end = self.window.is_at_end();
-        let start = self.window.start();
-        let mut budget = RESYNC_BYTES + RESYNC_PASSES * (extent.end - start);
-        let mut found = None;
-        let mut position = self.next_line(start, extent.end);
-        while position < extent.end {
-            let scanned = self.scanner.scan(self.window.bytes(), position, at_end);
-            let held = self.window.bytes().len() - position;
-            let (is_sensible, scanned_bytes) = match scanned {
-                Scanned::Blank { end } => {
-                    position = end;
-                    continue;
-                }
-                Scanned::Incomplete if !at_end && held < RESYNC_BYTES => return Resync::Unknown,
-                Scanned::Incomplete => (false, held),
-                Scanned::Record(inner) => (self.is_sensible(inner), inner.end - position),
-            };
-            let Some(left) = budget.checked_sub(scanned_bytes) else { return Resync::Nowhere };
-            budget = left;
-            if is_sensible {
-                found.get_or_insert(position);
-                position += scanned_bytes;
-            } else {
-                found = None;
-                position = self.next_line(position, extent.end);
-            }
-        }
-        found.map_or(Resync::Nowhere, Resync::At)
-    }
-
-    /// Where the line after the one at `position` starts; `limit` where there is none before it.
-    fn next_line(&self, position: usize, limit: usize) -> usize {
-        let end = end_of_line(self.window.bytes(), position, self.window.is_at_end());
-        end.map_or(limit, |(_, next)| next.min(limit))
-    }
-
-    /// Whether the record scanned last leaves no doubt that it is one.
-    fn is_sensible(&self, extent: Extent) -> bool {
-        extent.fault.is_none() && extent.bare_quotes == 0 && self.width_fault().is_none()
     }
 
     /// Whether the record scanned last has another width than the header.
@@ -398,9 +371,29 @@ impl Reader {
         if self.dialect.nul == Nul::Reject && memchr::memchr(0, record).is_some() {
             return Some(Reason::Nul);
         }
-        let bytes = self.window.bytes();
-        let is_header = self.repeated.is(record, bytes, &self.scanner.spans, &self.columns);
-        is_header.then_some(Reason::RepeatedHeader)
+        None
+    }
+
+    /// Whether a record of the right shape is the header once more.
+    ///
+    /// # Errors
+    /// [`Error::OtherHeader`] where it is a header of other columns, or of the same in another order.
+    fn header_fault(&self, record: &[u8]) -> Result<Option<Reason>, Error> {
+        let again = match self.again_by_pattern(record) {
+            Again::No => {
+                let bytes = self.window.bytes();
+                self.repeated.again(record, bytes, &self.scanner.spans, &self.columns)
+            }
+            again => again,
+        };
+        match again {
+            Again::No => Ok(None),
+            Again::Same => Ok(Some(Reason::RepeatedHeader)),
+            Again::Other if self.dialect.repeated_header == dialect::RepeatedHeader::Accept => {
+                Ok(Some(Reason::RepeatedHeader))
+            }
+            Again::Other => Err(Error::OtherHeader { line: self.line }),
+        }
     }
 
     /// Whether a field of the record scanned last is UTF-8, in a file of another encoding.
@@ -425,20 +418,7 @@ struct Fault {
     found_fields: usize,
 }
 
-/// Where reading goes on after a faulty record.
-enum Resync {
-    /// At this position of the window.
-    At(usize),
-    /// The window ends too early to tell.
-    Unknown,
-    /// Nowhere within the record.
-    Nowhere,
-}
-
 fn strip_line_end(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,6 +28,8 @@ pub struct Span {
     pub end: usize,
     /// Whether the bytes are not yet the value: doubled quotes, escapes or CRLF inside quotes.
     pub escaped: bool,
+    /// Whether quotes stand around them.
+    pub quoted: bool,
 }
 
 /// What stands at the start of the window.
@@ -37,6 +39,11 @@ pub enum Scanned {
     Incomplete,
     /// A line of no bytes, up to `end`.
     Blank {
+        /// One past the line end.
+        end: usize,
+    },
+    /// A line that is a comment, up to `end`.
+    Comment {
         /// One past the line end.
         end: usize,
     },
@@ -66,6 +73,8 @@ pub struct Scanner {
     quote: Option<u8>,
     escape: Option<u8>,
     blanks: BlanksAfterDelimiter,
+    /// What a comment starts with; empty where no line is one.
+    comment: Vec<u8>,
     reject_bare_quotes: bool,
     stops: Stops,
     /// The fields of the record scanned last, as many as a file may have columns.
@@ -92,11 +101,18 @@ impl Scanner {
             quote: syntax.quote,
             escape: syntax.escape,
             blanks: syntax.blanks,
+            comment: Vec::new(),
             reject_bare_quotes: bare_quotes == BareQuotes::Reject,
             stops: Stops::new(delimiter, syntax.quote.unwrap_or(delimiter)),
             spans: Vec::new(),
             fields: 0,
         }
+    }
+
+    /// The scanner of a file in which lines that start with `comment` are comments.
+    pub fn with_comment(mut self, comment: Option<&str>) -> Self {
+        self.comment = comment.unwrap_or_default().as_bytes().to_vec();
+        self
     }
 
     /// Scans the record that starts at `start` of the window; `at_end` says that the file ends
@@ -112,7 +128,7 @@ impl Scanner {
             Scanned::Record(extent) if extent.end <= longest || extent.fault.is_some() => {
                 Scanned::Record(extent)
             }
-            Scanned::Blank { end } => Scanned::Blank { end },
+            Scanned::Blank { .. } | Scanned::Comment { .. } => scanned,
             _ => record(longest, longest, 1, 0, Some(Reason::RecordTooLong)),
         }
     }
@@ -136,6 +152,11 @@ impl Scanner {
                 };
             }
             Some(_) => {}
+        }
+        if !self.comment.is_empty()
+            && let Some(scanned) = self.scan_comment(window, start, at_end)
+        {
+            return scanned;
         }
         let mut field_start = start;
         let mut lines = 1;
@@ -173,7 +194,7 @@ impl Scanner {
                     odd_fields += quotes % 2;
                     quotes = 0;
                 }
-                self.push(Span { start: field_start, end: stop, escaped: false });
+                self.push(Span { start: field_start, end: stop, escaped: false, quoted: false });
                 if stop - field_start > MAX_FIELD_BYTES {
                     let end = field_start + MAX_FIELD_BYTES;
                     return record(end, end, lines, bare_quotes, Some(Reason::FieldTooLong));
@@ -208,6 +229,19 @@ impl Scanner {
                 }
             }
         }
+    }
+
+    /// The comment that starts at `start`; `None` where a record does.
+    fn scan_comment(&self, window: &[u8], start: usize, at_end: bool) -> Option<Scanned> {
+        let held = &window[start..window.len().min(start + self.comment.len())];
+        if !self.comment.starts_with(held) {
+            return None;
+        }
+        if held.len() < self.comment.len() {
+            return (!at_end).then_some(Scanned::Incomplete);
+        }
+        let line = end_of_line(window, start, at_end);
+        Some(line.map_or(Scanned::Incomplete, |(_, end)| Scanned::Comment { end }))
     }
 
     /// Scans a quoted field whose first byte is at `start`; pushes its span where it closes.
@@ -250,7 +284,7 @@ impl Scanner {
             let line_ends = count_line_ends(inside);
             *lines += line_ends;
             escaped |= line_ends > 0 && memchr(b'\r', inside).is_some();
-            self.push(Span { start, end: at, escaped });
+            self.push(Span { start, end: at, escaped, quoted: true });
             return Quoted::Closed(at);
         }
     }

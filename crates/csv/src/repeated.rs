@@ -1,6 +1,10 @@
-//! A **repeated header** is a record that is the header once more, as in files that were put together.
+//! A **repeated header** is a record that is the header once more, as in files that were put together; one that
+//! has other columns, or the same in another order, is another header.
+
+use std::collections::HashSet;
 
 use crate::columns::Columns;
+use crate::header::Header;
 use crate::records::Span;
 
 /// The names that a record is compared with.
@@ -13,7 +17,21 @@ pub struct RepeatedHeader {
     is_exact: bool,
     /// The first byte of a record that is the header, in lower case, if it is a letter or digit.
     first: Option<u8>,
+    /// The names, and the first bytes that they have.
+    known: HashSet<String>,
+    first_bytes: [bool; 256],
     quote: Option<u8>,
+}
+
+/// Whether a line below the header is a header, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It is none.
+    No,
+    /// It is the header once more.
+    Same,
+    /// It is a header of other columns, or of the same in another order.
+    Other,
 }
 
 impl RepeatedHeader {
@@ -24,11 +42,57 @@ impl RepeatedHeader {
         let names: Vec<String> = written.iter().map(folded).collect();
         let first = names.first().and_then(|name| name.bytes().next());
         let first = first.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
-        Self { names, is_exact, first, quote }
+        let known: HashSet<String> = names.iter().cloned().collect();
+        let mut first_bytes = [false; 256];
+        for byte in names.iter().filter_map(|name| name.bytes().next()) {
+            first_bytes[usize::from(byte)] = true;
+        }
+        Self { names, is_exact, first, known, first_bytes, quote }
+    }
+
+    /// What a record, whose fields are `spans` of `window`, is.
+    pub fn again(&self, record: &[u8], window: &[u8], spans: &[Span], columns: &Columns) -> Again {
+        if self.is(record, window, spans, columns) {
+            Again::Same
+        } else if !self.is_exact && self.is_other(window, spans, columns) {
+            Again::Other
+        } else {
+            Again::No
+        }
+    }
+
+    /// Whether a record could be a header, starts with one of the names, and has more than half of its fields,
+    /// two at least, in common with the header:
+    /// no record of data is like that by chance.
+    fn is_other(&self, window: &[u8], spans: &[Span], columns: &Columns) -> bool {
+        let Some(first) = spans.first() else { return false };
+        let byte = window.get(first.start).map_or(0, u8::to_ascii_lowercase);
+        if !self.first_bytes[usize::from(byte)] || self.known_name(window, first, columns).is_none()
+        {
+            return false;
+        }
+        let known = spans.iter().filter_map(|span| self.known_name(window, span, columns));
+        let found: HashSet<&str> = known.collect();
+        found.len() >= 2
+            && found.len() * 2 > spans.len()
+            && self.values(window, spans, columns).is_some_and(|names| Header::given(names).is_ok())
+    }
+
+    /// The fields as text; `None` where one is none.
+    fn values(&self, window: &[u8], spans: &[Span], columns: &Columns) -> Option<Vec<String>> {
+        let value = |span: &Span| columns.clean(&window[span.start..span.end], span.escaped);
+        spans.iter().map(|span| String::from_utf8(value(span).into_owned()).ok()).collect()
+    }
+
+    /// The name that a field is, without what does not tell it from another.
+    fn known_name(&self, window: &[u8], span: &Span, columns: &Columns) -> Option<&str> {
+        let value = columns.clean(&window[span.start..span.end], span.escaped);
+        let value = fold(std::str::from_utf8(&value).ok()?);
+        self.known.get(&value).map(String::as_str)
     }
 
     /// Whether a record, whose fields are `spans` of `window`, is the header.
-    pub fn is(&self, record: &[u8], window: &[u8], spans: &[Span], columns: &Columns) -> bool {
+    fn is(&self, record: &[u8], window: &[u8], spans: &[Span], columns: &Columns) -> bool {
         self.may_be(record)
             && self.names.iter().zip(spans).enumerate().all(|(index, (name, span))| {
                 let raw = &window[span.start..span.end];

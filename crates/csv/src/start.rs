@@ -84,6 +84,11 @@ pub fn first_record(
                 summary.blank_lines += 1;
                 window.advance(end);
             }
+            Scanned::Comment { end } => {
+                *line += 1;
+                summary.comment_lines += 1;
+                window.advance(end);
+            }
             Scanned::Record(extent) => {
                 summary.line_end = match window.bytes().get(extent.content_end..extent.end) {
                     Some(b"\r\n") => "crlf",

@@ -23,6 +23,15 @@ pub struct Summary {
     /// Records that are the header once more, whatever was made of them.
     #[serde(default)]
     pub repeated_headers: u64,
+    /// Lines above the header, blank lines and comments directly above it excluded.
+    #[serde(default)]
+    pub skipped_lines: u64,
+    /// Lines that are comments.
+    #[serde(default)]
+    pub comment_lines: u64,
+    /// Records that a pattern of the dialect makes none.
+    #[serde(default)]
+    pub skipped_records: u64,
     /// Unquoted fields that hold a quote, in accepted records.
     pub bare_quotes: u64,
     /// Accepted records that held NUL bytes.

@@ -6,14 +6,14 @@
 use std::io::Read;
 
 use backfill_csv::{
-    BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, Reader, RepeatedHeader, Summary,
-    UnusableNames,
+    BareQuotes, Batch, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, ReadError, Reader,
+    RepeatedHeader, Summary, UnusableNames,
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
-    let Some((settings, file)) = input.split_at_checked(3) else { return };
-    let dialect = dialect(settings[0], settings[1]);
+    let Some((settings, file)) = input.split_at_checked(4) else { return };
+    let dialect = with_lines(dialect(settings[0], settings[1]), settings[3]);
     if dialect.validate().is_err() {
         return;
     }
@@ -52,6 +52,22 @@ fn dialect(first: u8, second: u8) -> Dialect {
     }
 }
 
+/// The dialect with settings for lines around the table, for every value of a byte.
+fn with_lines(dialect: Dialect, byte: u8) -> Dialect {
+    let is = |bit: u8| byte >> bit & 1 > 0;
+    let list = |is: bool, text: &str| if is { vec![text.to_owned()] } else { Vec::new() };
+    let has_header = dialect.names.is_none();
+    Dialect {
+        skip_lines: u64::from(byte & 3),
+        comment: is(2).then(|| "#".to_owned()),
+        header_names: list(is(3) && !is(4) && has_header, "a"),
+        header_pattern: (is(4) && has_header).then(|| "^x*(a)".to_owned()),
+        skip_records: list(is(5), "^t"),
+        null_values: list(is(6), ""),
+        ..dialect
+    }
+}
+
 /// One encoding, or two of them.
 fn encodings(first: usize, second: u8) -> Encodings {
     let names = [
@@ -72,11 +88,20 @@ fn read(file: &[u8], most: usize, dialect: &Dialect) -> Option<(Summary, u64, Ve
     let pieces = Pieces { bytes: file.to_vec(), at: 0, most };
     let mut reader = Reader::new(Box::new(pieces), "b/f.csv", dialect).ok()?;
     let (mut rows, mut lines) = (0, Vec::new());
-    while let Some(batch) = reader.next_batch().expect("bytes do not fail") {
+    while let Some(batch) = next(&mut reader)? {
         rows += batch.rows.map_or(0, |rows| rows.num_rows() as u64);
         lines.extend(batch.rejects.iter().map(|reject| reject.line));
     }
     Some((reader.summary().clone(), rows, lines))
+}
+
+/// The next batch; `None` where the file is refused.
+fn next(reader: &mut Reader) -> Option<Option<Batch>> {
+    match reader.next_batch() {
+        Ok(batch) => Some(batch),
+        Err(ReadError::OtherHeader { .. }) => None,
+        Err(error) => panic!("bytes do not fail: {error}"),
+    }
 }
 
 /// Gives at most so many bytes at a time.

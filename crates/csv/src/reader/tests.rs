@@ -7,6 +7,7 @@ use super::*;
 use crate::dialect::BareQuotes;
 use crate::dialect::InvalidDialect;
 
+mod around;
 mod encodings;
 
 /// What came out of a file: rows as text, rejects as (row id, line, reason, raw).

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use backfill_csv::{
@@ -19,7 +20,7 @@ use crate::random::Random;
 const RECORDS: u64 = 300_000;
 
 /// A row: its id, its line, its values.
-type Row = (i64, i64, Vec<String>);
+type Row = (i64, i64, Vec<Option<String>>);
 
 /// What a file gives.
 #[derive(Debug, Default, PartialEq)]
@@ -31,6 +32,9 @@ struct Outcome {
     records_with_nul: u64,
     repeated_headers: u64,
     empty_rows: u64,
+    skipped_lines: u64,
+    comment_lines: u64,
+    skipped_records: u64,
 }
 
 #[derive(Debug, PartialEq)]
@@ -51,6 +55,7 @@ fn generated_files_read_as_the_reference_reads_them() {
     let (mut records, mut refused, mut files) = (0, 0, 0);
     let mut uncertain = 0;
     let mut reasons = BTreeSet::new();
+    let (mut above, mut comments, mut skipped, mut nulls) = (0, 0, 0, 0);
     for seed in first.. {
         let mut random = Random(seed);
         let dialect = dialect(&mut random);
@@ -63,6 +68,11 @@ fn generated_files_read_as_the_reference_reads_them() {
             Some(outcome) => {
                 files += 1;
                 uncertain += u64::from(!finds_delimiter(&file, &dialect));
+                above += outcome.skipped_lines;
+                comments += outcome.comment_lines;
+                skipped += outcome.skipped_records;
+                let values = outcome.rows.iter().flat_map(|row| &row.2);
+                nulls += values.filter(|value| value.is_none()).count();
                 records += outcome.rows.len() + outcome.rejects.len();
                 reasons.extend(outcome.rejects.iter().map(|reject| reject.reason));
             }
@@ -71,6 +81,7 @@ fn generated_files_read_as_the_reference_reads_them() {
         if records as u64 >= wanted {
             // All but those that take a file of many megabytes.
             assert_eq!(reasons.len(), 10, "{reasons:?}");
+            assert!(above > 100 && comments > 100 && skipped > 100 && nulls > 100);
             assert!(uncertain < files / 10, "{uncertain} of {files} delimiters");
             assert!(refused < (seed - first) / 2, "{refused} files were refused");
             return;
@@ -101,7 +112,9 @@ fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Option<Outcome> 
             let (ids, lines) = (number(1), number(2));
             let columns: Vec<_> = (0..width).map(|c| rows.column(c).as_string::<i32>()).collect();
             for row in 0..rows.num_rows() {
-                let values = columns.iter().map(|column| column.value(row).to_owned());
+                let values = columns
+                    .iter()
+                    .map(|column| column.is_valid(row).then(|| column.value(row).to_owned()));
                 outcome.rows.push((ids[row], lines[row], values.collect()));
             }
         }
@@ -120,6 +133,9 @@ fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Option<Outcome> 
     outcome.records_with_nul = summary.records_with_nul;
     outcome.repeated_headers = summary.repeated_headers;
     outcome.empty_rows = summary.empty_rows;
+    outcome.skipped_lines = summary.skipped_lines;
+    outcome.comment_lines = summary.comment_lines;
+    outcome.skipped_records = summary.skipped_records;
     Some(outcome)
 }
 
@@ -158,14 +174,33 @@ fn dialect(random: &mut Random) -> Dialect {
             RepeatedHeader::Accept,
             RepeatedHeader::Skip,
         ]),
+        skip_lines: random.of(&[0, 0, 0, 1, 3]),
+        header_names: random
+            .of(&[&[][..], &[], &["N0 "]])
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        comment: random.of(&[None, None, Some("#"), Some("#!")]).map(str::to_owned),
+        skip_records: random
+            .of(&[None, None, Some("^~t*$")])
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
+        null_values: random
+            .of(&[&[][..], &[], &[""], &["", "nu"]])
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         ..Dialect::default()
     }
 }
 
 fn encodings(random: &mut Random) -> Encodings {
-    let lists: [&[Encoding]; 4] = [
+    let lists: [&[Encoding]; 6] = [
         &[Encoding::Utf8],
         &[Encoding::Utf8],
+        &[Encoding::Windows1252],
+        &[Encoding::Utf8, Encoding::Windows1252, Encoding::Latin1],
         &[Encoding::Latin1],
         &[Encoding::Utf8, Encoding::Latin1],
     ];
@@ -181,6 +216,11 @@ fn file(random: &mut Random, dialect: &Dialect) -> Vec<u8> {
     let ends: &[&[u8]] = random.of(&LINE_ENDS);
     let delimiter = dialect.delimiter.expect("one is given") as u8;
     let mut file = Vec::new();
+    let is_preceded = !dialect.header_names.is_empty();
+    for _ in 0..dialect.skip_lines + if is_preceded { random.below(4) } else { 0 } {
+        file.extend(random.of(&[&b"Report"[..], b"a,b;c", b"\"x", b" ", b"#!", b"~"]));
+        file.extend(random.of(ends));
+    }
     let header: Vec<Vec<u8>> = (0..width).map(|c| format!("n{c}").into_bytes()).collect();
     let blanks = random.of(&[2, 8, 1000]);
     file.extend(joined(random, &header, delimiter, blanks));
@@ -189,13 +229,25 @@ fn file(random: &mut Random, dialect: &Dialect) -> Vec<u8> {
     }
     file.extend(random.of(ends));
     for _ in 0..random.below(400) {
+        if random.one_in(faults * 4) {
+            file.extend(random.of(&[
+                &b"#"[..],
+                b"#!",
+                b"#! x\"y,z",
+                b"~",
+                b"~tt",
+                b"~t,",
+                b"\"~t\"",
+            ]));
+            file.extend(random.of(ends));
+        }
         let mut fields = width;
         if random.one_in(faults * 3) {
             fields = random.below(width + 3);
         }
         let record: Vec<Vec<u8>> = match random.one_in(faults * 20) {
             true => header.iter().enumerate().map(|(c, name)| again(random, c, name)).collect(),
-            false => (0..fields).map(|_| field(random, dialect, faults)).collect(),
+            false => (0..fields).map(|_| cell(random, dialect, faults)).collect(),
         };
         file.extend(joined(random, &record, delimiter, blanks));
         file.extend(random.of(ends));
@@ -225,6 +277,17 @@ fn again(random: &mut Random, column: usize, name: &[u8]) -> Vec<u8> {
     let name = if random.one_in(3) { name.to_ascii_uppercase() } else { name.to_vec() };
     let blanks: &[u8] = random.of(&[&b""[..], b"", b" "]);
     [mark, blanks, &name, blanks].concat()
+}
+
+/// A field, or now and then a text that may stand for NULL.
+fn cell(random: &mut Random, dialect: &Dialect, faults: u64) -> Vec<u8> {
+    let quote = dialect.quote.unwrap_or('"');
+    match random.below(12) {
+        0 => b"nu".to_vec(),
+        1 => format!("{quote}nu{quote}").into_bytes(),
+        2 => format!("{quote}{quote}").into_bytes(),
+        _ => field(random, dialect, faults),
+    }
 }
 
 fn field(random: &mut Random, dialect: &Dialect, faults: u64) -> Vec<u8> {
@@ -270,6 +333,8 @@ struct Reference<'a> {
 /// A record as it stands in the file.
 struct Record {
     fields: Vec<Vec<u8>>,
+    /// Whether each field is quoted.
+    quoted: Vec<bool>,
     content_end: usize,
     end: usize,
     /// Physical lines, at least 1.
@@ -292,11 +357,28 @@ impl<'a> Reference<'a> {
     fn read(&self) -> Option<Outcome> {
         let mut outcome = Outcome::default();
         let (mut position, mut line, mut row_id) = (0, 1, 0);
+        while outcome.skipped_lines < self.dialect.skip_lines && position < self.file.len() {
+            position = self.next_line(position);
+            outcome.skipped_lines += 1;
+        }
+        while !self.dialect.header_names.is_empty() && !self.has_names(position) {
+            if position == self.file.len() {
+                return None;
+            }
+            position = self.next_line(position);
+            outcome.skipped_lines += 1;
+        }
+        line += outcome.skipped_lines as i64;
         let mut header: Option<(Vec<Vec<u8>>, bool)> = None;
         while position < self.file.len() {
             if let Some(end) = self.line_end(position) {
                 outcome.blank_lines += 1;
                 (position, line) = (end, line + 1);
+                continue;
+            }
+            if self.is_comment(position) {
+                outcome.comment_lines += 1;
+                (position, line) = (self.next_line(position), line + 1);
                 continue;
             }
             let mut record = self.record(position);
@@ -310,6 +392,11 @@ impl<'a> Reference<'a> {
                 (position, line) = (record.end, line + record.lines);
                 continue;
             };
+            if let Some((end, lines)) = self.skipped(position, &record) {
+                outcome.skipped_records += 1;
+                (position, line) = (end, line + lines);
+                continue;
+            }
             let raw = &self.file[position..record.content_end];
             let mut reason = self.fault(&record, raw, names, *trailing);
             if reason == Some(Reason::RepeatedHeader) {
@@ -328,7 +415,8 @@ impl<'a> Reference<'a> {
                 outcome.empty_rows += u64::from(is_empty);
                 outcome.records_with_nul += u64::from(raw.contains(&0));
                 outcome.bare_quotes += record.bare_quotes;
-                let values = record.fields.iter().take(names.len()).map(|field| self.text(field));
+                let fields = record.fields.iter().zip(&record.quoted).take(names.len());
+                let values = fields.map(|(field, quoted)| self.value(field, *quoted));
                 outcome.rows.push((row_id, line, values.collect()));
                 (position, line, row_id) = (record.end, line + record.lines, row_id + 1);
                 continue;
@@ -351,6 +439,43 @@ impl<'a> Reference<'a> {
             (position, row_id) = (end, row_id + 1);
         }
         header.is_some().then_some(outcome)
+    }
+
+    fn is_comment(&self, position: usize) -> bool {
+        let comment = self.dialect.comment.as_ref();
+        comment.is_some_and(|comment| self.file[position..].starts_with(comment.as_bytes()))
+    }
+
+    /// Where the line behind the one at a position starts.
+    fn next_line(&self, position: usize) -> usize {
+        (position..self.file.len()).find_map(|at| self.line_end(at)).unwrap_or(self.file.len())
+    }
+
+    /// Whether the record at a position has a field `n0`, in any case and with any blanks around.
+    fn has_names(&self, position: usize) -> bool {
+        if position == self.file.len() || self.line_end(position).is_some() {
+            return false;
+        }
+        let record = self.record(position);
+        let is_name = |field: &Vec<u8>| field.trim_ascii().eq_ignore_ascii_case(b"n0");
+        record.fault.is_none() && record.fields.iter().any(is_name)
+    }
+
+    /// Where a record that is `~` and any number of `t` ends, and how many lines it has.
+    fn skipped(&self, position: usize, record: &Record) -> Option<(usize, i64)> {
+        if self.dialect.skip_records.is_empty() {
+            return None;
+        }
+        let unbalanced = [Some(Reason::UnterminatedQuote), Some(Reason::TextAfterQuote)];
+        let (end, lines) = match unbalanced.contains(&record.fault) {
+            true => (self.next_line(position), 1),
+            false => (record.end, record.lines),
+        };
+        let text =
+            self.file[position..end].strip_suffix(b"\n").unwrap_or(&self.file[position..end]);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let matches = text.first() == Some(&b'~') && text[1..].iter().all(|byte| *byte == b't');
+        matches.then_some((end, lines))
     }
 
     fn fault(
@@ -426,6 +551,10 @@ impl<'a> Reference<'a> {
                     at = end;
                     continue;
                 }
+                if self.is_comment(at) {
+                    at = self.next_line(at);
+                    continue;
+                }
                 let inner = self.record(at);
                 let is_whole = inner.fault.is_none()
                     && inner.bare_quotes == 0
@@ -475,14 +604,24 @@ impl<'a> Reference<'a> {
         let quote = self.dialect.quote.map(|quote| quote as u8);
         let skips = self.dialect.blanks_after_delimiter == BlanksAfterDelimiter::Skip;
         let (mut fields, mut lines, mut bare_quotes, mut position) = (Vec::new(), 1, 0, start);
+        let mut quoted = Vec::new();
         let mut odd_fields = 0;
         loop {
             let mut fault = None;
+            quoted.push(quote.is_some() && self.at(position) == quote);
             if quote.is_some() && self.at(position) == quote {
                 let Some((value, end)) = self.quoted(position + 1) else {
                     let end = self.file.len();
                     let fault = Some(Reason::UnterminatedQuote);
-                    return Record { fields, content_end: end, end, lines, bare_quotes, fault };
+                    return Record {
+                        fields,
+                        quoted,
+                        content_end: end,
+                        end,
+                        lines,
+                        bare_quotes,
+                        fault,
+                    };
                 };
                 lines += self.lines_in(position + 1, end);
                 fields.push(value);
@@ -518,7 +657,15 @@ impl<'a> Reference<'a> {
             fault = fault.or(rejects_bare.then_some(Reason::BareQuote));
             fault = fault.or((odd_fields > 1).then_some(Reason::LostDelimiter));
             let end = self.line_end(position).unwrap_or(position);
-            return Record { fields, content_end: position, end, lines, bare_quotes, fault };
+            return Record {
+                fields,
+                quoted,
+                content_end: position,
+                end,
+                lines,
+                bare_quotes,
+                fault,
+            };
         }
     }
 
@@ -544,10 +691,18 @@ impl<'a> Reference<'a> {
         }
     }
 
+    /// The value of a field; `None` where it stands for NULL.
+    fn value(&self, field: &[u8], quoted: bool) -> Option<String> {
+        let text = self.text(field);
+        let is_null = !quoted && self.dialect.null_values.contains(&text);
+        (!is_null).then_some(text)
+    }
+
     fn text(&self, field: &[u8]) -> String {
         let bytes = field.iter().copied().filter(|byte| *byte != 0);
         match self.encoding {
-            Encoding::Latin1 => bytes.map(char::from).collect(),
+            // The only byte beyond ASCII in other files than UTF-8 is the é, or both bytes of it as UTF-8.
+            Encoding::Windows1252 | Encoding::Latin1 => bytes.map(char::from).collect(),
             _ => String::from_utf8(bytes.collect()).expect("the record is UTF-8"),
         }
     }
@@ -558,8 +713,9 @@ fn encoding(file: &[u8], encodings: &Encodings) -> Encoding {
     let lines = file.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_ascii());
     let (utf8, other): (Vec<&[u8]>, Vec<&[u8]>) =
         lines.partition(|line| std::str::from_utf8(line).is_ok());
-    match encodings.list() {
-        list if list.contains(&Encoding::Latin1) && other.len() > utf8.len() => Encoding::Latin1,
+    let narrow = encodings.list().iter().find(|encoding| **encoding != Encoding::Utf8);
+    match narrow {
+        Some(narrow) if other.len() > utf8.len() => *narrow,
         _ => Encoding::Utf8,
     }
 }

@@ -1,0 +1,359 @@
+//! What stands **around the table** of a file that the dialect does not say yet: lines above the header, comments, a
+//! line of units, totals at the end. It is found by its form, and proposed as settings; nothing is read by it.
+
+use std::io::Read;
+
+use crate::Dialect;
+use crate::dialect::{BareQuotes, DELIMITERS, Syntax};
+use crate::encoding;
+use crate::header::Header;
+use crate::records::{Scanned, Scanner, end_of_line};
+
+/// How much of a file is looked at.
+const LOOKED_AT: u64 = 1 << 20;
+/// How many lines may stand above the header.
+const LINES_ABOVE: usize = 100;
+/// How many records are compared with the header.
+const RECORDS: usize = 64;
+/// How many names of the header are proposed to find it by.
+const NAMES: usize = 3;
+
+/// Settings of a dialect under which the lines around a file's table are no rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// How many lines stand above the header.
+    pub lines_above: usize,
+    /// What the comments among them start with.
+    pub comment: Option<String>,
+    /// Names by which the header is found.
+    pub header_names: Vec<String>,
+    /// The pattern by which the header is found, where it is part of a comment.
+    pub header_pattern: Option<String>,
+    /// The delimiter, where it cannot be found.
+    pub delimiter: Option<char>,
+    /// The line of units below the header, and its pattern.
+    pub units: Option<Line>,
+    /// The line of totals, or the closing line, at the file's end, and its pattern.
+    pub last: Option<Line>,
+}
+
+/// A line that is no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Counted from 1.
+    pub line: usize,
+    /// The regular expression to skip it by.
+    pub pattern: String,
+}
+
+impl Around {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The dialect with these settings.
+    pub fn settle(&self, dialect: &Dialect) -> Dialect {
+        let mut settled = dialect.clone();
+        let patterns = [&self.units, &self.last].into_iter().flatten();
+        settled.skip_records.extend(patterns.map(|line| line.pattern.clone()));
+        if self.comment.is_some() {
+            settled.comment.clone_from(&self.comment);
+        }
+        if self.header_pattern.is_some() {
+            settled.header_pattern.clone_from(&self.header_pattern);
+        }
+        if !self.header_names.is_empty() {
+            settled.header_names.clone_from(&self.header_names);
+        }
+        settled.delimiter = settled.delimiter.or(self.delimiter);
+        settled
+    }
+}
+
+/// Looks at the start of a file, decompressed, for lines around its table. `None` where nothing is found that
+/// the dialect does not say, where no table is found, or where the file cannot be read.
+pub fn around(input: Box<dyn Read + Send>, dialect: &Dialect) -> Option<Around> {
+    let syntax = dialect.syntax().ok()?;
+    let (start, rest) = encoding::start_of(input);
+    let opened = encoding::open(start, rest, &dialect.encoding);
+    let mut bytes = Vec::new();
+    opened.input.take(LOOKED_AT).read_to_end(&mut bytes).ok()?;
+    let text = match opened.given.decode(&bytes) {
+        Some(text) => text,
+        None => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    let is_whole = (bytes.len() as u64) < LOOKED_AT;
+    let lines = Lines::new(text.trim_start_matches('\u{feff}'), is_whole);
+    let table = lines.table(syntax, dialect)?;
+    let around = lines.around(&table, dialect);
+    (!around.is_empty()).then_some(around)
+}
+
+/// The lines of a text.
+struct Lines<'a> {
+    text: &'a str,
+    /// Where each line starts, without those that are cut off.
+    starts: Vec<usize>,
+    is_whole: bool,
+}
+
+/// A table in a text: its header, and some records.
+struct Table {
+    delimiter: u8,
+    /// The line of the header, counted from 0; `None` where the line above the records is a comment that holds it.
+    header: Option<usize>,
+    names: Vec<String>,
+    records: Vec<Record>,
+}
+
+/// A record: its first line, counted from 0, its text, and its fields.
+struct Record {
+    line: usize,
+    text: String,
+    fields: Vec<String>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str, is_whole: bool) -> Self {
+        let mut starts = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            let Some((_, end)) = end_of_line(text.as_bytes(), at, is_whole) else { break };
+            starts.push(at);
+            at = end;
+        }
+        Self { text, starts, is_whole }
+    }
+
+    fn line(&self, index: usize) -> &'a str {
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        self.text[self.starts[index]..end].trim_end_matches(['\r', '\n'])
+    }
+
+    /// The table that starts with the fewest lines above it.
+    fn table(&self, syntax: Syntax, dialect: &Dialect) -> Option<Table> {
+        let said = self.separator();
+        let delimiters = match syntax.delimiter.or(said) {
+            Some(given) => vec![given],
+            None => DELIMITERS.to_vec(),
+        };
+        let lines = self.starts.len().min(LINES_ABOVE);
+        let mut firsts =
+            (usize::from(said.is_some())..lines).filter(|index| !self.line(*index).is_empty());
+        firsts.find_map(|first| {
+            let tables = delimiters.iter().filter_map(|delimiter| {
+                let scanner = Scanner::new(syntax, *delimiter, BareQuotes::Accept);
+                self.table_at(first, scanner, *delimiter, dialect)
+            });
+            tables.max_by_key(|table| table.names.len())
+        })
+    }
+
+    /// The delimiter that the first line names, as in `sep=;`.
+    fn separator(&self) -> Option<u8> {
+        let line = self.starts.first().map(|_| self.line(0))?.trim_matches('"').as_bytes();
+        match line.split_at_checked(4) {
+            Some((start, [said])) if start.eq_ignore_ascii_case(b"sep=") => Some(*said),
+            _ => None,
+        }
+    }
+
+    /// The table whose header is this line, or whose header is in the comment above it.
+    fn table_at(
+        &self,
+        first: usize,
+        mut scanner: Scanner,
+        delimiter: u8,
+        dialect: &Dialect,
+    ) -> Option<Table> {
+        let comment = self.comment_above(first);
+        let records = self.records(first, &mut scanner, comment);
+        let (header, below) = records.split_first()?;
+        let width = header.fields.len();
+        let names = Header::new(header.fields.clone(), dialect.unusable_names, &dialect.aliases);
+        let fitting = below.iter().filter(|record| record.fields.len() == width).count();
+        if width < 2 || fitting == 0 || fitting * 10 < below.len() * 9 {
+            // A last line of its own may be one of three records.
+            let all_but_last = below.len() > 1 && fitting + 1 == below.len();
+            if width < 2 || !all_but_last {
+                return None;
+            }
+        }
+        if let Ok(header) = names {
+            return Some(Table {
+                delimiter,
+                header: Some(first),
+                names: header.names,
+                records: records.into_iter().skip(1).collect(),
+            });
+        }
+        let above = self.header_in_comment(first, comment?, delimiter)?;
+        (above.len() == width).then_some(Table { delimiter, header: None, names: above, records })
+    }
+
+    /// The records from a line on, comments left out.
+    fn records(&self, first: usize, scanner: &mut Scanner, comment: Option<char>) -> Vec<Record> {
+        let bytes = self.text.as_bytes();
+        let mut position = self.starts[first];
+        let mut records = Vec::new();
+        while records.len() <= RECORDS {
+            match scanner.scan(bytes, position, self.is_whole) {
+                Scanned::Incomplete => break,
+                Scanned::Blank { end } | Scanned::Comment { end } => position = end,
+                Scanned::Record(extent) => {
+                    let text = &self.text[position..extent.content_end];
+                    let line = self.starts.partition_point(|start| *start <= position) - 1;
+                    let fields = scanner.spans.iter();
+                    let fields = fields.map(|span| self.text[span.start..span.end].to_owned());
+                    if comment.is_none_or(|comment| !text.starts_with(comment)) {
+                        records.push(Record {
+                            line,
+                            text: text.to_owned(),
+                            fields: fields.collect(),
+                        });
+                    }
+                    position = extent.end;
+                }
+            }
+        }
+        records
+    }
+
+    /// The character that every line above this one starts with, blank ones left out, if it is one that comments
+    /// start with.
+    fn comment_above(&self, first: usize) -> Option<char> {
+        let mut above = (0..first).map(|index| self.line(index)).filter(|line| !line.is_empty());
+        let start = above.next()?.chars().next()?;
+        let is_comment =
+            matches!(start, '#' | '%' | '!' | '*') && above.all(|line| line.starts_with(start));
+        is_comment.then_some(start)
+    }
+
+    /// The names in the comment above a line, behind its first word.
+    fn header_in_comment(&self, first: usize, comment: char, delimiter: u8) -> Option<Vec<String>> {
+        let above = (0..first).rev().map(|index| self.line(index)).find(|line| !line.is_empty())?;
+        let (word, names) = header_comment(above, comment)?;
+        let _ = word;
+        Some(names.split(char::from(delimiter)).map(str::to_owned).collect())
+    }
+
+    /// What stands around a table that the dialect does not say.
+    fn around(&self, table: &Table, dialect: &Dialect) -> Around {
+        let above =
+            table.header.unwrap_or_else(|| table.records.first().map_or(0, |record| record.line));
+        let mut around = Around { lines_above: above, ..Around::default() };
+        let is_found = dialect.has_preamble() || above == 0;
+        let has_lines = (0..above).any(|index| !self.line(index).is_empty());
+        let is_separator = above == 1 && self.separator().is_some();
+        if is_found || !has_lines || is_separator {
+            around.lines_above = 0;
+        } else {
+            around.comment = self.comment_above(above).map(String::from);
+            match (&around.comment, table.header) {
+                (Some(_), Some(_)) => {}
+                (Some(comment), None) => {
+                    around.header_pattern = self.pattern_of_comment(above, comment)
+                }
+                (None, _) => {
+                    around.header_names = table.names.iter().take(NAMES).cloned().collect()
+                }
+            }
+            if dialect.delimiter.is_none()
+                && table.delimiter != DELIMITERS[0]
+                && table.header.is_none()
+            {
+                around.delimiter = Some(char::from(table.delimiter));
+            }
+        }
+        around.units = units(&table.records).filter(|line| !is_skipped(dialect, line));
+        around.last = self.last(table).filter(|line| !is_skipped(dialect, line));
+        around
+    }
+
+    fn pattern_of_comment(&self, first: usize, comment: &str) -> Option<String> {
+        let above = (0..first).rev().map(|index| self.line(index)).find(|line| !line.is_empty())?;
+        let (word, _) = header_comment(above, comment.chars().next()?)?;
+        Some(format!("^{}(.*)", regex::escape(word)))
+    }
+
+    /// The last line of the file, if all of it was looked at and the line has another form than the records.
+    fn last(&self, table: &Table) -> Option<Line> {
+        if !self.is_whole || table.records.len() > RECORDS {
+            return None;
+        }
+        let (last, others) = table.records.split_last()?;
+        if others.len() < 2 {
+            return None;
+        }
+        let is_wide = last.fields.len() == table.names.len();
+        let is_other = !is_wide || stands_out(last, others);
+        let pattern = leading_text(&last.text)?;
+        let is_only =
+            others.iter().all(|record| leading_text(&record.text).as_ref() != Some(&pattern));
+        (is_other && is_only).then_some(Line { line: last.line + 1, pattern })
+    }
+}
+
+/// The part of a comment before the names that it holds (`#Fields: `), and the names; `None` where it holds none.
+fn header_comment(line: &str, comment: char) -> Option<(&str, &str)> {
+    let rest = line.strip_prefix(comment)?;
+    let names = match rest.split_once(':') {
+        Some((word, names)) if word.trim().chars().all(char::is_alphanumeric) => names,
+        _ => rest,
+    };
+    let names = names.trim_start_matches(' ');
+    let word = &line[..line.len() - names.len()];
+    (!names.is_empty()).then_some((word, names))
+}
+
+/// The line of units below the header: in columns of numbers it holds none.
+fn units(records: &[Record]) -> Option<Line> {
+    let (first, others) = records.split_first()?;
+    if others.len() < 2 || !stands_out(first, others) {
+        return None;
+    }
+    let is_unlike = others.iter().all(|record| record.text != first.text);
+    let has_number = first.fields.iter().any(|field| is_number(field));
+    let pattern = format!("^{}$", regex::escape(&first.text));
+    (is_unlike && !has_number).then_some(Line { line: first.line + 1, pattern })
+}
+
+/// Whether a record has text in a column in which all others have numbers.
+fn stands_out(record: &Record, others: &[Record]) -> bool {
+    record.fields.iter().enumerate().any(|(column, field)| {
+        let mut values = others
+            .iter()
+            .filter_map(|other| other.fields.get(column))
+            .filter(|value| !value.is_empty())
+            .peekable();
+        let is_text = field.chars().any(char::is_alphabetic) && !is_number(field);
+        is_text && values.peek().is_some() && values.all(|value| is_number(value))
+    })
+}
+
+/// Whether a value is a number or a date, or is written as one.
+fn is_number(value: &str) -> bool {
+    let value = value.trim();
+    let is_part = |c: char| c.is_ascii_digit() || " .,:/+-eETZ%".contains(c);
+    value.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+        && value.contains(|c: char| c.is_ascii_digit())
+        && value.chars().all(is_part)
+}
+
+/// A pattern for lines that start with the same text, up to the first digit or delimiter; `None` where that is
+/// less than three letters or signs.
+fn leading_text(line: &str) -> Option<String> {
+    let is_end = |c: char| c.is_ascii_digit() || matches!(c, ',' | ';' | '\t' | '|');
+    let text = line.split(is_end).next().unwrap_or_default();
+    let text = text.trim_end_matches(|c: char| c == '"' || c == ' ');
+    (text.chars().filter(|c| !matches!(c, '"' | ' ')).count() >= 3)
+        .then(|| format!("^{}", regex::escape(text)))
+}
+
+fn is_skipped(dialect: &Dialect, line: &Line) -> bool {
+    dialect.skip_records.contains(&line.pattern)
+}
+
+#[cfg(test)]
+mod tests;

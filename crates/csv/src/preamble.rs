@@ -1,0 +1,256 @@
+//! The **preamble** is what stands above a file's header: a title, the time of the extract, comments, or the line
+//! `sep=;` by which spreadsheet programs are told the delimiter. The dialect says how the header is found; the lines
+//! above it are counted and belong to no row.
+
+use regex::bytes::Regex;
+
+use crate::dialect::{DELIMITERS, Dialect, InvalidDialect, Syntax};
+use crate::encoding::Encoding;
+use crate::error::Error;
+use crate::header::InvalidHeader;
+use crate::records::{MAX_FIELD_BYTES, Scanned, Scanner, end_of_line};
+use crate::repeated::Again;
+use crate::skipped::text;
+use crate::window::Window;
+
+/// How many lines are searched for the header.
+const SEARCHED_LINES: u64 = 1000;
+
+/// How much of the file is held while a line is looked at: no header in sight is longer.
+const HELD_BYTES: usize = 1 << 20;
+
+/// What was found above the header, which starts where the window does now.
+#[derive(Debug, Default)]
+pub struct Preamble {
+    /// How many lines stand above the header.
+    pub lines: u64,
+    /// The delimiter that the line `sep=` names.
+    pub delimiter: Option<u8>,
+    /// The header found by a pattern, which other lines must not contradict.
+    pub mark: Option<HeaderMark>,
+}
+
+/// A header that was found by a pattern.
+#[derive(Debug)]
+pub struct HeaderMark {
+    pattern: Regex,
+    header: Vec<u8>,
+}
+
+/// How the header is found.
+enum HeaderLine {
+    /// It is the first record.
+    First,
+    /// It is the first line that holds these names, without blanks around and in lower case.
+    Names(Vec<String>),
+    /// It is the first line that matches, from the pattern's group on.
+    Pattern(Regex),
+}
+
+impl HeaderLine {
+    /// # Errors
+    /// [`InvalidDialect`]: a pattern that is none, or two ways to find the header.
+    fn new(dialect: &Dialect) -> Result<Self, InvalidDialect> {
+        match (&dialect.header_names[..], &dialect.header_pattern, &dialect.names) {
+            ([], None, _) => Ok(Self::First),
+            ([_, ..], Some(_), _) | (_, _, Some(_)) => Err(InvalidDialect::HeaderTwice),
+            ([], Some(pattern), None) => {
+                let pattern = Regex::new(pattern)
+                    .map_err(|error| InvalidDialect::pattern("header_pattern", &error))?;
+                match pattern.captures_len() {
+                    1 | 2 => Ok(Self::Pattern(pattern)),
+                    _ => Err(InvalidDialect::SeveralGroups),
+                }
+            }
+            (names, None, None) => Ok(Self::Names(names.iter().map(|name| fold(name)).collect())),
+        }
+    }
+}
+
+/// Checks the settings that say how the header is found.
+///
+/// # Errors
+/// [`InvalidDialect`].
+pub fn validate(dialect: &Dialect) -> Result<(), InvalidDialect> {
+    HeaderLine::new(dialect).map(drop)
+}
+
+/// Goes to the header, past everything above it.
+///
+/// # Errors
+/// [`InvalidHeader::NotFound`], [`InvalidHeader::OtherDelimiter`], [`InvalidHeader::Endless`], [`Error::Dialect`]
+/// and [`Error::Read`].
+pub fn pass(
+    window: &mut Window,
+    dialect: &Dialect,
+    syntax: Syntax,
+    encoding: Encoding,
+) -> Result<Preamble, Error> {
+    let header = HeaderLine::new(dialect)?;
+    let mut preamble = Preamble::default();
+    pass_separator(window, syntax, &mut preamble)?;
+    while preamble.lines < dialect.skip_lines {
+        hold(window)?;
+        let Some((_, end)) = line_at(window)? else { break };
+        window.advance(end);
+        preamble.lines += 1;
+    }
+    match header {
+        HeaderLine::First => {}
+        HeaderLine::Names(names) => {
+            let delimiters = match syntax.delimiter.or(preamble.delimiter) {
+                Some(delimiter) => vec![delimiter],
+                None => DELIMITERS.to_vec(),
+            };
+            let mut scanners: Vec<Scanner> = delimiters
+                .into_iter()
+                .map(|delimiter| Scanner::new(syntax, delimiter, dialect.bare_quotes))
+                .collect();
+            search(window, &mut preamble, |window, _| {
+                scanners.iter_mut().any(|scanner| has_names(window, scanner, &names, encoding))
+            })?;
+        }
+        HeaderLine::Pattern(pattern) => {
+            let mut start = 0;
+            search(window, &mut preamble, |window, content_end| {
+                let line = &window.bytes()[window.start()..content_end];
+                let found = group_start(&pattern, line, encoding);
+                start = window.start() + found.unwrap_or_default();
+                found.is_some()
+            })?;
+            window.advance(start);
+            let header = line_at(window)?.map(|(end, _)| window.bytes()[start..end].to_vec());
+            preamble.mark = Some(HeaderMark { pattern, header: header.unwrap_or_default() });
+        }
+    }
+    Ok(preamble)
+}
+
+impl HeaderMark {
+    /// What a line or record, whose bytes without its line ending are these, is by the pattern.
+    pub fn again(&self, line: &[u8], encoding: Encoding) -> Again {
+        match group_start(&self.pattern, line, encoding) {
+            None => Again::No,
+            Some(start) if line[start..] == self.header => Again::Same,
+            Some(_) => Again::Other,
+        }
+    }
+}
+
+/// Where in a line the header starts: at the pattern's group, or with the line where it has none.
+fn group_start(pattern: &Regex, line: &[u8], encoding: Encoding) -> Option<usize> {
+    let decoded = text(line, encoding);
+    let captures = pattern.captures(&decoded)?;
+    let start = captures.get(1).map_or(0, |group| group.start());
+    // Where bytes were decoded, each was one character.
+    let before = &decoded[..start];
+    Some(if decoded.len() == line.len() { start } else { count_characters(before) })
+}
+
+fn count_characters(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+/// Takes the line `sep=;`, with or without quotes around, if the file starts with it.
+fn pass_separator(
+    window: &mut Window,
+    syntax: Syntax,
+    preamble: &mut Preamble,
+) -> Result<(), Error> {
+    hold(window)?;
+    let Some((content_end, end)) = end_of_line(window.bytes(), window.start(), window.is_at_end())
+    else {
+        return Ok(());
+    };
+    let line = &window.bytes()[window.start()..content_end];
+    let line = line.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(line);
+    let Some([said]) = strip_ignoring_case(line, b"sep=") else { return Ok(()) };
+    let said = *said;
+    if !syntax.may_be_delimiter(said) {
+        return Ok(());
+    }
+    if let Some(given) = syntax.delimiter.filter(|given| *given != said) {
+        let (said, given) = (char::from(said), char::from(given));
+        return Err(InvalidHeader::OtherDelimiter { said, given }.into());
+    }
+    preamble.delimiter = Some(said);
+    preamble.lines = 1;
+    window.advance(end);
+    Ok(())
+}
+
+fn strip_ignoring_case<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Goes to the first line that `is_header`, which is given the window and where the line's content ends.
+///
+/// # Errors
+/// [`InvalidHeader::NotFound`].
+fn search(
+    window: &mut Window,
+    preamble: &mut Preamble,
+    mut is_header: impl FnMut(&Window, usize) -> bool,
+) -> Result<(), Error> {
+    for _ in 0..SEARCHED_LINES {
+        hold(window)?;
+        let Some((content_end, end)) = line_at(window)? else { break };
+        if is_header(window, content_end) {
+            return Ok(());
+        }
+        window.advance(end);
+        preamble.lines += 1;
+    }
+    Err(InvalidHeader::NotFound.into())
+}
+
+/// Whether the record at the window's start has a field for each of the names.
+fn has_names(window: &Window, scanner: &mut Scanner, names: &[String], encoding: Encoding) -> bool {
+    let bytes = window.bytes();
+    let Scanned::Record(extent) = scanner.scan(bytes, window.start(), window.is_at_end()) else {
+        return false;
+    };
+    if extent.fault.is_some() {
+        return false;
+    }
+    let mut fields = scanner.spans.iter().map(|span| {
+        let value = text(&bytes[span.start..span.end], encoding);
+        fold(&String::from_utf8_lossy(&value))
+    });
+    let found: Vec<String> = fields.by_ref().collect();
+    names.iter().all(|name| found.contains(name))
+}
+
+/// A name without what does not tell it from another: blanks around it, case, and a doubled quote.
+fn fold(name: &str) -> String {
+    name.trim().replace("\"\"", "\"").to_lowercase()
+}
+
+/// Holds as much of the file behind the window's start as a header may need.
+fn hold(window: &mut Window) -> Result<(), Error> {
+    while window.bytes().len() - window.start() < HELD_BYTES && !window.is_at_end() {
+        window.fill()?;
+    }
+    Ok(())
+}
+
+/// Where the line at the window's start ends, without and with its line ending; `None` at the file's end.
+///
+/// # Errors
+/// [`InvalidHeader::Endless`] for a line that is longer than a field may be.
+fn line_at(window: &mut Window) -> Result<Option<(usize, usize)>, Error> {
+    loop {
+        let start = window.start();
+        if window.is_at_end() && start == window.bytes().len() {
+            return Ok(None);
+        }
+        if let Some(line) = end_of_line(window.bytes(), start, window.is_at_end()) {
+            return Ok(Some(line));
+        }
+        if window.bytes().len() - start > MAX_FIELD_BYTES {
+            return Err(InvalidHeader::Endless.into());
+        }
+        window.fill()?;
+    }
+}

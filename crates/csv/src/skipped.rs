@@ -1,0 +1,81 @@
+//! **Skipped** records are lines between the header and the file's end that belong to no row: units below the
+//! header, totals, a closing line. The dialect's patterns say which; they are counted, and no rejects.
+
+use std::borrow::Cow;
+
+use regex::bytes::RegexSet;
+
+use crate::dialect::InvalidDialect;
+use crate::encoding::Encoding;
+
+/// Finds the records to skip.
+#[derive(Debug, Default)]
+pub struct Skipped {
+    /// `None` where the dialect has no pattern.
+    patterns: Option<RegexSet>,
+}
+
+impl Skipped {
+    /// Skips what one of `patterns` matches.
+    ///
+    /// # Errors
+    /// [`InvalidDialect::Pattern`], and [`InvalidDialect::MatchesAll`] for one that matches the empty text.
+    pub fn new(patterns: &[String]) -> Result<Self, InvalidDialect> {
+        if patterns.is_empty() {
+            return Ok(Self::default());
+        }
+        let set = RegexSet::new(patterns)
+            .map_err(|error| InvalidDialect::pattern("skip_records", &error))?;
+        if let Some(first) = set.matches(b"").iter().next() {
+            return Err(InvalidDialect::MatchesAll { pattern: patterns[first].clone() });
+        }
+        Ok(Self { patterns: Some(set) })
+    }
+
+    /// Whether no record is ever skipped.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_none()
+    }
+
+    /// Whether a record whose bytes, without its line ending, are these is skipped.
+    pub fn is(&self, record: &[u8], encoding: Encoding) -> bool {
+        let Some(patterns) = &self.patterns else { return false };
+        patterns.is_match(&text(record, encoding))
+    }
+}
+
+/// The text of bytes in this encoding, as UTF-8 where they are text.
+pub fn text(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
+    match encoding.decode(bytes) {
+        Some(text) => Cow::Owned(text.into_bytes()),
+        None => Cow::Borrowed(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skipped(patterns: &[&str]) -> Result<Skipped, InvalidDialect> {
+        Skipped::new(&patterns.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_pattern_sees_the_whole_record_as_text() {
+        let skipped = skipped(&["^Summe für", r"^;\[C\];\[K\]$"]).expect("patterns");
+        assert!(skipped.is("Summe für alle;3".as_bytes(), Encoding::Utf8));
+        assert!(skipped.is(b"Summe f\xfcr alle;3", Encoding::Windows1252));
+        assert!(!skipped.is(b"Summe f\xfcr alle;3", Encoding::Utf8));
+        assert!(skipped.is(b";[C];[K]", Encoding::Utf8));
+        assert!(!skipped.is(b";[C];[K];1", Encoding::Utf8));
+        assert!(!Skipped::default().is(b"", Encoding::Utf8));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_or_matches_everything_is_refused() {
+        assert!(matches!(skipped(&["("]), Err(InvalidDialect::Pattern { .. })));
+        assert!(
+            matches!(skipped(&["x", "y*"]), Err(InvalidDialect::MatchesAll { pattern }) if pattern == "y*")
+        );
+    }
+}

@@ -259,11 +259,8 @@ impl Project {
         let mirror =
             mirror::mirror(source, staging, dataset, listing, limits, &self.progress).await?;
         tracing::info!(dataset = dataset.name, files = mirror.files.len(), "mirrored");
-        let rejected = || mirror.files.iter().map(|file| file.note.summary.rejected);
-        let (records, files) =
-            (rejected().sum::<u64>(), rejected().filter(|count| *count > 0).count());
-        if records > 0 {
-            self.notice(dataset, Event::RecordsRejected { records, files });
+        for event in mirror.oddities(&dataset.dialect) {
+            self.notice(dataset, event);
         }
         Ok(mirror)
     }

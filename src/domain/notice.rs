@@ -39,6 +39,31 @@ pub enum Event {
         /// In how many files.
         files: usize,
     },
+    /// Records that are the header once more, and were not rejected.
+    HeadersRepeated {
+        /// How many.
+        records: u64,
+        /// In how many files.
+        files: usize,
+    },
+    /// Files whose last record has no line ending, while most have one.
+    LastLineOpen {
+        /// How many files.
+        files: usize,
+        /// Of how many.
+        of: usize,
+        /// The key of the first.
+        first: String,
+    },
+    /// Files that have a header and nothing else, while most have records.
+    HeaderOnly {
+        /// How many files.
+        files: usize,
+        /// Of how many.
+        of: usize,
+        /// The key of the first.
+        first: String,
+    },
     /// A column that the SQL reads and some files lack.
     ColumnMissing {
         /// The column.
@@ -210,6 +235,9 @@ impl Event {
             Self::Listed(Finding::ZeroBytes { .. }) => "zero-bytes",
             Self::Listed(Finding::KeysWithoutDate { .. }) => "keys-without-date",
             Self::RecordsRejected { .. } => "records-rejected",
+            Self::HeadersRepeated { .. } => "headers-repeated",
+            Self::LastLineOpen { .. } => "last-line-open",
+            Self::HeaderOnly { .. } => "header-only",
             Self::ColumnMissing { .. } => "column-missing",
             Self::PersonalColumnsUnmatched { .. } => "personal-columns-unmatched",
             Self::CheckWarned { .. } => "check-warned",
@@ -249,6 +277,9 @@ impl Event {
             | Self::Waiting { .. } => Level::Note,
             Self::Listed(_)
             | Self::RecordsRejected { .. }
+            | Self::HeadersRepeated { .. }
+            | Self::LastLineOpen { .. }
+            | Self::HeaderOnly { .. }
             | Self::ColumnMissing { .. }
             | Self::PersonalColumnsUnmatched { .. }
             | Self::CheckWarned { .. }
@@ -281,6 +312,20 @@ impl fmt::Display for Event {
                 f,
                 "{records} record(s) in {files} file(s) are rejected; `backfill rejects` shows where \
                  and why"
+            ),
+            Self::HeadersRepeated { records, files } => write!(
+                f,
+                "{records} record(s) in {files} file(s) are the header once more, and csv.repeated_header says \
+                 what becomes of them"
+            ),
+            Self::LastLineOpen { files, of, first } => write!(
+                f,
+                "{files} of {of} files end without a line ending, the first is {first}: their last record may \
+                 be cut off"
+            ),
+            Self::HeaderOnly { files, of, first } => write!(
+                f,
+                "{files} of {of} files have a header and no records, the first is {first}"
             ),
             Self::ColumnMissing { column, files, of, first } => write!(
                 f,

@@ -11,6 +11,7 @@
 
 mod earlier;
 mod fetch;
+mod oddities;
 mod rejected;
 mod step;
 mod task;

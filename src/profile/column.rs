@@ -58,11 +58,15 @@ impl Column {
         })
     }
 
-    /// Takes the values of some rows.
-    pub fn add<'a>(&mut self, values: impl Iterator<Item = &'a str>) {
+    /// Takes the values of some rows; NULL is like a text that stands for it.
+    pub fn add<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
         let mut taken: u64 = 0;
         for value in values {
             taken += 1;
+            let Some(value) = value else {
+                self.profile.null_like += 1;
+                continue;
+            };
             if value.is_empty() {
                 self.profile.empty += 1;
             } else if self.is_diverse {
@@ -162,7 +166,7 @@ mod tests {
 
     fn profile(values: &[&str], is_personal: bool) -> Profile {
         let mut column = Column::new("c", is_personal, day(), 1 << 20).expect("a column");
-        column.add(values.iter().copied());
+        column.add(values.iter().copied().map(Some));
         column.finish().expect("a profile")
     }
 
@@ -204,7 +208,7 @@ mod tests {
         let values: Vec<String> = (0..20_000).map(|n| format!("1{n:05}")).collect();
         let mut column = Column::new("id", false, day(), 1 << 20).expect("a column");
         for part in values.chunks(1000) {
-            column.add(part.iter().map(String::as_str));
+            column.add(part.iter().map(|value| Some(value.as_str())));
         }
         let found = column.finish().expect("a profile");
         assert!((19_000..21_000).contains(&found.distinct), "{}", found.distinct);
@@ -217,7 +221,7 @@ mod tests {
         let mut column = Column::new("c", false, day(), 1000).expect("a column");
         for number in 0..100 {
             let value = format!("{number:0400}");
-            column.add([value.as_str()].into_iter());
+            column.add([Some(value.as_str())].into_iter());
             assert!(column.held_bytes <= 1400 && column.held.len() <= 4);
         }
         let found = column.finish().expect("a profile");

@@ -91,8 +91,8 @@ impl Task {
             for ((name, _), column) in self.columns.iter().zip(&mut columns) {
                 let Some(values) = batch.column_by_name(name) else { continue };
                 match values.data_type() {
-                    DataType::Utf8 => column.add(values.as_string::<i32>().iter().flatten()),
-                    DataType::Utf8View => column.add(values.as_string_view().iter().flatten()),
+                    DataType::Utf8 => column.add(values.as_string::<i32>().iter()),
+                    DataType::Utf8View => column.add(values.as_string_view().iter()),
                     _ => {}
                 }
             }

@@ -86,6 +86,7 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         Arc::new(Int64Array::from_iter_values(files.iter().map(|file| value(file) as i64)))
     };
     let modified = |file: &Arc<Mirrored>| file.file.identity.last_modified.timestamp_micros();
+    let open = |file: &Arc<Mirrored>| Some(file.note.summary.last_line_is_open);
     let marked = |file: &Arc<Mirrored>| Some(file.note.summary.byte_order_mark);
     table(vec![
         (provenance::FILE_NAME, text(|f| Some(f.file.name.clone()))),
@@ -100,6 +101,7 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         ("records", number(|f| f.note.summary.records)),
         ("rows", number(|f| f.note.summary.accepted)),
         ("rejects", number(|f| f.note.summary.rejected)),
+        ("last_line_is_open", Arc::new(files.iter().map(open).collect::<BooleanArray>())),
         ("blank_lines", number(|f| f.note.summary.blank_lines)),
         ("empty_rows", number(|f| f.note.summary.empty_rows)),
         ("repeated_headers", number(|f| f.note.summary.repeated_headers)),

@@ -28,6 +28,7 @@ mod load;
 mod locks;
 mod merges;
 mod modes;
+mod mutations;
 mod order;
 mod planned;
 mod prune;

@@ -250,6 +250,7 @@ impl Reader {
 
     /// Accepts, rejects or skips the record that was scanned last.
     fn take_record(&mut self, extent: Extent) -> Result<(), Error> {
+        self.summary.last_line_is_open = extent.end == extent.content_end;
         if let Some((end, lines)) = self.skipped_extent(extent) {
             self.summary.skipped_records += 1;
             self.line += lines as i64;

@@ -23,6 +23,9 @@ pub struct Summary {
     /// Records that are the header once more, whatever was made of them.
     #[serde(default)]
     pub repeated_headers: u64,
+    /// Whether the last record ends with the file, and not with a line ending.
+    #[serde(default)]
+    pub last_line_is_open: bool,
     /// Lines above the header, blank lines and comments directly above it excluded.
     #[serde(default)]
     pub skipped_lines: u64,

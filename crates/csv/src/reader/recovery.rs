@@ -45,6 +45,7 @@ impl Reader {
             }
             self.fill()?;
         }
+        self.summary.last_line_is_open = !skip.has_ended();
         if skip.is_doubtful(self.header.names.len()) {
             return Err(Error::Doubtful { line: self.line });
         }

@@ -2,6 +2,8 @@
 //! or bzip2, all members or frames of it.
 
 use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
@@ -66,12 +68,48 @@ pub fn decompress(
         Compression::Gzip => {
             Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole)))
         }
-        Compression::Zstd => Box::new(zstd::Decoder::new(whole)?),
+        Compression::Zstd => {
+            let failed = Arc::<AtomicBool>::default();
+            let input = Watched { input: whole, failed: Arc::clone(&failed) };
+            Box::new(Zstd { frames: zstd::Decoder::new(input)?, failed })
+        }
         Compression::Bzip2 => {
             Box::new(MultiBzDecoder::new(BufReader::with_capacity(1 << 18, whole)))
         }
     };
     Ok((plain, compression))
+}
+
+/// An input that notes whether reading it failed.
+struct Watched<R> {
+    input: R,
+    failed: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer);
+        if read.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+/// The frames of a zstd file. Its library does not say of what kind an error is: one that is not of the input is of
+/// the data.
+struct Zstd<R> {
+    frames: R,
+    failed: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Zstd<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.frames.read(buffer).map_err(|error| match self.failed.load(Ordering::Relaxed) {
+            true => error,
+            false => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -109,10 +147,41 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_stream_is_an_error() {
-        let mut bytes = gzip("a,b\n1,2\n");
-        bytes.truncate(bytes.len() - 9);
-        let (mut reader, _) = decompress(Cursor::new(bytes)).expect("a magic number");
-        assert!(reader.read_to_string(&mut String::new()).is_err());
+    fn a_stream_that_is_cut_short_or_damaged_is_an_error_of_the_data() {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        let text = "a,b\n1,2\n".repeat(99);
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(text.as_bytes()).expect("written");
+        let zstd = zstd::encode_all(text.as_bytes(), 1).expect("encoded");
+        for whole in [gzip(&text), zstd, bzip2.finish().expect("finished")] {
+            let cut = whole[..whole.len() - 9].to_vec();
+            let middle = whole.len() / 2;
+            let changed = [&whole[..middle], &[0xff; 4], &whole[middle + 4..]].concat();
+            for bytes in [cut, changed] {
+                let (mut reader, compression) =
+                    decompress(Cursor::new(bytes)).expect("a magic number");
+                let error = reader.read_to_string(&mut String::new()).expect_err("not whole");
+                let kind = error.kind();
+                assert!(
+                    matches!(kind, InvalidData | InvalidInput | UnexpectedEof),
+                    "{compression:?}: {error:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_input_that_fails_is_no_damage() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the store is busy"))
+            }
+        }
+        let start = zstd::encode_all(&b"a,b\n"[..], 1).expect("encoded")[..6].to_vec();
+        let (mut reader, _) =
+            decompress(Cursor::new(start).chain(Failing)).expect("a magic number");
+        let error = reader.read_to_string(&mut String::new()).expect_err("a failure");
+        assert_eq!(error.kind(), io::ErrorKind::Other);
     }
 }

@@ -202,10 +202,7 @@ async fn logical_plan(
     statement: Statement,
 ) -> Result<LogicalPlan, DataFusionError> {
     let state = session.state();
-    if let Some(narrow) = wide::narrowed(&statement)
-        && let Ok(plan) = state.statement_to_plan(narrow).await
-        && let Some(plan) = wide::widened(plan)
-    {
+    if let Some(plan) = wide::plan(&state, &statement).await? {
         return Ok(plan);
     }
     state.statement_to_plan(statement).await

@@ -18,7 +18,7 @@ use crate::source::{self, Listing};
 use crate::sql::Sql;
 use crate::state::{Files, PinnedColumn, PinnedDataset};
 use crate::store::Store;
-use crate::tables::{self, Catalog};
+use crate::tables::{self, Catalog, Lookup};
 use crate::target::ledger::Scope;
 use crate::target::{self, Database, Definition, Target};
 
@@ -283,16 +283,34 @@ impl Project {
         Ok(catalog)
     }
 
-    /// Mirrors what is missing and registers it: what queries and checks by hand start from.
+    /// Mirrors what is missing and registers it: what checks by hand start from.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn registered(&self, dataset: &Dataset, range: DateRange) -> Result<Catalog, Error> {
         let sql = Sql::read(dataset)?;
+        let mirror = self.mirror_range(dataset, range).await?;
+        self.register(dataset, sql, mirror).await
+    }
+
+    /// Mirrors what is missing and makes tables of it: what queries by hand start from, which need no SQL of
+    /// the dataset, nor that it is right.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn look_up(&self, dataset: &Dataset, range: DateRange) -> Result<Lookup, Error> {
+        let mirror = self.mirror_range(dataset, range).await?;
+        Ok(match Sql::read(dataset) {
+            Ok(sql) => self.register(dataset, sql, mirror).await?.into(),
+            Err(_) => Lookup::new(&self.engine, dataset, mirror, &self.progress)?,
+        })
+    }
+
+    async fn mirror_range(&self, dataset: &Dataset, range: DateRange) -> Result<Mirror, Error> {
         let listing = self.list(dataset, range).await?;
         let mirror = self.mirror(dataset, listing).await?;
         self.warn_of_personal(dataset, headers(&mirror));
-        self.register(dataset, sql, mirror).await
+        Ok(mirror)
     }
 
     /// Runs every check of a registered dataset; a failed check is not an error here.

@@ -12,7 +12,7 @@ use crate::engine;
 use crate::error::{Error, Exit};
 use crate::life::{self, ReplayOptions, Replayed, SideEffects};
 use crate::project::Project;
-use crate::tables::Catalog;
+use crate::tables::Lookup;
 use crate::{printable, show};
 
 /// Lists the records of a range that could not be read: file, line, byte and reason; or loads them, once they can be.
@@ -67,10 +67,10 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let mut total = 0;
     for dataset in &project.config.datasets {
         let Some(range) = ranges.of(dataset) else { continue };
-        let catalog = project.registered(dataset, range).await?;
-        total += catalog.mirror.files.iter().map(|file| file.note.summary.rejected).sum::<u64>();
+        let lookup = project.look_up(dataset, range).await?;
+        total += lookup.mirror.files.iter().map(|file| file.note.summary.rejected).sum::<u64>();
         let left = arguments.limit.saturating_sub(rejected.len());
-        rejected.extend(list(&catalog, left).await?);
+        rejected.extend(list(&lookup, left).await?);
     }
     context.output.print(&rejected, |rejected| render(rejected, total))?;
     Ok(Exit::Done)
@@ -136,9 +136,9 @@ fn describe_changed(keys: &[String]) -> String {
     }
 }
 
-async fn list(catalog: &Catalog, limit: usize) -> Result<Vec<Rejected>, Error> {
+async fn list(lookup: &Lookup, limit: usize) -> Result<Vec<Rejected>, Error> {
     let failed = engine::Error::execution;
-    let session = catalog.session()?;
+    let session = lookup.session()?;
     let rows = session.sql(&format!("{LIST}{limit}")).await.map_err(failed)?;
     let mut rejected = Vec::new();
     for batch in rows.collect().await.map_err(failed)? {

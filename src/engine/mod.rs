@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
-    MemorySchemaProvider,
+    SchemaProvider,
 };
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
@@ -109,7 +109,7 @@ impl Engine {
     /// [`Error`] if it cannot be set up.
     pub fn session(
         &self,
-        schemas: Vec<(String, Arc<MemorySchemaProvider>)>,
+        schemas: Vec<(String, Arc<dyn SchemaProvider>)>,
         default: &str,
         partitions: usize,
     ) -> Result<SessionContext, Error> {

@@ -183,16 +183,38 @@ impl Sql {
     /// # Errors
     /// [`Error`], naming the file.
     pub fn read(dataset: &Dataset) -> Result<Self, Error> {
-        let folder = &dataset.sql;
-        let query = |name: &str| Query::read(&folder.join(name));
         Ok(Self {
-            contract: Contract::read(&folder.join("target.sql"), &dataset.table)?,
-            stage: query("stage.sql")?,
-            dedupe: query("dedupe.sql")?,
-            checks: read_checks(&folder.join("checks"))?,
+            contract: Self::read_contract(dataset)?,
+            stage: Self::read_stage(dataset)?,
+            dedupe: Self::read_dedupe(dataset)?,
+            checks: read_checks(&dataset.sql.join("checks"))?,
             dialect: dataset.dialect.clone(),
             placing: placing(dataset),
         })
+    }
+
+    /// Reads `target.sql` alone.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file.
+    pub fn read_contract(dataset: &Dataset) -> Result<Contract, Error> {
+        Contract::read(&dataset.sql.join("target.sql"), &dataset.table)
+    }
+
+    /// Reads `stage.sql` alone.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file.
+    pub fn read_stage(dataset: &Dataset) -> Result<Query, Error> {
+        Query::read(&dataset.sql.join("stage.sql"))
+    }
+
+    /// Reads `dedupe.sql` alone.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file.
+    pub fn read_dedupe(dataset: &Dataset) -> Result<Query, Error> {
+        Query::read(&dataset.sql.join("dedupe.sql"))
     }
 
     /// Every query over `source`.

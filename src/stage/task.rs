@@ -237,7 +237,8 @@ fn session(
 ) -> Result<SessionContext, engine::Error> {
     let schema = MemorySchemaProvider::new();
     schema.register_table("source".to_owned(), source).map_err(engine::Error::execution)?;
-    engine.session(vec![(dataset.to_owned(), Arc::new(schema))], dataset, 1)
+    let schema: Arc<dyn SchemaProvider> = Arc::new(schema);
+    engine.session(vec![(dataset.to_owned(), schema)], dataset, 1)
 }
 
 /// Runs work that blocks on a thread for it.

@@ -16,13 +16,14 @@
 
 mod dated_files;
 mod describing;
+mod lookup;
 mod profiled;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::SendableRecordBatchStream;
@@ -31,17 +32,20 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use tokio::sync::OnceCell;
 
 use crate::domain::{Dataset, provenance};
-use crate::engine::{Engine, Error, plan_query};
+use crate::engine::{Engine, Error, name_text_column, plan_query};
 use crate::mirror::Mirror;
 use crate::progress::Listener;
 use crate::sql::{Query, Sql};
 
 pub use dated_files::{DatedFile, DatedFiles};
 pub use describing::{dated, source_of, union_of_headers};
+pub use lookup::{Lookup, session_over};
 use profiled::{ColumnShapes, FileColumns, Profiles};
 
-/// The name of the catalog that holds the tables of the target database.
-const DATABASE: &str = "target";
+/// The table of the columns of `target.sql`.
+const CONTRACT: &str = "contract";
+/// The table of the survivors as `stage.sql` makes them.
+const STAGED: &str = "staged";
 
 /// A registered dataset: its mirror as tables, and its SQL.
 #[derive(Clone)]
@@ -54,9 +58,17 @@ pub struct Catalog {
     pub mirror: Mirror,
     /// The names of all columns of `source`, but for those that say where a row came from.
     pub columns: Arc<[String]>,
+    tables: Tables,
+}
+
+/// The tables of a mirrored dataset.
+#[derive(Clone)]
+struct Tables {
+    dataset: String,
     engine: Engine,
+    /// All of them.
     schema: Arc<MemorySchemaProvider>,
-    /// The tables that describe `source`.
+    /// Those that describe `source`.
     describing: Vec<(&'static str, Arc<dyn TableProvider>)>,
 }
 
@@ -85,31 +97,12 @@ pub async fn register(
     progress: &Listener,
 ) -> Result<Catalog, Error> {
     let columns: Arc<[String]> = union_of_headers(&mirror.files, &dataset.optional_columns).into();
-    let profiles = Arc::new(Profiles {
-        staging: engine.staging.clone(),
-        dataset: dataset.clone(),
-        mirror: mirror.clone(),
-        limits: engine.limits,
-        progress: Arc::clone(progress),
-        drawn: OnceCell::new(),
-    });
-    let describing: Vec<(&'static str, Arc<dyn TableProvider>)> = vec![
-        ("files", describing::files(&mirror)?),
-        ("formats", describing::formats(&mirror)?),
-        ("file_columns", Arc::new(FileColumns(Arc::clone(&profiles)))),
-        ("column_shapes", Arc::new(ColumnShapes(profiles))),
-        ("rejects", Arc::new(describing::rejects(&engine.staging, &mirror))),
-        ("contract", describing::contract(&sql.contract)?),
-    ];
-    let source = describing::source(&engine.staging, &mirror, &columns);
-    let schema = Arc::new(schema_of(&describing, Arc::new(source))?);
-    let (dataset, engine) = (dataset.clone(), engine.clone());
-    let catalog = Catalog { dataset, sql, mirror, columns, engine, schema, describing };
-    if let Ok(plan) = catalog.plan_staged().await {
-        let view = Arc::new(ViewTable::new(plan, None));
-        catalog.schema.register_table("staged".to_owned(), view).map_err(Error::execution)?;
+    let mut tables = Tables::new(engine, dataset, &mirror, &columns, progress)?;
+    tables.describe((CONTRACT, describing::contract(&sql.contract)?))?;
+    if let Ok(staged) = tables.staged(&sql.dedupe, &sql.stage).await {
+        tables.register((STAGED, staged))?;
     }
-    Ok(catalog)
+    Ok(Catalog { dataset: dataset.clone(), sql, mirror, columns, tables })
 }
 
 /// A schema with `source` and the tables that describe it.
@@ -126,24 +119,81 @@ fn schema_of(
     Ok(schema)
 }
 
-/// One session over several registered datasets, for queries by hand; the schema may be left out if there
-/// is only one. The tables of the target database are `target.<schema>.<table>`.
-///
-/// # Errors
-/// [`Error`] if it cannot be set up.
-pub fn session_over(
-    engine: &Engine,
-    catalogs: &[Catalog],
-    database: Arc<dyn CatalogProvider>,
-) -> Result<SessionContext, Error> {
-    let schemas = catalogs
-        .iter()
-        .map(|catalog| (catalog.dataset.name.clone(), Arc::clone(&catalog.schema)))
-        .collect();
-    let default = catalogs.first().map_or("public", |catalog| catalog.dataset.name.as_str());
-    let session = engine.session(schemas, default, engine.limits.files_at_once)?;
-    session.register_catalog(DATABASE, database);
-    Ok(session)
+impl Tables {
+    /// `source` with these columns, and the tables that describe it.
+    fn new(
+        engine: &Engine,
+        dataset: &Dataset,
+        mirror: &Mirror,
+        columns: &[String],
+        progress: &Listener,
+    ) -> Result<Self, Error> {
+        let profiles = Arc::new(Profiles {
+            staging: engine.staging.clone(),
+            dataset: dataset.clone(),
+            mirror: mirror.clone(),
+            limits: engine.limits,
+            progress: Arc::clone(progress),
+            drawn: OnceCell::new(),
+        });
+        let describing: Vec<(&'static str, Arc<dyn TableProvider>)> = vec![
+            ("files", describing::files(mirror)?),
+            ("formats", describing::formats(mirror)?),
+            ("file_columns", Arc::new(FileColumns(Arc::clone(&profiles)))),
+            ("column_shapes", Arc::new(ColumnShapes(profiles))),
+            ("rejects", Arc::new(describing::rejects(&engine.staging, mirror))),
+        ];
+        let source = describing::source(&engine.staging, mirror, columns);
+        let schema = Arc::new(schema_of(&describing, Arc::new(source))?);
+        Ok(Self { dataset: dataset.name.clone(), engine: engine.clone(), schema, describing })
+    }
+
+    /// Adds a table.
+    fn register(&self, (name, table): (&str, Arc<dyn TableProvider>)) -> Result<(), Error> {
+        self.schema.register_table(name.to_owned(), table).map_err(Error::execution)?;
+        Ok(())
+    }
+
+    /// Adds a table that is there whatever `source` is.
+    fn describe(&mut self, table: (&'static str, Arc<dyn TableProvider>)) -> Result<(), Error> {
+        self.describing.push(table.clone());
+        self.register(table)
+    }
+
+    /// A session in which these tables need no schema.
+    fn session(&self) -> Result<SessionContext, Error> {
+        self.session_of(Arc::clone(&self.schema) as _, self.engine.limits.files_at_once)
+    }
+
+    /// A session like [`session`](Self::session) in which `source` is another table, read in one
+    /// stream, so that its rows keep their order.
+    fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
+        self.session_of(Arc::new(schema_of(&self.describing, source)?), 1)
+    }
+
+    fn session_of(
+        &self,
+        schema: Arc<dyn SchemaProvider>,
+        partitions: usize,
+    ) -> Result<SessionContext, Error> {
+        self.engine.session(vec![(self.dataset.clone(), schema)], &self.dataset, partitions)
+    }
+
+    /// `stage.sql` over the rows that `dedupe.sql` keeps.
+    async fn staged(&self, dedupe: &Query, stage: &Query) -> Result<Arc<dyn TableProvider>, Error> {
+        let session = self.session()?;
+        let keep = plan_query(&session, dedupe).await?;
+        let keep = keep.select_columns(&WHICH_ROW).map_err(Error::execution)?;
+        let keep = keep.alias("keep").map_err(Error::execution)?;
+        let source = session.table("source").await.map_err(Error::execution)?;
+        let survivors = source
+            .join(keep, JoinType::LeftSemi, &WHICH_ROW, &WHICH_ROW, None)
+            .map_err(Error::execution)?;
+        let survivors = ViewTable::new(survivors.into_unoptimized_plan(), None);
+        let session = self.session_with_source(Arc::new(survivors))?;
+        let staged = plan_query(&session, stage).await?;
+        Ok(Arc::new(ViewTable::new(staged.into_unoptimized_plan(), None)))
+    }
 }
 
 impl Catalog {
@@ -152,15 +202,7 @@ impl Catalog {
     /// # Errors
     /// [`Error`] where it cannot be set up.
     pub fn session(&self) -> Result<SessionContext, Error> {
-        let schemas = vec![(self.dataset.name.clone(), Arc::clone(&self.schema))];
-        self.engine.session(schemas, &self.dataset.name, self.engine.limits.files_at_once)
-    }
-
-    /// A session like [`session`](Self::session) in which `source` is another table, read in one
-    /// stream, so that its rows keep their order.
-    fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
-        let schema = Arc::new(schema_of(&self.describing, source)?);
-        self.engine.session(vec![(self.dataset.name.clone(), schema)], &self.dataset.name, 1)
+        self.tables.session()
     }
 
     /// Plans a query of the dataset.
@@ -169,6 +211,14 @@ impl Catalog {
     /// [`Error::Plan`], naming the file.
     pub async fn plan(&self, query: &Query) -> Result<DataFrame, Error> {
         plan_query(&self.session()?, query).await
+    }
+
+    /// What the failure of a query on a value is, with the column of text that it compares with a number.
+    pub async fn explain(&self, query: &Query, error: Error) -> Error {
+        match self.session() {
+            Ok(session) => name_text_column(&session, &query.path, &query.statement, error).await,
+            Err(_) => error,
+        }
     }
 
     /// What a query reads of `source`.
@@ -228,7 +278,7 @@ impl Catalog {
         query: &Query,
         source: Arc<dyn TableProvider>,
     ) -> Result<DataFrame, Error> {
-        plan_query(&self.session_with_source(source)?, query).await
+        plan_query(&self.tables.session_with_source(source)?, query).await
     }
 
     /// The schema of `source`, `_file_date` included.
@@ -238,26 +288,11 @@ impl Catalog {
 
     /// `source` without rows.
     pub fn empty_source(&self) -> Arc<dyn TableProvider> {
-        Arc::new(source_of(&self.engine.staging, &self.columns, Vec::new()))
+        Arc::new(source_of(&self.tables.engine.staging, &self.columns, Vec::new()))
     }
 
     /// The engine in which it is registered.
     pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    /// `stage.sql` over the rows that `dedupe.sql` keeps.
-    async fn plan_staged(&self) -> Result<LogicalPlan, Error> {
-        let session = self.session()?;
-        let keep = plan_query(&session, &self.sql.dedupe).await?;
-        let keep = keep.select_columns(&WHICH_ROW).map_err(Error::execution)?;
-        let keep = keep.alias("keep").map_err(Error::execution)?;
-        let source = session.table("source").await.map_err(Error::execution)?;
-        let survivors = source
-            .join(keep, JoinType::LeftSemi, &WHICH_ROW, &WHICH_ROW, None)
-            .map_err(Error::execution)?;
-        let survivors = ViewTable::new(survivors.into_unoptimized_plan(), None);
-        let staged = self.plan_over(&self.sql.stage, Arc::new(survivors)).await?;
-        Ok(staged.into_unoptimized_plan())
+        &self.tables.engine
     }
 }

@@ -13,7 +13,7 @@ use backfill::engine;
 use backfill::progress::Silent;
 use backfill::project::Project;
 use backfill::sql::single_statement;
-use backfill::tables::{self, Catalog};
+use backfill::tables::{self, Catalog, Lookup};
 use backfill::target::DatabaseTables;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
@@ -114,9 +114,9 @@ async fn the_shipped_sql_and_the_functions_give_what_the_scripts_say() {
     assert!(scripts.len() >= 3, "{scripts:?}");
     for script in scripts {
         let mut runner = Runner::new(|| async {
-            let catalogs = std::slice::from_ref(&catalog);
+            let lookups = [Lookup::from(catalog.clone())];
             let database = Arc::new(DatabaseTables::new(None));
-            let session = tables::session_over(&project.engine, catalogs, database);
+            let session = tables::session_over(&project.engine, &lookups, database);
             let session = session.expect("a session");
             Ok(Engine { session })
         });

@@ -24,7 +24,8 @@ use crate::target::DatabaseTables;
 ///
 /// Tables are source, files, formats, file_columns, column_shapes, rejects, contract and staged, in a
 /// schema a dataset; the first dataset's schema may be left out. Files that are not yet mirrored are
-/// mirrored first, and never read again. Where a database is named, its tables are
+/// mirrored first, and never read again. Of the dataset's SQL, contract needs target.sql, and staged needs
+/// stage.sql and dedupe.sql; the other tables need none. Where a database is named, its tables are
 /// target.<schema>.<table>. Nothing can be written but the file of --to.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -57,19 +58,19 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let sql = if is_shell { String::new() } else { statement(&arguments)? };
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
-    let mut catalogs = Vec::new();
+    let mut lookups = Vec::new();
     for dataset in &project.config.datasets {
         let Some(range) = ranges.of(dataset) else { continue };
-        catalogs.push(project.registered(dataset, range).await?);
+        lookups.push(project.look_up(dataset, range).await?);
     }
-    catalogs.sort_by_key(|catalog| catalog.mirror.files.is_empty());
-    if catalogs.iter().all(|catalog| catalog.mirror.files.is_empty()) {
+    lookups.sort_by_key(|lookup| lookup.mirror.files.is_empty());
+    if lookups.iter().all(|lookup| lookup.mirror.files.is_empty()) {
         return ranges.without_files(&project.config);
     }
     let database = Arc::new(DatabaseTables::new(project.database.clone()));
-    let session = tables::session_over(&project.engine, &catalogs, database)?;
+    let session = tables::session_over(&project.engine, &lookups, database)?;
     if is_shell {
-        let prompt = catalogs.first().map_or("backfill", |catalog| catalog.dataset.name.as_str());
+        let prompt = lookups.first().map_or("backfill", |lookup| lookup.dataset.name.as_str());
         let home = context.environment.get("HOME").map(PathBuf::from);
         let history = home.map(|home| home.join(".backfill_history"));
         context.is_shell.store(true, Ordering::Relaxed);

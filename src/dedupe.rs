@@ -91,8 +91,13 @@ pub async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
     let mut rows =
         plan.execute_stream().await.map_err(|error| failed(engine::Error::execution(error)))?;
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|error| failed(engine::Error::execution(error)))?;
-        survivors.add(&batch, names, ids, &query.path)?;
+        match batch {
+            Ok(batch) => survivors.add(&batch, names, ids, &query.path)?,
+            Err(error) => {
+                let error = engine::Error::execution(error);
+                return Err(failed(catalog.explain(query, error).await));
+            }
+        }
     }
     failpoint::reach(failpoint::DEDUPED);
     Ok(survivors)

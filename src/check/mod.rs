@@ -256,10 +256,20 @@ pub async fn check(
         // A check is cancelled as soon as nobody waits for it any more.
         running.push(joined(AbortOnDropHandle::new(task)));
     }
-    let (fed, outcomes) = tokio::join!(read.feed(catalog), futures::future::join_all(running));
+    let (fed, ended) = tokio::join!(read.feed(catalog), futures::future::join_all(running));
     fed.map_err(|source| Error::Read { source })?;
     failpoint::reach(failpoint::CHECKED);
-    outcomes.into_iter().collect()
+    let mut outcomes = Vec::new();
+    for (check, outcome) in catalog.sql.checks.iter().zip(ended) {
+        outcomes.push(match outcome {
+            Err(Error::Query { check: name, source }) => Err(Error::Query {
+                check: name,
+                source: catalog.explain(&check.query, source).await,
+            }),
+            outcome => outcome,
+        }?);
+    }
+    Ok(outcomes)
 }
 
 async fn joined(check: AbortOnDropHandle<Result<Outcome, Error>>) -> Result<Outcome, Error> {

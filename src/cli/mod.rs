@@ -138,8 +138,24 @@ impl Context {
     }
 }
 
-/// Parses, runs, reports.
+/// The stack of each thread: an expression of SQL that is nested as deeply as may be needs half of it at most.
+const STACK: usize = 64 << 20;
+
+/// Parses, runs, reports, on a thread whose stack suffices.
 pub fn main() -> ExitCode {
+    let main = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
+    match main.spawn(run_command).map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        // What went wrong stands on standard error already.
+        Ok(Err(_)) => Exit::Failed.into(),
+        Err(source) => {
+            render(&Error::Runtime(source));
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn run_command() -> ExitCode {
     let arguments = Arguments::parse();
     let environment =
         Environment::new(std::env::vars_os().filter_map(|(name, value)| {
@@ -161,6 +177,7 @@ pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is arithmetic as much as waiting: more threads than cores keep both going.
         .worker_threads(2 * cores)
+        .thread_stack_size(STACK)
         .enable_all()
         .build();
     let ended = match runtime {

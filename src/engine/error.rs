@@ -45,6 +45,12 @@ pub enum Error {
         /// What to write in place of the expression.
         instead: String,
     },
+    /// An expression is nested so deeply that the engine's stack may not suffice.
+    #[error("{} holds an expression that is nested too deeply", path.display())]
+    TooDeep {
+        /// The file, or `the query`.
+        path: PathBuf,
+    },
     /// A statement does more than read.
     #[error("{} may only read: SELECT, EXPLAIN, DESCRIBE or SHOW", path.display())]
     Writes {
@@ -183,6 +189,7 @@ impl Explain for Error {
             Self::Plan { .. }
             | Self::Types { .. }
             | Self::TextNumber { .. }
+            | Self::TooDeep { .. }
             | Self::Writes { .. }
             | Self::UnknownColumn { .. }
             | Self::MissingColumn { .. } => ErrorKind::Usage,
@@ -214,6 +221,10 @@ impl Explain for Error {
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
                 "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
                  README lists the tables and functions"
+            }
+            Self::TooDeep { .. } => {
+                "each operator of a chain such as a OR b OR c is one level; write x IN (…) for many values of a \
+                 column, and split what is left into several queries or columns"
             }
             Self::Writes { .. } => {
                 "the rows of a SELECT go to a file with `backfill query --to FILE`"

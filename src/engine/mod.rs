@@ -4,6 +4,7 @@
 mod error;
 mod functions;
 mod local_time;
+mod nesting;
 mod overflow;
 mod rewrite;
 mod row_number;
@@ -140,13 +141,16 @@ pub async fn plan_query(session: &SessionContext, query: &Query) -> Result<DataF
 /// no setting. Errors name it by `path`.
 ///
 /// # Errors
-/// [`Error::Plan`], [`Error::Types`], [`Error::TextNumber`], [`Error::UnknownColumn`], [`Error::Writes`], and [`Error::Table`] where a table of
-/// the target database cannot be looked up.
+/// [`Error::Plan`], [`Error::Types`], [`Error::TextNumber`], [`Error::UnknownColumn`], [`Error::Writes`],
+/// [`Error::TooDeep`], and [`Error::Table`] if a table of the target database cannot be looked up.
 pub async fn plan(
     session: &SessionContext,
     path: &Path,
     statement: Statement,
 ) -> Result<DataFrame, Error> {
+    if nesting::is_too_deep(&statement) {
+        return Err(Error::TooDeep { path: path.to_owned() });
+    }
     let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
     let plan = match logical_plan(session, statement.clone()).await {
         Ok(plan) => plan,

@@ -27,6 +27,7 @@ mod layers;
 mod load;
 mod locks;
 mod merges;
+mod lookups;
 mod modes;
 mod mutations;
 mod order;

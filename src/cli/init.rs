@@ -15,9 +15,9 @@ use crate::look::init::{Scaffold, column_name};
 /// Writes a dataset's section of backfill.toml and its SQL, from what its files are like.
 ///
 /// The newest files and one of each format are read; where the target table exists, it decides the
-/// columns and their types. The key pattern, the types, the key of dedupe.sql and the personal columns
-/// are guesses, and marked as such. Nothing that is there is overwritten. Where there is no backfill.toml
-/// yet, --source makes one.
+/// columns and their types. What is a guess is reported with what speaks for it, on standard error and as
+/// comments in the files, and so is every key and file that is not read. Nothing that is there is overwritten.
+/// If there is no backfill.toml yet, --source makes one.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The prefix of the exports, below the source URL
@@ -64,6 +64,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         true => show(scaffold, &folder),
         false => tell(scaffold, path, &folder, is_new),
     })?;
+    context.output.remark(&scaffold.remarks);
     Ok(Exit::Done)
 }
 
@@ -142,7 +143,7 @@ fn tell(scaffold: &Scaffold, path: &Path, folder: &Path, is_new: bool) -> String
     for (name, _) in &scaffold.files {
         text.push_str(&format!("wrote {}\n", folder.join(name).display()));
     }
-    text + &to_look_at(scaffold)
+    text
 }
 
 fn show(scaffold: &Scaffold, folder: &Path) -> String {
@@ -150,11 +151,5 @@ fn show(scaffold: &Scaffold, folder: &Path) -> String {
     for (name, content) in &scaffold.files {
         text.push_str(&format!("\n-- {}\n{content}", folder.join(name).display()));
     }
-    text + &to_look_at(scaffold)
-}
-
-fn to_look_at(scaffold: &Scaffold) -> String {
-    let remarks: Vec<String> =
-        scaffold.remarks.iter().map(|remark| format!("  {remark}\n")).collect();
-    format!("\nlook at\n{}", remarks.concat())
+    text
 }

@@ -169,7 +169,7 @@ fn run_command() -> ExitCode {
     let context = Context {
         config: arguments.config,
         environment,
-        output: Output::new(arguments.output),
+        output: Output::new(arguments.output).quiet_if(arguments.quiet),
         progress: listener(arguments.quiet),
         is_shell: Arc::default(),
     };

@@ -11,18 +11,24 @@ use tempfile::NamedTempFile;
 
 use super::Form;
 use crate::error::Error;
-use crate::printable::printable;
+use crate::printable::{printable, printable_message};
 
 /// Where results go, and in which form.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     form: Form,
+    is_quiet: bool,
 }
 
 impl Output {
     /// Results in this form.
     pub fn new(form: Form) -> Self {
-        Self { form }
+        Self { form, is_quiet: false }
+    }
+
+    /// Hides remarks, if quiet.
+    pub fn quiet_if(self, is_quiet: bool) -> Self {
+        Self { is_quiet, ..self }
     }
 
     /// Whether results are for programs.
@@ -55,6 +61,18 @@ impl Output {
     /// [`Error::Output`]; a reader that has had enough is no error.
     pub fn say(self, text: &str) -> Result<(), Error> {
         self.write(printable(text).as_bytes())
+    }
+
+    /// Writes lines that a person should look at to standard error, unless the result is for programs, in which
+    /// they stand.
+    pub fn remark(self, lines: &[String]) {
+        if self.is_quiet || self.is_json() {
+            return;
+        }
+        let text: String =
+            lines.iter().map(|line| format!("{}\n", line.replace('\n', " "))).collect();
+        // If standard error is closed, nobody reads it.
+        let _ = io::stderr().write_all(printable_message(&text).as_bytes());
     }
 
     fn write(self, bytes: &[u8]) -> Result<(), Error> {

@@ -1,23 +1,26 @@
 //! A new dataset, from its files: list → look → mirror and profile some → write down.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use backfill_csv::{Encoding, Encodings, Reason};
+use backfill_csv::{Encoding, Encodings, Reason, UnusableNames};
 
-use super::drift;
 use super::drift::calendar::{Oddity, Seen};
+use super::drift::{self, Glimpses};
 use super::init::{self, Scaffold, Types};
-use crate::domain::{Dataset, DateRange, FileDate, Finding, KeyMatch};
+use crate::domain::{Dataset, DateRange, ErrorKind, Explain, FileDate, Finding, KeyMatch};
 use crate::error::Error;
 use crate::mirror::{self, Mirror, Mirrored, Rejected};
 use crate::profile::{self, FileProfile};
 use crate::project::Project;
-use crate::source::{self, SourceFile};
+use crate::source::{self, Ignored, Listing, SourceFile};
 
 /// The newest files of the range are looked at whole, so many of them.
 const NEWEST: usize = 3;
 /// And one of each epoch, of so many.
 const EPOCHS: usize = 6;
+
+/// From this many records of a file on that are not UTF-8, it may be in another encoding.
+const NOT_UTF8: u64 = 2;
 
 /// A table of Postgres has at most 1,600 columns; four are added to those of the files.
 const MOST_COLUMNS: usize = 1596;
@@ -30,7 +33,8 @@ const MOST_COLUMNS: usize = 1596;
 pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<Scaffold, Error> {
     let keys = source::keys(&project.source, &dataset.prefix).await?;
     let prefix = dataset.prefix.clone();
-    let (dataset, range) = dated(dataset, &keys).ok_or_else(|| match keys.first() {
+    let is_key_guessed = dataset.key.is_empty();
+    let (dataset, dates) = dated(dataset, &keys).ok_or_else(|| match keys.first() {
         None => nothing(project, &prefix),
         Some(first) => Error::NoDates {
             place: place(project, &prefix),
@@ -38,19 +42,14 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
             example: first.clone(),
         },
     })?;
-    let mut dataset = dataset;
-    let mut looked = look_at(project, &dataset, range).await?;
-    if looked.is_no_utf8() {
-        dataset.dialect.encoding = Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
-        looked = look_at(project, &dataset, range).await?;
-    }
-    let Looked { drift, mirror, rejected, .. } = looked;
+    let (dataset, looked) = with_settings(project, dataset, dates.range).await?;
     let dataset = &dataset;
+    let Looked { drift, mirror, rejected, .. } = &looked;
     if mirror.files.is_empty() {
-        return Err(none_usable(project, dataset, &drift));
+        return Err(none_usable(project, dataset, drift));
     }
     let (staging, limits) = (&project.staging, project.config.limits);
-    let profiles = profile::profiles(staging, dataset, &mirror, limits, &project.progress).await?;
+    let profiles = profile::profiles(staging, dataset, mirror, limits, &project.progress).await?;
     let files = mirror.files.iter().map(|file| &**file);
     let profiled: Vec<(&Mirrored, &FileProfile)> = files.zip(&profiles).collect();
     let guess = init::likely(staging, &dataset.name, &profiled).await?;
@@ -64,12 +63,24 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
         None if is_text => Types::Text,
         None => Types::Guessed,
     };
+    let seen = init::Seen {
+        keys: keys.len(),
+        dated: dates.count,
+        range: dates.range,
+        is_key_guessed,
+        unread: init::unread(&looked.ignored, drift),
+        readable: looked.glimpses.read.len(),
+        decoded: looked.decoded(),
+        unusable_names: looked.unusable_names.clone(),
+        written_otherwise: looked.written_otherwise(&dataset.dialect.aliases),
+    };
     Ok(init::scaffold(&init::Findings {
         dataset,
-        drift: &drift,
+        drift,
+        seen: &seen,
         profiled: &profiled,
         guess,
-        rejected: &rejected,
+        rejected,
         target: target.as_ref(),
         definition: definition.as_ref(),
         types,
@@ -79,39 +90,136 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
 /// What the files of a dataset are like.
 struct Looked {
     drift: drift::Drift,
+    glimpses: Glimpses,
+    /// The keys that are no file of the dataset.
+    ignored: Vec<Ignored>,
     /// Some of the files.
     mirror: Mirror,
     /// The records of these that cannot be read.
     rejected: Vec<Rejected>,
-    /// How many files have a header that is no text.
-    no_text: usize,
+    /// The files with a column without a name, or with that of another, whatever the settings.
+    unusable_names: Vec<String>,
 }
 
 impl Looked {
-    /// Whether most records, or where there are none most headers, are not UTF-8.
-    fn is_no_utf8(&self) -> bool {
-        let no_text = Reason::Encoding.to_string();
-        let rejects = self.rejected.iter().filter(|rejected| rejected.reason == no_text);
-        let rejects: u64 = rejects.map(|rejected| rejected.records).sum();
-        let records: u64 = self.mirror.files.iter().map(|file| file.note.summary.records).sum();
-        match records {
-            0 => self.no_text > self.mirror.files.len(),
-            records => rejects * 2 > records,
+    /// Whether the header or several records of a file are not UTF-8.
+    fn is_not_utf8(&self) -> bool {
+        let not_text = Reason::Encoding.to_string();
+        let is_rejected =
+            |rejected: &Rejected| rejected.reason == not_text && rejected.records >= NOT_UTF8;
+        !self.glimpses.no_text.is_empty() || self.rejected.iter().any(is_rejected)
+    }
+
+    /// The files that are read in an encoding that only the settings name.
+    fn decoded(&self) -> Vec<String> {
+        let is_decoded = |encoding: &str| encoding == Encoding::Windows1252.name();
+        let first = self.glimpses.read.iter();
+        let first = first.filter(|glimpse| is_decoded(&glimpse.format.encoding));
+        let whole = self.mirror.files.iter();
+        let whole = whole.filter(|mirrored| is_decoded(&mirrored.note.summary.encoding));
+        let keys = first.map(|glimpse| &glimpse.file.key).chain(whole.map(|file| &file.file.key));
+        keys.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    }
+
+    /// By the name of a column, how many files write another of its names.
+    fn written_otherwise(
+        &self,
+        aliases: &BTreeMap<String, Vec<String>>,
+    ) -> BTreeMap<String, usize> {
+        let count = |others: &Vec<String>| {
+            let files = self.glimpses.read.iter();
+            files.filter(|file| file.format.header.iter().any(|name| others.contains(name))).count()
+        };
+        aliases.iter().map(|(name, others)| (name.clone(), count(others))).collect()
+    }
+}
+
+/// Looks at the files, and again with each setting of `csv` that they ask for.
+async fn with_settings(
+    project: &Project,
+    mut dataset: Dataset,
+    range: DateRange,
+) -> Result<(Dataset, Looked), Error> {
+    let mut looked = look_at(project, &dataset, range).await?;
+    if looked.is_not_utf8() {
+        let mut other = dataset.clone();
+        other.dialect.encoding = Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
+        let again = look_at(project, &other, range).await?;
+        // A few faulty bytes in a file of UTF-8 are no other encoding.
+        if !again.decoded().is_empty() {
+            (dataset, looked) = (other, again);
         }
     }
+    if looked.unusable_names.len() > looked.glimpses.read.len() {
+        dataset.dialect.unusable_names = UnusableNames::Suffix;
+        let unusable_names = looked.unusable_names;
+        looked = look_at(project, &dataset, range).await?;
+        looked.unusable_names = unusable_names;
+    }
+    let aliases = init::aliases(&looked.drift);
+    if !aliases.is_empty() {
+        dataset.dialect.aliases = aliases;
+        let unusable_names = looked.unusable_names;
+        looked = look_at(project, &dataset, range).await?;
+        looked.unusable_names = unusable_names;
+    }
+    Ok((dataset, looked))
 }
 
 /// Looks at the first bytes of every file, and at some files whole.
 async fn look_at(project: &Project, dataset: &Dataset, range: DateRange) -> Result<Looked, Error> {
     let mut listing = source::survey(&project.source, dataset, range).await?;
     let glimpses = drift::look(&project.source, dataset, &listing).await?;
-    let drift = drift::drift(dataset, &listing, &glimpses);
+    let mut drift = drift::drift(dataset, &listing, &glimpses);
+    let ignored = listing.ignored.clone();
     listing.files = chosen(&drift, glimpses.read.iter().map(|glimpse| &glimpse.file));
+    let mirror = loop {
+        match mirrored(project, dataset, &listing).await? {
+            Ok(mirror) => break mirror,
+            Err(unreadable) => {
+                listing.files.retain(|file| file.key != unreadable.key);
+                drift.oddities.push(Oddity::Seen(unreadable.into()));
+            }
+        }
+    };
+    let rejected = mirror::rejected(&project.staging, &mirror).await?;
+    let unusable_names = glimpses.unusable_names.clone();
+    Ok(Looked { drift, glimpses, ignored, mirror, rejected, unusable_names })
+}
+
+/// A file that cannot be read to its end.
+struct Unreadable {
+    key: String,
+    reason: String,
+}
+
+impl From<Unreadable> for Seen {
+    fn from(Unreadable { key, reason }: Unreadable) -> Self {
+        Self::Unreadable { key, reason }
+    }
+}
+
+/// The mirrors of the files of a listing, or the first of them that is refused.
+async fn mirrored(
+    project: &Project,
+    dataset: &Dataset,
+    listing: &Listing,
+) -> Result<Result<Mirror, Unreadable>, Error> {
     let (source, staging, limits) = (&project.source, &project.staging, project.config.limits);
-    let mirror =
-        mirror::mirror(source, staging, dataset, listing, limits, &project.progress).await?;
-    let rejected = mirror::rejected(staging, &mirror).await?;
-    Ok(Looked { drift, mirror, rejected, no_text: glimpses.no_text })
+    let files = listing.clone();
+    let made = mirror::mirror(source, staging, dataset, files, limits, &project.progress).await;
+    match made {
+        Err(mirror::Error::Read { file, source }) => {
+            let refused = listing.files.iter().find(|listed| listed.name == file);
+            let reason = source.to_string();
+            let error = mirror::Error::Read { file, source };
+            match refused.filter(|_| error.kind() == ErrorKind::Refused) {
+                Some(refused) => Ok(Err(Unreadable { key: refused.key.clone(), reason })),
+                None => Err(error.into()),
+            }
+        }
+        made => Ok(Ok(made?)),
+    }
 }
 
 /// Whether a table can have all the columns of the files.
@@ -155,11 +263,19 @@ fn none_usable(project: &Project, dataset: &Dataset, drift: &drift::Drift) -> Er
     }
 }
 
-/// The dataset with a key pattern, and the first and last day that it finds.
-fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, DateRange)> {
+/// The file dates in keys.
+struct Dates {
+    /// How many keys have one.
+    count: usize,
+    /// From the first to the last.
+    range: DateRange,
+}
+
+/// The dataset with a key pattern, and the file dates that it finds.
+fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, Dates)> {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     if dataset.key.is_empty() {
-        dataset.key = vec![init::guess(&keys)?];
+        dataset.key = init::patterns(&keys);
     }
     let dates = keys.iter().filter_map(|key| {
         dataset.key.iter().find_map(|pattern| match pattern.read(key) {
@@ -169,7 +285,7 @@ fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, DateRange)> 
     });
     let dates: Vec<FileDate> = dates.collect();
     let range = DateRange::new(*dates.iter().min()?, *dates.iter().max()?).ok()?;
-    Some((dataset, range))
+    Some((dataset, Dates { count: dates.len(), range }))
 }
 
 /// The newest files, and one of each of the newest epochs, in their order.

@@ -182,6 +182,12 @@ impl Error {
         matches!(self, Self::Read { source: ReadError::Header(found), .. } if *found == header)
     }
 
+    /// Whether a column has no name, or that of another, for which there is a setting.
+    pub fn is_about_unusable_names(&self) -> bool {
+        let Self::Read { source: ReadError::Header(header), .. } = self else { return false };
+        matches!(header, InvalidHeader::BlankName { .. } | InvalidHeader::DuplicateName { .. })
+    }
+
     /// Whether a file is of another format, whatever the rest of it is.
     pub fn is_about_the_format(&self) -> bool {
         let Self::Read { source: ReadError::Header(header), .. } = self else { return false };

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 /// Longer lines of an error or a note are cut.
 const LINE: usize = 2000;
+/// So many names stand for all.
+const FEW: usize = 3;
 
 /// The same text with every control character but line ends and tabs written as its code, and with it
 /// those that turn the direction of text or end a line unseen.
@@ -30,6 +32,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 pub fn printable_message(text: &str) -> String {
     let lines: Vec<Cow<'_, str>> = text.split('\n').map(|line| cut(line, LINE)).collect();
     printable(&lines.join("\n")).into_owned()
+}
+
+/// The first few of some names, and how many more there are.
+pub fn few<T: AsRef<str>>(names: &[T]) -> String {
+    let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(FEW) {
+        0 => shown,
+        more => format!("{shown} and {} more", grouped(more as u64)),
+    }
 }
 
 /// At most so many characters of a text, and a sign where there are more.

@@ -297,7 +297,7 @@ async fn init_writes_a_dataset_that_fits_the_table_of_dlt_without_editing() {
         "shop.orders_create",
     ];
     let told = project.backfill(&init).await.ended(0);
-    assert!(!told.stdout.contains("refuse"), "{}", told.stdout);
+    assert!(!told.stderr.contains("refuse"), "{}", told.stderr);
     project.backfill(&HISTORY).await.ended(0);
     let days =
         ["compare", "--prefix", "orders-create/", "--start", "2025-12-01", "--end", "2025-12-03"];

@@ -22,7 +22,7 @@ async fn bare() -> Project {
 async fn a_dataset_that_was_made_from_its_files_loads() {
     let project = bare().await;
     let told = project.backfill(&init("orders-create/", &["--source", "s3://exports"])).await;
-    let told = told.ended(0).stdout;
+    let told = told.ended(0).stderr;
     assert!(told.contains("takes orders_id, products_id as the key, which is a guess"), "{told}");
     assert!(told.contains("billing_email_address and billing_email are taken as one"), "{told}");
     project.backfill(&init("orders-update", &["--text"])).await.ended(0);
@@ -65,7 +65,7 @@ async fn a_target_that_is_there_decides() {
         _file_date varchar, _dlt_id varchar NOT NULL DEFAULT gen_random_uuid()::text)";
     project.database.execute(table).await;
     let told = project.backfill(&init("orders-create/", &["--source", "s3://exports"])).await;
-    let told = told.ended(0).stdout;
+    let told = told.ended(0).stderr;
     assert!(told.contains("has no column for created_by"), "{told}");
     project.edit("backfill.toml", "prefix =", "max_rejects = \"20%\"\nprefix =");
     project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);
@@ -93,7 +93,7 @@ async fn a_table_with_rules_and_types_of_its_own_is_described_and_filled_as_it_i
         ),
     );
     let told = project.backfill(&init("things/", &["--source", "s3://exports"])).await;
-    let told = told.ended(0).stdout;
+    let told = told.ended(0).stderr;
     assert!(!told.contains("has no column for"), "{told}");
     project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);
     let rows =
@@ -171,14 +171,14 @@ async fn what_only_numbers_the_lines_of_a_file_is_no_key() {
     let project = Project::empty().await;
     let source = ["--source", "s3://exports"];
     days(&project, "lines", "id,city", 40, |day, n| format!("{n},city {}", n % 7 + day));
-    let told = project.backfill(&init("lines", &source)).await.ended(0).stdout;
+    let told = project.backfill(&init("lines", &source)).await.ended(0).stderr;
     assert!(told.contains("id: unique in each of the 4 file(s)"), "{told}");
     assert!(told.contains("100 % of a file's values come again in the next"), "{told}");
     days(&project, "land", "country,cases", 20, |day, n| format!("land {n},{}", n * 7 + day));
-    let told = project.backfill(&init("land", &[])).await.ended(0).stdout;
+    let told = project.backfill(&init("land", &[])).await.ended(0).stderr;
     assert!(told.contains("dedupe.sql keeps every row"), "{told}");
     days(&project, "orders", "order_id,city", 20, |day, n| format!("{},x", day * 18 + n));
-    let told = project.backfill(&init("orders", &[])).await.ended(0).stdout;
+    let told = project.backfill(&init("orders", &[])).await.ended(0).stderr;
     assert!(told.contains("takes order_id as the key, which is a guess"), "{told}");
     assert!(told.contains("10 % of a file's keys come again in the next"), "{told}");
     let range = ["--start", "2025-10-01", "--end", "2025-10-05"];
@@ -214,7 +214,7 @@ async fn files_that_have_nothing_in_common_and_codes_with_zeros_are_told() {
     let source = ["--source", "s3://exports"];
     project.put("two/e_2025-10-01.csv", "a,b\n1,x\n");
     project.put("two/e_2025-10-02.csv", "c,d\n1.123456789,y@z.example\n");
-    let told = project.backfill(&init("two", &source)).await.ended(0).stdout;
+    let told = project.backfill(&init("two", &source)).await.ended(0).stderr;
     assert!(told.contains("4 of 4 column(s) are in optional_columns"), "{told}");
     assert!(told.contains("personal_columns, from their names and values: d"), "{told}");
     let range = ["--start", "2025-10-01", "--end", "2025-10-09"];
@@ -233,10 +233,10 @@ async fn files_that_have_nothing_in_common_and_codes_with_zeros_are_told() {
 async fn files_that_cannot_be_used_are_told_with_the_reason() {
     let project = Project::empty().await;
     let source = ["--source", "s3://exports"];
-    project.put("twice/e_2025-10-01.csv", "a,a\n1,2\n");
-    let text = project.backfill(&init("twice", &source)).await.ended(3).stderr;
-    assert!(text.contains("none of the 1 file(s) under s3://exports/twice/ can be read"), "{text}");
-    assert!(text.contains("twice/e_2025-10-01.csv: "), "{text}");
+    project.put("page/e_2025-10-01.csv", "<html><body>Sign in</body></html>\n");
+    let text = project.backfill(&init("page", &source)).await.ended(3).stderr;
+    assert!(text.contains("none of the 1 file(s) under s3://exports/page/ can be read"), "{text}");
+    assert!(text.contains("page/e_2025-10-01.csv: "), "{text}");
     project.put("undated/export.csv", "a\n1\n");
     let text = project.backfill(&init("undated", &source)).await.ended(4).stderr;
     assert!(text.contains("holds a date that is known for one: export.csv"), "{text}");
@@ -253,9 +253,11 @@ async fn files_that_are_no_utf8_are_read_as_what_they_are_likely_to_be() {
     let range = ["--start", "2025-10-01", "--end", "2025-10-01"];
     for prefix in ["header", "rows"] {
         let source = if prefix == "header" { &source[..] } else { &[] };
-        let told = project.backfill(&init(prefix, source)).await.ended(0).stdout;
+        let told = project.backfill(&init(prefix, source)).await.ended(0).stderr;
         assert!(
-            told.contains("csv.encoding has windows-1252 for files that are not UTF-8"),
+            told.contains(
+                "csv.encoding: 1 of 1 file(s) are not UTF-8 and are read as windows-1252"
+            ),
             "{told}"
         );
         project.backfill(&[&["run", "--prefix", prefix], &range[..]].concat()).await.ended(0);
@@ -265,6 +267,6 @@ async fn files_that_are_no_utf8_are_read_as_what_they_are_likely_to_be() {
     // A few faulty bytes are no other encoding.
     let rows = "4;x\n".repeat(20);
     project.put("few/e_2025-10-01.csv", [b"id;place\n1;K\xf6ln\n", rows.as_bytes()].concat());
-    let told = project.backfill(&init("few", &[])).await.ended(0).stdout;
+    let told = project.backfill(&init("few", &[])).await.ended(0).stderr;
     assert!(told.contains("1 record(s) of few/e_2025-10-01.csv are rejected"), "{told}");
 }

@@ -21,7 +21,7 @@ async fn two_conventions() -> Project {
 async fn what_init_makes_of_two_conventions_loads_the_true_values() {
     let project = two_conventions().await;
     let told = project.backfill(&["init", "--prefix", "x/", "--source", "s3://exports"]).await;
-    let told = told.ended(0).stdout;
+    let told = told.ended(0).stderr;
     assert!(told.contains("qty: read with a decimal comma, a guess"), "{told}");
     assert!(told.contains("day: the format of its dates changes"), "{told}");
     project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);

@@ -82,13 +82,16 @@ impl Drift {
 }
 
 /// What the first bytes of a listing's files told.
+#[derive(Default)]
 pub struct Glimpses {
     /// The files that can be read, by file date, then key.
     pub read: Vec<Glimpse>,
     /// The files that cannot.
     pub unreadable: Vec<Oddity>,
-    /// How many of these have a header that is no text in the dataset's encoding.
-    pub no_text: usize,
+    /// Those of these whose header is no text in the dataset's encoding.
+    pub no_text: Vec<String>,
+    /// Those of these of which a column has no name, or that of another.
+    pub unusable_names: Vec<String>,
 }
 
 /// Reads the start of every file of a listing, several at once.
@@ -105,7 +108,7 @@ pub async fn look(
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let mut glimpses = Glimpses { read: Vec::new(), unreadable: Vec::new(), no_text: 0 };
+    let mut glimpses = Glimpses::default();
     for (file, result) in results {
         match result {
             Ok(mut glimpse) => {
@@ -117,7 +120,12 @@ pub async fn look(
             }
             Err(error) if error.is_about_the_store() => return Err(error),
             Err(error) => {
-                glimpses.no_text += usize::from(error.is_about_the_encoding());
+                if error.is_about_the_encoding() {
+                    glimpses.no_text.push(file.key.clone());
+                }
+                if error.is_about_unusable_names() {
+                    glimpses.unusable_names.push(file.key.clone());
+                }
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 let reason = cause.unwrap_or_else(|| error.to_string());
                 let unreadable = Seen::Unreadable { key: file.key.clone(), reason };

@@ -2,60 +2,122 @@
 
 use std::fmt::Write;
 
-use super::Guess;
 use super::columns::Column;
+use super::key::Guess;
 use super::naming::ADDED;
+use super::remarks::{Remarks, percent};
 use crate::domain::Dataset;
+use crate::printable::printable;
 use crate::sql::identifier;
 use crate::target::{Definition, Target};
-use backfill_csv::Encodings;
+use backfill_csv::{Dialect, Encodings, UnusableNames};
+use toml::{Table, Value};
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
 const NAMES_A_LINE: usize = 4;
 
+/// A line of a comment has about so many characters.
+const COMMENT: usize = 100;
+
 /// The section of `backfill.toml`.
-pub fn section(dataset: &Dataset, columns: &[Column]) -> String {
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let list = |names: Vec<&str>| {
-        let names: Vec<String> = names.into_iter().map(quoted).collect();
-        format!("[{}]", names.join(", "))
-    };
-    let headers = |chosen: fn(&Column) -> bool| -> Vec<&str> {
+pub fn section(dataset: &Dataset, columns: &[Column], remarks: &Remarks) -> String {
+    let headers = |chosen: fn(&Column) -> bool| -> Value {
         let chosen = columns.iter().filter(|column| chosen(column));
-        chosen.flat_map(|column| column.headers.iter().map(String::as_str)).collect()
+        list(chosen.flat_map(|column| column.headers.iter().cloned()))
     };
-    let patterns: Vec<String> = dataset.key.iter().map(ToString::to_string).collect();
-    let mut text = format!(
-        "\n[datasets.{}]\nprefix = {}\nkey = {}\ntable = {}\n",
-        dataset.name,
-        quoted(&dataset.prefix),
-        quoted(&patterns.join("")),
-        quoted(&dataset.table.to_string()),
-    );
-    if dataset.dialect.encoding != Encodings::default() {
-        let names = dataset.dialect.encoding.list().iter().map(|encoding| encoding.name());
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "csv = {{ encoding = {} }}", list(names.collect()));
-    }
     let optional = headers(|column| column.is_optional || column.headers.len() > 1);
     let personal = headers(|column| column.is_personal);
-    for (key, names) in [("optional_columns", optional), ("personal_columns", personal)] {
-        if !names.is_empty() {
+    let csv = csv(&dataset.dialect);
+    let entries = [
+        (&remarks.unread, "prefix", Some(Value::from(dataset.prefix.clone()))),
+        (&remarks.key, "key", Some(key(dataset))),
+        (&Vec::new(), "table", Some(Value::from(dataset.table.to_string()))),
+        (&remarks.csv, "csv", (!csv.is_empty()).then_some(Value::Table(csv))),
+        (&remarks.optional, "optional_columns", is_filled(&optional).then_some(optional)),
+        (&remarks.personal, "personal_columns", is_filled(&personal).then_some(personal)),
+    ];
+    let mut text = format!("\n[datasets.{}]\n", dataset.name);
+    for (remarks, key, value) in entries {
+        text.push_str(&comments("#", remarks));
+        if let Some(value) = value {
             // Writing to a text cannot fail.
-            let _ = writeln!(text, "{key} = {}", list(names));
+            let _ = writeln!(text, "{key} = {value}");
         }
     }
     text
 }
 
+fn list(texts: impl Iterator<Item = String>) -> Value {
+    Value::Array(texts.map(Value::from).collect())
+}
+
+fn is_filled(list: &Value) -> bool {
+    list.as_array().is_some_and(|list| !list.is_empty())
+}
+
+/// One pattern, or a list of them.
+fn key(dataset: &Dataset) -> Value {
+    match dataset.key.as_slice() {
+        [pattern] => Value::from(pattern.to_string()),
+        patterns => list(patterns.iter().map(ToString::to_string)),
+    }
+}
+
+/// The settings of `csv` that are not the default.
+fn csv(dialect: &Dialect) -> Table {
+    let mut csv = Table::new();
+    if dialect.encoding != Encodings::default() {
+        let names = dialect.encoding.list().iter().map(|encoding| encoding.name().to_owned());
+        csv.insert("encoding".to_owned(), list(names));
+    }
+    if dialect.unusable_names == UnusableNames::Suffix {
+        csv.insert("unusable_names".to_owned(), Value::from("suffix"));
+    }
+    if !dialect.aliases.is_empty() {
+        let aliases = dialect.aliases.iter();
+        let aliases = aliases.map(|(name, others)| (name.clone(), list(others.iter().cloned())));
+        csv.insert("aliases".to_owned(), Value::Table(aliases.collect()));
+    }
+    csv
+}
+
+/// Each remark as a comment, whose lines begin with `mark`.
+pub fn comments(mark: &str, remarks: &[String]) -> String {
+    remarks.iter().map(|remark| comment(mark, remark)).collect()
+}
+
+fn comment(mark: &str, remark: &str) -> String {
+    // A name from outside may hold line ends, which would end the comment.
+    let remark = remark.replace('\n', " ");
+    let mut text = String::new();
+    let mut line = mark.to_owned();
+    for word in printable(&remark).split_whitespace() {
+        if line.len() + word.len() >= COMMENT && line.len() > mark.len() {
+            let _ = writeln!(text, "{line}");
+            line = mark.to_owned();
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text + &line + "\n"
+}
+
 /// `target.sql`: the table that is there, or the one to make.
-pub fn target(dataset: &Dataset, columns: &[Column], there: Option<&Definition>) -> String {
+pub fn target(
+    dataset: &Dataset,
+    columns: &[Column],
+    there: Option<&Definition>,
+    remarks: &Remarks,
+) -> String {
+    let remarks = if there.is_some() { &remarks.target } else { &remarks.types };
+    let remarks = comments("--", remarks);
     match there {
         Some(there) => {
             let columns = there.columns.iter();
             let columns = columns.map(|(name, rest)| (identifier(name), rest.clone())).collect();
             let comment = "The table as it is: the columns of stage.sql are compared with its own.";
-            create_table(dataset, comment, columns, &there.rules, &there.partitioning)
+            let comments = format!("-- {comment}\n{remarks}");
+            comments + &create_table(dataset, columns, &there.rules, &there.partitioning)
         }
         None => {
             let types = ["text NOT NULL", "bigint NOT NULL", "date NOT NULL", "timestamptz"];
@@ -63,14 +125,14 @@ pub fn target(dataset: &Dataset, columns: &[Column], there: Option<&Definition>)
             let own = columns.iter().map(|c| (identifier(&c.name), c.data_type.clone()));
             let columns = own.chain(added.map(|(name, rest)| (name.to_owned(), rest.to_owned())));
             let comment = "Made where the table is missing: one row a line of the export.";
-            create_table(dataset, comment, columns.collect(), &[], "")
+            let comments = format!("-- {comment}\n{remarks}");
+            comments + &create_table(dataset, columns.collect(), &[], "")
         }
     }
 }
 
 fn create_table(
     dataset: &Dataset,
-    comment: &str,
     columns: Vec<(String, String)>,
     rules: &[String],
     partitioning: &str,
@@ -80,11 +142,11 @@ fn create_table(
     let lines: Vec<String> =
         columns.chain(rules.iter().map(|rule| format!("    {rule}"))).collect();
     let table = identifier(&dataset.table.name);
-    format!("-- {comment}\nCREATE TABLE {table} (\n{}\n){partitioning};\n", lines.join(",\n"))
+    format!("CREATE TABLE {table} (\n{}\n){partitioning};\n", lines.join(",\n"))
 }
 
 /// `stage.sql`.
-pub fn stage(columns: &[Column], target: Option<&Target>) -> String {
+pub fn stage(columns: &[Column], target: Option<&Target>, remarks: &Remarks) -> String {
     let mut lines: Vec<String> = columns.iter().map(Column::line).collect();
     let has = |name: &str| target.is_none_or(|target| target.column(name).is_some());
     lines.extend(["_file_name", "_row_id"].map(str::to_owned));
@@ -100,7 +162,8 @@ pub fn stage(columns: &[Column], target: Option<&Target>) -> String {
     }
     let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
     format!(
-        "-- Row by row: names and types as the target has them.\nSELECT\n{}\nFROM source\n",
+        "-- Row by row: names and types as the target has them.\n{}SELECT\n{}\nFROM source\n",
+        comments("--", &remarks.columns),
         lines.join(",\n")
     )
 }
@@ -128,7 +191,7 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
              -- file's values come again in the next. Where the row is then the same one, sent again, \
              take this:\n--\n{}--\n{every}",
             commented(),
-            again = super::percent(guess.again),
+            again = percent(guess.again),
         ),
     }
 }

@@ -1,0 +1,105 @@
+//! **Data keys**: which keys are those of exports, by how they end. Beside `x.csv` others may lie, such as
+//! `x.csv.metadata`, `x.csv.md5` or a manifest, and a pattern that is guessed from all would take them in.
+
+use std::collections::BTreeMap;
+
+use super::pattern::guess;
+use crate::domain::{KeyMatch, KeyPattern};
+
+/// How the names of files with rows end, in lower case.
+const DATA: [&str; 9] = ["csv", "tsv", "txt", "psv", "tab", "dat", "data", "asc", "out"];
+/// And those of files that are compressed.
+const COMPRESSED: [&str; 6] = ["gz", "gzip", "zst", "zstd", "bz2", "bzip2"];
+/// How the names of other files end that lie beside exports.
+const BESIDE: &str = "metadata meta crc md5 sha1 sha256 sha512 sig sum json yaml yml xml html htm pdf log ok \
+    done ctl ready success lock tmp part zip xlsx xls parquet avro orc sql manifest schema idx";
+
+/// The patterns that find the dates in the keys of exports; none if no key has a date.
+pub fn patterns(keys: &[&str]) -> Vec<KeyPattern> {
+    let (data, others) = sorted_out(keys);
+    let Some(pattern) = guess(&data) else { return Vec::new() };
+    let reads = |pattern: &KeyPattern, key: &str| !matches!(pattern.read(key), KeyMatch::Other);
+    if !others.iter().any(|key| reads(&pattern, key)) {
+        return vec![pattern];
+    }
+    let mut by_ending: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for key in data {
+        by_ending.entry(ending(key)).or_default().push(key);
+    }
+    let guessed = by_ending.values().filter_map(|keys| guess(keys));
+    // What takes in others all the same is worse than none.
+    guessed.filter(|pattern| !others.iter().any(|key| reads(pattern, key))).collect()
+}
+
+/// The keys that end as exports do, and the others. If none does, those that end as no other file does.
+fn sorted_out<'a>(keys: &[&'a str]) -> (Vec<&'a str>, Vec<&'a str>) {
+    let (data, others): (Vec<&str>, Vec<&str>) = keys.iter().copied().partition(|key| is_data(key));
+    match data.is_empty() {
+        true => keys.iter().copied().partition(|key| !is_beside(key)),
+        false => (data, others),
+    }
+}
+
+/// The last parts of a name behind dots, without that of a compression.
+fn parts(key: &str) -> (Option<String>, Option<String>) {
+    let name = key.rsplit('/').next().unwrap_or(key).to_lowercase();
+    let mut parts = name.rsplit('.').map(str::to_owned);
+    let last = parts.next();
+    match last {
+        Some(last) if COMPRESSED.contains(&last.as_str()) => (parts.next(), Some(last)),
+        last => (last, None),
+    }
+}
+
+fn is_data(key: &str) -> bool {
+    let (last, _) = parts(key);
+    key.contains('.') && last.is_some_and(|last| DATA.contains(&last.as_str()))
+}
+
+fn is_beside(key: &str) -> bool {
+    let (last, _) = parts(key);
+    key.contains('.') && last.is_some_and(|last| BESIDE.split(' ').any(|other| other == last))
+}
+
+/// How the name of a file with rows ends, as it is written.
+fn ending(key: &str) -> String {
+    let (last, compression) = parts(key);
+    let length = [last, compression].iter().flatten().map(|part| part.len() + 1).sum::<usize>();
+    key.get(key.len().saturating_sub(length)..).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guessed(keys: &[&str]) -> Vec<String> {
+        patterns(keys).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_lies_beside_exports_is_left_out() {
+        for beside in ["metadata", "crc", "md5", "sha256", "ok"] {
+            let keys: Vec<String> = (1..=3)
+                .flat_map(|day| {
+                    let key = format!("2025-03-0{day}.csv");
+                    [key.clone(), format!("{key}.{beside}")]
+                })
+                .collect();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            assert_eq!(guessed(&keys), ["{date:%Y-%m-%d}.csv"], "{beside}");
+        }
+        assert_eq!(
+            guessed(&["2025-03-01.csv", "2025-03-02.csv.gz", "2025-03-02.csv.gz.md5"]),
+            ["{date:%Y-%m-%d}.csv", "{date:%Y-%m-%d}.csv.gz"]
+        );
+        assert_eq!(
+            guessed(&["a_2025-03-01", "a_2025-03-02", "a_2025-03-02.md5"]),
+            ["a_{date:%Y-%m-%d}"]
+        );
+        assert_eq!(
+            guessed(&["o-20251201.csv.gz", "o-20251202.csv.gz"]),
+            ["o-{date:%Y%m%d}.csv.gz"]
+        );
+        assert_eq!(guessed(&["_SUCCESS", "x.csv"]), [""; 0]);
+    }
+}

@@ -1,0 +1,127 @@
+//! A **doubt** is what is a guess about how the values of a column are read, or what is left open, with what
+//! speaks for it.
+
+use super::numbers::Numbers;
+use super::types::Written;
+use crate::look::date_formats::Contradiction;
+use crate::printable::few;
+use crate::profile::Profile;
+use crate::values::{Kind, Mark};
+
+/// At most so many values of a file are taken for those of rows that are no data: units, totals, a remark.
+const ODD_VALUES: u64 = 3;
+
+/// What is a guess about how a column is read, for people; `told` are the columns that have a decimal mark in
+/// common.
+pub fn doubt(
+    written: &Written<'_>,
+    reading: Option<&str>,
+    told: Option<&[&str]>,
+) -> Option<String> {
+    let all = |test: fn(&Kind) -> bool| {
+        written.found.iter().all(|profile| profile.kinds.keys().all(test))
+    };
+    // Of a text that is no other type nothing else is guessed.
+    if reading.is_none() && !all(Kind::is_date) && !all(Kind::is_number) {
+        return about_odd_values(written.found);
+    }
+    about_dates(written, reading).or_else(|| about_numbers(written, reading, told))
+}
+
+fn about_dates(written: &Written<'_>, reading: Option<&str>) -> Option<String> {
+    Some(match written.dates.as_ref()? {
+        Contradiction::Mixed(date) => format!(
+            "files of {date} write its dates in formats that contradict each other, so that no file date \
+             decides: {}",
+            if reading.is_none() { "left as text" } else { "only the most frequent is read" },
+        ),
+        Contradiction::Changing(changing) => format!(
+            "the format of its dates changes ({changing}, of those that were looked at): {}; `backfill \
+             drift --deep --propose` finds the day",
+            match reading {
+                Some(_) => "stage.sql decides by _file_date, and days between are NULL",
+                None => "left as text",
+            },
+        ),
+    })
+}
+
+fn about_numbers(
+    written: &Written<'_>,
+    reading: Option<&str>,
+    told: Option<&[&str]>,
+) -> Option<String> {
+    let is_number = reading.is_some_and(|reading| reading.contains("try_to_decimal"));
+    match written.numbers {
+        Numbers::AsOthers(mark) if is_number => Some(format!(
+            "read with a decimal {}, a guess: its own values do not tell, those of {} do",
+            if mark == Mark::Comma { "comma" } else { "point" },
+            few(told.unwrap_or_default())
+        )),
+        Numbers::Guessed if is_number => Some(
+            "every decimal mark in it has three digits behind it, so that 9,999 may be a whole number \
+             or one with decimals, and no other column tells; read with a decimal point, a guess: \
+             for a decimal comma, give try_to_decimal ',' as its fourth argument"
+                .to_owned(),
+        ),
+        Numbers::Mixed => Some(format!(
+            "some of its numbers have a decimal point, some a decimal comma: {}",
+            if reading.is_none() { "left as text" } else { "those with a point are read" },
+        )),
+        _ => None,
+    }
+}
+
+/// Of a column whose values are numbers or dates but for the same few in each file: those of a row that is no
+/// data.
+fn about_odd_values(found: &[&Profile]) -> Option<String> {
+    let numbers = |profile: &Profile| profile.numbers() + profile.of_kind(&Kind::CommaDecimal);
+    let kinds: [(&str, fn(&Profile) -> u64); 2] = [("numbers", numbers), ("dates", Profile::dates)];
+    kinds.into_iter().find_map(|(kind, count)| {
+        let odd = odd_values(found, count)?;
+        Some(format!(
+            "all of its values are {kind} but for {odd} in each file, as in a row of units or of totals: left as \
+             text; a WHERE in stage.sql leaves such rows out"
+        ))
+    })
+}
+
+/// How many values in each file are not of a kind, if they are as many in each, and few.
+fn odd_values(found: &[&Profile], of_kind: fn(&Profile) -> u64) -> Option<u64> {
+    let given = found.iter().filter(|profile| profile.given > 0);
+    let mut counts = given.map(|profile| (profile.given - of_kind(profile), of_kind(profile)));
+    let (odd, usual) = counts.next()?;
+    let is_few = |odd: u64, usual: u64| (1..=ODD_VALUES).contains(&odd) && odd <= usual;
+    let are_alike = counts.all(|(other, usual)| other == odd && is_few(other, usual));
+    (is_few(odd, usual) && are_alike).then_some(odd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(kinds: &[(&str, u64)]) -> Profile {
+        Profile {
+            given: kinds.iter().map(|(_, rows)| rows).sum(),
+            kinds: kinds.iter().map(|(kind, n)| (Kind::from((*kind).to_owned()), *n)).collect(),
+            ..Profile::default()
+        }
+    }
+
+    #[test]
+    fn the_same_few_texts_in_each_file_are_of_rows_that_are_no_data() {
+        let odd = |files: &[&[(&str, u64)]]| {
+            let files: Vec<Profile> = files.iter().map(|kinds| profile(kinds)).collect();
+            about_odd_values(&files.iter().collect::<Vec<_>>())
+        };
+        let units: &[(&str, u64)] = &[("decimal", 40), ("text", 1)];
+        let found = odd(&[units, &[("integer", 2), ("text", 1)], &[]]).expect("a remark");
+        assert!(found.contains("numbers but for 1 in each file"), "{found}");
+        let found = odd(&[&[("date %Y-%m-%d", 3), ("text", 2)]]).expect("a remark");
+        assert!(found.contains("dates but for 2 in each file"), "{found}");
+        assert_eq!(odd(&[units, &[("decimal", 40), ("text", 2)]]), None);
+        assert_eq!(odd(&[&[("text", 3)]]), None);
+        assert_eq!(odd(&[&[("integer", 1), ("text", 2)]]), None);
+        assert_eq!(odd(&[]), None);
+    }
+}

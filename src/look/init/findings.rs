@@ -1,0 +1,57 @@
+//! The **findings** from which a new dataset is made.
+
+use std::collections::BTreeMap;
+
+use super::key::Guess;
+use super::types::Types;
+use super::unread::Unread;
+use crate::domain::{Dataset, DateRange};
+use crate::look::drift::Drift;
+use crate::mirror::{Mirrored, Rejected};
+use crate::profile::FileProfile;
+use crate::target::{Definition, Target};
+
+/// What a new dataset is made from.
+pub struct Findings<'a> {
+    /// The dataset as far as it is known: name, prefix, key pattern, table.
+    pub dataset: &'a Dataset,
+    /// Its formats.
+    pub drift: &'a Drift,
+    /// Its files, beside their columns.
+    pub seen: &'a Seen,
+    /// Some files of each epoch, with their profiles.
+    pub profiled: &'a [(&'a Mirrored, &'a FileProfile)],
+    /// Its likely key, as headers.
+    pub guess: Guess,
+    /// The records of these files that cannot be read.
+    pub rejected: &'a [Rejected],
+    /// The target, where it is there.
+    pub target: Option<&'a Target>,
+    /// How the target is declared, where it is there.
+    pub definition: Option<&'a Definition>,
+    /// Whether all columns are text.
+    pub types: Types<'a>,
+}
+
+/// What is known of the files under a prefix, beside their columns.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// How many keys there are.
+    pub keys: usize,
+    /// How many of them have a file date.
+    pub dated: usize,
+    /// From the first file date to the last.
+    pub range: DateRange,
+    /// Whether the key pattern is guessed.
+    pub is_key_guessed: bool,
+    /// What is not read.
+    pub unread: Vec<Unread>,
+    /// How many files can be read.
+    pub readable: usize,
+    /// The files that are read in another encoding than UTF-8.
+    pub decoded: Vec<String>,
+    /// The files that are refused for blank or duplicate names, or would be.
+    pub unusable_names: Vec<String>,
+    /// By the name of a column, how many files write it in another way.
+    pub written_otherwise: BTreeMap<String, usize>,
+}

@@ -97,19 +97,22 @@ impl Merge<'_> {
             .rule
             .order
             .iter()
-            .map(|name| format!("{} DESC NULLS LAST, ", quote_identifier(name)))
+            .map(|name| format!("incoming.{} DESC NULLS LAST, ", quote_identifier(name)))
             .collect();
         format!(
             "CREATE TEMPORARY TABLE {FATES} ON COMMIT DROP AS \
              SELECT given._backfill_row AS row, given._file_name, held._file_name::text AS replaced, \
                     CASE WHEN given._backfill_place > 1 THEN 's' WHEN held._backfill_held IS NULL THEN 'i' \
                          WHEN {newer} THEN 'u' ELSE 's' END AS fate \
-             FROM (SELECT ctid AS _backfill_row, *, row_number() OVER (PARTITION BY {key} ORDER BY {order}\
-                          _file_name::text COLLATE \"C\" DESC, _row_id DESC) AS _backfill_place \
-                   FROM {ROWS}) AS given \
+             FROM (SELECT incoming.ctid AS _backfill_row, incoming.*, names._backfill_sorted, \
+                          row_number() OVER (PARTITION BY {key} ORDER BY {order}\
+                          names._backfill_sorted DESC, incoming._row_id DESC) AS _backfill_place \
+                   FROM {ROWS} AS incoming JOIN ({names}) AS names \
+                     ON names._backfill_name = incoming._file_name::text) AS given \
              LEFT JOIN (SELECT *, true AS _backfill_held FROM {table}) AS held ON {same}",
             newer = self.is_newer(),
-            key = list(&key, ""),
+            names = sorted_names(),
+            key = list(&key, "incoming."),
             order = order.concat(),
             table = self.table.quoted(),
             same = self.has_same_key(),
@@ -179,10 +182,12 @@ impl Merge<'_> {
     /// and the place in it. A row without a file, which somebody else inserted, is older if nothing else
     /// decides.
     fn is_newer(&self) -> String {
-        let tie = "(held._file_name IS NULL OR \
-                   (given._file_name::text COLLATE \"C\", given._row_id) > \
-                   (held._file_name::text COLLATE \"C\", coalesce(held._row_id, -1)))";
-        self.rule.order.iter().rev().fold(tie.to_owned(), |rest, name| {
+        let tie = format!(
+            "(held._file_name IS NULL OR (given._backfill_sorted, given._row_id) > ({}, \
+             coalesce(held._row_id, -1)))",
+            natural_order("held._file_name::text")
+        );
+        self.rule.order.iter().rev().fold(tie, |rest, name| {
             let name = quote_identifier(name);
             format!(
                 "(coalesce(given.{name} > held.{name}, given.{name} IS NOT NULL AND held.{name} IS NULL) \
@@ -191,6 +196,30 @@ impl Merge<'_> {
         })
     }
 }
+
+/// The names of the files that the given rows are from, each with what sorts it.
+fn sorted_names() -> String {
+    format!(
+        "SELECT _backfill_name, {} AS _backfill_sorted \
+         FROM (SELECT DISTINCT _file_name::text AS _backfill_name FROM {ROWS}) AS names",
+        natural_order("_backfill_name")
+    )
+}
+
+/// The expression that sorts a name as `natural_order` of SQL does: a text without its endings first, numbers by
+/// their size, and folders one by one. Numbers of more than 40 digits sort by the last of them; two names that
+/// are equal in all this, by the names themselves.
+fn natural_order(name: &str) -> String {
+    let zeros = "0".repeat(NUMBER);
+    let endings = r"((\.[A-Za-z][A-Za-z0-9]{0,7})+)$";
+    let ended = format!(r"regexp_replace({name}, '{endings}', chr(1) || '\1')");
+    let padded = format!(r"regexp_replace({ended}, '([0-9]+)', '{zeros}\1', 'g')");
+    let numbers = format!(r"regexp_replace({padded}, '[0-9]*([0-9]{{{NUMBER}}})', '\1', 'g')");
+    format!("(translate({numbers}, '/', chr(2)) || chr(1) || {name}) COLLATE \"C\"")
+}
+
+/// The digits to which numbers in names are filled up.
+const NUMBER: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -223,6 +252,8 @@ mod tests {
         let (day, n) = (decide.find("given.\"day\" > held"), decide.find("given.\"n\" > held"));
         assert!(day.zip(n).is_some_and(|(day, n)| day < n), "{decide}");
         assert!(decide.contains("held.\"id\" = given.\"id\" AND held.\"line\" = given.\"line\""));
-        assert!(decide.contains("PARTITION BY \"id\", \"line\" ORDER BY \"day\" DESC NULLS LAST"));
+        assert!(decide.contains(
+            "PARTITION BY incoming.\"id\", incoming.\"line\" ORDER BY incoming.\"day\" DESC NULLS LAST"
+        ));
     }
 }

@@ -5,11 +5,13 @@ pub mod day;
 mod epoch;
 mod formats;
 mod kind;
+mod natural;
 mod number;
 mod parse;
 pub mod shape;
 
 pub use formats::{contradict, counts_from_1970, date, local, moment_of};
 pub use kind::Kind;
+pub use natural::natural_order;
 pub use number::{Mark, decimal};
 pub use parse::{is_in_utc, is_null_like, moment_in_iso, reads_offset, truth, usual_date};

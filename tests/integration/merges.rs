@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backfill::failpoint;
+use backfill::values::natural_order;
 
 use crate::support::{Project, Random};
 
@@ -31,7 +32,7 @@ fn day(number: u64) -> String {
 impl Merges {
     fn write(&mut self) {
         let number = self.files.len();
-        let name = format!("report_{}_{number:02}.csv", day(self.random.below(DAYS)));
+        let name = format!("report_{}_v{number}.csv", day(self.random.below(DAYS)));
         let rows: Vec<Row> = (0..1 + self.random.below(6))
             .map(|row| {
                 let order = (!self.random.one_in(5)).then(|| self.random.below(4));
@@ -76,12 +77,12 @@ impl Merges {
     }
 
     /// The newest row of each key among the files that were loaded: by its order, then by the name of its
-    /// file, then by its place in it.
+    /// file as people count (`_v10` after `_v2`), then by its place in it.
     fn expected(&self) -> Vec<String> {
         let mut newest = BTreeMap::new();
         for name in &self.loaded {
             for (place, (id, order, city)) in self.files[name].iter().enumerate() {
-                let age = (*order, name.clone(), place);
+                let age = (*order, natural_order(name), place);
                 let known = newest.entry(*id).or_insert_with(|| (age.clone(), city.clone()));
                 if known.0 < age {
                     *known = (age, city.clone());

@@ -1,4 +1,5 @@
--- A day with more than one file: both are loaded, the later one's rows win.
+-- A day with more than one file: all are loaded, and the later one's rows win, by its name (`_v10` is later
+-- than `_v2`).
 -- severity: warn
 SELECT _file_date, min(_file_name) AS _file_name, count(*) AS files
 FROM files

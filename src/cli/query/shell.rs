@@ -38,7 +38,8 @@ A statement ends with a semicolon. Beside SQL there are
 /// Words that are completed beside the names of tables and columns.
 const WORDS: &str = "SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT JOIN LEFT USING QUALIFY OVER PARTITION \
     DISTINCT COUNT COALESCE CASE WHEN THEN ELSE END CAST TRY_CAST EXPLAIN DESCRIBE BETWEEN LIKE IS NULL \
-    try_to_date try_to_timestamp try_to_timestamptz try_to_decimal try_to_bool null_like";
+    try_to_date try_to_timestamp try_to_timestamptz try_to_decimal try_to_bool null_like \
+    natural_order";
 
 /// Reads statements until the end of input, and runs each. What is typed is kept in the file
 /// `history`, values in it included.

@@ -175,7 +175,7 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
     let key = columns.join(", ");
     let newest = format!(
         "{every}QUALIFY row_number() OVER (\n    PARTITION BY {key}\n    \
-         ORDER BY _file_date DESC, _file_name DESC, _row_id DESC\n) = 1\n"
+         ORDER BY _file_date DESC, natural_order(_file_name) DESC, _row_id DESC\n) = 1\n"
     );
     let commented = || newest.lines().map(|line| format!("--     {line}\n")).collect::<String>();
     match (columns.is_empty(), guess.is_trusted) {
@@ -214,7 +214,8 @@ pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
 }
 
 const SEVERAL_FILES: &str = "\
--- A day with more than one file: both are loaded, the later one's rows win.
+-- A day with more than one file: all are loaded, and of rows with one key those of the file that
+-- dedupe.sql takes for the later one win: by its name, where numbers count as numbers.
 -- severity: warn
 SELECT _file_date, min(_file_name) AS _file_name, count(*) AS files
 FROM files

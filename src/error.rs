@@ -272,8 +272,8 @@ impl Explain for Error {
                 "load its history first, with a date: --start YYYY-MM-DD; --prefix chooses datasets"
             }
             Self::NoDates { .. } => {
-                "say with --key where the date stands, such as 'report_{date:%Y-%m-%d}*.csv'; the \
-                 README lists its parts"
+                "say with --key where the date stands, such as 'report_{date:%Y-%m-%d}*.csv', \
+                 'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; the README lists its parts"
             }
             Self::NoneUsable { .. } => {
                 "give a --key that leaves such files out, or write the dataset's section by hand with \

@@ -15,7 +15,7 @@ use crate::failpoint;
 use crate::mirror::{self, Mirror, Mirrored};
 use crate::progress::{Listener, Recorder};
 use crate::source::{self, Listing};
-use crate::sql::Sql;
+use crate::sql::{Sql, orders_by_plain_name};
 use crate::state::{Files, PinnedColumn, PinnedDataset};
 use crate::store::Store;
 use crate::tables::{self, Catalog, Lookup};
@@ -96,6 +96,15 @@ impl Project {
             self.notice(dataset, Event::Listed(finding.clone()));
         }
         Ok(listing)
+    }
+
+    /// Warns of days of which `dedupe.sql` takes another file for the newest than the numbers in the names say.
+    pub fn warn_of_plain_names(&self, dataset: &Dataset, sql: &Sql, listing: &Listing) {
+        if orders_by_plain_name(&sql.dedupe) {
+            for event in listing.days_in_plain_order() {
+                self.notice(dataset, event);
+            }
+        }
     }
 
     /// Asks the database for the target and for what it holds of the files.

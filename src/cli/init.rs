@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use super::output::to_file;
 use crate::config::Config;
-use crate::domain::{Dataset, KeyPattern};
+use crate::domain::{Dataset, KeyPattern, prefix_fault};
 use crate::error::{Error, Exit};
 use crate::look;
 use crate::look::init::{Scaffold, column_name};
@@ -100,6 +100,9 @@ fn configuration(path: &Path, source: Option<&str>) -> Result<(String, bool), Er
 /// The dataset as far as the arguments say.
 fn dataset(arguments: &Arguments, config: &Config, path: &Path) -> Result<Dataset, Error> {
     let usage = |text: String| Err(Error::Usage(text));
+    if let Some(fault) = prefix_fault(&arguments.prefix) {
+        return usage(format!("no object below the --prefix could be read: {fault}"));
+    }
     let last = arguments.prefix.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let name = arguments.name.clone().unwrap_or_else(|| column_name(last));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -12,7 +12,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::{Config, Error, Size};
 use crate::domain::{
     Cadence, Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode,
-    Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, provenance, with_slash,
+    Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, prefix_fault, provenance,
+    with_slash,
 };
 use crate::store::{Options, Place, Role};
 
@@ -251,9 +252,9 @@ impl DatasetTable {
             let reason = format!("`{entry}` is no column: a * stands at the end, as in billing_*");
             return Err((at("personal_columns"), reason));
         }
-        if self.prefix.starts_with('/') || self.prefix.contains("//") {
-            let reason = "a prefix is written without a leading or a double slash";
-            return Err((at("prefix"), reason.to_owned()));
+        if let Some(fault) = prefix_fault(&self.prefix) {
+            let reason = format!("no object below it could be read: {fault}");
+            return Err((at("prefix"), reason));
         }
         let patterns = match self.key {
             OneOrMany::One(pattern) => vec![pattern],

@@ -7,7 +7,8 @@
 //!   days later is that week's. If no weekday has two files yet, one file in each week from Monday to Sunday.
 //! - `month`: one file in each calendar month, on any day.
 //!
-//! Weeks without a known weekday, and months, are missing only if the range holds all their days.
+//! Weeks without a known weekday, and months, are missing only if the range holds all their days. Nothing is
+//! missing of which files cover every day: that of a month covers its days, whatever the cadence.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +16,7 @@ use std::fmt;
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
-use super::{DateRange, FileDate};
+use super::{DateRange, FileDate, KeyDates};
 
 /// How often a file comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +39,11 @@ impl Cadence {
     /// those of a week or month that begins in it.
     pub fn missing(
         self,
-        files: &[FileDate],
+        files: &[KeyDates],
         range: DateRange,
     ) -> impl Iterator<Item = DateRange> + use<> {
-        let files: BTreeSet<FileDate> = files.iter().copied().collect();
+        let covered = joined(files.iter().map(|file| file.covered).collect());
+        let files: BTreeSet<FileDate> = files.iter().map(|file| file.date).collect();
         let schedule = self.schedule(&files);
         let is_missing = move |period: &DateRange| {
             let end = match schedule {
@@ -50,7 +52,7 @@ impl Cadence {
                     period.end()
                 }
             };
-            files.range(period.start()..=end).next().is_none()
+            files.range(period.start()..=end).next().is_none() && !is_covered(&covered, *period)
         };
         schedule.due(range).filter(is_missing)
     }
@@ -177,6 +179,25 @@ impl Schedule {
     }
 }
 
+/// Ranges in order, those that overlap or follow each other as one.
+fn joined(mut ranges: Vec<DateRange>) -> Vec<DateRange> {
+    ranges.sort_by_key(DateRange::start);
+    let mut joined: Vec<DateRange> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start() <= last.end().plus_days(1) => *last = last.hull(range),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Whether every day of a period is in one of some ranges, which are joined.
+fn is_covered(joined: &[DateRange], period: DateRange) -> bool {
+    let behind = joined.partition_point(|range| range.start() <= period.start());
+    behind > 0 && joined[behind - 1].covers(period)
+}
+
 fn is_weekend(day: FileDate) -> bool {
     matches!(day.0.weekday(), Weekday::Sat | Weekday::Sun)
 }
@@ -210,11 +231,25 @@ mod tests {
         texts.iter().map(|text| text.parse().expect("a day")).collect()
     }
 
+    fn files(texts: &[&str]) -> Vec<KeyDates> {
+        days(texts).into_iter().map(KeyDates::of_day).collect()
+    }
+
+    /// A file that covers the days from `from` to `date`.
+    fn period(from: &str, date: &str) -> KeyDates {
+        let ends = days(&[from, date]);
+        KeyDates { date: ends[1], covered: DateRange::between(ends[0], ends[1]) }
+    }
+
     /// What is missing, joined into runs.
-    fn missing(cadence: Cadence, files: &[&str], start: &str, end: &str) -> Vec<String> {
+    fn missing(cadence: Cadence, dates: &[&str], start: &str, end: &str) -> Vec<String> {
+        missing_of(cadence, &files(dates), start, end)
+    }
+
+    fn missing_of(cadence: Cadence, files: &[KeyDates], start: &str, end: &str) -> Vec<String> {
         let ends = days(&[start, end]);
         let range = DateRange::new(ends[0], ends[1]).expect("forward");
-        let missing = cadence.missing(&days(files), range);
+        let missing = cadence.missing(files, range);
         cadence.joined(missing).iter().map(DateRange::to_string).collect()
     }
 
@@ -278,6 +313,32 @@ mod tests {
             missing(Cadence::Month, &files, "2025-02-01", "2025-04-30"),
             ["2025-02-01 to 2025-04-30"]
         );
+    }
+
+    #[test]
+    fn what_files_of_longer_periods_cover_is_not_missing() {
+        let files = [
+            period("2025-06-01", "2025-06-09"),
+            period("2025-06-01", "2025-06-15"),
+            period("2025-06-20", "2025-06-30"),
+        ];
+        assert_eq!(
+            missing_of(Cadence::Day, &files, "2025-06-01", "2025-07-01"),
+            ["2025-06-16 to 2025-06-19", "2025-07-01 to 2025-07-01"]
+        );
+        assert_eq!(
+            missing_of(Cadence::Weekdays, &files, "2025-06-01", "2025-06-30"),
+            ["2025-06-16 to 2025-06-19"]
+        );
+        let weeks = [period("2025-09-01", "2025-09-07"), period("2025-09-15", "2025-09-21")];
+        assert_eq!(
+            missing_of(Cadence::Week, &weeks, "2025-09-01", "2025-09-21"),
+            ["2025-09-14 to 2025-09-14"],
+            "a week is due on the day on which the others end, and no later one covers it"
+        );
+        let quarter = [period("2025-01-01", "2025-03-31"), period("2025-04-01", "2025-06-30")];
+        assert!(missing_of(Cadence::Month, &quarter, "2025-01-01", "2025-06-30").is_empty());
+        assert!(missing_of(Cadence::Day, &quarter, "2025-01-01", "2025-06-30").is_empty());
     }
 
     #[test]

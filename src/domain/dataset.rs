@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use backfill_csv::Dialect;
 use serde::Deserialize;
 
-use super::{Cadence, KeyPattern, Placement, RejectLimit, TableName};
+use super::{Cadence, KeyFault, KeyPattern, Placement, RejectLimit, TableName};
 
 /// One prefix of exports with its SQL and its target table.
 #[derive(Clone, Debug)]
@@ -98,4 +98,10 @@ pub fn with_slash(prefix: &str) -> String {
     } else {
         format!("{prefix}/")
     }
+}
+
+/// Why no object below a prefix could be read by its key.
+pub fn prefix_fault(prefix: &str) -> Option<KeyFault> {
+    let folder = prefix.strip_suffix('/').filter(|folder| !folder.is_empty());
+    KeyFault::of(folder.unwrap_or(prefix))
 }

@@ -25,7 +25,7 @@ pub enum Finding {
     SeveralFiles {
         /// The day.
         date: FileDate,
-        /// The keys of its files.
+        /// The keys of its files, by their natural order: the last of them is the newest by its name.
         keys: Vec<String>,
     },
     /// An object of no bytes in the range.
@@ -37,10 +37,27 @@ pub enum Finding {
     KeysWithoutDate {
         /// How many.
         count: usize,
-        /// One of them.
-        example: String,
+        /// The first few.
+        examples: Vec<String>,
+    },
+    /// Objects that cannot be read by their keys.
+    UnusableKeys {
+        /// How many.
+        count: usize,
+        /// The first few, each with what is wrong with it.
+        examples: Vec<String>,
+    },
+    /// Files whose dates are years away from those of most files.
+    FarDates {
+        /// How many.
+        count: usize,
+        /// The first few, each with its date.
+        examples: Vec<String>,
     },
 }
+
+/// How many keys a finding names.
+pub const EXAMPLES: usize = 3;
 
 impl Finding {
     /// The last day of each day, week or month without a file that is due.
@@ -49,9 +66,11 @@ impl Finding {
             Self::MissingDays { from, to, every } => {
                 every.last_days(DateRange::from(*from).hull(DateRange::from(*to))).collect()
             }
-            Self::SeveralFiles { .. } | Self::ZeroBytes { .. } | Self::KeysWithoutDate { .. } => {
-                Vec::new()
-            }
+            Self::SeveralFiles { .. }
+            | Self::ZeroBytes { .. }
+            | Self::KeysWithoutDate { .. }
+            | Self::UnusableKeys { .. }
+            | Self::FarDates { .. } => Vec::new(),
         }
     }
 }
@@ -61,18 +80,47 @@ impl fmt::Display for Finding {
         match self {
             Self::MissingDays { from, to, every } => missing(f, *from, *to, *every),
             Self::SeveralFiles { date, keys } => {
-                write!(f, "{} files for {date}: {}", keys.len(), keys.join(", "))
+                write!(f, "{} files for {date}: {}", keys.len(), keys.join(", "))?;
+                match keys.last() {
+                    Some(last) => write!(f, "; by its name the newest is {last}"),
+                    None => Ok(()),
+                }
             }
             Self::ZeroBytes { key } => write!(f, "{key} has no bytes"),
-            Self::KeysWithoutDate { count: 1, example } => {
-                write!(f, "{example} is ignored: its key does not match the key pattern")
+            Self::KeysWithoutDate { count: 1, examples } => {
+                write!(
+                    f,
+                    "{} is ignored: its key does not match the key pattern",
+                    examples.concat()
+                )
             }
-            Self::KeysWithoutDate { count, example } => write!(
+            Self::KeysWithoutDate { count, examples } => write!(
                 f,
-                "{count} keys are ignored, such as {example}: they do not match the key pattern"
+                "{count} keys are ignored: {}; they do not match the key pattern",
+                some_of(*count, examples)
+            ),
+            Self::UnusableKeys { count: 1, examples } => {
+                write!(f, "an object cannot be read: {}; rename it", examples.concat())
+            }
+            Self::UnusableKeys { count, examples } => write!(
+                f,
+                "{count} objects cannot be read: {}; rename them",
+                some_of(*count, examples)
+            ),
+            Self::FarDates { count, examples } => write!(
+                f,
+                "{count} file(s) have dates that are years away from those of most files: {}; are these \
+                 digits dates?",
+                some_of(*count, examples)
             ),
         }
     }
+}
+
+/// The first few of many, and a sign where there are more.
+fn some_of(count: usize, examples: &[String]) -> String {
+    let more = if count > examples.len() { " …" } else { "" };
+    format!("{}{more}", examples.join(", "))
 }
 
 /// Says what is missing in the words of the cadence.

@@ -2,76 +2,119 @@
 //!
 //! `report_{date:%Y-%m-%d}T*.csv` reads: the literal `report_`, a date, a `T`, anything but a
 //! slash, `.csv`. The whole key below the prefix must match. `*` stands for any run of characters
-//! without a slash, `**` for any run, `?` for one character. The date is written with `%Y` (four
-//! digits), `%m` and `%d` (two digits each), every one of them once, with literals between.
+//! without a slash, `**` for any run, `?` for one character. How a date is written is a
+//! [date form](super::date_form).
+//!
+//! A file of a month has its first day as file date, one of an ISO week its Monday. `{from:…}` is the first day
+//! of a period that ends with the file date. All days of the month, week or period are covered by the file.
 
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
-use regex::Regex;
+use regex::{Captures, Regex};
 
-use super::FileDate;
+use super::date_form::{DateFault, DateForm};
+use super::invalid_pattern::InvalidPattern;
+use super::{DateRange, FileDate};
 
 /// Which keys are exports, and where their file date stands.
 ///
 /// Written `report_{date:%Y-%m-%d}T*.csv`: `*` stands for any run of characters without a slash,
-/// `**` for any run, `?` for one character; the date has `%Y`, `%m` and `%d`, each once.
+/// `**` for any run, `?` for one character.
 #[derive(Clone, Debug)]
 pub struct KeyPattern {
     text: String,
     regex: Regex,
+    date: DateForm,
+    from: Option<DateForm>,
 }
 
 /// What a [`KeyPattern`] says of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyMatch {
-    /// The key is an export of this day.
-    Date(FileDate),
+    /// The key is an export of these days.
+    Dated(KeyDates),
     /// The key has the pattern's shape, but its digits are no calendar day.
     ImpossibleDate,
+    /// The key has the pattern's shape, but the year in it is before 1900 or after 2100.
+    FarYear,
+    /// The key has the pattern's shape, but its period ends before it begins.
+    BackwardPeriod,
     /// The key does not have the pattern's shape.
     Other,
 }
 
-/// A pattern that cannot find a date.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPattern {
-    /// The pattern has no `{date:…}`, or more than one.
-    #[error("a key pattern needs exactly one {{date:…}}, such as report_{{date:%Y-%m-%d}}T*.csv")]
-    DateCount,
-    /// The date lacks one of its three parts, or has one twice.
-    #[error("the date of a key pattern needs %Y, %m and %d, each once")]
-    DateParts,
-    /// The date holds a directive other than `%Y`, `%m` and `%d`.
-    #[error("%{0} is not understood in the date of a key pattern; use %Y, %m and %d")]
-    Directive(char),
-    /// A brace is not closed.
-    #[error("a brace in the key pattern is not closed")]
-    Brace,
+/// The days of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyDates {
+    /// Its file date.
+    pub date: FileDate,
+    /// The days that it covers.
+    pub covered: DateRange,
+}
+
+impl KeyDates {
+    /// Those of an export of one day.
+    pub fn of_day(date: FileDate) -> Self {
+        Self { date, covered: DateRange::of_day(date) }
+    }
+}
+
+impl KeyMatch {
+    /// The days of an export.
+    pub fn dates(self) -> Option<KeyDates> {
+        match self {
+            Self::Dated(dates) => Some(dates),
+            Self::ImpossibleDate | Self::FarYear | Self::BackwardPeriod | Self::Other => None,
+        }
+    }
 }
 
 impl KeyPattern {
     /// Reads a key, given without its prefix.
     pub fn read(&self, key: &str) -> KeyMatch {
         let Some(found) = self.regex.captures(key) else { return KeyMatch::Other };
-        let number = |name| found.name(name).and_then(|part| part.as_str().parse::<u32>().ok());
-        let date = match (number("year"), number("month"), number("day")) {
-            (Some(year), Some(month), Some(day)) => {
-                NaiveDate::from_ymd_opt(year as i32, month, day)
-            }
-            _ => None,
+        if is_cut(key, &found, DATE, &self.date) {
+            return KeyMatch::Other;
+        }
+        let days = match self.date.read(&found) {
+            Ok(days) => days,
+            Err(fault) => return fault.into(),
         };
-        date.map_or(KeyMatch::ImpossibleDate, |date| KeyMatch::Date(FileDate(date)))
+        let Some(from) = &self.from else {
+            return KeyMatch::Dated(KeyDates { date: days.start(), covered: days });
+        };
+        if is_cut(key, &found, FROM, from) {
+            return KeyMatch::Other;
+        }
+        match from.read(&found) {
+            Err(fault) => fault.into(),
+            Ok(first) => match DateRange::new(first.start(), days.end()) {
+                Ok(covered) => KeyMatch::Dated(KeyDates { date: days.end(), covered }),
+                Err(_) => KeyMatch::BackwardPeriod,
+            },
+        }
     }
 
     /// The file date in a key that matches.
     pub fn date_of(&self, key: &str) -> Option<FileDate> {
-        match self.read(key) {
-            KeyMatch::Date(date) => Some(date),
-            KeyMatch::ImpossibleDate | KeyMatch::Other => None,
+        self.read(key).dates().map(|dates| dates.date)
+    }
+}
+
+impl From<DateFault> for KeyMatch {
+    fn from(fault: DateFault) -> Self {
+        match fault {
+            DateFault::NoDay => Self::ImpossibleDate,
+            DateFault::FarYear => Self::FarYear,
         }
     }
+}
+
+/// Whether a number of one or two digits at the end of a date has another digit behind it.
+fn is_cut(key: &str, found: &Captures<'_>, role: &str, form: &DateForm) -> bool {
+    let behind = found.name(role).map_or("", |found| &key[found.end()..]);
+    form.ends_unpadded && behind.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The first date written `YYYY-MM-DD` in a text that is one, whatever stands around it.
@@ -86,64 +129,114 @@ impl fmt::Display for KeyPattern {
     }
 }
 
+/// The groups of the regular expression that hold the file date, and the first day of a period.
+const DATE: &str = "date";
+const FROM: &str = "from";
+
+/// A piece of a key pattern.
+enum Piece {
+    Literal(char),
+    /// `?`
+    One,
+    /// `*`
+    Many,
+    /// `**`
+    ManyWithSlashes,
+    Date(&'static str, DateForm),
+}
+
 impl FromStr for KeyPattern {
     type Err = InvalidPattern;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut regex = String::from("^");
-        let mut dates = 0;
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            if let Some(after) = rest.strip_prefix("{date:") {
-                let (format, after) = after.split_once('}').ok_or(InvalidPattern::Brace)?;
-                regex.push_str(&date_regex(format)?);
-                dates += 1;
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix("**") {
-                regex.push_str(".*");
-                rest = after;
-            } else {
-                match first {
-                    '*' => regex.push_str("[^/]*"),
-                    '?' => regex.push_str("[^/]"),
-                    '{' => return Err(InvalidPattern::Brace),
-                    literal => regex.push_str(&regex::escape(literal.encode_utf8(&mut [0; 4]))),
-                }
-                rest = &rest[first.len_utf8()..];
+        let pieces = pieces(text)?;
+        let form = |wanted: &str| -> Result<Option<DateForm>, InvalidPattern> {
+            let forms = pieces.iter().filter_map(|piece| match piece {
+                Piece::Date(role, form) if *role == wanted => Some(form.clone()),
+                _ => None,
+            });
+            let forms: Vec<DateForm> = forms.collect();
+            match forms.as_slice() {
+                [] => Ok(None),
+                [form] => Ok(Some(form.clone())),
+                _ => Err(InvalidPattern::DateCount),
             }
+        };
+        let date = form(DATE)?.ok_or(InvalidPattern::DateCount)?;
+        let from = form(FROM)?;
+        if from.as_ref().is_some_and(|from| from.has_no_day() || date.has_no_day()) {
+            return Err(InvalidPattern::PeriodWithoutDay);
         }
-        if dates != 1 {
-            return Err(InvalidPattern::DateCount);
-        }
-        regex.push('$');
-        let regex = Regex::new(&regex).map_err(|_| InvalidPattern::Brace)?;
-        Ok(Self { text: text.to_owned(), regex })
+        let regex = Regex::new(&regex_of(&pieces)?).map_err(|_| InvalidPattern::Brace)?;
+        Ok(Self { text: text.to_owned(), regex, date, from })
     }
 }
 
-/// The regular expression of a date format such as `%Y-%m-%d`.
-fn date_regex(format: &str) -> Result<String, InvalidPattern> {
-    let mut regex = String::new();
-    let mut parts = String::new();
-    let mut characters = format.chars();
-    while let Some(character) = characters.next() {
-        if character != '%' {
-            regex.push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
-            continue;
-        }
-        let directive = characters.next().unwrap_or('%');
-        regex.push_str(match directive {
-            'Y' => "(?<year>[0-9]{4})",
-            'm' => "(?<month>[0-9]{2})",
-            'd' => "(?<day>[0-9]{2})",
-            other => return Err(InvalidPattern::Directive(other)),
+/// The pieces of a pattern, in order.
+fn pieces(text: &str) -> Result<Vec<Piece>, InvalidPattern> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let role = [DATE, FROM].into_iter().find_map(|role| {
+            let after = rest.strip_prefix('{')?.strip_prefix(role)?.strip_prefix(':')?;
+            Some((role, after))
         });
-        if parts.contains(directive) {
-            return Err(InvalidPattern::DateParts);
+        if let Some((role, after)) = role {
+            let (format, after) = after.split_once('}').ok_or(InvalidPattern::Brace)?;
+            pieces.push(Piece::Date(role, DateForm::parse(format, role)?));
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("**") {
+            pieces.push(Piece::ManyWithSlashes);
+            rest = after;
+        } else {
+            pieces.push(match first {
+                '*' => Piece::Many,
+                '?' => Piece::One,
+                '{' => return Err(InvalidPattern::Brace),
+                literal => Piece::Literal(literal),
+            });
+            rest = &rest[first.len_utf8()..];
         }
-        parts.push(directive);
     }
-    if parts.len() == 3 { Ok(regex) } else { Err(InvalidPattern::DateParts) }
+    Ok(pieces)
+}
+
+/// The regular expression of a pattern. Before a date that begins with a number of one or two digits a wildcard
+/// takes none of its digits.
+fn regex_of(pieces: &[Piece]) -> Result<String, InvalidPattern> {
+    let mut regex = String::from("^");
+    for (index, piece) in pieces.iter().enumerate() {
+        let next = pieces.get(index + 1);
+        let keeps_digits = matches!(next, Some(Piece::Date(_, form)) if form.begins_unpadded);
+        match piece {
+            Piece::Literal(literal) => {
+                regex.push_str(&regex::escape(literal.encode_utf8(&mut [0; 4])));
+            }
+            Piece::One if keeps_digits => regex.push_str("[^/0-9]"),
+            Piece::One => regex.push_str("[^/]"),
+            Piece::Many if keeps_digits => regex.push_str("(?:[^/]*[^/0-9])?"),
+            Piece::Many => regex.push_str("[^/]*"),
+            Piece::ManyWithSlashes if keeps_digits => regex.push_str("(?:.*[^0-9])?"),
+            Piece::ManyWithSlashes => regex.push_str(".*"),
+            Piece::Date(role, form) => {
+                if form.ends_unpadded && next.is_some_and(begins_with_digit) {
+                    return Err(InvalidPattern::Unpadded);
+                }
+                regex.push_str(&format!("(?<{role}>{})", form.regex));
+            }
+        }
+    }
+    regex.push('$');
+    Ok(regex)
+}
+
+/// Whether it surely begins with a digit.
+fn begins_with_digit(piece: &Piece) -> bool {
+    match piece {
+        Piece::Literal(literal) => literal.is_ascii_digit(),
+        Piece::Date(..) => true,
+        Piece::One | Piece::Many | Piece::ManyWithSlashes => false,
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +248,13 @@ mod tests {
     }
 
     fn day(text: &str) -> KeyMatch {
-        KeyMatch::Date(text.parse().expect("a date"))
+        KeyMatch::Dated(KeyDates::of_day(text.parse().expect("a date")))
+    }
+
+    fn days(date: &str, from: &str, to: &str) -> KeyMatch {
+        let day = |text: &str| text.parse().expect("a date");
+        let covered = DateRange::between(day(from), day(to));
+        KeyMatch::Dated(KeyDates { date: day(date), covered })
     }
 
     #[test]
@@ -169,8 +268,57 @@ mod tests {
             ("dt={date:%Y-%m-%d}/*.csv", "dt=2025-12-01/x.csv"),
             ("**{date:%Y%m%d}*.csv", "some/where/x20251201-2.csv"),
             ("x{date:%Y-%m-%d}.CSV", "x2025-12-01.CSV"),
+            ("year={date:%Y/month=%-m/day=%-d}/*.csv", "year=2025/month=12/day=1/p-0.csv"),
+            ("year={date:%Y/month=%-m/day=%-d}/*.csv", "year=2025/month=12/day=01/p-0.csv"),
+            ("{date:%d-%b-%Y}.csv", "01-Dec-2025.csv"),
+            ("{date:%d-%b-%Y}.csv", "01-DEC-2025.csv"),
+            ("{date:%-d %B %Y}.csv", "1 december 2025.csv"),
+            ("{date:%y%m%d}.csv", "251201.csv"),
+            ("{date:%Y.%j}.csv", "2025.335.csv"),
+            ("export_{date:%s}.csv", "export_1764547200.csv"),
+            ("export_{date:%s}.csv", "export_1764633599.csv"),
+            ("100%{date:%%%Y%%%m%%%d}.csv", "100%%2025%12%01.csv"),
         ] {
             assert_eq!(read(pattern, key), first, "{pattern} on {key}");
+        }
+    }
+
+    #[test]
+    fn months_weeks_and_periods_cover_their_days() {
+        for (pattern, key, expected) in [
+            (
+                "bat_{date:%Y-%m}.csv",
+                "bat_2024-02.csv",
+                days("2024-02-01", "2024-02-01", "2024-02-29"),
+            ),
+            ("{date:%B%y}.csv", "December99.csv", days("1999-12-01", "1999-12-01", "1999-12-31")),
+            ("{date:%G-W%V}.csv", "2026-W01.csv", days("2025-12-29", "2025-12-29", "2026-01-04")),
+            (
+                "{from:%Y%m%d}-{date:%Y%m%d}/*.csv",
+                "20250601-20250615/part0.csv",
+                days("2025-06-15", "2025-06-01", "2025-06-15"),
+            ),
+            (
+                "to_{date:%Y-%j}_from_{from:%-d.%-m.%Y}.csv",
+                "to_2025-032_from_1.2.2025.csv",
+                day("2025-02-01"),
+            ),
+        ] {
+            assert_eq!(read(pattern, key), expected, "{pattern} on {key}");
+        }
+    }
+
+    #[test]
+    fn numbers_without_padding_take_all_their_digits() {
+        for (pattern, key, expected) in [
+            ("*{date:%-d.%-m.%Y}.csv", "x15.1.2025.csv", day("2025-01-15")),
+            ("**{date:%-d.%-m.%Y}.csv", "a/15.1.2025.csv", day("2025-01-15")),
+            ("*?{date:%-d.%-m.%Y}.csv", "x15.1.2025.csv", day("2025-01-15")),
+            ("{date:%Y-%-m-%-d}*", "2025-1-15_2.csv", day("2025-01-15")),
+            ("{date:%Y-%-m-%-d}*", "2025-1-153.csv", KeyMatch::Other),
+            ("{date:%Y-%-m-%-d}?csv", "2025-1-15csv", KeyMatch::Other),
+        ] {
+            assert_eq!(read(pattern, key), expected, "{pattern} on {key}");
         }
     }
 
@@ -182,15 +330,57 @@ mod tests {
         assert_eq!(read(pattern, "report_2025-12-01T1.csv.bak"), KeyMatch::Other);
         assert_eq!(read(pattern, "report_2025-02-30T1.csv"), KeyMatch::ImpossibleDate);
         assert_eq!(read("a.b{date:%Y-%m-%d}", "axb2025-12-01"), KeyMatch::Other);
+        for (pattern, key, expected) in [
+            ("export_{date:%Y%m%d}*", "export_1733011200.csv", KeyMatch::FarYear),
+            ("acct_{date:%Y%m%d}_*", "acct_10231204_20250301.csv", KeyMatch::FarYear),
+            ("{date:%s}.csv", "9999999999.csv", KeyMatch::FarYear),
+            ("{date:%Y-%j}.csv", "2025-366.csv", KeyMatch::ImpossibleDate),
+            ("{date:%G-%V}.csv", "2025-53.csv", KeyMatch::ImpossibleDate),
+            ("{date:%G-%V}.csv", "2025-00.csv", KeyMatch::ImpossibleDate),
+            ("{date:%Y-%m}.csv", "2025-13.csv", KeyMatch::ImpossibleDate),
+            ("{date:%d%b%Y}.csv", "05Mrz2025.csv", KeyMatch::Other),
+            ("{from:%Y%m%d}-{date:%Y%m%d}", "20250602-20250601", KeyMatch::BackwardPeriod),
+            ("{from:%Y%m%d}-{date:%Y%m%d}", "20250230-20250601", KeyMatch::ImpossibleDate),
+        ] {
+            assert_eq!(read(pattern, key), expected, "{pattern} on {key}");
+        }
     }
 
     #[test]
     fn patterns_without_one_whole_date_are_refused() {
         let parse = |text: &str| text.parse::<KeyPattern>().map(|_| ()).expect_err(text);
-        assert_eq!(parse("*.csv"), InvalidPattern::DateCount);
-        assert_eq!(parse("{date:%Y-%m}.csv"), InvalidPattern::DateParts);
-        assert_eq!(parse("{date:%Y-%m-%d-%d}.csv"), InvalidPattern::DateParts);
-        assert_eq!(parse("{date:%Y-%j}.csv"), InvalidPattern::Directive('j'));
+        for text in
+            ["*.csv", "{date:%s}{date:%s}", "{from:%Y%m%d}.csv", "{date:%s}{from:%s}{from:%s}"]
+        {
+            assert_eq!(parse(text), InvalidPattern::DateCount, "{text}");
+        }
+        for format in ["%Y", "%m-%d", "%Y-%V", "%G-%m", "%Y-%m-%j", "%s-%Y", "%Y-%d", ""] {
+            let expected = InvalidPattern::Parts { format: format.to_owned() };
+            assert_eq!(parse(&format!("{{date:{format}}}.csv")), expected);
+        }
+        for format in ["%Y-%m-%d-%d", "%Y-%y-%m-%d", "%Y-%m-%b-%d", "%s-%s"] {
+            let expected = InvalidPattern::Twice { format: format.to_owned() };
+            assert_eq!(parse(&format!("{{date:{format}}}.csv")), expected);
+        }
+        for text in [
+            "{date:%Y%-m%-d}.csv",
+            "{date:%Y%-m%d}.csv",
+            "{date:%Y-%-m-%-d}5.csv",
+            "{date:%-d%b%Y-%-m}",
+        ] {
+            let refused = parse(text);
+            let is_right =
+                matches!(refused, InvalidPattern::Unpadded | InvalidPattern::Twice { .. });
+            assert!(is_right, "{text}: {refused}");
+        }
+        let directive = |name: &str| InvalidPattern::Directive(name.to_owned());
+        assert_eq!(parse("{date:%Y-%U}.csv"), directive("U"));
+        assert_eq!(parse("{date:%Y-%m-%dT%H}.csv"), directive("H"));
+        assert_eq!(parse("{date:%Y-%-j}.csv"), directive("-j"));
+        assert_eq!(parse("{date:%Y-%m-%}.csv"), directive(""));
+        assert_eq!(parse("{from:%Y%m}-{date:%Y%m%d}"), InvalidPattern::PeriodWithoutDay);
+        assert_eq!(parse("{from:%Y%m%d}-{date:%G%V}"), InvalidPattern::PeriodWithoutDay);
         assert_eq!(parse("{date:%Y-%m-%d.csv"), InvalidPattern::Brace);
+        assert_eq!(parse("{day:%Y-%m-%d}.csv"), InvalidPattern::Brace);
     }
 }

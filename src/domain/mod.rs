@@ -3,6 +3,7 @@
 
 mod cadence;
 mod dataset;
+mod date_form;
 pub mod digest;
 pub mod dlt_name;
 mod environment;
@@ -10,6 +11,8 @@ mod error_kind;
 mod file_date;
 mod finding;
 mod identity;
+mod invalid_pattern;
+mod key_fault;
 mod key_pattern;
 mod limits;
 mod notice;
@@ -20,13 +23,15 @@ mod row_set;
 mod table_name;
 
 pub use cadence::Cadence;
-pub use dataset::{Dataset, ZeroByteFiles, with_slash};
+pub use dataset::{Dataset, ZeroByteFiles, prefix_fault, with_slash};
 pub use environment::Environment;
 pub use error_kind::{Carried, ErrorKind, Explain};
 pub use file_date::{BackwardRange, DateRange, FileDate, InvalidDate};
-pub use finding::Finding;
+pub use finding::{EXAMPLES, Finding};
 pub use identity::Identity;
-pub use key_pattern::{InvalidPattern, KeyMatch, KeyPattern, first_date};
+pub use invalid_pattern::InvalidPattern;
+pub use key_fault::KeyFault;
+pub use key_pattern::{KeyDates, KeyMatch, KeyPattern, first_date};
 pub use limits::{Limits, USUAL_BATCH_DAYS, USUAL_UNDO_DAYS};
 pub use notice::{Event, Level, Notice};
 pub use placement::{MergeRule, Mode, Placed, Placement, ReplaceBy};

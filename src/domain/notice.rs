@@ -219,6 +219,15 @@ pub enum Event {
         /// What is done instead.
         instead: String,
     },
+    /// `dedupe.sql` orders the files of a day by their names as plain text, where numbers do not count as such.
+    PlainNameOrder {
+        /// The day.
+        date: FileDate,
+        /// The file that comes last as plain text.
+        plain: String,
+        /// The file that comes last by its natural order.
+        natural: String,
+    },
     /// The report could not be written.
     NoReport {
         /// Why.
@@ -234,6 +243,8 @@ impl Event {
             Self::Listed(Finding::SeveralFiles { .. }) => "several-files",
             Self::Listed(Finding::ZeroBytes { .. }) => "zero-bytes",
             Self::Listed(Finding::KeysWithoutDate { .. }) => "keys-without-date",
+            Self::Listed(Finding::UnusableKeys { .. }) => "unusable-keys",
+            Self::Listed(Finding::FarDates { .. }) => "far-dates",
             Self::RecordsRejected { .. } => "records-rejected",
             Self::HeadersRepeated { .. } => "headers-repeated",
             Self::LastLineOpen { .. } => "last-line-open",
@@ -261,6 +272,7 @@ impl Event {
             Self::Ending { .. } => "ending-session",
             Self::NothingNew { .. } => "nothing-new",
             Self::NothingLoaded { .. } => "nothing-loaded",
+            Self::PlainNameOrder { .. } => "plain-name-order",
             Self::NoReport { .. } => "no-report",
         }
     }
@@ -296,6 +308,7 @@ impl Event {
             | Self::SequenceLeft { .. }
             | Self::Ending { .. }
             | Self::NothingLoaded { .. }
+            | Self::PlainNameOrder { .. }
             | Self::NoReport { .. } => Level::Warning,
         }
     }
@@ -422,6 +435,11 @@ impl fmt::Display for Event {
             Self::NothingLoaded { table, instead } => {
                 write!(f, "nothing is loaded into {table}, so its last day is not known: {instead}")
             }
+            Self::PlainNameOrder { date, plain, natural } => write!(
+                f,
+                "dedupe.sql orders by _file_name as plain text, by which {plain} is the newest file of {date}; \
+                 by the numbers in the names it is {natural}: write natural_order(_file_name)"
+            ),
             Self::NoReport { reason } => write!(f, "the report was not written: {reason}"),
         }
     }

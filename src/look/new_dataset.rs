@@ -7,7 +7,7 @@ use backfill_csv::{Encoding, Encodings, Reason, UnusableNames};
 use super::drift::calendar::{Oddity, Seen};
 use super::drift::{self, Glimpses};
 use super::init::{self, Scaffold, Types};
-use crate::domain::{Dataset, DateRange, ErrorKind, Explain, FileDate, Finding, KeyMatch};
+use crate::domain::{Dataset, DateRange, ErrorKind, Explain, FileDate, Finding};
 use crate::error::Error;
 use crate::mirror::{self, Mirror, Mirrored, Rejected};
 use crate::profile::{self, FileProfile};
@@ -277,13 +277,8 @@ fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, Dates)> {
     if dataset.key.is_empty() {
         dataset.key = init::patterns(&keys);
     }
-    let dates = keys.iter().filter_map(|key| {
-        dataset.key.iter().find_map(|pattern| match pattern.read(key) {
-            KeyMatch::Date(date) => Some(date),
-            _ => None,
-        })
-    });
-    let dates: Vec<FileDate> = dates.collect();
+    let date = |key: &&str| dataset.key.iter().find_map(|pattern| pattern.date_of(key));
+    let dates: Vec<FileDate> = keys.iter().filter_map(date).collect();
     let range = DateRange::new(*dates.iter().min()?, *dates.iter().max()?).ok()?;
     Some((dataset, Dates { count: dates.len(), range }))
 }

@@ -39,6 +39,7 @@ pub async fn planned(
 ) -> Result<Planned, Error> {
     let sql = Sql::read(dataset)?;
     let listing = project.list(dataset, options.range).await?;
+    project.warn_of_plain_names(dataset, &sql, &listing);
     let mut files =
         Files::listed(dataset, &listing, options.batch_days, options.policy(dataset, &sql));
     let target = match project.database {

@@ -150,6 +150,7 @@ fn notes(gaps: &Gaps) -> String {
             lines.push(format!("{} {text}", count(number)));
         }
     }
+    lines.extend(gaps.source.doubts.iter().map(ToString::to_string));
     lines.extend(held.and_then(live_since));
     if let Some(rows) = held.map(|held| held.rows_without_file).filter(|rows| *rows > 0) {
         lines.push(format!(

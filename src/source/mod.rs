@@ -3,12 +3,13 @@
 //! [`list`] takes a dataset and a range and returns a [`Listing`]: the source files in range, and
 //! every other key with the reason why it is left out. Nothing under the prefix goes unmentioned.
 
+mod findings;
 mod list;
+mod listing;
 mod source_file;
 
-pub use list::{
-    Ignored, Listing, Reason, files, first_day, history, keys, list, survey, survey_between,
-};
+pub use list::{files, first_day, history, keys, list, survey, survey_between};
+pub use listing::{Ignored, Listing, Reason};
 pub use source_file::SourceFile;
 
 use crate::domain::{ErrorKind, Explain};

@@ -20,6 +20,7 @@ mod filled;
 mod indexes;
 mod mentioned;
 mod name;
+mod plain_order;
 mod row_wise;
 
 pub use contract::{Contract, ContractColumn};
@@ -27,6 +28,7 @@ pub use filled::{Filled, filled};
 pub use indexes::{DeclaredIndex, indexes};
 pub use mentioned::{folded, mentioned_columns};
 pub use name::identifier;
+pub use plain_order::orders_by_plain_name;
 pub use row_wise::row_dependence;
 
 /// Everything that a dataset's folder holds.

@@ -48,6 +48,22 @@ pub struct SourceHolding {
     pub empty: usize,
     /// Files outside the days that were asked for.
     pub out_of_range: usize,
+    /// Objects that cannot be read by their keys.
+    pub unusable: usize,
+    /// What is not read although it looks like an export, and dates that may be none.
+    pub doubts: Vec<Finding>,
+}
+
+/// Whether a finding says that a key may be understood wrongly.
+fn is_doubt(finding: &Finding) -> bool {
+    match finding {
+        Finding::KeysWithoutDate { .. }
+        | Finding::UnusableKeys { .. }
+        | Finding::FarDates { .. } => true,
+        Finding::MissingDays { .. } | Finding::SeveralFiles { .. } | Finding::ZeroBytes { .. } => {
+            false
+        }
+    }
 }
 
 /// What the target holds of a dataset.
@@ -175,8 +191,8 @@ impl Files {
     }
 
     fn source_holding(&self) -> SourceHolding {
-        let ignored = |reasons: &[Reason]| {
-            self.ignored.iter().filter(|key| reasons.contains(&key.reason)).count()
+        let ignored = |is_it: &dyn Fn(Reason) -> bool| {
+            self.ignored.iter().filter(|key| is_it(key.reason)).count()
         };
         let days: BTreeSet<FileDate> = self.in_source().map(|file| file.date).collect();
         SourceHolding {
@@ -185,9 +201,11 @@ impl Files {
             bytes: self.in_source().map(FileState::size).sum(),
             first: days.first().copied(),
             last: days.last().copied(),
-            without_date: ignored(&[Reason::NoDate, Reason::ImpossibleDate]),
-            empty: ignored(&[Reason::ZeroBytes]),
-            out_of_range: ignored(&[Reason::OutOfRange]),
+            without_date: ignored(&Reason::is_undated),
+            empty: ignored(&|reason| reason == Reason::ZeroBytes),
+            out_of_range: ignored(&|reason| reason == Reason::OutOfRange),
+            unusable: ignored(&|reason| matches!(reason, Reason::UnusableKey(_))),
+            doubts: self.findings.iter().filter(|finding| is_doubt(finding)).cloned().collect(),
         }
     }
 

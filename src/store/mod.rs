@@ -1,20 +1,26 @@
 //! A **store** keeps objects: the exports of a source, and what staging holds. Only this module opens
 //! one; [`layout`] says where in staging everything lies.
 
+mod folder;
 pub mod inventory;
 pub mod layout;
+mod listing;
 pub mod object;
 pub mod path_text;
 mod place;
 mod refusal;
 mod space;
+mod unusable;
 mod uploads;
+mod xml;
 
+pub use listing::Listed;
 pub use place::{
     InvalidOption, InvalidPlace, NoCredentials, OpenError, Options, Place, Role, Store,
 };
 pub use refusal::Answer;
 pub use space::free_bytes;
+pub use unusable::Unusable;
 pub use uploads::{Upload, Uploads};
 
 use std::error::Error as StdError;

@@ -1,6 +1,7 @@
 //! A **refusal** is a 401, 403 or 404 of the store. Where a listing is refused, the store's client
 //! tells no status, and of a 403 it does not tell an archived object from a forbidden one; this
-//! remembers both on the way, and what else an [`Answer`] says.
+//! remembers both on the way, and what else an [`Answer`] says. From the answers to a listing it takes out what
+//! the client would fail on.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -13,6 +14,8 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 use object_store::path::Path;
+
+use super::unusable;
 
 /// The statuses of answers whose text says why.
 const REFUSING: [u16; 6] = [301, 307, 400, 403, 404, 409];
@@ -118,6 +121,13 @@ impl HttpConnector for Observed {
     }
 }
 
+/// An answer without the objects whose keys cannot be paths.
+async fn without_unusable(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (head, body) = answer.into_parts();
+    let body = unusable::take_out(body.bytes().await?);
+    Ok(HttpResponse::from_parts(head, body.into()))
+}
+
 #[derive(Debug)]
 struct Observer {
     inner: HttpClient,
@@ -134,7 +144,10 @@ impl HttpService for Observer {
         let mut seen = answer.as_ref().map(Answer::of_head).unwrap_or_default();
         if !REFUSING.contains(&status) {
             self.refusals.note(seen);
-            return answer;
+            return match unusable::is_collecting() {
+                true => without_unusable(answer?).await,
+                false => answer,
+            };
         }
         let (head, body) = answer?.into_parts();
         let body = body.bytes().await?;

@@ -12,6 +12,8 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use url::Url;
 
+use super::xml::{elements, part};
+
 /// Pages of a listing that are read at most, of a thousand uploads each.
 const PAGES: usize = 100;
 
@@ -63,7 +65,7 @@ impl Uploads {
         let mut marker = None;
         for _ in 0..PAGES {
             let text = self.page(&prefix, marker.as_ref()).await?;
-            found.extend(parts(&text, "Upload").filter_map(upload));
+            found.extend(elements(&text, "Upload").filter_map(|element| upload(element.inner)));
             marker = next(&text);
             if marker.is_none() {
                 break;
@@ -143,27 +145,6 @@ fn next(text: &str) -> Option<(String, String)> {
     is_cut.then_some(marker)
 }
 
-/// What stands between the tags of this name, as it is written.
-fn parts<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (_, behind) = rest.split_once(&open)?;
-        let (part, after) = behind.split_once(&close)?;
-        rest = after;
-        Some(part)
-    })
-}
-
-/// The text between the first tags of this name.
-fn part(text: &str, name: &str) -> Option<String> {
-    let text = parts(text, name).next()?;
-    let entities =
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'")];
-    let text = entities.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    Some(text.replace("&amp;", "&"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +157,8 @@ mod tests {
             <Initiated>2025-09-22T10:00:00.000Z</Initiated></Upload>\
             <Upload><Key>mirror/b</Key><UploadId>2</UploadId><Initiated>odd</Initiated></Upload>\
             </ListMultipartUploadsResult>";
-        let found: Vec<Upload> = parts(text, "Upload").filter_map(upload).collect();
+        let found: Vec<Upload> =
+            elements(text, "Upload").filter_map(|element| upload(element.inner)).collect();
         assert_eq!(found.len(), 1, "one without a date is left alone");
         assert_eq!((found[0].path.as_ref(), found[0].id.as_str()), ("mirror/a &lt; b", "1"));
         assert_eq!(next(text), Some(("b".to_owned(), "2".to_owned())));

@@ -23,6 +23,8 @@ mod guide;
 mod histories;
 mod init;
 mod init_guesses;
+mod key_dates;
+mod key_names;
 mod kill;
 mod layers;
 mod load;

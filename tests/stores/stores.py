@@ -370,7 +370,7 @@ def free_port():
 
 
 def fill(folder, azurite):
-    """Makes a bucket of each folder, and an object of each file in it."""
+    """Makes a bucket of each folder, and an object of each file in it. Returns where those of S3 are."""
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for bucket in sorted(path for path in folder.iterdir() if path.is_dir()):
         backend.create_bucket(bucket.name, "us-east-1")
@@ -381,6 +381,7 @@ def fill(folder, azurite):
             backend.put_object(bucket.name, key, body)
             if azurite:
                 azurite.put(f"{bucket.name}/{urllib.parse.quote(key)}", body)
+    return backend
 
 
 def main():
@@ -389,6 +390,7 @@ def main():
     parser.add_argument("--log", type=pathlib.Path, required=True, help="where the requests are written down")
     parser.add_argument("--lifetime", type=int, default=3600, help="seconds that temporary keys hold")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before S3 looks at a request")
+    parser.add_argument("--objects", type=pathlib.Path, help="JSON: keys that no file can have, and what is in them")
     parser.add_argument("--azurite", help="the program azurite-blob")
     services = ["s3", "sts", "sso", "metadata", "google", "azure"]
     for service in services:
@@ -413,7 +415,9 @@ def main():
     azurite = Azurite(options.azurite, options.azure_port) if options.azurite else None
     if azurite:
         ports["azure"] = azurite.port
-    fill(options.buckets, azurite)
+    backend = fill(options.buckets, azurite)
+    for key, body in json.loads(options.objects.read_text()).items() if options.objects else ():
+        backend.put_object("exports", key, body.encode())
     print(json.dumps(ports), flush=True)
     sys.stdin.buffer.read()
     if azurite:

@@ -84,11 +84,11 @@ fn add_sql(list: &mut Checklist, dataset: &Dataset) -> Option<Sql> {
 fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool {
     let (files, ignored) = (listing.files.len(), listing.ignored.len());
     let missed = listing.findings.iter().find_map(|finding| match finding {
-        Finding::KeysWithoutDate { count, example } => Some((*count, example.as_str())),
+        Finding::KeysWithoutDate { count, examples } => Some((*count, examples.join(", "))),
         _ => None,
     });
     let next = format!("set datasets.{}.key to a pattern that finds them", dataset.name);
-    match (files, missed) {
+    match (files, &missed) {
         (0, Some((count, example))) => list.failed(
             "files-match",
             format!("the key pattern finds none of {count} key(s) here, such as {example}"),
@@ -112,6 +112,19 @@ fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool
         ),
         Some(_) => list.skipped("files-ignored", "the key pattern finds no file"),
         None => list.passed("files-ignored", format!("{ignored} other key(s) are no exports")),
+    }
+    for finding in &listing.findings {
+        match finding {
+            Finding::UnusableKeys { .. } => list.warned(
+                "files-keys",
+                finding.to_string(),
+                "rename these objects: runs leave them out",
+            ),
+            Finding::FarDates { .. } => {
+                list.warned("files-dates", finding.to_string(), next.clone())
+            }
+            _ => {}
+        }
     }
     files > 0
 }

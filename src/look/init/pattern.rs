@@ -1,48 +1,79 @@
 //! A key pattern guessed from keys: where the date stands, and what else is the same in all.
 
-use std::sync::LazyLock;
-
 use regex::Regex;
 
-use crate::domain::{KeyMatch, KeyPattern};
+use crate::domain::KeyPattern;
 
-/// How dates stand in keys: as a regular expression, and as a key pattern writes it.
-#[allow(clippy::unwrap_used)]
-static DATES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-    let forms = [
-        (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d"),
-        (r"\d{4}/\d{2}/\d{2}", "%Y/%m/%d"),
-        (r"\d{4}_\d{2}_\d{2}", "%Y_%m_%d"),
-        (r"\d{8}", "%Y%m%d"),
-        (r"\d{2}-\d{2}-\d{4}", "%m-%d-%Y"),
-        (r"\d{2}-\d{2}-\d{4}", "%d-%m-%Y"),
-        (r"\d{2}_\d{2}_\d{4}", "%m_%d_%Y"),
-        (r"\d{2}_\d{2}_\d{4}", "%d_%m_%Y"),
-        (r"\d{2}\.\d{2}\.\d{4}", "%d.%m.%Y"),
-    ];
-    forms.map(|(regex, form)| (Regex::new(regex).unwrap(), form)).into()
-});
+/// How a day stands in keys: as a regular expression, and as a key pattern writes it. Of two that find as many
+/// dates, the first is meant.
+const DAYS: [(&str, &str); 21] = [
+    (r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}", "{from:%Y-%m-%d}_{date:%Y-%m-%d}"),
+    (r"\d{8}-\d{8}", "{from:%Y%m%d}-{date:%Y%m%d}"),
+    (r"\d{8}_\d{8}", "{from:%Y%m%d}_{date:%Y%m%d}"),
+    (r"\d{4}-\d{2}-\d{2}", "{date:%Y-%m-%d}"),
+    (r"year=\d{4}/month=\d{1,2}/day=\d{1,2}", "year={date:%Y/month=%-m/day=%-d}"),
+    (r"\d{4}/\d{2}/\d{2}", "{date:%Y/%m/%d}"),
+    (r"\d{4}_\d{2}_\d{2}", "{date:%Y_%m_%d}"),
+    (r"\d{8}", "{date:%Y%m%d}"),
+    (r"\d{2}-\d{2}-\d{4}", "{date:%m-%d-%Y}"),
+    (r"\d{2}-\d{2}-\d{4}", "{date:%d-%m-%Y}"),
+    (r"\d{2}_\d{2}_\d{4}", "{date:%m_%d_%Y}"),
+    (r"\d{2}_\d{2}_\d{4}", "{date:%d_%m_%Y}"),
+    (r"\d{2}\.\d{2}\.\d{4}", "{date:%d.%m.%Y}"),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "{date:%-d-%b-%Y}"),
+    (r"\d{1,2}_[A-Za-z]{3}_\d{4}", "{date:%-d_%b_%Y}"),
+    (r"\d{1,2}[A-Za-z]{3}\d{4}", "{date:%-d%b%Y}"),
+    (r"\d{4}-\d{1,2}-\d{1,2}", "{date:%Y-%-m-%-d}"),
+    (r"\d{4}/\d{1,2}/\d{1,2}", "{date:%Y/%-m/%-d}"),
+    (r"\d{4}_\d{1,2}_\d{1,2}", "{date:%Y_%-m_%-d}"),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", "{date:%-d.%-m.%Y}"),
+    (r"\d{10}", "{date:%s}"),
+];
+
+/// The same of weeks and months, which are looked for where no key has a day.
+const WEEKS_AND_MONTHS: [(&str, &str); 8] = [
+    (r"\d{4}-W\d{2}", "{date:%G-W%V}"),
+    (r"\d{4}W\d{2}", "{date:%GW%V}"),
+    (r"year=\d{4}/month=\d{1,2}", "year={date:%Y/month=%-m}"),
+    (r"\d{4}-\d{2}", "{date:%Y-%m}"),
+    (r"\d{4}_\d{2}", "{date:%Y_%m}"),
+    (r"\d{4}/\d{2}", "{date:%Y/%m}"),
+    (r"\d{4}-[A-Za-z]{3}", "{date:%Y-%b}"),
+    (r"[A-Za-z]{3}-\d{4}", "{date:%b-%Y}"),
+];
+
+/// How many texts of a key that look like dates are tried.
+const TRIED: usize = 3;
 
 /// A pattern that finds the date in as many of the keys as one can; nothing where no key has a date.
 pub fn guess(keys: &[&str]) -> Option<KeyPattern> {
-    let patterns = DATES.iter().filter_map(|(regex, form)| {
-        let found: Vec<(&str, &str)> = keys
-            .iter()
-            .filter_map(|key| {
-                let date = regex.find(key)?;
-                Some((&key[..date.start()], &key[date.end()..]))
-            })
-            .collect();
-        let before = common(found.iter().map(|(before, _)| *before), "**")?;
-        let after = common(found.iter().map(|(_, after)| *after), "*")?;
-        let pattern: KeyPattern = format!("{before}{{date:{form}}}{after}").parse().ok()?;
-        let reads = |key: &&&str| matches!(pattern.read(key), KeyMatch::Date(_));
-        let count = keys.iter().filter(reads).count();
-        (count > 0).then_some((count, pattern))
+    best(keys, &DAYS).or_else(|| best(keys, &WEEKS_AND_MONTHS))
+}
+
+/// The pattern of one of these forms that finds the date in most keys.
+fn best(keys: &[&str], forms: &[(&str, &str)]) -> Option<KeyPattern> {
+    let patterns = forms.iter().filter_map(|(regex, form)| Some((Regex::new(regex).ok()?, form)));
+    let tried = patterns.flat_map(|(regex, form)| {
+        (0..TRIED).filter_map(move |place| tried(keys, &regex, place, form))
     });
-    // Of two that find as many, the first form is meant.
-    let best = patterns.reduce(|best, other| if other.0 > best.0 { other } else { best });
+    // Of two that find as many, the first is meant.
+    let best = tried.reduce(|best, other| if other.0 > best.0 { other } else { best });
     best.map(|(_, pattern)| pattern)
+}
+
+/// The pattern in which the text at this place, of those that look like the form, is the date; and how many keys
+/// it reads, if any.
+fn tried(keys: &[&str], regex: &Regex, place: usize, form: &str) -> Option<(usize, KeyPattern)> {
+    let around = |key: &&str| {
+        let date = regex.find_iter(key).nth(place)?.range();
+        Some((key[..date.start].to_owned(), key[date.end..].to_owned()))
+    };
+    let found: Vec<(String, String)> = keys.iter().filter_map(around).collect();
+    let before = common(found.iter().map(|(before, _)| before.as_str()), "**")?;
+    let after = common(found.iter().map(|(_, after)| after.as_str()), "*")?;
+    let pattern: KeyPattern = format!("{before}{form}{after}").parse().ok()?;
+    let count = keys.iter().filter(|key| pattern.date_of(key).is_some()).count();
+    (count > 0).then_some((count, pattern))
 }
 
 /// What texts have in common at both ends, with `any` for what lies between.
@@ -97,6 +128,22 @@ mod tests {
             (&["dt=2025-12-01/x.csv", "_SUCCESS"], "dt={date:%Y-%m-%d}/x.csv"),
             (&["o-20251201.csv.gz", "o-20251202.csv.gz"], "o-{date:%Y%m%d}.csv.gz"),
             (&["a/2025-12-01.csv", "b/2025-12-02.CSV"], "**{date:%Y-%m-%d}.*"),
+        ] {
+            assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
+        }
+        for (keys, pattern) in [
+            (
+                &["year=2025/month=9/day=5/p-0.csv", "year=2025/month=10/day=12/p-0.csv"][..],
+                "year={date:%Y/month=%-m/day=%-d}/p-**.csv",
+            ),
+            (&["export_1733011200.csv", "export_1733097600.csv"], "export_{date:%s}.csv"),
+            (&["bat_2025-01.csv", "bat_2025-02.csv"], "bat_{date:%Y-%m}.csv"),
+            (&["2025-W01.csv", "2025-W02.csv"], "{date:%G-W%V}.csv"),
+            (&["x_5-Mar-2025.csv", "x_12-Mar-2025.csv"], "x_{date:%-d-%b-%Y}.csv"),
+            (&["acct_10231204_20250301.csv"], "acct_**{date:%Y%m%d}.csv"),
+            (&["20250601-20250609/part0.csv"], "{from:%Y%m%d}-{date:%Y%m%d}/part**.csv"),
+            // One day among months does not make them days, nor the other way round.
+            (&["x_2025-03.csv", "x_2025-04.csv", "x_2025-04-01.csv"], "x_{date:%Y-%m-%d}.csv"),
         ] {
             assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
         }

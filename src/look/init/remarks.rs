@@ -9,6 +9,9 @@ use super::key::Guess;
 use super::naming::ADDED;
 use super::types::Types;
 use crate::domain::dlt_name::column_name;
+use crate::domain::Finding;
+use crate::look::drift::Drift;
+use crate::look::drift::calendar::Oddity;
 use crate::mirror::Rejected;
 use crate::printable::{few, grouped};
 use crate::profile::FileProfile;
@@ -105,6 +108,16 @@ fn about_unread(seen: &Seen, rejected: &[Rejected]) -> Vec<String> {
     remarks
 }
 
+/// Keys that cannot be paths, and dates that may be none.
+fn about_odd_keys(drift: &Drift) -> impl Iterator<Item = String> {
+    drift.oddities.iter().filter_map(|oddity| match oddity {
+        Oddity::Listed(finding @ (Finding::UnusableKeys { .. } | Finding::FarDates { .. })) => {
+            Some(finding.to_string())
+        }
+        _ => None,
+    })
+}
+
 fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
     let Seen { keys, dated, range, is_key_guessed, .. } = findings.seen;
     let patterns: Vec<String> = findings.dataset.key.iter().map(ToString::to_string).collect();
@@ -117,6 +130,12 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
         }
         false => format!("key {patterns}: {dated} of {keys} key(s) have a date by it, {days}"),
     }];
+    remarks.extend(about_odd_keys(findings.drift));
+    if *is_key_guessed && patterns.contains("{from:") {
+        remarks.push(
+            "the two dates of a key are taken for the first and the last day of a period: a guess".to_owned(),
+        );
+    }
     if *is_key_guessed && patterns.contains("{date:%m") {
         remarks.push(
             "the month stands first in the dates of keys: a guess, if no day is above 12"

@@ -27,7 +27,7 @@ pub use opened::Store;
 pub use options::{InvalidOption, Options, Role};
 
 use super::refusal::Refusals;
-use crate::domain::{Environment, ErrorKind, Explain};
+use crate::domain::{Environment, ErrorKind, Explain, prefix_fault};
 
 /// A URL under which objects are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,9 @@ pub enum InvalidPlace {
         "a URL holds no user, password, query or fragment; credentials belong in the environment"
     )]
     Credentials,
+    /// A prefix of which every key would be taken for another one.
+    #[error("the path of a bucket's URL has no two slashes side by side")]
+    Slashes,
     /// The folder has no name of its own.
     #[error("the folder needs a name, or set source.name to the bucket's name")]
     Nameless,
@@ -152,11 +155,14 @@ impl Place {
         }
         let provider = Provider::ALL.into_iter().find(|known| known.scheme() == url.scheme());
         match (provider, url.scheme(), url.host_str()) {
-            (Some(provider), _, Some(bucket)) => Ok(Kind::Bucket {
-                provider,
-                bucket: bucket.to_owned(),
-                prefix: url.path().trim_matches('/').to_owned(),
-            }),
+            (Some(provider), _, Some(bucket)) => {
+                let path = url.path().strip_prefix('/').unwrap_or_default();
+                if prefix_fault(path).is_some() {
+                    return Err(InvalidPlace::Slashes);
+                }
+                let (bucket, prefix) = (bucket.to_owned(), path.trim_end_matches('/').to_owned());
+                Ok(Kind::Bucket { provider, bucket, prefix })
+            }
             (None, "file", None) => {
                 url.to_file_path().map(Kind::Folder).map_err(|()| InvalidPlace::Unknown)
             }
@@ -328,6 +334,8 @@ mod tests {
     fn other_schemes_and_credentials_are_refused() {
         assert_eq!(parse("ftp://exports"), Err(InvalidPlace::Unknown));
         assert_eq!(parse("s3://"), Err(InvalidPlace::Unknown));
+        assert_eq!(parse("s3://exports//a"), Err(InvalidPlace::Slashes));
+        assert_eq!(parse("s3://exports/a//b"), Err(InvalidPlace::Slashes));
         assert_eq!(parse(""), Err(InvalidPlace::Unknown));
         assert_eq!(parse("s3://key:secret@exports"), Err(InvalidPlace::Credentials));
         assert_eq!(parse("s3://exports?region=x"), Err(InvalidPlace::Credentials));

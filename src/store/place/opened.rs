@@ -40,12 +40,17 @@ impl Store {
 
     /// The key of the object at `path`, without the store's own prefix.
     pub fn key(&self, path: &Path) -> String {
+        self.key_below(path.as_ref())
+    }
+
+    /// A whole key without the store's own prefix.
+    pub(in crate::store) fn key_below(&self, key: &str) -> String {
         let base = self.base.as_ref();
-        let path = path.as_ref();
-        match path.strip_prefix(base) {
-            Some(rest) => rest.trim_start_matches('/').to_owned(),
-            None => path.to_owned(),
-        }
+        let below = match base.is_empty() {
+            true => None,
+            false => key.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')),
+        };
+        below.unwrap_or(key).to_owned()
     }
 
     /// The name by which rows refer to the object `key`: `bucket/prefix/key`.

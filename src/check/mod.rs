@@ -6,6 +6,7 @@
 mod first_locations;
 mod not_export;
 mod one_read;
+mod rejects;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,16 +23,15 @@ use first_locations::FirstLocations;
 use one_read::OneRead;
 
 pub use not_export::refuse_not_exports;
+pub use rejects::{Rejects, batches_over_limit, refuse_rejects, rejects};
 
 use crate::domain::{ErrorKind, Explain, RejectLimit};
 use crate::engine;
 use crate::failpoint;
-use crate::mirror::Mirrored;
 use crate::sql::{Check, Severity};
 use crate::store::object::{self, ObjectReader, ParquetWriter};
 use crate::store::{self, Store, layout};
 use crate::tables::Catalog;
-use backfill_csv::Reason;
 
 /// How many locations of a failed check are reported.
 const LOCATIONS: usize = 3;
@@ -307,42 +307,6 @@ pub fn summary(outcome: &Outcome) -> String {
     let first = outcome.locations.first();
     let first = first.map(|location| format!(", first at {location}")).unwrap_or_default();
     format!("{} ({} row(s){first})", outcome.name, outcome.bad_rows)
-}
-
-/// Refuses a batch in which more records were rejected than the dataset allows.
-///
-/// # Errors
-/// [`Error::TooManyRejects`], with the first locations.
-pub fn refuse_rejects(
-    dataset: &str,
-    limit: RejectLimit,
-    files: &[Arc<Mirrored>],
-) -> Result<(), Error> {
-    let sum = |value: fn(&Mirrored) -> u64| files.iter().map(|file| value(file)).sum::<u64>();
-    let records = sum(|file| file.note.summary.records);
-    let rejected = sum(|file| file.note.summary.rejected);
-    if !limit.is_exceeded(rejected, records) {
-        return Ok(());
-    }
-    let first = || {
-        files.iter().flat_map(|file| {
-            file.note.summary.first_rejects.iter().map(move |(line, reason)| (file, line, reason))
-        })
-    };
-    let encoding = Reason::Encoding.to_string();
-    let described =
-        first().map(|(file, line, reason)| format!("{}:{line} {reason}", file.file.name));
-    let day =
-        |file: Option<&Arc<Mirrored>>| file.map(|f| f.file.date.to_string()).unwrap_or_default();
-    Err(Error::TooManyRejects {
-        dataset: dataset.to_owned(),
-        days: format!("{} to {}", day(files.first()), day(files.last())),
-        rejected,
-        records,
-        limit,
-        first: described.take(LOCATIONS).collect(),
-        are_bytes: first().all(|(_, _, reason)| *reason == encoding),
-    })
 }
 
 async fn run(

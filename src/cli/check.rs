@@ -10,22 +10,24 @@ use super::Context;
 use super::output::{to_file, writable};
 use super::range::RangeArguments;
 use super::rows::{Format, Rows};
-use crate::check::{self, Outcome};
-use crate::domain::Notice;
+use crate::check::{self, Outcome, Rejects};
+use crate::domain::{Notice, USUAL_BATCH_DAYS};
 use crate::error::{Error, Exit};
 use crate::project::Project;
-use crate::show;
+use crate::show::{self, Suite};
+use crate::tables::Catalog;
 
 /// Runs sql/<dataset>/checks/*.sql over a range, without loading it.
 ///
 /// The data is read once, however many checks there are. Every bad row is written to a Parquet file
-/// in staging, which is named, and with --csv to a CSV file as well. Exit code 3 where a check of
-/// severity error finds bad rows. No database is needed.
+/// in staging, which is named, and with --csv to a CSV file as well. Rejected records are counted by
+/// reason. Exit code 3 if a check of severity error finds bad rows, or if in a batch more records are
+/// rejected than max_rejects of the dataset allows. No database is needed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
-    /// What ends with exit code 3
+    /// Which checks end with exit code 3
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: FailOn,
     /// Write the results as JUnit XML to this file
@@ -35,6 +37,10 @@ pub struct Arguments {
     /// earlier failure of a check left there that passes now
     #[arg(long, value_name = "FOLDER")]
     csv: Option<PathBuf>,
+    /// Days per batch, as for run: max_rejects counts for each of them
+    #[arg(long, value_name = "DAYS", default_value_t = USUAL_BATCH_DAYS,
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    batch_size: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,6 +55,9 @@ enum FailOn {
 struct Checked {
     dataset: String,
     checks: Vec<Outcome>,
+    rejects: Rejects,
+    #[serde(skip)]
+    refused: Option<check::Error>,
     notices: Vec<Notice>,
 }
 
@@ -69,9 +78,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
             continue;
         }
         check::refuse_not_exports(dataset, &catalog.sql, catalog.mirror.headers())?;
-        let checks = project.check(&catalog).await?;
-        let notices = project.notices(dataset);
-        checked.push(Checked { dataset: dataset.name.clone(), checks, notices });
+        checked.push(look_at(&project, &catalog, arguments.batch_size).await?);
     }
     if checked.is_empty() {
         return ranges.without_files(&project.config);
@@ -80,18 +87,35 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         write_bad_rows(&project, &checked, folder).await?;
     }
     if let Some(path) = &arguments.junit {
-        let results: Vec<(&str, &[Outcome])> =
-            checked.iter().map(|c| (c.dataset.as_str(), c.checks.as_slice())).collect();
-        to_file(path, show::junit(&results, warnings_fail).as_bytes())?;
+        let suites: Vec<Suite<'_>> = checked.iter().map(Checked::suite).collect();
+        to_file(path, show::junit(&suites, warnings_fail).as_bytes())?;
     }
     context.output.print(&checked, |checked| {
-        let tables = checked.iter().map(|c| show::checks(&c.dataset, &c.checks));
+        let tables = checked.iter().map(|c| show::checks(&c.dataset, &c.checks, &c.rejects));
         tables.collect::<Vec<_>>().join("\n")
     })?;
-    for Checked { checks, .. } in &checked {
-        check::refuse(checks, warnings_fail)?;
+    for Checked { checks, refused, .. } in checked {
+        // As a run does: first what cannot be read, then what is wrong with it.
+        refused.map_or(Ok(()), Err)?;
+        check::refuse(&checks, warnings_fail)?;
     }
     Ok(Exit::Done)
+}
+
+/// Runs the checks of a dataset, and counts its rejects.
+async fn look_at(project: &Project, catalog: &Catalog, batch_days: u32) -> Result<Checked, Error> {
+    let (dataset, mirror) = (&catalog.dataset, &catalog.mirror);
+    let rejects = check::rejects(&project.staging, dataset, mirror, batch_days).await?;
+    let refused = check::batches_over_limit(dataset, mirror, batch_days).into_iter().next();
+    let checks = project.check(catalog).await?;
+    let notices = project.notices(dataset);
+    Ok(Checked { dataset: dataset.name.clone(), checks, rejects, refused, notices })
+}
+
+impl Checked {
+    fn suite(&self) -> Suite<'_> {
+        Suite { dataset: &self.dataset, checks: &self.checks, rejects: &self.rejects }
+    }
 }
 
 /// Writes the bad rows of every check that has some.

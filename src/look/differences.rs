@@ -4,7 +4,7 @@ use super::drift::{self, Drift, Fit, Glimpses, content};
 use crate::check;
 use crate::domain::{Dataset, DateRange, USUAL_BATCH_DAYS};
 use crate::error::Error;
-use crate::mirror::{self, Mirror, Mirrored};
+use crate::mirror::{self, Mirror};
 use crate::profile::{self, FileProfile};
 use crate::project::Project;
 use crate::source::{self, Listing, SourceFile};
@@ -16,7 +16,10 @@ use crate::sql::{self, Sql};
 /// # Errors
 /// [`Error`].
 pub async fn drift(project: &Project, dataset: &Dataset, range: DateRange) -> Result<Drift, Error> {
-    Ok(look(project, dataset, range).await?.0)
+    let (mut drift, _, glimpses) = look(project, dataset, range).await?;
+    let over = drift::over_limit(dataset, range, &glimpses.read);
+    drift.refusals.extend(over.iter().map(ToString::to_string));
+    Ok(drift)
 }
 
 /// Says how the files of a range differ, from their first bytes and from their content, which is
@@ -37,12 +40,8 @@ pub async fn deep_drift(
     let Some(reference) = reference else { return Ok(drift) };
     let (mut files, mirror) = profiled(project, dataset, listing, &glimpses).await?;
     let rejects = mirror::rejected(&project.staging, &mirror).await?;
-    let limit = dataset.max_rejects;
-    for batch in mirror.files.chunk_by(|a, b| batch_of(range, a) == batch_of(range, b)) {
-        if let Err(refusal) = check::refuse_rejects(&dataset.name, limit, batch) {
-            drift.refusals.push(refusal.to_string());
-        }
-    }
+    let over = check::batches_over_limit(dataset, &mirror, USUAL_BATCH_DAYS);
+    drift.refusals.extend(over.iter().map(ToString::to_string));
     let mut elsewhere = match range.covers(reference) {
         true => Vec::new(),
         false => {
@@ -70,11 +69,6 @@ pub async fn deep_drift(
     }
     drift.content = content::compare_content(&files, &in_reference, is_named, rejects);
     Ok(drift)
-}
-
-/// The batch that a file falls into if nobody says how many days one has.
-fn batch_of(range: DateRange, file: &Mirrored) -> usize {
-    range.batch_of(file.file.date, USUAL_BATCH_DAYS)
 }
 
 /// The formats of a range, with what they were read from.

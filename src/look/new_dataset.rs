@@ -252,7 +252,7 @@ fn nothing(project: &Project, prefix: &str) -> Error {
 /// Why no file can be used.
 fn none_usable(project: &Project, dataset: &Dataset, drift: &drift::Drift) -> Error {
     let reason = |oddity: &Oddity| match oddity {
-        Oddity::Seen(Seen::Unreadable { key, reason }) => Some(format!("{key}: {reason}")),
+        Oddity::Seen(Seen::Unreadable { key, reason, .. }) => Some(format!("{key}: {reason}")),
         Oddity::Listed(finding @ Finding::ZeroBytes { .. }) => Some(finding.to_string()),
         _ => None,
     };

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use earlier::{EarlierRejects, earlier_rejects};
 pub use fetch::RANGE_BYTES;
-pub use rejected::{Rejected, rejected};
+pub use rejected::{RejectReason, Rejected, by_reason, rejected};
 pub use step::{kept, mirror};
 pub use task::{Stop, Task};
 
@@ -200,6 +200,17 @@ impl Error {
         let Self::Read { source: ReadError::Read { source, .. }, .. } = self else { return false };
         let is_damaged = matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof);
         is_damaged && self.store_error().is_none()
+    }
+
+    /// What is wrong with the compressed bytes of a file, if they are not whole.
+    pub fn damage(&self) -> Option<String> {
+        let Self::Read { source: ReadError::Read { source, .. }, .. } = self else { return None };
+        self.is_about_compression().then(|| match source.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                "its compressed bytes end too early: the file is cut short".to_owned()
+            }
+            _ => format!("its compressed bytes are damaged: {source}"),
+        })
     }
 
     /// Whether the store fails, and not the file.

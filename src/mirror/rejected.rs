@@ -1,6 +1,7 @@
 //! The rejects of a mirror, counted by reason.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
@@ -35,11 +36,51 @@ pub async fn rejected(staging: &Store, mirror: &Mirror) -> Result<Vec<Rejected>,
     let mut all = Vec::new();
     for file in &mirror.files {
         let Some(StagedObject { path, size }) = &file.rejects else { continue };
-        let reasons = by_reason(staging, path, *size).await;
+        let reasons = reasons_in(staging, path, *size).await;
         let failed = |source| Error::Rejects { path: staging.key(path), source };
         all.extend(lines(file, reasons.map_err(failed)?));
     }
     Ok(all)
+}
+
+/// The rejected records of a range with one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RejectReason {
+    /// Why.
+    pub reason: String,
+    /// How many records.
+    pub records: u64,
+    /// In how many files.
+    pub files: usize,
+    /// Key and physical line of the first.
+    pub first: String,
+}
+
+impl fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, records, files, first } = self;
+        write!(f, "{records} {reason} in {files} file(s), first at {first}")
+    }
+}
+
+/// The rejects of some files by reason, in the order in which the reasons are first seen.
+pub fn by_reason(rejected: &[Rejected]) -> Vec<RejectReason> {
+    let mut reasons: Vec<RejectReason> = Vec::new();
+    for of_file in rejected {
+        match reasons.iter_mut().find(|known| known.reason == of_file.reason) {
+            Some(known) => {
+                known.records += of_file.records;
+                known.files += 1;
+            }
+            None => reasons.push(RejectReason {
+                reason: of_file.reason.clone(),
+                records: of_file.records,
+                files: 1,
+                first: format!("{}:{}", of_file.key, of_file.first_line),
+            }),
+        }
+    }
+    reasons
 }
 
 fn lines(file: &Mirrored, reasons: BTreeMap<String, (u64, i64)>) -> impl Iterator<Item = Rejected> {
@@ -54,7 +95,7 @@ fn lines(file: &Mirrored, reasons: BTreeMap<String, (u64, i64)>) -> impl Iterato
 }
 
 /// Records and first line a reason.
-async fn by_reason(
+async fn reasons_in(
     staging: &Store,
     path: &object_store::path::Path,
     size: u64,

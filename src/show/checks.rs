@@ -1,12 +1,16 @@
 //! The outcomes of checks as a table.
 
 use super::table;
-use crate::check::Outcome;
+use crate::check::{Outcome, Rejects};
 use crate::printable::grouped;
 use crate::sql::Severity;
 
-/// One line a check.
-pub fn checks(dataset: &str, outcomes: &[Outcome]) -> String {
+/// One line a check, and then the rejects.
+pub fn checks(dataset: &str, outcomes: &[Outcome], rejects: &Rejects) -> String {
+    format!("{}{}", outcomes_of(dataset, outcomes), self::rejects(rejects))
+}
+
+fn outcomes_of(dataset: &str, outcomes: &[Outcome]) -> String {
     if outcomes.is_empty() {
         return format!("{dataset} has no checks\n");
     }
@@ -27,4 +31,16 @@ pub fn checks(dataset: &str, outcomes: &[Outcome]) -> String {
         ]);
     }
     format!("{dataset}\n{table}\n")
+}
+
+/// How many records are rejected, and why; nothing if none is.
+fn rejects(rejects: &Rejects) -> String {
+    if rejects.rejected == 0 {
+        return String::new();
+    }
+    let result = if rejects.refused.is_empty() { "warning" } else { "FAILED" };
+    let mut lines = vec![format!("rejects: {result}: {}", rejects.message())];
+    lines.extend(rejects.reasons.iter().map(|reason| format!("  {reason}")));
+    lines.push(String::new());
+    lines.join("\n")
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::table;
+use crate::look::drift::calendar::{Oddity, Seen};
 use crate::look::drift::content::{Finding, Reference};
 use crate::look::drift::{Content, Drift, Epoch, Fit, TargetSeen, spans};
 use crate::mirror::Rejected;
@@ -40,6 +41,13 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
     }
     for oddity in &drift.oddities {
         let _ = writeln!(text, "  {oddity}");
+    }
+    for hint in hints(drift) {
+        let _ = writeln!(text, "  hint: {hint}");
+    }
+    if drift.content.is_none() && !drift.rejects.is_empty() {
+        let _ = writeln!(text, "\nrejected among the first records (--deep reads all)");
+        text.push_str(&rejects(&drift.rejects));
     }
     if !drift.refusals.is_empty() {
         let _ = writeln!(text, "\na run over these days refuses");
@@ -91,18 +99,32 @@ fn epochs(drift: &Drift) -> String {
     format!("{table}\n")
 }
 
+/// What to do about files that cannot be read, each once.
+fn hints(drift: &Drift) -> Vec<&str> {
+    let mut hints: Vec<&str> = Vec::new();
+    for oddity in &drift.oddities {
+        if let Oddity::Seen(Seen::Unreadable { hint: Some(hint), .. }) = oddity
+            && !hints.contains(&hint.as_str())
+        {
+            hints.push(hint);
+        }
+    }
+    hints
+}
+
+fn rejects(rejects: &[Rejected]) -> String {
+    let line = |reject: &Rejected| {
+        let Rejected { key, date, reason, records, first_line } = reject;
+        format!("  {date}  {records} record(s) rejected: {reason} ({key}:{first_line})\n")
+    };
+    rejects.iter().map(line).collect()
+}
+
 fn content(content: &Content) -> String {
     let Reference { from, to, files, rows } = &content.reference;
     let rows = grouped(*rows);
     let mut text = format!("\ncontent, against {from} to {to} ({files} files, {rows} rows)\n");
-    for reject in &content.rejects {
-        let Rejected { key, reason, records, first_line, .. } = reject;
-        let _ = writeln!(
-            text,
-            "  {}  {records} record(s) rejected: {reason} ({key}:{first_line})",
-            reject.date
-        );
-    }
+    text.push_str(&rejects(&content.rejects));
     for finding in &content.findings {
         let Finding { column, difference, from, to, files } = finding;
         let days = if from == to { String::new() } else { format!(" to {to}, {files} files") };

@@ -1,22 +1,45 @@
 //! Checks as JUnit XML, the form in which CI systems show test results.
 
-use crate::check::Outcome;
+use crate::check::{Outcome, Rejects};
 use crate::sql::Severity;
 
-/// One test suite a dataset, one test case a check. A warning is a case with an output, unless
-/// `warnings_fail`. There are counts and places in it, never values.
-pub fn junit(datasets: &[(&str, &[Outcome])], warnings_fail: bool) -> String {
+/// What was checked of a dataset.
+#[derive(Clone, Copy, Debug)]
+pub struct Suite<'a> {
+    /// The dataset.
+    pub dataset: &'a str,
+    /// What its checks found.
+    pub checks: &'a [Outcome],
+    /// Its rejects beside its limit.
+    pub rejects: &'a Rejects,
+}
+
+/// A test case: nothing if it passed, or else a message and lines that say more.
+struct Case<'a> {
+    name: &'a str,
+    /// Whether it failed, or only warns.
+    fails: bool,
+    /// `error` or `warn`.
+    kind: &'static str,
+    message: String,
+    lines: Vec<String>,
+}
+
+/// One test suite a dataset: one test case a check, and one for its rejects. A warning is a case with an
+/// output, unless `warnings_fail`. There are counts and places in it, never values.
+pub fn junit(suites: &[Suite<'_>], warnings_fail: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for (dataset, outcomes) in datasets {
-        let fails = |outcome: &&Outcome| outcome.stops(warnings_fail);
-        let failures = outcomes.iter().filter(fails).count();
+    for suite in suites {
+        let checks = suite.checks.iter().map(|outcome| case(outcome, warnings_fail));
+        let cases: Vec<Case<'_>> = checks.chain([rejects(suite.rejects)]).collect();
+        let failures = cases.iter().filter(|case| case.fails).count();
         text.push_str(&format!(
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\">\n",
-            escaped(dataset),
-            outcomes.len()
+            escaped(suite.dataset),
+            cases.len()
         ));
-        for outcome in *outcomes {
-            text.push_str(&case(dataset, outcome, warnings_fail));
+        for case in &cases {
+            text.push_str(&written(suite.dataset, case));
         }
         text.push_str("  </testsuite>\n");
     }
@@ -24,22 +47,51 @@ pub fn junit(datasets: &[(&str, &[Outcome])], warnings_fail: bool) -> String {
     text
 }
 
-fn case(dataset: &str, outcome: &Outcome, warnings_fail: bool) -> String {
-    let (name, dataset) = (escaped(&outcome.name), escaped(dataset));
+fn case(outcome: &Outcome, warnings_fail: bool) -> Case<'_> {
+    let mut case = Case {
+        name: &outcome.name,
+        fails: outcome.stops(warnings_fail),
+        kind: match outcome.severity {
+            Severity::Error => "error",
+            Severity::Warn => "warn",
+        },
+        message: String::new(),
+        lines: Vec::new(),
+    };
+    if !outcome.has_passed() {
+        case.message = format!("{} bad row(s)", outcome.bad_rows);
+        case.lines.push(outcome.description.clone());
+        case.lines.extend(outcome.locations.iter().map(ToString::to_string));
+        case.lines.extend(outcome.rows_at.iter().map(|place| format!("all of them: {place}")));
+    }
+    case
+}
+
+/// Rejects fail if a run would refuse a batch because of them; as long as the limit allows them, they warn.
+fn rejects(rejects: &Rejects) -> Case<'static> {
+    let mut case = Case {
+        name: "rejects",
+        fails: !rejects.refused.is_empty(),
+        kind: if rejects.refused.is_empty() { "warn" } else { "error" },
+        message: String::new(),
+        lines: rejects.refused.clone(),
+    };
+    if rejects.rejected > 0 {
+        case.message = rejects.message();
+        case.lines.extend(rejects.reasons.iter().map(ToString::to_string));
+    }
+    case
+}
+
+fn written(dataset: &str, case: &Case<'_>) -> String {
+    let (name, dataset) = (escaped(case.name), escaped(dataset));
     let open = format!("    <testcase classname=\"{dataset}\" name=\"{name}\"");
-    if outcome.has_passed() {
+    if case.message.is_empty() {
         return format!("{open}/>\n");
     }
-    let mut lines = vec![outcome.description.clone()];
-    lines.extend(outcome.locations.iter().map(ToString::to_string));
-    lines.extend(outcome.rows_at.iter().map(|place| format!("all of them: {place}")));
-    let lines = escaped(&lines.join("\n"));
-    let message = format!("{} bad row(s)", outcome.bad_rows);
-    let kind = match outcome.severity {
-        Severity::Error => "error",
-        Severity::Warn => "warn",
-    };
-    let told = match outcome.stops(warnings_fail) {
+    let (message, lines) = (escaped(&case.message), escaped(&case.lines.join("\n")));
+    let kind = case.kind;
+    let told = match case.fails {
         true => format!("<failure message=\"{message}\" type=\"{kind}\">{lines}</failure>"),
         false => format!("<system-out>warning: {message}\n{lines}</system-out>"),
     };
@@ -67,6 +119,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::check::Location;
+    use crate::mirror::RejectReason;
 
     fn outcome(severity: Severity, bad_rows: u64) -> Outcome {
         Outcome {
@@ -80,17 +133,44 @@ mod tests {
         }
     }
 
+    fn tested(outcomes: &[Outcome], rejects: &Rejects, warnings_fail: bool) -> String {
+        junit(&[Suite { dataset: "orders", checks: outcomes, rejects }], warnings_fail)
+    }
+
     #[test]
     fn failures_are_counted_and_names_escaped() {
         let outcomes = [outcome(Severity::Error, 2), outcome(Severity::Warn, 1)];
-        let text = junit(&[("orders", &outcomes)], false);
-        assert!(text.contains("tests=\"2\" failures=\"1\""), "{text}");
+        let none = Rejects::default();
+        let text = tested(&outcomes, &none, false);
+        assert!(text.contains("tests=\"3\" failures=\"1\""), "{text}");
         assert!(text.contains("name=\"a&lt;b\""), "{text}");
         assert!(text.contains("no &quot;id&quot; &amp; more\nx/y.csv</failure>"), "{text}");
         assert!(text.contains("<system-out>warning: 1 bad row(s)"), "{text}");
-        assert!(junit(&[("orders", &outcomes)], true).contains("failures=\"2\""));
+        assert!(text.contains("name=\"rejects\"/>"), "{text}");
+        assert!(tested(&outcomes, &none, true).contains("failures=\"2\""));
+        let passed = tested(&[outcome(Severity::Error, 0)], &none, true);
+        assert!(passed.contains("name=\"a&lt;b\"/>"), "{passed}");
+    }
+
+    #[test]
+    fn rejects_warn_up_to_the_limit_and_fail_above_it() {
+        let reason = RejectReason {
+            reason: "too few fields".to_owned(),
+            records: 2,
+            files: 1,
+            first: "x/y.csv:3".to_owned(),
+        };
+        let mut rejects =
+            Rejects { records: 9, rejected: 2, reasons: vec![reason], ..Rejects::default() };
+        let text = tested(&[], &rejects, true);
+        assert!(text.contains("tests=\"1\" failures=\"0\""), "{text}");
+        assert!(text.contains("warning: 2 of 9 records are rejected"), "{text}");
+        rejects.refused.push("2 of 9 records".to_owned());
+        let text = tested(&[], &rejects, false);
+        assert!(text.contains("failures=\"1\""), "{text}");
         assert!(
-            junit(&[("o", &[outcome(Severity::Error, 0)])], true).contains("name=\"a&lt;b\"/>")
+            text.contains("2 too few fields in 1 file(s), first at x/y.csv:3</failure>"),
+            "{text}"
         );
     }
 }

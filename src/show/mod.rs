@@ -23,7 +23,7 @@ pub use drift::drift;
 pub use estimate::{choices, estimate, fits};
 pub use gaps::gaps;
 pub use html::{Document, document, html};
-pub use junit::junit;
+pub use junit::{Suite, junit};
 pub use plan::plan;
 pub use prune::prune;
 pub use refresh::refresh;

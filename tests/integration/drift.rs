@@ -3,7 +3,7 @@
 use backfill_sample::Options;
 use serde_json::{Value, json};
 
-use crate::support::Project;
+use crate::support::{Project, shipped};
 
 const RANGE: [&str; 4] = ["--start", "2025-09-22", "--end", "2025-10-19"];
 
@@ -188,9 +188,12 @@ async fn what_a_run_would_refuse_ends_with_its_exit_code() {
     assert!(told.contains("a run over these days refuses\n  people/report_2025-09-23.csv has no"));
     project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 0\nzero_byte_files = \"skip\"");
     project.backfill(&drift(&range)).await.ended(0);
-    // Of rejects, the first bytes tell nothing.
+    // The first bytes are the whole file, so that it is certain.
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\nb\n");
-    project.backfill(&drift(&range)).await.ended(0);
+    let told = project.backfill(&drift(&range)).await.ended(3).stdout;
+    assert!(told.contains("1 of 2 records of people"), "{told}");
+    let rejected = "1 record(s) rejected: too few fields (people/report_2025-09-22.csv:3)";
+    assert!(told.contains(rejected), "{told}");
     let deep = [&range[..], &["--deep"]].concat();
     let told = project.backfill(&drift(&deep)).await.ended(3);
     assert!(told.stdout.contains("1 of 2 records of people"), "{}", told.stdout);
@@ -272,4 +275,61 @@ async fn what_changes_in_the_values_is_told_with_its_days() {
     let refused = [&range[..], &["--reference", "2024-01-01"]].concat();
     let text = project.backfill(&drift(&refused)).await.ended(2).stderr;
     assert!(text.contains("the reference 2024-01-01"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_change_within_a_file_are_named_with_their_line() {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-01.csv", "id,city,amount\na,Rome,1\nb,Oslo,2\n");
+    let within = "id,city,amount\na,Rome,1\nb,Oslo,2,web\nc,Bonn,3,app\n";
+    project.put("people/report_2025-09-02.csv", within);
+    project.put("people/report_2025-09-03.csv", "id,city,amount,channel\na,Rome,1,web\n");
+    let range = ["--start", "2025-09-01", "--end", "2025-09-03"];
+    let told = project.backfill(&drift(&range)).await.ended(3).stdout;
+    for expected in [
+        "report_2025-09-02.csv:3: from here on records have 4 fields, the header 3: the columns may have \
+         changed while the file was written; people/report_2025-09-03.csv has a header of 4, with channel",
+        "2 record(s) rejected: too many fields (people/report_2025-09-02.csv:3)",
+        "2 of 5 records of people from 2025-09-01 to 2025-09-03 were rejected",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_compressed_bytes_is_said() {
+    let project = Project::people().await;
+    let edge = |name: &str| std::fs::read(shipped("data/edge").join(name)).expect("a file");
+    project.put("people/report_2025-09-01.csv", edge("gzip_cut_short.csv"));
+    let mut wrong = edge("gzip_members_named_csv.csv");
+    let checksum = wrong.len() - 8;
+    wrong[checksum] ^= 1;
+    project.put("people/report_2025-09-02.csv", wrong);
+    let range = ["--start", "2025-09-01", "--end", "2025-09-02"];
+    let told = project.backfill(&drift(&range)).await.ended(3).stdout;
+    for expected in [
+        "report_2025-09-01.csv cannot be read: its compressed bytes end too early: the file is cut short",
+        "report_2025-09-02.csv cannot be read: its compressed bytes are damaged: corrupt gzip stream does \
+         not have a matching checksum",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert_eq!(told.matches("hint: the file is compressed").count(), 1, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_without_a_name_and_names_that_come_twice_are_columns() {
+    let project = Project::people().await;
+    let suffix = "csv = { unusable_names = \"suffix\" }\nmax_rejects = 0";
+    project.edit("backfill.toml", "max_rejects = 0", suffix);
+    for (day, header) in [(1, "id,city,,amount"), (2, "id,city,amount"), (3, "id,city,amount,city")]
+    {
+        let row = vec!["a"; header.split(',').count()].join(",");
+        let text = format!("{header}\n{row}\n");
+        project.put(&format!("people/report_2025-09-0{day}.csv"), text);
+    }
+    let range = ["--start", "2025-09-01", "--end", "2025-09-03"];
+    let told = project.backfill(&drift(&range)).await.ended(0).stdout;
+    assert!(told.contains("2025-09-02  removed: column_3\n"), "{told}");
+    assert!(told.contains("2025-09-03  added: city_2\n"), "{told}");
 }

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 
 use backfill_sample::Options;
+use serde_json::json;
 
 use crate::support::Project;
 
@@ -242,7 +243,7 @@ async fn check_tells_machines_and_people_of_every_bad_row() {
         ["first_only 1", "missing_id 1", "no_files 0", "twin 0", "unloaded 0", "unread_amount 1"]
     );
     let xml = project.read("checks.xml");
-    assert!(xml.contains("tests=\"6\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("tests=\"7\" failures=\"1\""), "{xml}");
     assert!(xml.contains("What is &lt;wrong&gt;."), "{xml}");
     assert_eq!(
         project.read("bad/people.missing_id.csv"),
@@ -255,12 +256,48 @@ async fn check_tells_machines_and_people_of_every_bad_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_refuses_as_many_rejects_as_run_does() {
+    let project = two_days().await;
+    let limit = "csv = { delimiter = \",\" }\nmax_rejects = 0";
+    project.edit("backfill.toml", "max_rejects = 0", limit);
+    project.put("people/report_2025-09-24.csv", "id,city,amount\nx;y\nz;w\n");
+    let range = ["--start", "2025-09-22", "--end", "2025-09-24"];
+    let check = |more: &[&'static str]| [&["check"], more, &range[..]].concat();
+    let refused = project.run("2025-09-22", "2025-09-24").await.ended(3).stderr;
+    let told = "2 of 5 records of people from 2025-09-22 to 2025-09-24 were rejected";
+    assert!(refused.contains(told), "{refused}");
+    let arguments = check(&["--junit", "checks.xml", "--output", "json", "-q"]);
+    let ran = project.backfill(&arguments).await.ended(3);
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    let rejects = ran.json()[0]["rejects"].clone();
+    assert_eq!((&rejects["records"], &rejects["rejected"]), (&json!(5), &json!(2)));
+    let reason = json!({
+        "reason": "too few fields", "records": 2, "files": 1, "first": "people/report_2025-09-24.csv:2"
+    });
+    assert_eq!(rejects["reasons"], json!([reason]));
+    let xml = project.read("checks.xml");
+    assert!(xml.contains("tests=\"1\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("name=\"rejects\">"), "{xml}");
+    let text = project.backfill(&check(&["-q"])).await.ended(3).stdout;
+    assert!(text.contains("rejects: FAILED: 2 of 5 records are rejected"), "{text}");
+    // The limit counts for each batch: a third of one day is over it, of three days it is not.
+    project.put("people/report_2025-09-24.csv", "id,city,amount\na,b,1\na,b,1\nz\n");
+    project.edit("backfill.toml", "max_rejects = 0", "max_rejects = \"20%\"");
+    let text = project.backfill(&check(&[])).await.ended(0).stdout;
+    assert!(text.contains("rejects: warning: 1 of 6 records are rejected"), "{text}");
+    project.backfill(&check(&["--batch-size", "1"])).await.ended(3);
+    let batches = ["run", "--batch-size", "1", "--start", "2025-09-22", "--end", "2025-09-24"];
+    project.backfill(&batches).await.ended(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_checks_find_the_quirks_of_a_sample() {
     let options = Options { days: 21, rows: 60, quirks: true, ..Options::default() };
     let project = Project::orders(&options).await;
     let range = ["--start", "2025-09-22", "--end", "2025-10-12", "--prefix", "orders-create"];
     let checked = project.backfill(&[&["check", "--output", "json"], &range[..]].concat()).await;
-    let checked = checked.ended(0).json();
+    // The faulty records are more than a run would take.
+    let checked = checked.ended(3).json();
     let checks = checked[0]["checks"].as_array().expect("checks");
     let failed: Vec<&str> = checks
         .iter()

@@ -54,12 +54,31 @@ pub enum Seen {
         /// The same in most files.
         usual: i64,
     },
+    /// A file whose records are of another width than its header, from a line on.
+    OtherWidth {
+        /// The file.
+        key: String,
+        /// The physical line of the first such record.
+        line: i64,
+        /// The columns of the header.
+        columns: usize,
+        /// The fields of the records.
+        fields: usize,
+        /// How many such records were seen.
+        records: u64,
+        /// How many records before them are as wide as the header.
+        accepted_before: u64,
+        /// A file whose header is as wide, if there is one, and the columns that only it has.
+        like: Option<(String, Vec<String>)>,
+    },
     /// A file that cannot be read.
     Unreadable {
         /// The file.
         key: String,
         /// Why.
         reason: String,
+        /// What to do about it.
+        hint: Option<String>,
     },
 }
 
@@ -74,7 +93,34 @@ impl fmt::Display for Oddity {
                 f,
                 "{key} holds dates {days:+} days from its own in {column}, other files {usual:+}"
             ),
-            Self::Seen(Seen::Unreadable { key, reason }) => {
+            Self::Seen(Seen::OtherWidth {
+                key,
+                line,
+                columns,
+                fields,
+                accepted_before,
+                like,
+                ..
+            }) => {
+                write!(
+                    f,
+                    "{key}:{line}: from here on records have {fields} fields, the header {columns}: "
+                )?;
+                f.write_str(match accepted_before {
+                    0 => "the header may be another line, or other columns",
+                    _ => "the columns may have changed while the file was written",
+                })?;
+                match like {
+                    Some((other, added)) if added.is_empty() => {
+                        write!(f, "; {other} has a header of {fields}")
+                    }
+                    Some((other, added)) => {
+                        write!(f, "; {other} has a header of {fields}, with {}", added.join(", "))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Self::Seen(Seen::Unreadable { key, reason, .. }) => {
                 write!(f, "{key} cannot be read: {reason}")
             }
         }
@@ -84,8 +130,36 @@ impl fmt::Display for Oddity {
 /// What is odd about the days of a listing, and about the dates in its files.
 pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
     let listed = listing.findings.iter().cloned().map(Oddity::Listed);
-    let seen = sizes(listing).into_iter().chain(dates(glimpses)).map(Oddity::Seen);
-    listed.chain(seen).collect()
+    let seen = sizes(listing).into_iter().chain(dates(glimpses)).chain(widths(glimpses));
+    listed.chain(seen.map(Oddity::Seen)).collect()
+}
+
+/// Files in which records are of another width than the header: up to the end of what was seen, or as wide as
+/// the header of another file.
+fn widths(glimpses: &[Glimpse]) -> Vec<Seen> {
+    let of_file = |glimpse: &Glimpse| {
+        let width = glimpse.records.other_width.as_ref()?;
+        let like = glimpses.iter().find(|other| other.names.len() == width.fields);
+        if like.is_none() && !width.is_striking() {
+            return None;
+        }
+        let like = like.map(|other| {
+            let labels = other.labels().into_iter().zip(other.names.iter());
+            let is_added = |(_, name): &(String, &String)| !glimpse.names.contains(name);
+            let added = labels.filter(is_added).map(|(label, _)| label).collect();
+            (other.file.key.clone(), added)
+        });
+        Some(Seen::OtherWidth {
+            key: glimpse.file.key.clone(),
+            line: width.line,
+            columns: glimpse.names.len(),
+            fields: width.fields,
+            records: width.records,
+            accepted_before: width.accepted_before,
+            like,
+        })
+    };
+    glimpses.iter().filter_map(of_file).collect()
 }
 
 fn sizes(listing: &Listing) -> Vec<Seen> {

@@ -70,7 +70,7 @@ impl fmt::Display for Change {
 
 /// What differs from `old` to `new`.
 pub fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
-    let (before, now) = (&old.format.header, &new.format.header);
+    let (before, now) = (&old.labels()[..], &new.labels()[..]);
     let mut removed: Vec<usize> = absent(before, now);
     let mut added: Vec<usize> = absent(now, before);
     let mut changes = Vec::new();

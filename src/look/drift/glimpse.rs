@@ -1,7 +1,7 @@
 //! A **glimpse** is what the first bytes of a source file tell: its format, and what its first values
 //! look like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use object_store::GetOptions;
 use serde::Serialize;
 
-use crate::domain::{Dataset, FileDate};
+use super::records::Records;
+use crate::domain::{Dataset, FileDate, digest};
 use crate::mirror;
 use crate::source::SourceFile;
 use crate::store::Store;
@@ -37,9 +38,25 @@ pub struct Glimpse {
     pub names: Arc<[String]>,
     /// What the first values of each column look like, in the order of the header.
     pub looks: Vec<Look>,
+    /// The records that were looked at.
+    pub records: Records,
+    /// The digest of the first bytes, of the whole file if it has no more.
+    pub digest: String,
 }
 
 impl Glimpse {
+    /// What the columns are called in messages: as the file names them. A column without a name, or with one
+    /// that another has too, is called as SQL knows it: `column_3`, `name_2`.
+    pub fn labels(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let pairs = self.format.header.iter().zip(self.names.iter());
+        let label = |(written, name): (&String, &String)| {
+            let is_plain = !written.trim().is_empty() && seen.insert(written.clone());
+            if is_plain { written.clone() } else { name.clone() }
+        };
+        pairs.map(label).collect()
+    }
+
     /// Takes over the format and the names of another file if they are the same.
     pub fn share_format(&mut self, other: &Self) {
         if self.format == other.format && self.names == other.names {
@@ -135,19 +152,22 @@ fn look_at(
     file: SourceFile,
 ) -> Result<Glimpse, ReadError> {
     let failed = |source| ReadError::Read { offset: 0, source };
+    let digest = digest::of([&bytes]);
     let (mut input, compression) = decompress(Cursor::new(bytes)).map_err(failed)?;
     let mut text = Vec::new();
     match input.by_ref().take(MOST_BYTES).read_to_end(&mut text) {
         Err(error) if is_whole => return Err(failed(error)),
         _ => {}
     }
-    if !is_whole {
+    let is_cut = !is_whole || text.len() as u64 == MOST_BYTES;
+    if is_cut {
         // The last line is cut, and with it perhaps a character.
         text.truncate(end_of_lines(&text));
     }
     let mut reader = Reader::new(Box::new(Cursor::new(text)), &file.name, dialect)?;
     let batch = reader.next_batch()?;
     let (rows, rejects) = batch.map(|batch| (batch.rows, batch.rejects)).unwrap_or_default();
+    let are_all = !is_cut && reader.next_batch()?.is_none();
     let not_text = rejects.iter().filter(|reject| reject.reason == Reason::Encoding).count();
     let summary = reader.summary().clone();
     let encoding = match summary.encoding.as_str() {
@@ -163,11 +183,13 @@ fn look_at(
         compression: compression.name().to_owned(),
     };
     let count = summary.header.len();
+    let records = Records::of(rows.as_ref(), &rejects, are_all);
     let looks = match rows {
         Some(rows) => (0..count).map(|column| look(&rows, column, file.date)).collect(),
         None => vec![Look::default(); count],
     };
-    Ok(Glimpse { file, format: Arc::new(format), names: summary.header.into(), looks })
+    let (format, names) = (Arc::new(format), summary.header.into());
+    Ok(Glimpse { file, format, names, looks, records, digest })
 }
 
 /// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line end has

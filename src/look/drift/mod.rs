@@ -13,6 +13,7 @@ mod epoch;
 mod fit;
 mod glimpse;
 mod proposal;
+mod records;
 
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
@@ -23,9 +24,10 @@ pub use epoch::{Epoch, epochs, spans};
 pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse};
 pub use proposal::{propose, propose_dates};
+pub use records::{OtherWidth, Records, over_limit};
 
-use crate::domain::{Dataset, DateRange, Finding, ZeroByteFiles};
-use crate::mirror;
+use crate::domain::{Dataset, DateRange, Explain, Finding, ZeroByteFiles};
+use crate::mirror::{self, Rejected};
 use crate::source::Listing;
 use crate::store::Store;
 use calendar::{Oddity, Seen};
@@ -50,6 +52,8 @@ pub struct Drift {
     pub epochs: Vec<Epoch>,
     /// What is odd about days, sizes and files.
     pub oddities: Vec<Oddity>,
+    /// The rejected records among the first ones of each file, which are all that was looked at.
+    pub rejects: Vec<Rejected>,
     /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, files that
     /// are not exports, and with the content looked at, more rejects than are allowed.
     pub refusals: Vec<String>,
@@ -126,14 +130,22 @@ pub async fn look(
                 if error.is_about_unusable_names() {
                     glimpses.unusable_names.push(file.key.clone());
                 }
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                let reason = cause.unwrap_or_else(|| error.to_string());
-                let unreadable = Seen::Unreadable { key: file.key.clone(), reason };
-                glimpses.unreadable.push(Oddity::Seen(unreadable));
+                let (key, reason, hint) = (file.key.clone(), why_unreadable(&error), error.hint());
+                glimpses.unreadable.push(Oddity::Seen(Seen::Unreadable { key, reason, hint }));
             }
         }
     }
     Ok(glimpses)
+}
+
+/// Why a file cannot be read, with every cause.
+fn why_unreadable(error: &mirror::Error) -> String {
+    if let Some(damage) = error.damage() {
+        return damage;
+    }
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }
 
 /// Sorts the files of a listing into epochs and says what changed.
@@ -155,6 +167,7 @@ pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift
         formats,
         epochs,
         oddities,
+        rejects: records::rejected(&glimpses.read),
         refusals,
         fit: None,
         proposal: Vec::new(),

@@ -10,7 +10,7 @@ use crate::domain::{DateRange, FileDate, Finding, Notice};
 use crate::look::drift::calendar::{Oddity, Seen};
 use crate::look::drift::{Change, Content, Drift, Fit, TargetSeen};
 use crate::look::{Overview, drift};
-use crate::mirror::Rejected;
+use crate::mirror::{self, RejectReason};
 use crate::sql::Severity;
 use crate::state::{
     Account, Accounting, Action, Coverage, FileState, Files, LoadedBy, Sums, Verdict,
@@ -48,7 +48,7 @@ struct Dataset {
     content: Option<ContentPart>,
     checks: Vec<Check>,
     checks_why: Option<String>,
-    rejects: Vec<RejectPart>,
+    rejects: Vec<RejectReason>,
     accounting: Option<AccountingPart>,
     notices: Vec<Notice>,
 }
@@ -139,14 +139,6 @@ struct Check {
 }
 
 #[derive(Debug, Serialize)]
-struct RejectPart {
-    reason: String,
-    records: u64,
-    files: usize,
-    first: String,
-}
-
-#[derive(Debug, Serialize)]
 struct AccountingPart {
     target: String,
     files: Vec<AccountPart>,
@@ -212,7 +204,7 @@ fn dataset(overview: &Overview) -> Dataset {
         content: content.map(self::content),
         checks: outcomes.iter().map(check).collect(),
         checks_why,
-        rejects: rejects(content.map_or(&[], |content| &content.rejects)),
+        rejects: mirror::by_reason(content.map_or(&[], |content| &content.rejects)),
         accounting: accounting.as_ref().map(self::accounting),
         notices: notices.clone(),
     }
@@ -270,7 +262,7 @@ fn refused(drift: &Drift) -> BTreeMap<&str, String> {
     let mut refused = BTreeMap::new();
     for oddity in &drift.oddities {
         match oddity {
-            Oddity::Seen(Seen::Unreadable { key, reason }) => {
+            Oddity::Seen(Seen::Unreadable { key, reason, .. }) => {
                 refused.insert(key.as_str(), reason.clone());
             }
             Oddity::Listed(Finding::ZeroBytes { key }) => {
@@ -393,25 +385,6 @@ fn check(outcome: &Outcome) -> Check {
         bad_rows: outcome.bad_rows,
         first: outcome.locations.iter().map(ToString::to_string).collect(),
     }
-}
-
-fn rejects(rejected: &[Rejected]) -> Vec<RejectPart> {
-    let mut parts: Vec<RejectPart> = Vec::new();
-    for line in rejected {
-        match parts.iter_mut().find(|part| part.reason == line.reason) {
-            Some(part) => {
-                part.records += line.records;
-                part.files += 1;
-            }
-            None => parts.push(RejectPart {
-                reason: line.reason.clone(),
-                records: line.records,
-                files: 1,
-                first: format!("{}:{}", line.key, line.first_line),
-            }),
-        }
-    }
-    parts
 }
 
 fn accounting(accounting: &Accounting) -> AccountingPart {

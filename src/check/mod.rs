@@ -161,6 +161,14 @@ pub enum Error {
         /// Each key, and why it is not one.
         files: Vec<String>,
     },
+    /// Files differ in a way that is refused.
+    #[error("{} instance(s) of drift in {dataset} are refused: {}", found.len(), first(found))]
+    Drift {
+        /// The dataset.
+        dataset: String,
+        /// Each with its kind, its days and its files.
+        found: Vec<String>,
+    },
     /// More records were rejected than the dataset allows.
     #[error(
         "{rejected} of {records} records of {dataset} from {days} were rejected, more than \
@@ -185,6 +193,15 @@ pub enum Error {
     },
 }
 
+/// How many instances of drift an error names.
+const INSTANCES: usize = 10;
+
+fn first(found: &[String]) -> String {
+    let named = found[..found.len().min(INSTANCES)].join("; ");
+    let more = if found.len() > INSTANCES { "; …" } else { "" };
+    format!("{named}{more}")
+}
+
 impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -192,9 +209,10 @@ impl Explain for Error {
             Self::Write { source, .. } | Self::Unreadable { source, .. } => {
                 store::kind_behind(source)
             }
-            Self::Refused { .. } | Self::NotExports { .. } | Self::TooManyRejects { .. } => {
-                ErrorKind::Refused
-            }
+            Self::Refused { .. }
+            | Self::NotExports { .. }
+            | Self::Drift { .. }
+            | Self::TooManyRejects { .. } => ErrorKind::Refused,
             Self::Cancelled => ErrorKind::Failed,
         }
     }
@@ -221,6 +239,10 @@ impl Explain for Error {
                 "have these files exported again, or give the dataset a key pattern that leaves them \
                  out; if their columns have other names, say so under csv.aliases, and list columns \
                  that older files lack under optional_columns"
+            }
+            Self::Drift { .. } => {
+                "`backfill drift` shows how the files differ; if it is right, change the SQL, or list the column \
+                 under optional_columns or ignored_columns, or take the kind out of refuse_drift or --fail-on"
             }
             Self::TooManyRejects { are_bytes: true, .. } => {
                 "some files seem to be written in another encoding: name it with \

@@ -13,16 +13,19 @@ use super::rows::{Format, Rows};
 use crate::check::{self, Outcome, Rejects};
 use crate::domain::{Notice, USUAL_BATCH_DAYS};
 use crate::error::{Error, Exit};
+use crate::look::drift::Instance;
 use crate::project::Project;
 use crate::show::{self, Suite};
 use crate::tables::Catalog;
+use crate::{look, source};
 
 /// Runs sql/<dataset>/checks/*.sql over a range, without loading it.
 ///
 /// The data is read once, however many checks there are. Every bad row is written to a Parquet file
 /// in staging, which is named, and with --csv to a CSV file as well. Rejected records are counted by
-/// reason. Exit code 3 if a check of severity error finds bad rows, or if in a batch more records are
-/// rejected than max_rejects of the dataset allows. No database is needed.
+/// reason. Exit code 3 if a check of severity error finds bad rows, if in a batch more records are
+/// rejected than max_rejects of the dataset allows, or if there is drift that its refuse_drift names. No
+/// database is needed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -56,6 +59,9 @@ struct Checked {
     dataset: String,
     checks: Vec<Outcome>,
     rejects: Rejects,
+    /// What there is of the kinds of drift that the dataset refuses; nothing if it refuses none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<Vec<Instance>>,
     #[serde(skip)]
     refused: Option<check::Error>,
     notices: Vec<Notice>,
@@ -91,12 +97,13 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         to_file(path, show::junit(&suites, warnings_fail).as_bytes())?;
     }
     context.output.print(&checked, |checked| {
-        let tables = checked.iter().map(|c| show::checks(&c.dataset, &c.checks, &c.rejects));
+        let tables = checked.iter().map(|checked| show::checks(checked.suite()));
         tables.collect::<Vec<_>>().join("\n")
     })?;
-    for Checked { checks, refused, .. } in checked {
+    for Checked { dataset, checks, drift, refused, .. } in checked {
         // As a run does: first what cannot be read, then what is wrong with it.
         refused.map_or(Ok(()), Err)?;
+        look::refuse_drift(&dataset, &drift.unwrap_or_default())?;
         check::refuse(&checks, warnings_fail)?;
     }
     Ok(Exit::Done)
@@ -107,14 +114,26 @@ async fn look_at(project: &Project, catalog: &Catalog, batch_days: u32) -> Resul
     let (dataset, mirror) = (&catalog.dataset, &catalog.mirror);
     let rejects = check::rejects(&project.staging, dataset, mirror, batch_days).await?;
     let refused = check::batches_over_limit(dataset, mirror, batch_days).into_iter().next();
+    let drift = match dataset.refuse_drift.is_empty() {
+        true => None,
+        false => {
+            let listing = source::survey(&project.source, dataset, mirror.range).await?;
+            Some(look::refused_drift(project, dataset, listing, None).await?)
+        }
+    };
     let checks = project.check(catalog).await?;
     let notices = project.notices(dataset);
-    Ok(Checked { dataset: dataset.name.clone(), checks, rejects, refused, notices })
+    Ok(Checked { dataset: dataset.name.clone(), checks, rejects, drift, refused, notices })
 }
 
 impl Checked {
     fn suite(&self) -> Suite<'_> {
-        Suite { dataset: &self.dataset, checks: &self.checks, rejects: &self.rejects }
+        Suite {
+            dataset: &self.dataset,
+            checks: &self.checks,
+            rejects: &self.rejects,
+            drift: self.drift.as_deref(),
+        }
     }
 }
 

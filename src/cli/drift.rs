@@ -1,20 +1,23 @@
 //! `backfill drift`.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::Context;
 use super::days::Days;
 use super::range::{RangeArguments, today};
-use crate::domain::Notice;
+use crate::domain::{ANY_DRIFT, DriftKind, DriftKinds, Notice};
 use crate::error::{Error, Exit};
+use crate::look::Depth;
 use crate::look::drift::Drift;
 use crate::{look, show};
 
 /// Shows how the files of a range differ in format, from their first bytes, and with --deep in content.
 ///
-/// Days of one format make an epoch. Said are what changed between epochs, what is odd about days and
-/// sizes, and what the dataset's SQL and its target make of each epoch. Without --deep, nothing is
-/// written anywhere. Exit code 3 where a run over the range would fail, or where --fail-on says so.
+/// Days of one format make an epoch. Reports what changed between epochs, odd days, sizes and copies, records
+/// that are rejected, and what the dataset's SQL and its target make of each epoch. Nothing is written unless
+/// all records are read, with --deep or for a kind of --fail-on. Exit code 3 if a run over the range would
+/// fail, or if there is anything of the kinds of --fail-on: the error names its files and days.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -26,20 +29,52 @@ pub struct Arguments {
     /// profiles that are missing are written to staging
     #[arg(long)]
     deep: bool,
-    /// The days that are taken to be right; the newest epoch where none are named
-    #[arg(long, value_name = "START..END", requires = "deep")]
+    /// The days that are taken to be right; if none are named, the newest files with the same columns, a week of
+    /// files at least
+    #[arg(long, value_name = "START..END")]
     reference: Option<Days>,
-    /// What ends with exit code 3
-    #[arg(long, value_name = "WHAT", default_value = "failure")]
-    fail_on: FailOn,
+    /// What ends with exit code 3, besides what would make a run fail: kinds of drift, in a list with commas
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "failure")]
+    fail_on: Vec<FailOn>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FailOn {
-    /// What would make a run fail
+    /// Nothing besides.
     Failure,
-    /// Any change of format as well, and with --deep any difference of content
+    /// Any change of format, and with --deep any difference of content.
     Change,
+    /// Every kind of drift.
+    Any,
+    /// A kind of drift.
+    Kind(DriftKind),
+}
+
+impl ValueEnum for FailOn {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [FailOn; DriftKind::ALL.len() + 3] = {
+            let mut all = [FailOn::Any; DriftKind::ALL.len() + 3];
+            all[0] = FailOn::Failure;
+            all[1] = FailOn::Change;
+            let mut place = 0;
+            while place < DriftKind::ALL.len() {
+                all[place + 3] = FailOn::Kind(DriftKind::ALL[place]);
+                place += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Failure => PossibleValue::new("failure").help("Nothing else"),
+            Self::Change => PossibleValue::new("change")
+                .help("Any change of format, and with --deep any difference of content"),
+            Self::Any => PossibleValue::new(ANY_DRIFT).help("Every kind below (reads all records)"),
+            Self::Kind(kind) => PossibleValue::new(kind.name()).help(kind.meaning()),
+        })
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -57,26 +92,28 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
+    let kinds = kinds(&arguments.fail_on);
+    let depth = depth(&arguments, &kinds)?;
     let mut looked = Vec::new();
     for dataset in &project.config.datasets {
         let Some(range) = ranges.of(dataset) else { continue };
-        let drift = match arguments.deep {
-            true => {
-                let reference = match arguments.reference {
-                    Some(days) => days.of(&project, dataset, today()).await?.range(dataset)?,
-                    None => None,
-                };
-                look::deep_drift(&project, dataset, range, reference).await?
-            }
-            false => look::drift(&project, dataset, range).await?,
+        let reference = match arguments.reference {
+            Some(days) => days.of(&project, dataset, today()).await?.range(dataset)?,
+            None => None,
         };
+        let drift = look::drift(&project, dataset, range, depth, reference, &kinds).await?;
         looked.push(Looked { drift, notices: project.notices(dataset) });
     }
     context.output.print(&looked, |looked| {
         let texts = looked.iter().map(|Looked { drift, .. }| show::drift(drift, arguments.propose));
         texts.collect::<Vec<_>>().join("\n")
     })?;
-    if looked.iter().any(|Looked { drift, .. }| fails(drift, arguments.fail_on)) {
+    for Looked { drift, .. } in &looked {
+        look::refuse_drift(&drift.dataset, drift.instances.as_deref().unwrap_or_default())?;
+    }
+    let fails_on_change = arguments.fail_on.contains(&FailOn::Change);
+    let fails = |drift: &Drift| drift.stops_a_run() || fails_on_change && drift.has_changed();
+    if looked.iter().any(|Looked { drift, .. }| fails(drift)) {
         return Ok(Exit::Refused);
     }
     if looked.iter().all(|Looked { drift, .. }| drift.files == 0) {
@@ -85,6 +122,32 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
-fn fails(drift: &Drift, fail_on: FailOn) -> bool {
-    drift.stops_a_run() || fail_on == FailOn::Change && drift.has_changed()
+/// The kinds of drift that are asked for.
+fn kinds(fail_on: &[FailOn]) -> DriftKinds {
+    if fail_on.contains(&FailOn::Any) {
+        return DriftKinds::all();
+    }
+    let kind = |what: &FailOn| match what {
+        FailOn::Kind(kind) => Some(*kind),
+        FailOn::Failure | FailOn::Change | FailOn::Any => None,
+    };
+    fail_on.iter().filter_map(kind).collect()
+}
+
+/// How much is read: what was asked for, or what the kinds need to be seen.
+///
+/// # Errors
+/// [`Error::Usage`] if a reference is named, and no values are compared.
+fn depth(arguments: &Arguments, kinds: &DriftKinds) -> Result<Depth, Error> {
+    let needs_values = |kind: DriftKind| kind.needs_records() && kind.needs_profiles();
+    if arguments.deep || kinds.any(needs_values) {
+        return Ok(Depth::Values);
+    }
+    if arguments.reference.is_some() {
+        return Err(Error::Usage("--reference compares values: add --deep".to_owned()));
+    }
+    Ok(match kinds.any(DriftKind::needs_records) {
+        true => Depth::Records,
+        false => Depth::FirstBytes,
+    })
 }

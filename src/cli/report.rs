@@ -24,7 +24,8 @@ use crate::{look, show};
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
-    /// The days that are taken to be right; the newest epoch where none are named
+    /// The days that are taken to be right; if none are named, the newest files with the same columns, a week of
+    /// files at least
     #[arg(long, value_name = "START..END")]
     reference: Option<Days>,
     /// The file to write

@@ -11,8 +11,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::{Config, Error, Size};
 use crate::domain::{
-    Cadence, Dataset, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule, Mode,
-    Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, prefix_fault, provenance,
+    Cadence, Dataset, DriftKinds, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule,
+    Mode, Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, prefix_fault, provenance,
     with_slash,
 };
 use crate::store::{Options, Place, Role};
@@ -147,6 +147,10 @@ struct DatasetTable {
     optional_columns: Vec<String>,
     #[serde(default)]
     personal_columns: Vec<String>,
+    #[serde(default)]
+    ignored_columns: Vec<String>,
+    #[serde(default)]
+    refuse_drift: DriftKinds,
 }
 
 #[derive(Deserialize)]
@@ -248,9 +252,16 @@ impl DatasetTable {
         let is_pattern = |entry: &str| {
             !entry.is_empty() && !entry.strip_suffix('*').unwrap_or(entry).contains('*')
         };
-        if let Some(entry) = self.personal_columns.iter().find(|entry| !is_pattern(entry)) {
-            let reason = format!("`{entry}` is no column: a * stands at the end, as in billing_*");
-            return Err((at("personal_columns"), reason));
+        let lists = [
+            ("personal_columns", &self.personal_columns),
+            ("ignored_columns", &self.ignored_columns),
+        ];
+        for (key, list) in lists {
+            if let Some(entry) = list.iter().find(|entry| !is_pattern(entry)) {
+                let reason =
+                    format!("`{entry}` is not a column: a * stands at the end, as in billing_*");
+                return Err((at(key), reason));
+            }
         }
         if let Some(fault) = prefix_fault(&self.prefix) {
             let reason = format!("no object below it could be read: {fault}");
@@ -289,6 +300,8 @@ impl DatasetTable {
             zero_byte_files: self.zero_byte_files,
             optional_columns: self.optional_columns,
             personal_columns: self.personal_columns,
+            ignored_columns: self.ignored_columns,
+            refuse_drift: self.refuse_drift,
             name,
         })
     }

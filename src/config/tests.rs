@@ -49,6 +49,9 @@ fn unknown_keys_and_impossible_values_are_refused() {
         ("table = ", "csv = { delimiter = \";;\" }\ntable = "),
         ("table = ", "personal_columns = [\"a*b\"]\ntable = "),
         ("table = ", "personal_columns = [\"\"]\ntable = "),
+        ("table = ", "ignored_columns = [\"a*b\"]\ntable = "),
+        ("table = ", "refuse_drift = [\"new\"]\ntable = "),
+        ("table = ", "refuse_drift = \"any\"\ntable = "),
         ("datasets.orders_create", "datasets.information_schema"),
         ("[staging]", "[limits]\nsql_memory = \"1 MiB\"\n[staging]"),
         ("[staging]", "[limits]\nfiles_at_once = 0\n[staging]"),
@@ -103,6 +106,7 @@ fn no_value_is_told_that_may_be_a_secret() {
         ("[datasets.orders_create]", "[datasets]\norders_create = \"secret\"\n[more]"),
         ("table = ", "csv = \"secret\"\ntable = "),
         ("table = ", "max_rejects = \"secret\"\ntable = "),
+        ("table = ", "refuse_drift = [\"secret\"]\ntable = "),
     ] {
         assert!(MINIMAL.contains(from), "{from}");
         let error = parse(&MINIMAL.replace(from, to)).expect_err(to);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use backfill_csv::Dialect;
 use serde::Deserialize;
 
-use super::{Cadence, KeyFault, KeyPattern, Placement, RejectLimit, TableName};
+use super::{Cadence, DriftKinds, KeyFault, KeyPattern, Placement, RejectLimit, TableName};
 
 /// One prefix of exports with its SQL and its target table.
 #[derive(Clone, Debug)]
@@ -35,6 +35,10 @@ pub struct Dataset {
     pub zero_byte_files: ZeroByteFiles,
     /// Columns that older files may lack; `source` has them also where no file in range does.
     pub optional_columns: Vec<String>,
+    /// Columns that are left out on purpose, so that they are not new ones; `billing_*` means all that start so.
+    pub ignored_columns: Vec<String>,
+    /// The kinds of drift that a run and a check refuse.
+    pub refuse_drift: DriftKinds,
     /// Columns whose values are shown nowhere, only their shapes; `billing_*` means all that start so.
     pub personal_columns: Vec<String>,
 }
@@ -56,8 +60,20 @@ impl Dataset {
             max_rejects: RejectLimit::default(),
             zero_byte_files: ZeroByteFiles::default(),
             optional_columns: Vec::new(),
+            ignored_columns: Vec::new(),
+            refuse_drift: DriftKinds::default(),
             personal_columns: Vec::new(),
         }
+    }
+
+    /// Whether files may have a column that no SQL reads: it is left out on purpose, or optional.
+    pub fn is_known_column(&self, column: &str) -> bool {
+        self.is_ignored(column) || self.optional_columns.iter().any(|known| known == column)
+    }
+
+    /// Whether a column is left out on purpose.
+    pub fn is_ignored(&self, column: &str) -> bool {
+        self.ignored_columns.iter().any(|pattern| is_meant(pattern, column))
     }
 
     /// Whether a column's values are shown nowhere.
@@ -72,7 +88,7 @@ impl Dataset {
     }
 }
 
-/// Whether an entry of `personal_columns` means a column.
+/// Whether an entry of `personal_columns` or `ignored_columns` means a column.
 fn is_meant(entry: &str, column: &str) -> bool {
     match entry.strip_suffix('*') {
         Some(start) => column.starts_with(start),

@@ -15,6 +15,11 @@ impl Hasher {
         self.0.update(part);
     }
 
+    /// The same digest as a number.
+    pub fn finish_as_number(self) -> u64 {
+        self.0.finalize()[..BYTES].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     /// The digest of everything that was added: 16 hexadecimal digits.
     pub fn finish(self) -> String {
         self.0.finalize()[..BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -40,6 +45,9 @@ mod tests {
     #[test]
     fn a_digest_is_the_start_of_a_sha_256() {
         assert_eq!(of(["abc"]), "ba7816bf8f01cfea");
+        let mut hasher = Hasher::default();
+        hasher.add("abc");
+        assert_eq!(hasher.finish_as_number(), 0xba78_16bf_8f01_cfea);
         assert_ne!(of(["ab", "c"]), of(["a", "bc"]));
         assert_eq!(of(["a", "b"]), of(["a\0b"]));
     }

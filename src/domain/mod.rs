@@ -6,6 +6,7 @@ mod dataset;
 mod date_form;
 pub mod digest;
 pub mod dlt_name;
+mod drift_kind;
 mod environment;
 mod error_kind;
 mod file_date;
@@ -24,6 +25,7 @@ mod table_name;
 
 pub use cadence::Cadence;
 pub use dataset::{Dataset, ZeroByteFiles, prefix_fault, with_slash};
+pub use drift_kind::{ANY_DRIFT, DriftKind, DriftKinds, UnknownDriftKind};
 pub use environment::Environment;
 pub use error_kind::{Carried, ErrorKind, Explain};
 pub use file_date::{BackwardRange, DateRange, FileDate, InvalidDate};

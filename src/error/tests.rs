@@ -269,6 +269,7 @@ variants!(check, check::Error:
     check::Error::Unreadable { .. } => "Unreadable",
     check::Error::Refused { .. } => "Refused",
     check::Error::NotExports { .. } => "NotExports",
+    check::Error::Drift { .. } => "Drift",
     check::Error::TooManyRejects { .. } => "TooManyRejects",
 );
 
@@ -286,6 +287,7 @@ fn checks() {
         (check::Error::Unreadable { check: text(), source: damaged() }, Exit::Failed),
         (check::Error::Refused { failed: vec![], warnings_stop: false }, Exit::Refused),
         (check::Error::NotExports { dataset: text(), files: vec![] }, Exit::Refused),
+        (check::Error::Drift { dataset: text(), found: vec![] }, Exit::Refused),
         (
             check::Error::TooManyRejects {
                 dataset: text(),

@@ -116,6 +116,11 @@ impl Changing {
         format!("CASE{} END", cases.collect::<String>())
     }
 
+    /// The days from which and up to which each format is written.
+    pub fn spans(&self) -> impl Iterator<Item = (FileDate, FileDate)> {
+        self.0.iter().map(|run| (run.from, run.to))
+    }
+
     /// What reads the column, by what its formats tell; `None` where they do not tell the same.
     pub fn function(&self) -> Option<&'static str> {
         let mut all =

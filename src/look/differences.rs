@@ -1,8 +1,11 @@
 //! The differences between the files of a range: of format, from their first bytes, and of content.
 
-use super::drift::{self, Drift, Fit, Glimpses, content};
+use std::collections::HashSet;
+
+use super::drift::content::{self, Profiled};
+use super::drift::{self, Drift, Fit, Glimpse, Glimpses, Instance};
 use crate::check;
-use crate::domain::{Dataset, DateRange, USUAL_BATCH_DAYS};
+use crate::domain::{Dataset, DateRange, DriftKind, DriftKinds, USUAL_BATCH_DAYS};
 use crate::error::Error;
 use crate::mirror::{self, Mirror};
 use crate::profile::{self, FileProfile};
@@ -10,75 +13,111 @@ use crate::project::Project;
 use crate::source::{self, Listing, SourceFile};
 use crate::sql::{self, Sql};
 
-/// Says how the files of a range differ, from their first bytes, and what the SQL and the target make
-/// of it. Nothing is written.
-///
-/// # Errors
-/// [`Error`].
-pub async fn drift(project: &Project, dataset: &Dataset, range: DateRange) -> Result<Drift, Error> {
-    let (mut drift, _, glimpses) = look(project, dataset, range).await?;
-    let over = drift::over_limit(dataset, range, &glimpses.read);
-    drift.refusals.extend(over.iter().map(ToString::to_string));
-    Ok(drift)
+/// How much of the files is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Their first bytes. Nothing is written.
+    FirstBytes,
+    /// All records. Mirrors that are missing are written to staging.
+    Records,
+    /// All records, and what their values are like. Mirrors and profiles that are missing are written to staging.
+    Values,
 }
 
-/// Says how the files of a range differ, from their first bytes and from their content, which is
-/// compared with that of a reference: the newest epoch if none is named. Mirrors and profiles that are
-/// missing are written to staging.
+/// Says how the files of a range differ, and what the SQL and the target make of it. If kinds are asked for, all
+/// that there is of them is listed, in comparison with the files around the range, too. Values are compared with
+/// those of a reference: the newest files with the same columns if none is named.
 ///
 /// # Errors
 /// [`Error`].
-pub async fn deep_drift(
+pub async fn drift(
     project: &Project,
     dataset: &Dataset,
     range: DateRange,
+    depth: Depth,
     reference: Option<DateRange>,
+    kinds: &DriftKinds,
 ) -> Result<Drift, Error> {
-    let (mut drift, listing, glimpses) = look(project, dataset, range).await?;
-    let is_named = reference.is_some();
-    let reference = reference.or_else(|| content::newest_epoch(&drift.epochs));
-    let Some(reference) = reference else { return Ok(drift) };
-    let (mut files, mirror) = profiled(project, dataset, listing, &glimpses).await?;
-    let rejects = mirror::rejected(&project.staging, &mirror).await?;
-    let over = check::batches_over_limit(dataset, &mirror, USUAL_BATCH_DAYS);
-    drift.refusals.extend(over.iter().map(ToString::to_string));
-    let mut elsewhere = match range.covers(reference) {
-        true => Vec::new(),
-        false => {
-            let listing = source::survey(&project.source, dataset, reference).await?;
-            let glimpses = drift::look(&project.source, dataset, &listing).await?;
-            profiled(project, dataset, listing, &glimpses).await?.0
+    let listing = source::survey(&project.source, dataset, range).await?;
+    let mut looked = look(project, dataset, listing, kinds).await?;
+    match depth {
+        Depth::FirstBytes => {
+            let over = drift::over_limit(dataset, range, &looked.glimpses.read);
+            looked.drift.refusals.extend(over.iter().map(ToString::to_string));
         }
-    };
-    let all = files.iter_mut().chain(&mut elsewhere).map(|(_, profile)| profile);
-    profile::settle(&mut all.collect::<Vec<_>>());
-    let from = if elsewhere.is_empty() { &files } else { &elsewhere };
-    let in_reference: Vec<content::Profiled<'_>> = from
-        .iter()
-        .filter(|(file, _)| reference.contains(file.date))
-        .map(|(file, profile)| (file, profile))
-        .collect();
-    let files: Vec<content::Profiled<'_>> =
-        files.iter().map(|(file, profile)| (file, profile)).collect();
-    drift.proposal.extend(drift::propose_dates(&files));
-    if in_reference.is_empty() {
-        return Err(Error::Usage(format!(
-            "the reference {reference} has no file that can be read under {}",
-            dataset.prefix
-        )));
+        Depth::Records => looked.read_records(project, dataset).await?,
+        Depth::Values => looked.read_values(project, dataset, reference).await?,
     }
-    drift.content = content::compare_content(&files, &in_reference, is_named, rejects);
-    Ok(drift)
+    if !kinds.is_empty() {
+        looked.drift.instances = Some(looked.instances(dataset, kinds, None));
+    }
+    Ok(looked.drift)
 }
 
-/// The formats of a range, with what they were read from.
+/// The drift that the dataset refuses, in files of a listing; only in those with these keys, if keys are given.
+///
+/// # Errors
+/// [`Error`], also if one of the files cannot be looked at.
+pub async fn refused_drift(
+    project: &Project,
+    dataset: &Dataset,
+    listing: Listing,
+    keys: Option<&HashSet<&str>>,
+) -> Result<Vec<Instance>, Error> {
+    let kinds = &dataset.refuse_drift;
+    if kinds.is_empty() || listing.files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut looked = look(project, dataset, listing, kinds).await?;
+    if let Some(unreadable) = looked.glimpses.unreadable.first() {
+        let found = vec![unreadable.to_string()];
+        return Err(check::Error::Drift { dataset: dataset.name.clone(), found }.into());
+    }
+    if kinds.any(DriftKind::needs_profiles) {
+        looked.read_values(project, dataset, None).await?;
+    } else if kinds.any(DriftKind::needs_records) {
+        looked.read_records(project, dataset).await?;
+    }
+    Ok(looked.instances(dataset, kinds, keys))
+}
+
+/// Refuses drift that was found.
+///
+/// # Errors
+/// [`check::Error::Drift`] if there is any.
+pub fn refuse_drift(dataset: &str, instances: &[Instance]) -> Result<(), check::Error> {
+    if instances.is_empty() {
+        return Ok(());
+    }
+    let found = instances.iter().map(ToString::to_string).collect();
+    Err(check::Error::Drift { dataset: dataset.to_owned(), found })
+}
+
+/// A range, as far as it was looked at.
+struct Looked {
+    drift: Drift,
+    listing: Listing,
+    glimpses: Glimpses,
+    /// The files around the range; none unless something is compared with them.
+    around: Vec<Glimpse>,
+}
+
+/// Looks at the first bytes of a listing's files, and of those around if that is needed for some kinds of drift.
 async fn look(
     project: &Project,
     dataset: &Dataset,
-    range: DateRange,
-) -> Result<(Drift, Listing, Glimpses), Error> {
-    let listing = source::survey(&project.source, dataset, range).await?;
+    listing: Listing,
+    kinds: &DriftKinds,
+) -> Result<Looked, Error> {
     let glimpses = drift::look(&project.source, dataset, &listing).await?;
+    let needs_around = |kind: DriftKind| kind.is_of_most() || kind.needs_profiles();
+    let around = match kinds.any(needs_around) {
+        true => {
+            let around = Listing::of_files(listing.range, listing.around.clone());
+            drift::look(&project.source, dataset, &around).await?.read
+        }
+        false => Vec::new(),
+    };
     let mut drift = drift::drift(dataset, &listing, &glimpses);
     project.warn_of_personal(dataset, drift.epochs.iter().flat_map(|epoch| epoch.names.iter()));
     if let Some(sql) = readable(dataset)?.filter(|_| !glimpses.read.is_empty()) {
@@ -89,7 +128,108 @@ async fn look(
         drift.fit = Some(fit(project, dataset, &sql, &drift).await?);
     }
     drift.proposal = drift::propose(&drift);
-    Ok((drift, listing, glimpses))
+    let mut looked = Looked { drift, listing, glimpses, around };
+    if !looked.around.is_empty() {
+        let same = drift::same::by_first_bytes(looked.with_around());
+        looked.drift.replace_same(same);
+    }
+    Ok(looked)
+}
+
+impl Looked {
+    /// The files of the range and those around it, by file date, then key.
+    fn with_around(&self) -> Vec<&Glimpse> {
+        let mut all: Vec<&Glimpse> = self.glimpses.read.iter().chain(&self.around).collect();
+        all.sort_by(|a, b| (a.file.date, &a.file.key).cmp(&(b.file.date, &b.file.key)));
+        all
+    }
+
+    fn instances(
+        &self,
+        dataset: &Dataset,
+        kinds: &DriftKinds,
+        keys: Option<&HashSet<&str>>,
+    ) -> Vec<Instance> {
+        drift::instances(dataset, &self.drift, &self.glimpses.read, &self.around, kinds, keys)
+    }
+
+    /// Counts all rejects.
+    async fn read_records(&mut self, project: &Project, dataset: &Dataset) -> Result<(), Error> {
+        let mirror = project.mirror(dataset, self.readable_files()).await?;
+        self.count_rejects(project, dataset, &mirror).await
+    }
+
+    async fn count_rejects(
+        &mut self,
+        project: &Project,
+        dataset: &Dataset,
+        mirror: &Mirror,
+    ) -> Result<(), Error> {
+        self.drift.rejects = mirror::rejected(&project.staging, mirror).await?;
+        self.drift.are_all_read = true;
+        let over = check::batches_over_limit(dataset, mirror, USUAL_BATCH_DAYS);
+        self.drift.refusals.extend(over.iter().map(ToString::to_string));
+        Ok(())
+    }
+
+    /// The listing with only the files that can be read.
+    fn readable_files(&self) -> Listing {
+        let files = self.glimpses.read.iter().map(|glimpse| glimpse.file.clone()).collect();
+        Listing { files, ..self.listing.clone() }
+    }
+
+    /// Compares the values with those of a reference.
+    async fn read_values(
+        &mut self,
+        project: &Project,
+        dataset: &Dataset,
+        reference: Option<DateRange>,
+    ) -> Result<(), Error> {
+        let range = self.listing.range;
+        let is_named = reference.is_some();
+        let reference = reference.or_else(|| content::default_reference(&self.with_around()));
+        let Some(reference) = reference else { return Ok(()) };
+        let (mut files, mirror) = profiled(project, dataset, self.readable_files()).await?;
+        self.count_rejects(project, dataset, &mirror).await?;
+        let mut elsewhere = match range.covers(reference) {
+            true => Vec::new(),
+            false => {
+                let mut listing = source::survey(&project.source, dataset, reference).await?;
+                let glimpses = drift::look(&project.source, dataset, &listing).await?;
+                listing.files = glimpses.read.into_iter().map(|glimpse| glimpse.file).collect();
+                profiled(project, dataset, listing).await?.0
+            }
+        };
+        let all = files.iter_mut().chain(&mut elsewhere).map(|(_, profile)| profile);
+        profile::settle(&mut all.collect::<Vec<_>>());
+        let from = if elsewhere.is_empty() { &files } else { &elsewhere };
+        let in_reference: Vec<Profiled<'_>> =
+            from.iter().map(borrowed).filter(|(file, _)| reference.contains(file.date)).collect();
+        if in_reference.is_empty() {
+            return Err(Error::Usage(format!(
+                "the reference {reference} has no file that can be read under {}",
+                dataset.prefix
+            )));
+        }
+        // What was named to compare values with need not be near in time.
+        let near: &[(SourceFile, FileProfile)] = if is_named { &[] } else { &elsewhere };
+        let outside = near.iter().map(borrowed).filter(|(file, _)| !range.contains(file.date));
+        let files: Vec<Profiled<'_>> = files.iter().map(borrowed).collect();
+        let mut with_near: Vec<Profiled<'_>> = files.iter().copied().chain(outside).collect();
+        with_near.sort_by(|(a, _), (b, _)| (a.date, &a.key).cmp(&(b.date, &b.key)));
+        self.drift.proposal.extend(drift::propose_dates(&files));
+        self.drift.replace_by_rows(&with_near);
+        let rejects = self.drift.rejects.clone();
+        self.drift.content = content::compare_content(&files, &in_reference, is_named, rejects);
+        if let Some(content) = &mut self.drift.content {
+            content.contradictions = drift::contradictions(&with_near);
+        }
+        Ok(())
+    }
+}
+
+fn borrowed((file, profile): &(SourceFile, FileProfile)) -> Profiled<'_> {
+    (file, profile)
 }
 
 /// What the SQL and the target make of the files.
@@ -116,14 +256,12 @@ pub fn readable(dataset: &Dataset) -> Result<Option<Sql>, Error> {
     }
 }
 
-/// The files of a listing that can be read, with their profiles, and their mirror.
+/// The files of a listing with their profiles, and their mirror.
 async fn profiled(
     project: &Project,
     dataset: &Dataset,
-    mut listing: Listing,
-    glimpses: &Glimpses,
+    listing: Listing,
 ) -> Result<(Vec<(SourceFile, FileProfile)>, Mirror), Error> {
-    listing.files = glimpses.read.iter().map(|glimpse| glimpse.file.clone()).collect();
     let mirror = project.mirror(dataset, listing).await?;
     let (staging, limits) = (&project.staging, project.config.limits);
     let profiles = profile::profiles(staging, dataset, &mirror, limits, &project.progress).await?;

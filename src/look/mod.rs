@@ -31,7 +31,7 @@ mod plan;
 
 pub use compare::{ColumnDifference, Comparison, compare};
 pub use dependents::{Dependent, Dependents, EarlierDays, Shown, ToRefresh, dependents};
-pub use differences::{deep_drift, drift};
+pub use differences::{Depth, drift, refuse_drift, refused_drift};
 pub use gaps::{Choice, Scope, Surveyed, choice, gaps};
 pub use last_day::last_day;
 pub use new_dataset::init;

@@ -1,9 +1,9 @@
 //! A dataset from all sides, for the report.
 
-use super::differences::{deep_drift, readable};
+use super::differences::{self, Depth, readable};
 use super::drift::Drift;
 use crate::check::Outcome;
-use crate::domain::{Dataset, DateRange, Notice};
+use crate::domain::{Dataset, DateRange, DriftKinds, Notice};
 use crate::error::Error;
 use crate::project::Project;
 use crate::source::{self, Listing};
@@ -34,7 +34,9 @@ pub async fn overview(
     range: DateRange,
     reference: Option<DateRange>,
 ) -> Result<Overview, Error> {
-    let drift = deep_drift(project, dataset, range, reference).await?;
+    let none = DriftKinds::default();
+    let drift =
+        differences::drift(project, dataset, range, Depth::Values, reference, &none).await?;
     let listing = source::survey(&project.source, dataset, range).await?;
     let sql = readable(dataset)?;
     let (files, accounting) = ask(project, dataset, sql.as_ref(), &listing).await?;

@@ -7,9 +7,9 @@ use datasketches::tdigest::TDigestMut;
 use hashbrown::HashMap;
 
 use super::unclear::Nearness;
-use super::{FEW_VALUES, Profile, SHAPES, SHORT_VALUE};
+use super::{FEW_SHAPES, FEW_VALUES, Profile, SHAPES, SHORT_VALUE};
 use crate::domain::FileDate;
-use crate::values::{Kind, is_null_like, shape};
+use crate::values::{Kind, is_encoded_twice, is_null_like, shape};
 
 /// How many different values are held before they are looked at; each of them is then looked at once.
 const HELD: usize = 4096;
@@ -137,6 +137,12 @@ impl Column {
         self.nearness.add(&kind, value, rows);
         *profile.kinds.entry(kind).or_default() += rows;
         let shape = shape::of(value);
+        if is_encoded_twice(value) {
+            profile.encoded_twice += rows;
+            if profile.encoded_twice_shapes.len() < FEW_SHAPES {
+                profile.encoded_twice_shapes.insert(shape.clone());
+            }
+        }
         if profile.shapes.len() < SHAPES || profile.shapes.contains_key(&shape) {
             *profile.shapes.entry(shape).or_default() += rows;
         } else {
@@ -192,6 +198,13 @@ mod tests {
         assert_eq!(kinds(&["05/10/2025", "04/10/2025", "03/01/2025"]), ["date %d/%m/%Y"]);
         assert_eq!(kinds(&["10/05/2025", "10/04/2025"]), ["date %m/%d/%Y"]);
         assert_eq!(kinds(&["01/02/1980", "03/04/1981"]), ["date %m/%d/%Y or %d/%m/%Y"]);
+    }
+
+    #[test]
+    fn of_texts_that_are_encoded_twice_only_the_shapes_are_kept() {
+        let found = profile(&["KÃ¶ln", "Köln", "KÃ¶ln", "Bonn"], true);
+        assert_eq!(found.encoded_twice, 2);
+        assert_eq!(found.encoded_twice_shapes.iter().collect::<Vec<_>>(), ["AA?AA"]);
     }
 
     #[test]

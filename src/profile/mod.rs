@@ -8,10 +8,11 @@
 
 mod column;
 mod keep;
+mod rows;
 mod task;
 mod unclear;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub const FEW_VALUES: usize = 64;
 pub const SHORT_VALUE: usize = 40;
 /// The most shapes counted individually per column; the rest are counted together.
 pub const SHAPES: usize = 64;
+/// The most shapes kept of values that are encoded twice.
+pub const FEW_SHAPES: usize = 3;
 
 /// The profile of a source file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,9 @@ pub struct FileProfile {
     pub rows: u64,
     /// Its columns, in the order of its header.
     pub columns: Vec<Profile>,
+    /// The digest of its rows: the same for two files that have the same columns and the same rows, whatever the
+    /// order of either.
+    pub digest: String,
 }
 
 /// The profile of a column in a source file.
@@ -60,6 +66,12 @@ pub struct Profile {
     pub shapes: BTreeMap<String, u64>,
     /// Rows of all other shapes.
     pub other_shapes: u64,
+    /// Rows whose text seems to be encoded twice: `KÃ¶ln` for `Köln`.
+    #[serde(default)]
+    pub encoded_twice: u64,
+    /// The first [`FEW_SHAPES`] shapes of such values.
+    #[serde(default)]
+    pub encoded_twice_shapes: BTreeSet<String>,
     /// The 0th, 1st … 100th percentile of the values that are numbers (t-digest); of a personal column,
     /// none.
     pub percentiles: Vec<f64>,

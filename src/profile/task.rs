@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::column::Column;
+use super::rows::Rows;
 use super::{Error, FileProfile};
 use crate::domain::{Dataset, FileDate, digest};
 use crate::mirror::Mirrored;
 use crate::store::{Store, layout, object, path_text};
 
 /// Changes when a profile says other things of the same values, so that old ones are not used.
-const PROFILE_VERSION: u32 = 5;
+const PROFILE_VERSION: u32 = 6;
 
 /// What the columns of a file may hold together before they look at it, in bytes.
 const HELD_BYTES: usize = 64 << 20;
@@ -86,8 +87,10 @@ impl Task {
         let batches = object::read(&staging.objects, &self.mirror, self.size).await;
         let mut batches = batches.map_err(unreadable)?;
         let mut rows = 0;
+        let mut content = Rows::new(self.columns.iter().map(|(name, _)| name));
         while let Some(batch) = batches.try_next().await.map_err(unreadable)? {
             rows += batch.num_rows() as u64;
+            content.add(&batch);
             for ((name, _), column) in self.columns.iter().zip(&mut columns) {
                 let Some(values) = batch.column_by_name(name) else { continue };
                 match values.data_type() {
@@ -98,6 +101,7 @@ impl Task {
             }
         }
         let columns = columns.into_iter().map(Column::finish).collect::<Result<_, _>>();
-        Ok(FileProfile { rows, columns: columns.map_err(sketch)? })
+        let digest = content.finish();
+        Ok(FileProfile { rows, columns: columns.map_err(sketch)?, digest })
     }
 }

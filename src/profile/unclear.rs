@@ -126,7 +126,7 @@ mod tests {
     fn file(kind: &str) -> FileProfile {
         let kinds = BTreeMap::from([(Kind::from(kind.to_owned()), 5)]);
         let column = Profile { name: "born".to_owned(), kinds, ..Profile::default() };
-        FileProfile { rows: 5, columns: vec![column] }
+        FileProfile { rows: 5, columns: vec![column], digest: String::new() }
     }
 
     fn settled(kinds: &[&str]) -> Vec<String> {

@@ -24,6 +24,7 @@ use crate::life::{RefreshedView, store_accounting, verify};
 use crate::look;
 use crate::mirror::Mirror;
 use crate::project::{Project, headers};
+use crate::source::Listing;
 use crate::sql::{Severity, Sql};
 use crate::stage;
 use crate::state::{
@@ -80,7 +81,7 @@ pub async fn run(
         return only_remove(project, dataset, options, files, target).await;
     }
     look::refuse_what_does_not_fit(project, dataset, &sql, &files, target.as_ref()).await?;
-    let mirror = project.mirror(dataset, listing).await?;
+    let mirror = project.mirror(dataset, listing.clone()).await?;
     files.fill_mirror(&mirror);
     if let Some(target) = &target {
         project.ask_ours(target, &mut files).await?;
@@ -91,6 +92,7 @@ pub async fn run(
         project.notice(dataset, event);
     }
     refuse_bad_files(dataset, &sql, &mirror, &files)?;
+    refuse_drift(project, dataset, listing, &files).await?;
     warn_of_nuls(project, dataset, &mirror);
     project.warn_of_personal(dataset, headers(&mirror));
     let catalog = project.register(dataset, sql, mirror).await?;
@@ -183,6 +185,18 @@ fn refuse_bad_files(
         check::refuse_rejects(&dataset.name, dataset.max_rejects, mirrors)?;
     }
     Ok(())
+}
+
+/// Refuses to load files that differ from the others in a way that the dataset says to refuse.
+async fn refuse_drift(
+    project: &Project,
+    dataset: &Dataset,
+    listing: Listing,
+    files: &Files,
+) -> Result<(), Error> {
+    let keys = files.to_load().map(|file| file.key.as_str()).collect();
+    let found = look::refused_drift(project, dataset, listing, Some(&keys)).await?;
+    Ok(look::refuse_drift(&dataset.name, &found)?)
 }
 
 /// Makes sure that the target exists and takes what `stage.sql` gives, before any row is staged.

@@ -1,13 +1,19 @@
 //! The outcomes of checks as a table.
 
-use super::table;
+use super::{Suite, table};
 use crate::check::{Outcome, Rejects};
 use crate::printable::grouped;
 use crate::sql::Severity;
 
-/// One line a check, and then the rejects.
-pub fn checks(dataset: &str, outcomes: &[Outcome], rejects: &Rejects) -> String {
-    format!("{}{}", outcomes_of(dataset, outcomes), self::rejects(rejects))
+/// One line a check, and then the rejects, and the drift that is refused.
+pub fn checks(suite: Suite<'_>) -> String {
+    let Suite { dataset, checks, rejects, drift } = suite;
+    let mut text = outcomes_of(dataset, checks);
+    text.push_str(&self::rejects(rejects));
+    for instance in drift.unwrap_or_default() {
+        text.push_str(&format!("drift: FAILED: {instance}\n"));
+    }
+    text
 }
 
 fn outcomes_of(dataset: &str, outcomes: &[Outcome]) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::table;
 use crate::look::drift::calendar::{Oddity, Seen};
-use crate::look::drift::content::{Finding, Reference};
+use crate::look::drift::content::{DateContradiction, Finding, Reference};
 use crate::look::drift::{Content, Drift, Epoch, Fit, TargetSeen, spans};
 use crate::mirror::Rejected;
 use crate::printable::{cut, grouped};
@@ -46,7 +46,11 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
         let _ = writeln!(text, "  hint: {hint}");
     }
     if drift.content.is_none() && !drift.rejects.is_empty() {
-        let _ = writeln!(text, "\nrejected among the first records (--deep reads all)");
+        let title = match drift.are_all_read {
+            true => "rejected",
+            false => "rejected among the first records (--deep reads all)",
+        };
+        let _ = writeln!(text, "\n{title}");
         text.push_str(&rejects(&drift.rejects));
     }
     if !drift.refusals.is_empty() {
@@ -125,6 +129,10 @@ fn content(content: &Content) -> String {
     let rows = grouped(*rows);
     let mut text = format!("\ncontent, against {from} to {to} ({files} files, {rows} rows)\n");
     text.push_str(&rejects(&content.rejects));
+    for contradiction in &content.contradictions {
+        let DateContradiction { column, text: formats, .. } = contradiction;
+        let _ = writeln!(text, "  {column}: contradicting date formats: {formats}");
+    }
     for finding in &content.findings {
         let Finding { column, difference, from, to, files } = finding;
         let days = if from == to { String::new() } else { format!(" to {to}, {files} files") };
@@ -132,7 +140,7 @@ fn content(content: &Content) -> String {
     }
     if content.columns_compared == 0 {
         let _ = writeln!(text, "  UNVERIFIED: the reference has none of the files' columns");
-    } else if content.findings.is_empty() {
+    } else if content.findings.is_empty() && content.contradictions.is_empty() {
         let _ = writeln!(text, "  no column differs");
     }
     let _ = writeln!(text, "  {}", content.measure);

@@ -1,6 +1,7 @@
 //! Checks as JUnit XML, the form in which CI systems show test results.
 
 use crate::check::{Outcome, Rejects};
+use crate::look::drift::Instance;
 use crate::sql::Severity;
 
 /// What was checked of a dataset.
@@ -12,6 +13,8 @@ pub struct Suite<'a> {
     pub checks: &'a [Outcome],
     /// Its rejects beside its limit.
     pub rejects: &'a Rejects,
+    /// What there is of the kinds of drift that it refuses; `None` if it refuses none.
+    pub drift: Option<&'a [Instance]>,
 }
 
 /// A test case: nothing if it passed, or else a message and lines that say more.
@@ -25,13 +28,15 @@ struct Case<'a> {
     lines: Vec<String>,
 }
 
-/// One test suite a dataset: one test case a check, and one for its rejects. A warning is a case with an
+/// One test suite a dataset: one test case a check, one for its rejects, and one for the drift that it
+/// refuses. A warning is a case with an
 /// output, unless `warnings_fail`. There are counts and places in it, never values.
 pub fn junit(suites: &[Suite<'_>], warnings_fail: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for suite in suites {
         let checks = suite.checks.iter().map(|outcome| case(outcome, warnings_fail));
-        let cases: Vec<Case<'_>> = checks.chain([rejects(suite.rejects)]).collect();
+        let drift = suite.drift.map(drift);
+        let cases: Vec<Case<'_>> = checks.chain([rejects(suite.rejects)]).chain(drift).collect();
         let failures = cases.iter().filter(|case| case.fails).count();
         text.push_str(&format!(
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\">\n",
@@ -79,6 +84,20 @@ fn rejects(rejects: &Rejects) -> Case<'static> {
     if rejects.rejected > 0 {
         case.message = rejects.message();
         case.lines.extend(rejects.reasons.iter().map(ToString::to_string));
+    }
+    case
+}
+
+fn drift(instances: &[Instance]) -> Case<'static> {
+    let mut case = Case {
+        name: "drift",
+        fails: !instances.is_empty(),
+        kind: "error",
+        message: String::new(),
+        lines: instances.iter().map(ToString::to_string).collect(),
+    };
+    if case.fails {
+        case.message = format!("{} instance(s) of drift", instances.len());
     }
     case
 }
@@ -134,7 +153,8 @@ mod tests {
     }
 
     fn tested(outcomes: &[Outcome], rejects: &Rejects, warnings_fail: bool) -> String {
-        junit(&[Suite { dataset: "orders", checks: outcomes, rejects }], warnings_fail)
+        let (dataset, checks, drift) = ("orders", outcomes, None);
+        junit(&[Suite { dataset, checks, rejects, drift }], warnings_fail)
     }
 
     #[test]

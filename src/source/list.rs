@@ -11,6 +11,9 @@ use crate::domain::{
 };
 use crate::store::{Listed, Store};
 
+/// How many files before a range, and how many after it, are compared with its own.
+const AROUND: usize = 7;
+
 /// Lists the dataset's source files of a range.
 ///
 /// The listing is paged by the store and held in memory: one entry a key.
@@ -155,6 +158,7 @@ pub async fn keys(store: &Store, prefix: &str) -> Result<Vec<String>, Error> {
 fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) -> Listing {
     let mut files = Vec::new();
     let mut ignored = Vec::new();
+    let mut outside = Vec::new();
     let mut dated: Vec<(String, KeyDates)> = Vec::new();
     for object in listed.objects {
         let key = store.key(&object.location);
@@ -167,7 +171,10 @@ fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) 
             KeyMatch::ImpossibleDate => Reason::ImpossibleDate,
             KeyMatch::FarYear => Reason::FarYear,
             KeyMatch::BackwardPeriod => Reason::BackwardPeriod,
-            KeyMatch::Dated(dates) if !range.contains(dates.date) => Reason::OutOfRange,
+            KeyMatch::Dated(dates) if !range.contains(dates.date) => {
+                outside.push((dates.date, key.clone(), object.clone()));
+                Reason::OutOfRange
+            }
             KeyMatch::Dated(_) if object.size == 0 => Reason::ZeroBytes,
             KeyMatch::Dated(dates) => {
                 files.push(source_file(store, key, dates.date, object));
@@ -183,7 +190,22 @@ fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) 
     }));
     files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
     let findings = findings(dataset, range, &files, &ignored, &dated);
-    Listing { range, files, ignored, findings }
+    let around = around(store, range, outside);
+    Listing { range, files, ignored, findings, around }
+}
+
+/// The files of some that lie outside a range which are nearest to it, on either side.
+fn around(
+    store: &Store,
+    range: DateRange,
+    mut outside: Vec<(FileDate, String, ObjectMeta)>,
+) -> Vec<SourceFile> {
+    outside.retain(|(_, _, object)| object.size > 0);
+    outside.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    let start = outside.partition_point(|(date, ..)| *date < range.start());
+    let end = (start + AROUND).min(outside.len());
+    let nearest = outside.drain(start.saturating_sub(AROUND)..end);
+    nearest.map(|(date, key, object)| source_file(store, key, date, object)).collect()
 }
 
 /// Reads a key by the dataset's patterns; the first that finds a date wins.

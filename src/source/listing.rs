@@ -19,6 +19,8 @@ pub struct Listing {
     pub ignored: Vec<Ignored>,
     /// What a person should know about the range before loading it.
     pub findings: Vec<Finding>,
+    /// The files of the days just before and just after the range, to compare with: a week of files on each side.
+    pub around: Vec<SourceFile>,
 }
 
 /// A key that is not read.
@@ -78,6 +80,12 @@ impl fmt::Display for Reason {
 }
 
 impl Listing {
+    /// Of files that are known, without anything beside them.
+    pub fn of_files(range: DateRange, files: Vec<SourceFile>) -> Self {
+        let (ignored, findings, around) = Default::default();
+        Self { range, files, ignored, findings, around }
+    }
+
     /// The days of which another file is the newest if names are compared as plain text.
     pub fn days_in_plain_order(&self) -> Vec<Event> {
         let event = |finding: &Finding| {

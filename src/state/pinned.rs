@@ -227,11 +227,16 @@ fn settings(dataset: &Dataset) -> BTreeMap<String, String> {
         ZeroByteFiles::Refuse => "refuse",
         ZeroByteFiles::Skip => "skip",
     };
-    BTreeMap::from([
+    let mut settings = BTreeMap::from([
         ("max_rejects".to_owned(), max_rejects),
         ("zero_byte_files".to_owned(), zero_byte_files.to_owned()),
         ("optional_columns".to_owned(), dataset.optional_columns.join(", ")),
-    ])
+    ]);
+    // A plan that was kept before there was this setting has none of it.
+    if !dataset.refuse_drift.is_empty() {
+        settings.insert("refuse_drift".to_owned(), dataset.refuse_drift.to_string());
+    }
+    settings
 }
 
 impl PinnedFile {

@@ -67,6 +67,7 @@ fn listed(policy: Policy) -> Files {
         files: dates.map(|date| exported(date, "v1")).to_vec(),
         ignored: Vec::new(),
         findings: Vec::new(),
+        around: Vec::new(),
     };
     let config = "[source]\nurl = \"s3://bucket\"\n[staging]\nurl = \"staging\"\n\
                   [datasets.orders]\nprefix = \"orders\"\nkey = \"{date:%Y-%m-%d}.csv\"\ntable = \"public.orders\"\n";

@@ -2,6 +2,7 @@
 //! profiles and the encoder read values by the same rules.
 
 pub mod day;
+mod encoded_twice;
 mod epoch;
 mod formats;
 mod kind;
@@ -10,6 +11,7 @@ mod number;
 mod parse;
 pub mod shape;
 
+pub use encoded_twice::is_encoded_twice;
 pub use formats::{contradict, counts_from_1970, date, local, moment_of};
 pub use kind::Kind;
 pub use natural::natural_order;

@@ -18,6 +18,7 @@ mod estimates_of_kinds;
 mod exports;
 mod faults;
 mod gaps;
+mod gates;
 mod guest;
 mod guide;
 mod histories;

@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::content::Profiled;
 use super::glimpse::Glimpse;
-use crate::domain::{FileDate, Finding};
+use super::same;
+use crate::domain::{DateRange, FileDate, Finding};
 use crate::printable::bytes;
 use crate::source::Listing;
 
@@ -15,6 +17,8 @@ const OUT_OF_LINE: f64 = 3.0;
 /// The days before and after that a day is compared with, and how many of them it takes.
 const NEIGHBOURS: usize = 7;
 const FEWEST_NEIGHBOURS: usize = 4;
+/// Days of fewer rows than this, and days around them of fewer, may differ by chance.
+const FEWEST_ROWS: u64 = 30;
 /// A file's dates are far where their distance to the file date is so many days from the usual one.
 const FAR_DAYS: i64 = 7;
 /// A column follows the file date where its distance varies by no more, in most files.
@@ -42,6 +46,26 @@ pub enum Seen {
         bytes: u64,
         /// The median of the days around it.
         usual: u64,
+    },
+    /// A day with far more or fewer rows than the days around it.
+    RowsOutOfLine {
+        /// The day.
+        date: FileDate,
+        /// Its rows.
+        rows: u64,
+        /// The median of the days around it.
+        usual: u64,
+    },
+    /// A file with the content of an earlier one.
+    SameContent {
+        /// The file.
+        key: String,
+        /// Its day.
+        date: FileDate,
+        /// The earlier file.
+        other: String,
+        /// Whether all of it is known to be the same, or only its size and its first bytes.
+        is_certain: bool,
     },
     /// A file whose dates are far from the day in its key, unlike those of the other files.
     DatesFarAway {
@@ -89,6 +113,18 @@ impl fmt::Display for Oddity {
             Self::Seen(Seen::SizeOutOfLine { date, bytes: size, usual }) => {
                 write!(f, "{date} has {}, the days around it {}", bytes(*size), bytes(*usual))
             }
+            Self::Seen(Seen::RowsOutOfLine { date, rows, usual }) => {
+                write!(f, "{date} has {rows} rows, the days around it {usual}")
+            }
+            Self::Seen(Seen::SameContent { key, other, is_certain: true, .. }) => {
+                write!(f, "{key} has the same content as {other}")
+            }
+            Self::Seen(Seen::SameContent { key, other, is_certain: false, .. }) => {
+                write!(
+                    f,
+                    "{key} is as long as {other} and starts with the same bytes (--deep compares all)"
+                )
+            }
             Self::Seen(Seen::DatesFarAway { key, column, days, usual }) => write!(
                 f,
                 "{key} holds dates {days:+} days from its own in {column}, other files {usual:+}"
@@ -131,6 +167,7 @@ impl fmt::Display for Oddity {
 pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
     let listed = listing.findings.iter().cloned().map(Oddity::Listed);
     let seen = sizes(listing).into_iter().chain(dates(glimpses)).chain(widths(glimpses));
+    let seen = seen.chain(same::by_first_bytes(glimpses));
     listed.chain(seen.map(Oddity::Seen)).collect()
 }
 
@@ -162,14 +199,46 @@ fn widths(glimpses: &[Glimpse]) -> Vec<Seen> {
     glimpses.iter().filter_map(of_file).collect()
 }
 
+/// Days whose size is out of line. Only files of one ending are compared: those that are compressed have fewer
+/// bytes than those that are not.
 fn sizes(listing: &Listing) -> Vec<Seen> {
-    let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
-    for file in &listing.files {
-        *days.entry(file.date).or_default() += file.identity.size;
+    let mut by_ending: BTreeMap<Option<&str>, BTreeMap<FileDate, u64>> = BTreeMap::new();
+    for file in listing.files.iter().chain(&listing.around) {
+        let ending = file.key.rsplit_once('.').map(|(_, ending)| ending);
+        *by_ending.entry(ending).or_default().entry(file.date).or_default() += file.identity.size;
     }
-    let days: Vec<(FileDate, u64)> = days.into_iter().collect();
+    let mut found: Vec<(FileDate, u64, u64)> =
+        by_ending.into_values().flat_map(|days| out_of_line(&days)).collect();
+    found.retain(|(date, ..)| listing.range.contains(*date));
+    found.sort_unstable();
+    let seen = found.into_iter();
+    seen.map(|(date, bytes, usual)| Seen::SizeOutOfLine { date, bytes, usual }).collect()
+}
+
+/// Days whose rows are out of line, unless their size is, which says as much.
+pub fn rows(files: &[Profiled<'_>], range: DateRange, oddities: &[Oddity]) -> Vec<Seen> {
+    let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
+    for (file, profile) in files {
+        *days.entry(file.date).or_default() += profile.rows;
+    }
+    let is_told = |wanted: FileDate| {
+        oddities.iter().any(|oddity| {
+            matches!(oddity, Oddity::Seen(Seen::SizeOutOfLine { date, .. }) if *date == wanted)
+        })
+    };
+    let found = out_of_line(&days).into_iter();
+    found
+        .filter(|(date, ..)| range.contains(*date) && !is_told(*date))
+        .filter(|(_, rows, usual)| rows.max(usual) >= &FEWEST_ROWS)
+        .map(|(date, rows, usual)| Seen::RowsOutOfLine { date, rows, usual })
+        .collect()
+}
+
+/// The days whose number is far from those of the days around, with the median of these.
+fn out_of_line(days: &BTreeMap<FileDate, u64>) -> Vec<(FileDate, u64, u64)> {
+    let days: Vec<(FileDate, u64)> = days.iter().map(|(date, number)| (*date, *number)).collect();
     let mut found = Vec::new();
-    for (index, (date, size)) in days.iter().enumerate() {
+    for (index, (date, number)) in days.iter().enumerate() {
         let around = index.saturating_sub(NEIGHBOURS)..(index + NEIGHBOURS + 1).min(days.len());
         let mut others: Vec<u64> =
             around.filter(|other| *other != index).map(|other| days[other].1).collect();
@@ -178,9 +247,9 @@ fn sizes(listing: &Listing) -> Vec<Seen> {
         }
         others.sort_unstable();
         let usual = others[others.len() / 2];
-        let ratio = *size as f64 / usual.max(1) as f64;
+        let ratio = *number as f64 / usual.max(1) as f64;
         if !(1.0 / OUT_OF_LINE..=OUT_OF_LINE).contains(&ratio) {
-            found.push(Seen::SizeOutOfLine { date: *date, bytes: *size, usual });
+            found.push((*date, *number, usual));
         }
     }
     found
@@ -215,4 +284,24 @@ fn dates(glimpses: &[Glimpse]) -> Vec<Seen> {
         }
     }
     found.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(number: u64) -> FileDate {
+        FileDate::default().plus_days(number)
+    }
+
+    #[test]
+    fn a_day_is_out_of_line_where_it_is_far_from_those_around_it() {
+        let mut days: BTreeMap<FileDate, u64> = (0..10).map(|number| (day(number), 200)).collect();
+        assert_eq!(out_of_line(&days), []);
+        days.insert(day(4), 3);
+        days.insert(day(9), 601);
+        assert_eq!(out_of_line(&days), [(day(4), 3, 200), (day(9), 601, 200)]);
+        days.retain(|date, _| *date < day(5) && *date > day(0));
+        assert_eq!(out_of_line(&days), [], "three days around it prove nothing");
+    }
 }

@@ -171,7 +171,7 @@ impl Side {
 
 /// The columns that are in both headers, but not in the longest part of `now` that keeps the order of
 /// `before`.
-fn moved(before: &[String], now: &[String], renamed: &[(String, String)]) -> Vec<String> {
+pub fn moved(before: &[String], now: &[String], renamed: &[(String, String)]) -> Vec<String> {
     let old_name = |name: &String| {
         let pair = renamed.iter().find(|(_, to)| to == name);
         pair.map_or_else(|| name.clone(), |(from, _)| from.clone())

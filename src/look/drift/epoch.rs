@@ -27,6 +27,16 @@ pub struct Epoch {
     /// The columns by the names that SQL knows them by.
     #[serde(skip)]
     pub names: Arc<[String]>,
+    /// The file dates of its files.
+    #[serde(skip)]
+    dates: Vec<FileDate>,
+}
+
+impl Epoch {
+    /// Date and key of each file.
+    pub fn files(&self) -> impl Iterator<Item = (FileDate, &str)> {
+        self.dates.iter().copied().zip(self.keys.iter().map(String::as_str))
+    }
 }
 
 /// The epochs of files that are sorted by file date, and their formats.
@@ -40,6 +50,7 @@ pub fn epochs(glimpses: &[Glimpse]) -> (Vec<Epoch>, Vec<Format>) {
             (Some(before), Some(epoch)) if is_same(&before.format, &glimpse.format) => {
                 epoch.to = date;
                 epoch.keys.push(key);
+                epoch.dates.push(date);
             }
             _ => epochs.push(Epoch {
                 from: date,
@@ -49,6 +60,7 @@ pub fn epochs(glimpses: &[Glimpse]) -> (Vec<Epoch>, Vec<Format>) {
                 columns: glimpse.format.header.len(),
                 changes: before.map(|before| change::between(before, glimpse)).unwrap_or_default(),
                 names: Arc::clone(&glimpse.names),
+                dates: vec![date],
             }),
         }
         before = Some(glimpse);

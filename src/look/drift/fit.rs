@@ -55,8 +55,11 @@ pub enum TargetSeen {
 pub struct EpochFit {
     /// Columns that the SQL reads and these files lack: NULL in their rows.
     pub read_as_null: Vec<String>,
-    /// Columns that these files have and no `stage.sql` reads: they are not loaded.
+    /// Columns that these files have and no `stage.sql` reads: they are not loaded. Without those that are left
+    /// out on purpose.
     pub not_loaded: Vec<String>,
+    /// Those of them that no other SQL of the dataset reads either.
+    pub not_read: Vec<String>,
 }
 
 /// Compares the SQL with the columns that the files have. No row is read: their headers are enough to plan
@@ -107,10 +110,13 @@ pub async fn fit(
     for epoch in epochs {
         let names: HashSet<&String> = epoch.names.iter().collect();
         let lacks = |column: &&String| !names.contains(column);
-        let is_left = |column: &&String| !staged.contains(*column);
+        let is_left = |column: &&String| !staged.contains(*column) && !dataset.is_ignored(column);
+        let not_loaded: Vec<String> = epoch.names.iter().filter(is_left).cloned().collect();
+        let is_unread = |column: &&String| !read.contains(*column);
         fit.epochs.push(EpochFit {
             read_as_null: read.iter().filter(lacks).cloned().collect(),
-            not_loaded: epoch.names.iter().filter(is_left).cloned().collect(),
+            not_read: not_loaded.iter().filter(is_unread).cloned().collect(),
+            not_loaded,
         });
     }
     if let Ok(schema) = stage::schema(&catalog).await {

@@ -40,8 +40,10 @@ pub struct Glimpse {
     pub looks: Vec<Look>,
     /// The records that were looked at.
     pub records: Records,
-    /// The digest of the first bytes, of the whole file if it has no more.
+    /// The digest of the first bytes.
     pub digest: String,
+    /// Whether the first bytes are all bytes of the file.
+    pub is_whole: bool,
 }
 
 impl Glimpse {
@@ -189,7 +191,7 @@ fn look_at(
         None => vec![Look::default(); count],
     };
     let (format, names) = (Arc::new(format), summary.header.into());
-    Ok(Glimpse { file, format, names, looks, records, digest })
+    Ok(Glimpse { file, format, names, looks, records, digest, is_whole })
 }
 
 /// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line end has

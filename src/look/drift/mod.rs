@@ -12,8 +12,10 @@ pub mod content;
 mod epoch;
 mod fit;
 mod glimpse;
+mod instance;
 mod proposal;
 mod records;
+pub mod same;
 
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
@@ -23,7 +25,8 @@ pub use content::Content;
 pub use epoch::{Epoch, epochs, spans};
 pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse};
-pub use proposal::{propose, propose_dates};
+pub use instance::{Instance, instances};
+pub use proposal::{contradictions, propose, propose_dates};
 pub use records::{OtherWidth, Records, over_limit};
 
 use crate::domain::{Dataset, DateRange, Explain, Finding, ZeroByteFiles};
@@ -52,8 +55,10 @@ pub struct Drift {
     pub epochs: Vec<Epoch>,
     /// What is odd about days, sizes and files.
     pub oddities: Vec<Oddity>,
-    /// The rejected records among the first ones of each file, which are all that was looked at.
+    /// The rejected records among those that were read.
     pub rejects: Vec<Rejected>,
+    /// Whether all records were read, and not only the first ones of each file.
+    pub are_all_read: bool,
     /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, files that
     /// are not exports, and with the content looked at, more rejects than are allowed.
     pub refusals: Vec<String>,
@@ -61,6 +66,9 @@ pub struct Drift {
     pub fit: Option<Fit>,
     /// Lines of `stage.sql` that would bring the epochs together.
     pub proposal: Vec<String>,
+    /// What there is of the kinds of drift that were asked for; nothing if none were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<Vec<Instance>>,
     /// How the content of the files differs; nothing where only their first bytes were read.
     pub content: Option<Content>,
 }
@@ -69,7 +77,27 @@ impl Drift {
     /// Whether the format or the content of files changes.
     pub fn has_changed(&self) -> bool {
         let content = self.content.as_ref();
-        self.epochs.len() > 1 || content.is_some_and(|content| !content.findings.is_empty())
+        let differs =
+            |content: &Content| !content.findings.is_empty() || !content.contradictions.is_empty();
+        self.epochs.len() > 1 || content.is_some_and(differs)
+    }
+
+    /// Puts what the rows of files tell in place of what their first bytes told. Files outside the range may be
+    /// among them, to compare with.
+    pub fn replace_by_rows(&mut self, files: &[content::Profiled<'_>]) {
+        let rows = calendar::rows(files, self.range, &self.oddities);
+        self.replace_same(same::by_rows(files));
+        self.oddities.extend(rows.into_iter().map(Oddity::Seen));
+    }
+
+    /// Puts files with the same content in place of those that were found before, as far as they are in the range.
+    pub fn replace_same(&mut self, same: Vec<Seen>) {
+        let is_same = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::SameContent { .. }));
+        self.oddities.retain(|oddity| !is_same(oddity));
+        let range = self.range;
+        let is_in_range =
+            |seen: &Seen| matches!(seen, Seen::SameContent { date, .. } if range.contains(*date));
+        self.oddities.extend(same.into_iter().filter(is_in_range).map(Oddity::Seen));
     }
 
     /// Whether anything here would stop a run.
@@ -168,9 +196,11 @@ pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift
         epochs,
         oddities,
         rejects: records::rejected(&glimpses.read),
+        are_all_read: false,
         refusals,
         fit: None,
         proposal: Vec::new(),
+        instances: None,
         content: None,
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::change::Change;
-use super::content::Profiled;
+use super::content::{DateContradiction, Profiled};
 use super::{Drift, Epoch};
+use crate::domain::FileDate;
 use crate::look::date_formats::Contradiction;
 use crate::sql::identifier;
 use crate::values::Kind;
@@ -36,6 +37,11 @@ pub fn propose(drift: &Drift) -> Vec<String> {
 /// The lines for columns of dates in which formats contradict each other, as `01/02/2025` is a day of January
 /// in the one and of February in the other. The files are in the order of their dates.
 pub fn propose_dates(files: &[Profiled<'_>]) -> Vec<String> {
+    columns_of_dates(files).into_iter().filter_map(|column| propose_date(column, files)).collect()
+}
+
+/// The columns that hold dates in some file, in the newest file's order.
+fn columns_of_dates<'a>(files: &[Profiled<'a>]) -> Vec<&'a str> {
     let mut columns: Vec<&str> = Vec::new();
     let mut seen = HashSet::new();
     for profile in files.iter().rev().flat_map(|(_, profile)| &profile.columns) {
@@ -43,19 +49,61 @@ pub fn propose_dates(files: &[Profiled<'_>]) -> Vec<String> {
             columns.push(&profile.name);
         }
     }
-    columns.into_iter().filter_map(|column| propose_date(column, files)).collect()
+    columns
 }
 
-fn propose_date(column: &str, files: &[Profiled<'_>]) -> Option<String> {
+/// The columns of dates in which formats contradict each other. The files are in the order of their dates.
+pub fn contradictions(files: &[Profiled<'_>]) -> Vec<DateContradiction> {
+    let found = columns_of_dates(files).into_iter().filter_map(|column| {
+        let contradiction = contradiction(column, files)?;
+        let spans: Vec<(FileDate, FileDate)> = match &contradiction {
+            Contradiction::Mixed(date) => vec![(*date, *date)],
+            Contradiction::Changing(changing) => unusual(changing.spans().collect(), files),
+        };
+        let text = match &contradiction {
+            Contradiction::Mixed(date) => {
+                format!("formats that contradict each other, both in the files of {date}")
+            }
+            Contradiction::Changing(changing) => changing.to_string(),
+        };
+        let is_in = |date: FileDate| spans.iter().any(|(from, to)| (*from..=*to).contains(&date));
+        let files = files.iter().filter(|(file, _)| is_in(file.date));
+        let files = files.map(|(file, _)| (file.date, file.key.clone())).collect();
+        Some(DateContradiction { column: column.to_owned(), text, files })
+    });
+    found.collect()
+}
+
+/// All spans but the one with the most files; of several, the oldest.
+fn unusual(
+    mut spans: Vec<(FileDate, FileDate)>,
+    files: &[Profiled<'_>],
+) -> Vec<(FileDate, FileDate)> {
+    let count = |(from, to): &(FileDate, FileDate)| {
+        files.iter().filter(|(file, _)| (*from..=*to).contains(&file.date)).count()
+    };
+    let counts: Vec<usize> = spans.iter().map(count).collect();
+    let most = counts.iter().max().and_then(|most| counts.iter().position(|n| n == most));
+    if let Some(most) = most {
+        spans.remove(most);
+    }
+    spans
+}
+
+fn contradiction(column: &str, files: &[Profiled<'_>]) -> Option<Contradiction> {
     let found = files.iter().filter_map(|(file, profile)| {
         let found = profile.columns.iter().find(|profile| profile.name == column)?;
         Some((file.date, found))
     });
+    Contradiction::of(found)
+}
+
+fn propose_date(column: &str, files: &[Profiled<'_>]) -> Option<String> {
     let name = identifier(column);
     let mixed = |when: String| {
         format!("-- {name}: its dates are written in formats that contradict each other {when}")
     };
-    Some(match Contradiction::of(found)? {
+    Some(match contradiction(column, files)? {
         Contradiction::Mixed(date) => {
             mixed(format!("in the files of {date}, so that no file date decides"))
         }

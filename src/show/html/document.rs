@@ -199,7 +199,7 @@ fn dataset(overview: &Overview) -> Dataset {
         },
         days,
         epochs: epochs(drift),
-        oddities: drift.oddities.iter().map(ToString::to_string).collect(),
+        oddities: oddities(drift),
         fit: drift.fit.as_ref().map(|fit| self::fit(fit, drift)),
         content: content.map(self::content),
         checks: outcomes.iter().map(check).collect(),
@@ -208,6 +208,13 @@ fn dataset(overview: &Overview) -> Dataset {
         accounting: accounting.as_ref().map(self::accounting),
         notices: notices.clone(),
     }
+}
+
+fn oddities(drift: &Drift) -> Vec<String> {
+    let contradictions = drift.content.iter().flat_map(|content| &content.contradictions);
+    let contradictions = contradictions
+        .map(|found| format!("{}: contradicting date formats: {}", found.column, found.text));
+    drift.oddities.iter().map(ToString::to_string).chain(contradictions).collect()
 }
 
 fn days(overview: &Overview) -> Vec<Day> {

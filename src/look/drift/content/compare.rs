@@ -51,6 +51,13 @@ pub enum Difference {
         /// The values.
         values: Vec<String>,
     },
+    /// Text whose UTF-8 was taken for windows-1252 and encoded once more.
+    EncodedTwice {
+        /// How many values.
+        values: u64,
+        /// What some of them look like.
+        shapes: Vec<String>,
+    },
     /// A distribution that is another one.
     Shifted {
         /// Of what.
@@ -108,6 +115,9 @@ impl Difference {
                     more.iter().filter(|value| !known.contains(value)).cloned().collect();
                 values.extend(new);
             }
+            (Self::EncodedTwice { values, .. }, Self::EncodedTwice { values: more, .. }) => {
+                *values += more
+            }
             _ => {}
         }
     }
@@ -120,6 +130,7 @@ impl Difference {
             Self::DateFormat { .. } => "other date format",
             Self::NewValues { .. } => "new values",
             Self::GoneValues { .. } => "values gone",
+            Self::EncodedTwice { .. } => "encoded twice",
             Self::Shifted { of, .. } => match of {
                 Measured::Presence => "empty values shifted",
                 Measured::Kinds => "kinds shifted",
@@ -143,6 +154,11 @@ impl fmt::Display for Difference {
             Self::GoneValues { values } => {
                 write!(f, "{}: elsewhere in the reference, and not here", some(values))
             }
+            Self::EncodedTwice { values, shapes } => write!(
+                f,
+                "{values} value(s) hold UTF-8 that was encoded once more, of shapes such as {}",
+                some(shapes)
+            ),
             Self::Shifted { index, .. } => write!(f, "PSI {index:.2}"),
         }
     }

@@ -11,6 +11,7 @@ mod pool;
 mod steady;
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -20,6 +21,7 @@ pub use compare::{Difference, Measured};
 use measure::trend;
 use steady::steady;
 
+use super::glimpse::Glimpse;
 use crate::domain::{DateRange, FileDate};
 use crate::mirror::Rejected;
 use crate::profile::{FileProfile, Profile};
@@ -31,6 +33,8 @@ pub const MEASURE: &str = "A distribution counts as shifted where the population
      thousand million, and above three times what is usual between days of the reference. Where none was \
      named, a column that changes for good within the reference is compared with its files after the change.";
 
+/// The fewest files of a reference that nobody named, where there are as many.
+const REFERENCE_FILES: usize = 7;
 /// The fewest files that tell a trend.
 const TREND_FILES: usize = 5;
 /// The rank correlation with the file date from which a column counts as a sequence.
@@ -53,8 +57,22 @@ pub struct Content {
     pub files: Vec<Compared>,
     /// The differences, each with the days on which it is seen.
     pub findings: Vec<Finding>,
+    /// Columns whose dates are written in formats that contradict each other.
+    pub contradictions: Vec<DateContradiction>,
     /// The records that could not be read.
     pub rejects: Vec<Rejected>,
+}
+
+/// A column of dates in which `03/04/2025` is one day in some files and another day in others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DateContradiction {
+    /// The column.
+    pub column: String,
+    /// Which formats, and on which days.
+    pub text: String,
+    /// Day and key of the files that are not written as most are.
+    #[serde(skip)]
+    pub files: Vec<(FileDate, String)>,
 }
 
 /// The days that are taken to be right.
@@ -101,10 +119,22 @@ pub struct Finding {
 /// A source file with its profile.
 pub type Profiled<'a> = (&'a SourceFile, &'a FileProfile);
 
-/// The reference by default: the files of the newest epoch, which starts on this day.
-pub fn newest_epoch(epochs: &[super::Epoch]) -> Option<DateRange> {
-    let newest = epochs.last()?;
-    DateRange::new(newest.from, newest.to).ok()
+/// The reference by default: the newest files that have the same columns, in whatever order and however they are
+/// written, and as many before them as make a week of files.
+pub fn default_reference(glimpses: &[&Glimpse]) -> Option<DateRange> {
+    let newest = *glimpses.last()?;
+    let columns = sorted(newest);
+    let is_alike =
+        |file: &&&Glimpse| Arc::ptr_eq(&file.names, &newest.names) || sorted(file) == columns;
+    let alike = glimpses.iter().rev().take_while(is_alike).count();
+    let first = glimpses.len().saturating_sub(alike.max(REFERENCE_FILES));
+    DateRange::new(glimpses[first].file.date, newest.file.date).ok()
+}
+
+fn sorted(glimpse: &Glimpse) -> Vec<&String> {
+    let mut names: Vec<&String> = glimpse.names.iter().collect();
+    names.sort_unstable();
+    names
 }
 
 /// Compares files with those of a reference, which may be among them. If nobody named
@@ -147,6 +177,9 @@ pub fn compare_content(
             }
         }
     }
+    for ((_, profile), compared) in files.iter().zip(&mut compared) {
+        add_encoded_twice(profile, compared);
+    }
     let reference = Reference {
         from: first.0.date,
         to: last.0.date,
@@ -161,8 +194,18 @@ pub fn compare_content(
         columns_compared,
         files: compared,
         findings,
+        contradictions: Vec::new(),
         rejects,
     })
+}
+
+/// Adds the columns with text that is encoded twice: that is wrong, whatever the reference has.
+fn add_encoded_twice(profile: &FileProfile, compared: &mut Compared) {
+    for column in profile.columns.iter().filter(|column| column.encoded_twice > 0) {
+        let shapes = column.encoded_twice_shapes.iter().cloned().collect();
+        let difference = Difference::EncodedTwice { values: column.encoded_twice, shapes };
+        compared.differences.entry(column.name.clone()).or_default().push(difference);
+    }
 }
 
 fn started((file, profile): Profiled<'_>) -> Compared {

@@ -68,7 +68,7 @@ fn of_files(files: &[(u32, &[Made<'_>])]) -> Vec<Column> {
                 given: kinds.iter().map(|(_, rows)| rows).sum(),
                 ..profile(kinds, shapes)
             });
-            (date(*day), FileProfile { rows: 9, columns: columns.collect() })
+            (date(*day), FileProfile { rows: 9, columns: columns.collect(), digest: String::new() })
         })
         .collect();
     let headers: Vec<String> =

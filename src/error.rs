@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use crate::domain::{ErrorKind, Explain};
 use crate::{
-    check, config, dedupe, engine, mirror, profile, source, sql, stage, state, store, target,
+    check, config, dedupe, engine, mirror, profile, source, sql, stage, state, store, tables,
+    target,
 };
 
 /// How the program ends. The numbers are part of its interface.
@@ -77,6 +78,9 @@ pub enum Error {
     /// Registering and querying.
     #[error(transparent)]
     Engine(#[from] engine::Error),
+    /// The tables beside a dataset.
+    #[error(transparent)]
+    Beside(#[from] tables::BesideError),
     /// Checking.
     #[error(transparent)]
     Check(#[from] check::Error),
@@ -221,6 +225,7 @@ impl Explain for Error {
             Self::Mirror(error) => error.kind(),
             Self::Profile(error) => error.kind(),
             Self::Engine(error) => error.kind(),
+            Self::Beside(error) => error.kind(),
             Self::Check(error) => error.kind(),
             Self::Dedupe(error) => error.kind(),
             Self::Stage(error) => error.kind(),
@@ -253,6 +258,7 @@ impl Explain for Error {
             Self::Mirror(error) => return error.hint(),
             Self::Profile(error) => return error.hint(),
             Self::Engine(error) => return error.hint(),
+            Self::Beside(error) => return error.hint(),
             Self::Check(error) => return error.hint(),
             Self::Dedupe(error) => return error.hint(),
             Self::Stage(error) => return error.hint(),

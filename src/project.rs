@@ -1,9 +1,10 @@
 //! A **project** that is opened: its configuration, its stores, the SQL engine and the target database.
 //! What every command does with them first is here: list, mirror, register, ask the target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datafusion::sql::parser::Statement;
 use tokio_postgres::Client;
 
 use crate::check::{self, Outcome};
@@ -15,10 +16,10 @@ use crate::failpoint;
 use crate::mirror::{self, Mirror, Mirrored};
 use crate::progress::{Listener, Recorder};
 use crate::source::{self, Listing};
-use crate::sql::{Sql, orders_by_plain_name};
+use crate::sql::{Sql, mentioned_tables, orders_by_plain_name};
 use crate::state::{Files, PinnedColumn, PinnedDataset};
 use crate::store::Store;
-use crate::tables::{self, Catalog, Lookup};
+use crate::tables::{self, Beside, BesideError, Catalog, Lookup};
 use crate::target::ledger::Scope;
 use crate::target::{self, Database, Definition, Target};
 
@@ -39,6 +40,8 @@ pub struct Project {
     /// Hears of all work.
     pub progress: Listener,
     recorder: Arc<Recorder>,
+    /// With what references are opened.
+    environment: Environment,
 }
 
 impl Project {
@@ -62,7 +65,8 @@ impl Project {
         let recorder = Arc::new(Recorder::new(progress));
         let progress = Arc::clone(&recorder) as Listener;
         let database = database.map(|database| database.with_listener(Arc::clone(&progress)));
-        Ok(Self { id: new_id(), source, staging, database, engine, config, progress, recorder })
+        let (id, environment) = (new_id(), environment.clone());
+        Ok(Self { id, source, staging, database, engine, config, progress, recorder, environment })
     }
 
     /// The target database.
@@ -325,9 +329,78 @@ impl Project {
     /// Runs every check of a registered dataset; a failed check is not an error here.
     ///
     /// # Errors
-    /// [`Error::Check`] if a check cannot run.
+    /// [`Error::Check`] if a check cannot run, and what [`beside`](Self::beside) says.
     pub async fn check(&self, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
-        Ok(check::check(catalog, &self.staging, &self.id).await?)
+        let checks = catalog.sql.checks.iter().map(|check| &check.query.statement);
+        let beside = self.beside(&catalog.dataset, catalog.mirror.range, checks).await?;
+        let catalog = catalog.clone().with_beside(beside);
+        Ok(check::check(&catalog, &self.staging, &self.id).await?)
+    }
+
+    /// The tables beside a dataset that statements name: of other datasets, over the same days, and references.
+    ///
+    /// # Errors
+    /// [`Error::Beside`] if a reference cannot be read, or a dataset has no file on these days;
+    /// [`check::Error::NotExports`] if files of it are not exports.
+    pub async fn beside<'a>(
+        &self,
+        dataset: &Dataset,
+        range: DateRange,
+        statements: impl Iterator<Item = &'a Statement>,
+    ) -> Result<Beside, Error> {
+        let named: BTreeSet<Vec<String>> = statements.flat_map(mentioned_tables).collect();
+        let mut beside = self.references(&named).await?;
+        let others = self.config.datasets.iter().chain(&self.config.beside);
+        let is_named = |other: &&Dataset| {
+            other.name != dataset.name
+                && named.iter().any(|parts| schema_of(parts) == Some(&other.name))
+        };
+        for other in others.filter(is_named) {
+            let mirror = self.mirror(other, self.list(other, range).await?).await?;
+            if mirror.files.is_empty() {
+                let (dataset, other) = (dataset.name.clone(), other.name.clone());
+                return Err(BesideError::NoFiles { dataset, other, range }.into());
+            }
+            let sql = Sql::read(other)?;
+            check::refuse_not_exports(other, &sql, mirror.headers())?;
+            let catalog = tables::register(&self.engine, other, sql, mirror, &self.progress);
+            beside.add_dataset(&catalog.await?);
+        }
+        Ok(beside)
+    }
+
+    /// The references that are among some tables.
+    ///
+    /// # Errors
+    /// [`Error::Beside`].
+    async fn references(&self, named: &BTreeSet<Vec<String>>) -> Result<Beside, Error> {
+        let mut beside = Beside::default();
+        for reference in &self.config.references {
+            if named.iter().any(|parts| parts.last() == Some(&reference.name)) {
+                let store = reference.place.open(&self.environment)?;
+                let most = self.config.limits.sql_memory;
+                let table = tables::read_reference(reference, &store, most).await?;
+                beside.add_reference(&reference.name, table);
+            }
+        }
+        Ok(beside)
+    }
+
+    /// All references, for a shell, in which any statement may come.
+    ///
+    /// # Errors
+    /// [`Error::Beside`].
+    pub async fn all_references(&self) -> Result<Beside, Error> {
+        let names = self.config.references.iter().map(|reference| vec![reference.name.clone()]);
+        self.references(&names.collect()).await
+    }
+
+    /// The references that a statement names.
+    ///
+    /// # Errors
+    /// [`Error::Beside`].
+    pub async fn references_of(&self, statement: &Statement) -> Result<Beside, Error> {
+        self.references(&mentioned_tables(statement)).await
     }
 
     /// Warns of personal columns that no file has: the name may be a slip, and then the values of the
@@ -345,6 +418,11 @@ impl Project {
             self.notice(dataset, Event::PersonalColumnsUnmatched { entries });
         }
     }
+}
+
+/// The schema in the name of a table, if it has one.
+fn schema_of(parts: &[String]) -> Option<&String> {
+    parts.len().checked_sub(2).and_then(|place| parts.get(place))
 }
 
 /// The size in bytes above which it takes long to read a table as a whole.

@@ -52,7 +52,7 @@ impl OneRead {
     ) -> Result<DataFrame, engine::Error> {
         let reads = catalog.reads(query).await?;
         if reads.scans != 1 || reads.columns.is_empty() {
-            return catalog.plan(query).await;
+            return catalog.plan_check(query).await;
         }
         let is_read = |name: &str| reads.columns.contains(name);
         let all = catalog.source_schema();
@@ -63,7 +63,8 @@ impl OneRead {
             Fed { schema: Arc::clone(&schema), receiver: std::sync::Mutex::new(Some(receiver)) };
         let table = StreamingTable::try_new(Arc::clone(&schema), vec![Arc::new(fed)])
             .map_err(engine::Error::execution)?;
-        let frame = catalog.plan_over(query, Arc::new(table) as Arc<dyn TableProvider>).await?;
+        let table: Arc<dyn TableProvider> = Arc::new(table);
+        let frame = catalog.plan_check_over(query, table).await?;
         self.readers.push(Reader { schema, sender });
         Ok(frame)
     }

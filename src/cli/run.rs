@@ -106,7 +106,7 @@ fn configured(
     match (&arguments.range, plan) {
         (_, Some(plan)) => {
             let mut config = context.configured(&[])?;
-            config.datasets.retain(|dataset| plan.dataset(&dataset.name).is_some());
+            config.keep(|dataset| plan.dataset(&dataset.name).is_some());
             Ok(config)
         }
         (Some(range), None) => {

@@ -9,11 +9,12 @@ use backfill_csv::Dialect;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::reference::ReferenceTable;
 use super::{Config, Error, Size};
 use crate::domain::{
-    Cadence, Dataset, DriftKinds, InvalidPattern, InvalidTableName, KeyPattern, Limits, MergeRule,
-    Mode, Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles, prefix_fault, provenance,
-    with_slash,
+    Cadence, DATASET_TABLES, Dataset, DriftKinds, InvalidPattern, InvalidTableName, KeyPattern,
+    Limits, MergeRule, Mode, Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles,
+    prefix_fault, provenance, with_slash,
 };
 use crate::store::{Options, Place, Role};
 
@@ -47,6 +48,8 @@ pub struct File {
     undo: UndoTable,
     #[serde(default)]
     datasets: InOrder<DatasetTable>,
+    #[serde(default)]
+    references: InOrder<ReferenceTable>,
 }
 
 /// The tables of a table, in the order in which they stand in the file.
@@ -174,9 +177,46 @@ impl File {
             .into_iter()
             .map(|(name, table)| table.resolve(name, folder))
             .collect::<Result<_, _>>()?;
+        let references = self
+            .references
+            .0
+            .into_iter()
+            .map(|(name, table)| {
+                refuse_taken(&name, &datasets)?;
+                table.resolve(name, folder, [&source, &staging])
+            })
+            .collect::<Result<_, _>>()?;
+        let beside = Vec::new();
         let undo_days = self.undo.keep_days.unwrap_or(USUAL_UNDO_DAYS);
-        Ok(Config { source, staging, datasets, limits: self.limits.resolve()?, undo_days })
+        let limits = self.limits.resolve()?;
+        Ok(Config { source, staging, datasets, beside, references, limits, undo_days })
     }
+}
+
+/// Whether a name needs no quotes in SQL.
+fn is_sql_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    !name.is_empty()
+        && name.chars().all(is_plain)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Refuses a reference with a name that SQL cannot write, or that is taken.
+fn refuse_taken(name: &str, datasets: &[Dataset]) -> Result<(), Complaint> {
+    let complaint = |reason: String| Err((format!("references.{name}"), reason));
+    if !is_sql_name(name) {
+        return complaint(
+            "a reference's name is a SQL name: a-z, 0-9 and _, not starting with a digit"
+                .to_owned(),
+        );
+    }
+    if DATASET_TABLES.contains(&name) {
+        return complaint(format!("every dataset has a table `{name}`: choose another name"));
+    }
+    if datasets.iter().any(|dataset| dataset.name == name) {
+        return complaint(format!("there is a dataset `{name}`: choose another name"));
+    }
+    Ok(())
 }
 
 impl SourceTable {
@@ -239,8 +279,7 @@ impl LimitsTable {
 impl DatasetTable {
     fn resolve(self, name: String, folder: &Path) -> Result<Dataset, Complaint> {
         let at = |key: &str| format!("datasets.{name}.{key}");
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        if !is_sql_name(&name) {
             let reason =
                 "a dataset's name is a SQL name: a-z, 0-9 and _, not starting with a digit";
             return Err((format!("datasets.{name}"), reason.to_owned()));

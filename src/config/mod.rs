@@ -4,13 +4,16 @@
 //! datasets there are); secrets stay in the environment. Everything that can be checked without
 //! touching a store or a database is checked here, before any of them is touched.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 mod error;
 mod file;
+mod reference;
 mod size;
 
 pub use error::Error;
+pub use reference::Reference;
 pub use size::Size;
 
 use crate::domain::{Dataset, Limits, with_slash};
@@ -29,6 +32,10 @@ pub struct Config {
     pub staging: Place,
     /// The datasets, in the order in which they stand in the file, or of the prefixes that were asked for.
     pub datasets: Vec<Dataset>,
+    /// Datasets that are configured and not asked for: checks of the others may query them.
+    pub beside: Vec<Dataset>,
+    /// Files with a table each, which checks and queries may read.
+    pub references: Vec<Reference>,
     /// How much memory and how many files at once.
     pub limits: Limits,
     /// How many days rows that a run replaced or deleted are kept for `undo`; 0: they are not kept.
@@ -98,11 +105,32 @@ impl Config {
             }
         }
         if !wanted.is_empty() {
-            self.datasets.retain(|dataset| wanted.contains(&dataset.prefix));
+            self.keep(|dataset| wanted.contains(&dataset.prefix));
             self.datasets
                 .sort_by_key(|dataset| wanted.iter().position(|prefix| *prefix == dataset.prefix));
         }
         Ok(self)
+    }
+
+    /// Keeps only some of the datasets to be worked on; the others stay beside them.
+    pub fn keep(&mut self, is_kept: impl Fn(&Dataset) -> bool) {
+        let (kept, others) = std::mem::take(&mut self.datasets).into_iter().partition(is_kept);
+        self.datasets = kept;
+        self.beside.extend::<Vec<Dataset>>(others);
+    }
+
+    /// Whether one of some tables, each with its schema if that is given, stands beside a dataset: it is a reference,
+    /// or of another dataset.
+    pub fn is_beside(&self, dataset: &str, tables: &BTreeSet<Vec<String>>) -> bool {
+        let others = self.datasets.iter().chain(&self.beside).map(|other| other.name.as_str());
+        let others: Vec<&str> = others.filter(|other| *other != dataset).collect();
+        let is_reference =
+            |table: &String| self.references.iter().any(|found| found.name == *table);
+        tables.iter().any(|parts| {
+            let schema = parts.len().checked_sub(2).and_then(|place| parts.get(place));
+            schema.is_some_and(|schema| others.contains(&schema.as_str()))
+                || parts.last().is_some_and(is_reference)
+        })
     }
 }
 

@@ -96,6 +96,33 @@ fn the_room_of_the_database_is_told_in_the_units_of_bills_and_of_memory() {
 }
 
 #[test]
+fn references_are_files_of_the_project_or_of_a_store() {
+    let with = |references: &str| parse(&format!("{MINIMAL}{references}"));
+    let config = with(
+        "[references.countries]\npath = \"ref/countries.csv\"\n\
+         [references.shops]\npath = \"s3://exports/ref/shops.parquet\"\ncsv = { delimiter = \";\" }\n\
+         [references.rates]\npath = \"rates.csv\"",
+    );
+    let references = config.expect("valid").references;
+    let places: Vec<String> =
+        references.iter().map(|found| format!("{} {}", found.place, found.key)).collect();
+    assert_eq!(
+        places,
+        ["project/ref countries.csv", "s3://exports ref/shops.parquet", "project/. rates.csv"]
+    );
+    for (name, path, told) in [
+        ("source", "a.csv", "every dataset has a table `source`"),
+        ("orders_create", "a.csv", "there is a dataset `orders_create`"),
+        ("Countries", "a.csv", "a-z, 0-9 and _"),
+        ("countries", "ref/", "a file, not a folder"),
+        ("countries", "ftp://x/a.csv", "s3://bucket"),
+    ] {
+        let error = with(&format!("[references.{name}]\npath = \"{path}\"")).expect_err(name);
+        assert!(error.to_string().contains(told), "{error}");
+    }
+}
+
+#[test]
 fn no_value_is_told_that_may_be_a_secret() {
     for (from, to) in [
         ("[staging]", "database_url = \"postgres://me:secret@db/x\"\n[staging]"),
@@ -124,6 +151,9 @@ fn prefixes_select_datasets_with_or_without_the_slash() {
     let config = parse(MINIMAL).expect("valid");
     assert_eq!(config.clone().select(&["orders-create".into()]).expect("known").datasets.len(), 1);
     assert!(config.clone().select(&["orders-create/".into()]).is_ok());
+    let mut kept = config.clone();
+    kept.keep(|dataset| dataset.name != "orders_create");
+    assert_eq!((kept.datasets.len(), kept.beside.len()), (0, 1));
     assert!(config.select(&["orders".into()]).is_err());
 }
 

@@ -8,6 +8,18 @@ use serde::Deserialize;
 
 use super::{Cadence, DriftKinds, KeyFault, KeyPattern, Placement, RejectLimit, TableName};
 
+/// The tables that SQL sees of every dataset.
+pub const DATASET_TABLES: [&str; 8] = [
+    "source",
+    "files",
+    "formats",
+    "file_columns",
+    "column_shapes",
+    "rejects",
+    "contract",
+    "staged",
+];
+
 /// One prefix of exports with its SQL and its target table.
 #[derive(Clone, Debug)]
 pub struct Dataset {

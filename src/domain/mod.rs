@@ -24,7 +24,7 @@ mod row_set;
 mod table_name;
 
 pub use cadence::Cadence;
-pub use dataset::{Dataset, ZeroByteFiles, prefix_fault, with_slash};
+pub use dataset::{DATASET_TABLES, Dataset, ZeroByteFiles, prefix_fault, with_slash};
 pub use drift_kind::{ANY_DRIFT, DriftKind, DriftKinds, UnknownDriftKind};
 pub use environment::Environment;
 pub use error_kind::{Carried, ErrorKind, Explain};

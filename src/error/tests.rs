@@ -261,6 +261,44 @@ fn queries() {
     ]);
 }
 
+variants!(beside, tables::BesideError:
+    tables::BesideError::NoFiles { .. } => "NoFiles",
+    tables::BesideError::Unreadable { .. } => "Unreadable",
+    tables::BesideError::TooLarge { .. } => "TooLarge",
+    tables::BesideError::Csv { .. } => "Csv",
+    tables::BesideError::Rejected { .. } => "Rejected",
+    tables::BesideError::Parquet { .. } => "Parquet",
+    tables::BesideError::Cancelled { .. } => "Cancelled",
+);
+
+#[test]
+fn tables_beside_a_dataset() {
+    use tables::BesideError as Beside;
+    let (name, place) = (text, text);
+    let source = backfill_csv::ReadError::Header(backfill_csv::InvalidHeader::Missing);
+    let unreadable = |source| Beside::Unreadable { name: name(), place: place(), source };
+    assert_exits(vec![
+        (Beside::NoFiles { dataset: text(), other: text(), range: range() }, Exit::Refused),
+        (unreadable(missing()), Exit::Usage),
+        (unreadable(busy()), Exit::Transient),
+        (Beside::TooLarge { name: name(), place: place(), most: 1 }, Exit::Usage),
+        (Beside::Csv { name: name(), place: place(), source }, Exit::Refused),
+        (
+            Beside::Rejected {
+                name: name(),
+                place: place(),
+                rejected: 1,
+                records: 2,
+                line: 3,
+                reason: text(),
+            },
+            Exit::Refused,
+        ),
+        (Beside::Parquet { name: name(), place: place(), source: damaged() }, Exit::Refused),
+        (Beside::Cancelled { name: name() }, Exit::Failed),
+    ]);
+}
+
 variants!(check, check::Error:
     check::Error::Query { .. } => "Query",
     check::Error::Read { .. } => "Read",
@@ -586,6 +624,7 @@ variants!(root, Error:
     Error::Mirror(_) => "Mirror",
     Error::Profile(_) => "Profile",
     Error::Engine(_) => "Engine",
+    Error::Beside(_) => "Beside",
     Error::Check(_) => "Check",
     Error::Dedupe(_) => "Dedupe",
     Error::Stage(_) => "Stage",
@@ -624,6 +663,7 @@ fn the_root() {
         (Error::from(mirror::Error::Archived { file: text() }), Exit::Failed),
         (Error::from(profile::Error::Cancelled { path: text() }), Exit::Failed),
         (Error::from(engine::Error::Memory), Exit::Failed),
+        (Error::from(tables::BesideError::Cancelled { name: text() }), Exit::Failed),
         (Error::from(check::Error::Cancelled), Exit::Failed),
         (Error::from(dedupe::Error::Unknown { path: text().into() }), Exit::Usage),
         (Error::from(stage::Error::Cancelled { file: text() }), Exit::Failed),

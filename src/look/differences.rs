@@ -236,7 +236,8 @@ fn borrowed((file, profile): &(SourceFile, FileProfile)) -> Profiled<'_> {
 async fn fit(project: &Project, dataset: &Dataset, sql: &Sql, drift: &Drift) -> Result<Fit, Error> {
     let (engine, progress) = (&project.engine, &project.progress);
     let (mut fit, catalog) =
-        drift::fit(engine, dataset, sql, drift.range, &drift.epochs, progress).await?;
+        drift::fit(engine, dataset, sql, drift.range, &drift.epochs, &project.config, progress)
+            .await?;
     if project.database.is_some() {
         let target = project.find_target(dataset).await?;
         fit.compare_with(&catalog, target.as_ref()).await;

@@ -156,7 +156,8 @@ async fn with_settings(
         looked = look_at(project, &dataset, range).await?;
         looked.unusable_names = unusable_names;
     }
-    let aliases = init::aliases(&looked.drift);
+    let epochs = looked.drift.epochs.iter().rev();
+    let aliases = init::aliases(epochs.map(|epoch| epoch.names.as_ref()));
     if !aliases.is_empty() {
         dataset.dialect.aliases = aliases;
         let unusable_names = looked.unusable_names;
@@ -195,7 +196,7 @@ struct Unreadable {
 
 impl From<Unreadable> for Seen {
     fn from(Unreadable { key, reason }: Unreadable) -> Self {
-        Self::Unreadable { key, reason }
+        Self::Unreadable { key, reason, hint: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, SelectItem, SetExpr, Statement as Ast, visit_expressions,
+    Expr, Ident, SelectItem, SetExpr, Statement as Ast, visit_expressions, visit_relations,
 };
 
 use super::Query;
@@ -27,6 +27,24 @@ pub fn mentioned_columns(query: &Query) -> (BTreeSet<String>, bool) {
     // The visitor above never breaks off.
     let _ = visited;
     (names, selects_all(statement))
+}
+
+/// The tables that a query names, each with its schema if it gives one.
+pub fn mentioned_tables(statement: &Statement) -> BTreeSet<Vec<String>> {
+    let mut tables = BTreeSet::new();
+    let statement = match statement {
+        Statement::Statement(statement) => statement,
+        Statement::Explain(explain) => return mentioned_tables(&explain.statement),
+        _ => return tables,
+    };
+    let visited: ControlFlow<()> = visit_relations(&**statement, |name| {
+        let parts = name.0.iter().filter_map(|part| part.as_ident());
+        tables.insert(parts.map(folded).collect());
+        ControlFlow::Continue(())
+    });
+    // The visitor above never breaks off.
+    let _ = visited;
+    tables
 }
 
 /// Whether the outermost SELECT of a statement has a `*`.
@@ -66,5 +84,15 @@ mod tests {
         let names = ["Click ID", "amount", "city", "d", "id", "k"].map(str::to_owned).to_vec();
         assert_eq!(mentioned(text), (names, false));
         assert_eq!(mentioned("SELECT *, _row_id FROM source"), (vec!["_row_id".to_owned()], true));
+    }
+
+    #[test]
+    fn tables_are_found_wherever_they_stand() {
+        let text = "SELECT o.id FROM source AS o LEFT JOIN Customers.source AS c USING (id)
+            WHERE o.country NOT IN (SELECT code FROM countries)";
+        let query = Query::parse(Path::new("x.sql"), text.to_owned()).expect("a query");
+        let found: Vec<String> =
+            mentioned_tables(&query.statement).into_iter().map(|name| name.join(".")).collect();
+        assert_eq!(found, ["countries", "customers.source", "source"]);
     }
 }

@@ -9,7 +9,7 @@ use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 
-use super::{CONTRACT, Catalog, STAGED, Tables, describing, union_of_headers};
+use super::{Beside, CONTRACT, Catalog, STAGED, Tables, describing, union_of_headers};
 use crate::domain::{Carried, Dataset, Explain};
 use crate::engine::{Engine, Error};
 use crate::mirror::Mirror;
@@ -60,16 +60,20 @@ impl From<Catalog> for Lookup {
     }
 }
 
-/// One session over several datasets, for queries by hand; the schema of the first may be left out. The tables
-/// of the target database are `target.<schema>.<table>`.
+/// One session over several datasets, for queries by hand; the schema of the first may be left out. The
+/// references are tables of every schema. The tables of the target database are `target.<schema>.<table>`.
 ///
 /// # Errors
 /// [`Error`] if it cannot be set up.
 pub fn session_over(
     engine: &Engine,
     lookups: &[Lookup],
+    beside: &Beside,
     database: Arc<dyn CatalogProvider>,
 ) -> Result<SessionContext, Error> {
+    for lookup in lookups {
+        beside.put_references(&lookup.tables.schema)?;
+    }
     let schemas = lookups.iter().map(|lookup| {
         let schema = WithReasons { dataset: lookup.dataset.clone(), tables: lookup.tables.clone() };
         (lookup.dataset.name.clone(), Arc::new(schema) as Arc<dyn SchemaProvider>)

@@ -12,8 +12,10 @@
 //! | `contract` | the columns of `target.sql` |
 //! | `staged` | the survivors as `stage.sql` makes them |
 //!
-//! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out.
+//! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out. Checks and queries
+//! also see what stands [`beside`] it.
 
+mod beside;
 mod dated_files;
 mod describing;
 mod lookup;
@@ -25,9 +27,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{ViewTable, source_as_provider};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{JoinType, LogicalPlan};
+use datafusion::logical_expr::{JoinType, LogicalPlan, TableScan};
 use datafusion::prelude::{DataFrame, SessionContext};
 use tokio::sync::OnceCell;
 
@@ -35,8 +37,9 @@ use crate::domain::{Dataset, provenance};
 use crate::engine::{Engine, Error, name_text_column, plan_query};
 use crate::mirror::Mirror;
 use crate::progress::Listener;
-use crate::sql::{Query, Sql};
+use crate::sql::{Query, Sql, mentioned_columns};
 
+pub use beside::{Beside, BesideError, read_reference};
 pub use dated_files::{DatedFile, DatedFiles};
 pub use describing::{dated, source_of, union_of_headers};
 pub use lookup::{Lookup, session_over};
@@ -58,6 +61,8 @@ pub struct Catalog {
     pub mirror: Mirror,
     /// The names of all columns of `source`, but for those that say where a row came from.
     pub columns: Arc<[String]>,
+    /// What its checks may read besides.
+    beside: Beside,
     tables: Tables,
 }
 
@@ -68,6 +73,7 @@ struct Tables {
     engine: Engine,
     /// All of them.
     schema: Arc<MemorySchemaProvider>,
+    source: Arc<dyn TableProvider>,
     /// Those that describe `source`.
     describing: Vec<(&'static str, Arc<dyn TableProvider>)>,
 }
@@ -102,7 +108,8 @@ pub async fn register(
     if let Ok(staged) = tables.staged(&sql.dedupe, &sql.stage).await {
         tables.register((STAGED, staged))?;
     }
-    Ok(Catalog { dataset: dataset.clone(), sql, mirror, columns, tables })
+    let (dataset, beside) = (dataset.clone(), Beside::default());
+    Ok(Catalog { dataset, sql, mirror, columns, beside, tables })
 }
 
 /// A schema with `source` and the tables that describe it.
@@ -143,9 +150,11 @@ impl Tables {
             ("column_shapes", Arc::new(ColumnShapes(profiles))),
             ("rejects", Arc::new(describing::rejects(&engine.staging, mirror))),
         ];
-        let source = describing::source(&engine.staging, mirror, columns);
-        let schema = Arc::new(schema_of(&describing, Arc::new(source))?);
-        Ok(Self { dataset: dataset.name.clone(), engine: engine.clone(), schema, describing })
+        let source: Arc<dyn TableProvider> =
+            Arc::new(describing::source(&engine.staging, mirror, columns));
+        let schema = Arc::new(schema_of(&describing, Arc::clone(&source))?);
+        let (dataset, engine) = (dataset.name.clone(), engine.clone());
+        Ok(Self { dataset, engine, schema, source, describing })
     }
 
     /// Adds a table.
@@ -205,6 +214,38 @@ impl Catalog {
         self.tables.session()
     }
 
+    /// The same with something beside it, for its checks.
+    pub fn with_beside(self, beside: Beside) -> Self {
+        Self { beside, ..self }
+    }
+
+    /// A session like [`session`](Self::session) with what stands beside the dataset.
+    async fn check_session(&self) -> Result<SessionContext, Error> {
+        if self.beside.is_empty() {
+            return self.session();
+        }
+        let schema = schema_of(&self.tables.describing, Arc::clone(&self.tables.source))?;
+        if let Some(staged) = self.tables.schema.table(STAGED).await.map_err(Error::execution)? {
+            schema.register_table(STAGED.to_owned(), staged).map_err(Error::execution)?;
+        }
+        self.session_beside(schema, self.engine().limits.files_at_once)
+    }
+
+    /// A session with the tables of a schema, and with what stands beside the dataset.
+    fn session_beside(
+        &self,
+        schema: MemorySchemaProvider,
+        partitions: usize,
+    ) -> Result<SessionContext, Error> {
+        self.beside.put_references(&schema)?;
+        let mut schemas: Vec<(String, Arc<dyn SchemaProvider>)> =
+            vec![(self.dataset.name.clone(), Arc::new(schema))];
+        for (name, schema) in &self.beside.datasets {
+            schemas.push((name.clone(), Arc::clone(schema) as _));
+        }
+        self.engine().session(schemas, &self.dataset.name, partitions)
+    }
+
     /// Plans a query of the dataset.
     ///
     /// # Errors
@@ -221,16 +262,37 @@ impl Catalog {
         }
     }
 
-    /// What a query reads of `source`.
+    /// Plans a check of the dataset, which may read what stands beside it.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan_check(&self, query: &Query) -> Result<DataFrame, Error> {
+        plan_query(&self.check_session().await?, query).await
+    }
+
+    /// Plans a check over a `source` of its own.
+    ///
+    /// # Errors
+    /// [`Error::Plan`], naming the file.
+    pub async fn plan_check_over(
+        &self,
+        query: &Query,
+        source: Arc<dyn TableProvider>,
+    ) -> Result<DataFrame, Error> {
+        let schema = schema_of(&self.tables.describing, source)?;
+        plan_query(&self.session_beside(schema, 1)?, query).await
+    }
+
+    /// What a query reads of the dataset's own `source`.
     ///
     /// # Errors
     /// [`Error::Plan`], naming the file.
     pub async fn reads(&self, query: &Query) -> Result<Reads, Error> {
-        let plan = self.plan(query).await?.into_optimized_plan().map_err(Error::execution)?;
+        let plan = self.plan_check(query).await?.into_optimized_plan().map_err(Error::execution)?;
         let mut reads = Reads::default();
         let visited = plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && scan.table_name.table() == "source"
+                && self.is_own_source(scan)
             {
                 reads.scans += 1;
                 let columns = &mut reads.columns;
@@ -244,15 +306,28 @@ impl Catalog {
         Ok(reads)
     }
 
-    /// The columns of the files that queries read; one that does not plan reads none.
+    /// Whether a scan is one of the dataset's own `source`, whatever it is called there.
+    fn is_own_source(&self, scan: &TableScan) -> bool {
+        let scanned = source_as_provider(&scan.source);
+        scanned.is_ok_and(|scanned| {
+            std::ptr::addr_eq(Arc::as_ptr(&scanned), Arc::as_ptr(&self.tables.source))
+        })
+    }
+
+    /// The columns of the files that queries read. Of one that does not plan, such as a check of other tables, those
+    /// that it mentions are taken to be read.
     pub async fn columns_read(
         &self,
         queries: impl IntoIterator<Item = &Query>,
     ) -> BTreeSet<String> {
         let mut columns = BTreeSet::new();
         for query in queries {
-            if let Ok(reads) = self.reads(query).await {
-                columns.extend(reads.columns);
+            match self.reads(query).await {
+                Ok(reads) => columns.extend(reads.columns),
+                Err(_) => {
+                    let mentioned = mentioned_columns(query).0.into_iter();
+                    columns.extend(mentioned.filter(|column| self.columns.contains(column)));
+                }
             }
         }
         columns.retain(|column| !provenance::is_provenance(column));

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod beside;
 mod cli;
 mod connections;
 mod daily;

@@ -23,9 +23,10 @@ use crate::target::DatabaseTables;
 /// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
 ///
 /// Tables are source, files, formats, file_columns, column_shapes, rejects, contract and staged, in a
-/// schema a dataset; the first dataset's schema may be left out. Files that are not yet mirrored are
-/// mirrored first, and never read again. Of the dataset's SQL, contract needs target.sql, and staged needs
-/// stage.sql and dedupe.sql; the other tables need none. Where a database is named, its tables are
+/// schema a dataset; the first dataset's schema may be left out. Each file under [references] of the
+/// configuration is a table, too. Files that are not yet mirrored are mirrored first, and never read
+/// again. Of the dataset's SQL, contract needs target.sql, and staged needs stage.sql and dedupe.sql;
+/// the other tables need none. Where a database is named, its tables are
 /// target.<schema>.<table>. Nothing can be written but the file of --to.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -68,7 +69,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         return ranges.without_files(&project.config);
     }
     let database = Arc::new(DatabaseTables::new(project.database.clone()));
-    let session = tables::session_over(&project.engine, &lookups, database)?;
+    let beside = match is_shell {
+        true => project.all_references().await?,
+        false => {
+            let statement = sql::single_statement(Path::new(QUERY), &sql, "statement")?;
+            project.references_of(&statement).await?
+        }
+    };
+    let session = tables::session_over(&project.engine, &lookups, &beside, database)?;
     if is_shell {
         let prompt = lookups.first().map_or("backfill", |lookup| lookup.dataset.name.as_str());
         let home = context.environment.get("HOME").map(PathBuf::from);

@@ -34,7 +34,8 @@ pub async fn examine(
     };
     let range = DateRange::of_day(first.file.date).hull(DateRange::of_day(last.file.date));
     let (epochs, _) = drift::epochs(&headers.read);
-    let fit = drift::fit(engine, dataset, &sql, range, &epochs, &means.progress).await;
+    let (config, progress) = (&means.config, &means.progress);
+    let fit = drift::fit(engine, dataset, &sql, range, &epochs, config, progress).await;
     let catalog = match fit {
         Ok((fit, catalog)) => {
             let failures: Vec<String> =

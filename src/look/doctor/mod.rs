@@ -31,6 +31,7 @@ pub use uploads::OldUploads;
 
 /// What the checks of the datasets go through; `None` for what cannot be used.
 struct Means {
+    config: Config,
     source: Option<Store>,
     engine: Option<Engine>,
     database: Option<UsableDatabase>,
@@ -57,7 +58,7 @@ pub async fn doctor(
     let (database, of_database) = database::examine(config, environment).await;
     checks.extend(of_database);
     let engine = staging.and_then(|staging| Engine::new(&staging, config.limits).ok());
-    let means = Means { source, engine, database, progress };
+    let means = Means { config: config.clone(), source, engine, database, progress };
     for (dataset, listing) in config.datasets.iter().zip(listings) {
         let (sql, headers, of_files) = files::examine(&means, dataset, listing.as_ref()).await;
         checks.extend(of_files);

@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::epoch::Epoch;
+use crate::config::Config;
 use crate::domain::{Dataset, DateRange};
 use crate::engine::{self, Engine};
 use crate::mirror::Mirror;
 use crate::progress::Listener;
-use crate::sql::{Query, Sql};
+use crate::sql::{Query, Sql, mentioned_tables};
 use crate::stage;
 use crate::tables::{self, Catalog};
 use crate::target::{self, Encoder, Target};
@@ -62,7 +63,8 @@ pub struct EpochFit {
     pub not_read: Vec<String>,
 }
 
-/// Compares the SQL with the columns that the files have. No row is read: their headers are enough to plan
+/// Compares the SQL with the columns that the files have. Checks that read other datasets or references are left
+/// out, because the columns of these are not known here. No row is read: their headers are enough to plan
 /// the SQL over them.
 ///
 /// # Errors
@@ -73,6 +75,7 @@ pub async fn fit(
     sql: &Sql,
     range: DateRange,
     epochs: &[Epoch],
+    config: &Config,
     progress: &Listener,
 ) -> Result<(Fit, Catalog), engine::Error> {
     // Without a file, `source` has just the columns that the files are said to have.
@@ -83,7 +86,10 @@ pub async fn fit(
     let queries: Vec<&Query> = sql.queries().collect();
     let mut catalog =
         tables::register(engine, &dataset, sql.clone(), mirror.clone(), progress).await?;
-    for query in &queries {
+    let is_beside =
+        |query: &Query| config.is_beside(&dataset.name, &mentioned_tables(&query.statement));
+    let own: Vec<&Query> = queries.iter().copied().filter(|query| !is_beside(query)).collect();
+    for query in own {
         // A column that is missing is reported and then assumed to be there, so that all are found.
         while let Err(error) = catalog.plan(query).await {
             let place = query.path.display().to_string();

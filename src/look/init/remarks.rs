@@ -8,8 +8,8 @@ use super::findings::{Findings, Seen};
 use super::key::Guess;
 use super::naming::ADDED;
 use super::types::Types;
-use crate::domain::dlt_name::column_name;
 use crate::domain::Finding;
+use crate::domain::dlt_name::column_name;
 use crate::look::drift::Drift;
 use crate::look::drift::calendar::Oddity;
 use crate::mirror::Rejected;
@@ -133,7 +133,8 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
     remarks.extend(about_odd_keys(findings.drift));
     if *is_key_guessed && patterns.contains("{from:") {
         remarks.push(
-            "the two dates of a key are taken for the first and the last day of a period: a guess".to_owned(),
+            "the two dates of a key are taken for the first and the last day of a period: a guess"
+                .to_owned(),
         );
     }
     if *is_key_guessed && patterns.contains("{date:%m") {

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::look::drift::Drift;
 use crate::sql::identifier;
 
 /// Other names of columns, by the name that is kept: names that differ only in case, or in blanks around them,
-/// are one column, unless a file has two of them.
-pub fn aliases(drift: &Drift) -> BTreeMap<String, Vec<String>> {
+/// are one column, unless a file has two of them. `headers` are those of the epochs, the newest first.
+pub fn aliases<'a>(headers: impl Iterator<Item = &'a [String]>) -> BTreeMap<String, Vec<String>> {
     let mut columns: HashMap<String, Vec<String>> = HashMap::new();
     let mut apart: HashSet<String> = HashSet::new();
-    for epoch in drift.epochs.iter().rev() {
+    for header in headers {
         let mut in_file = HashSet::new();
-        for name in epoch.names.iter() {
+        for name in header {
             let folded = folded(name);
             if !in_file.insert(folded.clone()) {
                 apart.insert(folded.clone());
@@ -41,35 +40,11 @@ fn folded(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{DateRange, FileDate};
-    use crate::look::drift::Epoch;
-
     /// What is found in files with these headers, the oldest first.
     fn found(headers: &[&[&str]]) -> Vec<(String, Vec<String>)> {
-        let date = FileDate::default();
-        let epoch = |names: &&[&str]| Epoch {
-            from: date,
-            to: date,
-            keys: Vec::new(),
-            format: 1,
-            columns: names.len(),
-            changes: Vec::new(),
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-        };
-        let drift = Drift {
-            dataset: String::new(),
-            prefix: String::new(),
-            range: DateRange::of_day(date),
-            files: headers.len(),
-            formats: Vec::new(),
-            epochs: headers.iter().map(epoch).collect(),
-            oddities: Vec::new(),
-            refusals: Vec::new(),
-            fit: None,
-            proposal: Vec::new(),
-            content: None,
-        };
-        aliases(&drift).into_iter().collect()
+        let owned = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let headers: Vec<Vec<String>> = headers.iter().rev().map(owned).collect();
+        aliases(headers.iter().map(Vec::as_slice)).into_iter().collect()
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn unread(ignored: &[Ignored], drift: &Drift) -> Vec<Unread> {
         add(&mut all, &reason.to_string(), key);
     }
     for oddity in &drift.oddities {
-        if let Oddity::Seen(Seen::Unreadable { key, reason }) = oddity {
+        if let Oddity::Seen(Seen::Unreadable { key, reason, .. }) = oddity {
             add(&mut all, reason, key);
         }
     }

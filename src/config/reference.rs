@@ -1,0 +1,64 @@
+//! A **reference** is a file with a table of its own, which checks and queries read beside the exports: the countries
+//! there are, the customers of another system.
+
+use std::path::Path;
+
+use backfill_csv::Dialect;
+use serde::Deserialize;
+
+use super::file::Complaint;
+use crate::store::Place;
+
+/// A file with a table of its own.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The name of the table.
+    pub name: String,
+    /// The folder or the bucket that the file is in.
+    pub place: Place,
+    /// Its key there.
+    pub key: String,
+    /// How it is written, if it is CSV.
+    pub dialect: Dialect,
+}
+
+/// A reference as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceTable {
+    path: String,
+    #[serde(default)]
+    csv: Dialect,
+}
+
+impl ReferenceTable {
+    /// What it means; a relative path is relative to `folder`. What lies in one of `places` is read with what the
+    /// configuration says of that place.
+    pub fn resolve(
+        self,
+        name: String,
+        folder: &Path,
+        places: [&Place; 2],
+    ) -> Result<Reference, Complaint> {
+        let at = |key: &str| format!("references.{name}.{key}");
+        self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;
+        let dialect = self.csv;
+        for place in places {
+            if let Some(key) = self.path.strip_prefix(&format!("{place}/")) {
+                return Ok(Reference { name, place: place.clone(), key: key.to_owned(), dialect });
+            }
+        }
+        let (parent, key) = match self.path.rsplit_once('/') {
+            Some(("", key)) => ("/", key),
+            Some((parent, key)) => (parent, key),
+            None => (".", self.path.as_str()),
+        };
+        if key.is_empty() {
+            return Err((at("path"), "a reference is a file, not a folder".to_owned()));
+        }
+        let place = Place::parse(parent, folder, Some(name.clone()))
+            .map_err(|error| (at("path"), error.to_string()))?;
+        let key = key.to_owned();
+        Ok(Reference { name, place, key, dialect })
+    }
+}

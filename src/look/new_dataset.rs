@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use backfill_csv::{Encoding, Encodings, Reason, UnusableNames};
 
+use super::drift::around::FileAround;
 use super::drift::calendar::{Oddity, Seen};
 use super::drift::{self, Glimpses};
 use super::init::{self, Scaffold, Types};
@@ -72,6 +73,7 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
         readable: looked.glimpses.read.len(),
         decoded: looked.decoded(),
         unusable_names: looked.unusable_names.clone(),
+        around: looked.around.clone(),
         written_otherwise: looked.written_otherwise(&dataset.dialect.aliases),
     };
     Ok(init::scaffold(&init::Findings {
@@ -99,9 +101,31 @@ struct Looked {
     rejected: Vec<Rejected>,
     /// The files with a column without a name, or with that of another, whatever the settings.
     unusable_names: Vec<String>,
+    /// What stands around the tables of files, whatever the settings.
+    around: Vec<FileAround>,
 }
 
 impl Looked {
+    /// What the files are like with other settings; what is so whatever the settings is kept.
+    async fn again(
+        self,
+        project: &Project,
+        dataset: &Dataset,
+        range: DateRange,
+    ) -> Result<Self, Error> {
+        let again = look_at(project, dataset, range).await?;
+        let Self { unusable_names, around, .. } = self;
+        Ok(Self { unusable_names, around, ..again })
+    }
+
+    /// Whether no fewer files are read than another time, and no more records rejected.
+    fn is_no_worse_than(&self, other: &Self) -> bool {
+        let rejected = |looked: &Self| looked.rejected.iter().map(|r| r.records).sum::<u64>();
+        self.glimpses.read.len() >= other.glimpses.read.len()
+            && self.mirror.files.len() >= other.mirror.files.len()
+            && rejected(self) <= rejected(other)
+    }
+
     /// Whether the header or several records of a file are not UTF-8.
     fn is_not_utf8(&self) -> bool {
         let not_text = Reason::Encoding.to_string();
@@ -150,19 +174,24 @@ async fn with_settings(
             (dataset, looked) = (other, again);
         }
     }
+    let files = looked.glimpses.read.len() + looked.glimpses.unreadable.len();
+    if let Some(dialect) = init::settled(&dataset.dialect, &looked.around, files) {
+        let other = Dataset { dialect, ..dataset.clone() };
+        let again = look_at(project, &other, range).await?;
+        if again.is_no_worse_than(&looked) {
+            let around = looked.around;
+            (dataset, looked) = (other, Looked { around, ..again });
+        }
+    }
     if looked.unusable_names.len() > looked.glimpses.read.len() {
         dataset.dialect.unusable_names = UnusableNames::Suffix;
-        let unusable_names = looked.unusable_names;
-        looked = look_at(project, &dataset, range).await?;
-        looked.unusable_names = unusable_names;
+        looked = looked.again(project, &dataset, range).await?;
     }
     let epochs = looked.drift.epochs.iter().rev();
     let aliases = init::aliases(epochs.map(|epoch| epoch.names.as_ref()));
     if !aliases.is_empty() {
         dataset.dialect.aliases = aliases;
-        let unusable_names = looked.unusable_names;
-        looked = look_at(project, &dataset, range).await?;
-        looked.unusable_names = unusable_names;
+        looked = looked.again(project, &dataset, range).await?;
     }
     Ok((dataset, looked))
 }
@@ -184,8 +213,8 @@ async fn look_at(project: &Project, dataset: &Dataset, range: DateRange) -> Resu
         }
     };
     let rejected = mirror::rejected(&project.staging, &mirror).await?;
-    let unusable_names = glimpses.unusable_names.clone();
-    Ok(Looked { drift, glimpses, ignored, mirror, rejected, unusable_names })
+    let (unusable_names, around) = (glimpses.unusable_names.clone(), glimpses.around.clone());
+    Ok(Looked { drift, glimpses, ignored, mirror, rejected, unusable_names, around })
 }
 
 /// A file that cannot be read to its end.

@@ -71,9 +71,10 @@ impl Around {
     }
 }
 
-/// Looks at the start of a file, decompressed, for lines around its table. `None` where nothing is found that
-/// the dialect does not say, where no table is found, or where the file cannot be read.
-pub fn around(input: Box<dyn Read + Send>, dialect: &Dialect) -> Option<Around> {
+/// Looks at a file, decompressed, for lines around its table; `is_whole` says that `input` is all of it, and not only
+/// its start. `None` where nothing is found that the dialect does not say, where no table is found, or where the file
+/// cannot be read.
+pub fn around(input: Box<dyn Read + Send>, is_whole: bool, dialect: &Dialect) -> Option<Around> {
     let syntax = dialect.syntax().ok()?;
     let (start, rest) = encoding::start_of(input);
     let opened = encoding::open(start, rest, &dialect.encoding);
@@ -83,7 +84,7 @@ pub fn around(input: Box<dyn Read + Send>, dialect: &Dialect) -> Option<Around> 
         Some(text) => text,
         None => String::from_utf8_lossy(&bytes).into_owned(),
     };
-    let is_whole = (bytes.len() as u64) < LOOKED_AT;
+    let is_whole = is_whole && (bytes.len() as u64) < LOOKED_AT;
     let lines = Lines::new(text.trim_start_matches('\u{feff}'), is_whole);
     let table = lines.table(syntax, dialect)?;
     let around = lines.around(&table, dialect);

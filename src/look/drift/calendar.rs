@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::around::Where;
 use super::content::Profiled;
 use super::glimpse::Glimpse;
 use super::same;
@@ -95,6 +96,21 @@ pub enum Seen {
         /// A file whose header is as wide, if there is one, and the columns that only it has.
         like: Option<(String, Vec<String>)>,
     },
+    /// Lines around the tables of files that the settings do not say.
+    LinesAround {
+        /// Where they stand.
+        place: Where,
+        /// How many files have such lines.
+        files: usize,
+        /// Of how many.
+        of: usize,
+        /// The first of them.
+        key: String,
+        /// The first such line in it.
+        line: usize,
+        /// The setting that would leave them out.
+        setting: String,
+    },
     /// A file that cannot be read.
     Unreadable {
         /// The file.
@@ -156,6 +172,10 @@ impl fmt::Display for Oddity {
                     None => Ok(()),
                 }
             }
+            Self::Seen(Seen::LinesAround { place, files, of, key, line, setting }) => write!(
+                f,
+                "{files} of {of} file(s) have {place}, the first is {key}:{line}: {setting} leaves such lines out"
+            ),
             Self::Seen(Seen::Unreadable { key, reason, .. }) => {
                 write!(f, "{key} cannot be read: {reason}")
             }

@@ -15,7 +15,7 @@ use crate::mirror;
 use crate::source::SourceFile;
 use crate::store::Store;
 use crate::values::{day, shape};
-use backfill_csv::{Dialect, ReadError, Reader, Reason, Summary, decompress};
+use backfill_csv::{Around, Compression, Dialect, ReadError, Reader, Reason, Summary, decompress};
 
 /// How much of a file is read at first; more where its header does not fit.
 const FIRST_BYTES: u64 = 64 << 10;
@@ -104,6 +104,21 @@ pub async fn glimpse(
     dataset: &Dataset,
     file: &SourceFile,
 ) -> Result<Glimpse, mirror::Error> {
+    let mut around = None;
+    glimpse_around(store, dataset, file, &mut around).await
+}
+
+/// Reads the start of a file, as [`glimpse`] does, and puts what stands around its table into `around`, also where
+/// the file cannot be read.
+///
+/// # Errors
+/// As of [`glimpse`].
+pub async fn glimpse_around(
+    store: &Store,
+    dataset: &Dataset,
+    file: &SourceFile,
+    around: &mut Option<Around>,
+) -> Result<Glimpse, mirror::Error> {
     let unreadable = |source| mirror::Error::Read { file: file.name.clone(), source };
     let mut length = FIRST_BYTES;
     loop {
@@ -120,6 +135,8 @@ pub async fn glimpse(
         let read = tokio::task::spawn_blocking(move || look_at(bytes, is_whole, &dialect, owned))
             .await
             .map_err(|_| mirror::Error::Cancelled { file: file.name.clone() })?;
+        let (read, found) = read.map_err(unreadable)?;
+        *around = found;
         match read {
             // A header that goes on beyond what was read looks like a faulty one.
             Err(error @ ReadError::Header(_)) => {
@@ -147,12 +164,16 @@ async fn start_of(
     store.objects.get_opts(&file.location, options).await?.bytes().await
 }
 
+/// What the first bytes of a file tell, or why its header cannot serve; and what stands around its table.
+///
+/// # Errors
+/// [`ReadError::Read`] where it cannot be decompressed.
 fn look_at(
     bytes: bytes::Bytes,
     is_whole: bool,
     dialect: &Dialect,
     file: SourceFile,
-) -> Result<Glimpse, ReadError> {
+) -> Result<(Result<Glimpse, ReadError>, Option<Around>), ReadError> {
     let failed = |source| ReadError::Read { offset: 0, source };
     let digest = digest::of([&bytes]);
     let (mut input, compression) = decompress(Cursor::new(bytes)).map_err(failed)?;
@@ -166,32 +187,51 @@ fn look_at(
         // The last line is cut, and with it perhaps a character.
         text.truncate(end_of_lines(&text));
     }
-    let mut reader = Reader::new(Box::new(Cursor::new(text)), &file.name, dialect)?;
-    let batch = reader.next_batch()?;
-    let (rows, rejects) = batch.map(|batch| (batch.rows, batch.rejects)).unwrap_or_default();
-    let are_all = !is_cut && reader.next_batch()?.is_none();
-    let not_text = rejects.iter().filter(|reject| reject.reason == Reason::Encoding).count();
-    let summary = reader.summary().clone();
-    let encoding = match summary.encoding.as_str() {
-        "utf-8" if not_text >= ENCODING_RECORDS => "not utf-8".to_owned(),
-        encoding => encoding.to_owned(),
-    };
-    let format = Format {
-        header: written(&summary),
-        delimiter: summary.delimiter.clone(),
-        line_end: summary.line_end.clone(),
-        encoding,
-        byte_order_mark: summary.byte_order_mark,
-        compression: compression.name().to_owned(),
-    };
-    let count = summary.header.len();
-    let records = Records::of(rows.as_ref(), &rejects, are_all);
-    let looks = match rows {
-        Some(rows) => (0..count).map(|column| look(&rows, column, file.date)).collect(),
-        None => vec![Look::default(); count],
-    };
-    let (format, names) = (Arc::new(format), summary.header.into());
-    Ok(Glimpse { file, format, names, looks, records, digest, is_whole })
+    let around = backfill_csv::around(Box::new(Cursor::new(text.clone())), !is_cut, dialect);
+    let start = Start { text, is_cut, is_whole, digest, compression };
+    Ok((start.glimpse(dialect, file), around))
+}
+
+/// The first bytes of a file, decompressed.
+struct Start {
+    text: Vec<u8>,
+    /// Whether the last line was cut off.
+    is_cut: bool,
+    is_whole: bool,
+    digest: String,
+    compression: Compression,
+}
+
+impl Start {
+    fn glimpse(self, dialect: &Dialect, file: SourceFile) -> Result<Glimpse, ReadError> {
+        let Self { text, is_cut, is_whole, digest, compression } = self;
+        let mut reader = Reader::new(Box::new(Cursor::new(text)), &file.name, dialect)?;
+        let batch = reader.next_batch()?;
+        let (rows, rejects) = batch.map(|batch| (batch.rows, batch.rejects)).unwrap_or_default();
+        let are_all = !is_cut && reader.next_batch()?.is_none();
+        let not_text = rejects.iter().filter(|reject| reject.reason == Reason::Encoding).count();
+        let summary = reader.summary().clone();
+        let encoding = match summary.encoding.as_str() {
+            "utf-8" if not_text >= ENCODING_RECORDS => "not utf-8".to_owned(),
+            encoding => encoding.to_owned(),
+        };
+        let format = Format {
+            header: written(&summary),
+            delimiter: summary.delimiter.clone(),
+            line_end: summary.line_end.clone(),
+            encoding,
+            byte_order_mark: summary.byte_order_mark,
+            compression: compression.name().to_owned(),
+        };
+        let count = summary.header.len();
+        let records = Records::of(rows.as_ref(), &rejects, are_all);
+        let looks = match rows {
+            Some(rows) => (0..count).map(|column| look(&rows, column, file.date)).collect(),
+            None => vec![Look::default(); count],
+        };
+        let (format, names) = (Arc::new(format), summary.header.into());
+        Ok(Glimpse { file, format, names, looks, records, digest, is_whole })
+    }
 }
 
 /// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line end has

@@ -188,7 +188,9 @@ impl Found<'_> {
                     self.put(DriftKind::MissingDays, (*from, *to), None, text);
                 }
                 Oddity::Listed(_)
-                | Oddity::Seen(Seen::OtherWidth { .. } | Seen::Unreadable { .. }) => {}
+                | Oddity::Seen(
+                    Seen::OtherWidth { .. } | Seen::LinesAround { .. } | Seen::Unreadable { .. },
+                ) => {}
             }
         }
     }

@@ -6,6 +6,7 @@
 //! in another way; [`Fit`] says what the dataset's SQL and its target make of each epoch; the
 //! [`calendar`] says what is odd about days and sizes.
 
+pub mod around;
 pub mod calendar;
 mod change;
 pub mod content;
@@ -20,11 +21,12 @@ pub mod same;
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
 
+use around::FileAround;
 pub use change::Change;
 pub use content::Content;
 pub use epoch::{Epoch, epochs, spans};
 pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
-pub use glimpse::{Format, Glimpse, Look, glimpse};
+pub use glimpse::{Format, Glimpse, Look, glimpse, glimpse_around};
 pub use instance::{Instance, instances};
 pub use proposal::{contradictions, propose, propose_dates};
 pub use records::{OtherWidth, Records, over_limit};
@@ -105,11 +107,15 @@ impl Drift {
         self.is_unusable() || !self.refusals.is_empty()
     }
 
+    /// How many files cannot be read.
+    pub fn unreadable(&self) -> usize {
+        let unreadable = |oddity: &&Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
+        self.oddities.iter().filter(unreadable).count()
+    }
+
     /// Whether files cannot be read, or the SQL does not fit them.
     pub fn is_unusable(&self) -> bool {
-        let unreadable = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
-        self.oddities.iter().any(unreadable)
-            || self.fit.as_ref().is_some_and(|fit| !fit.failures.is_empty())
+        self.unreadable() > 0 || self.fit.as_ref().is_some_and(|fit| !fit.failures.is_empty())
     }
 }
 
@@ -124,6 +130,8 @@ pub struct Glimpses {
     pub no_text: Vec<String>,
     /// Those of these of which a column has no name, or that of another.
     pub unusable_names: Vec<String>,
+    /// What stands around the tables of files, whether these can be read or not.
+    pub around: Vec<FileAround>,
 }
 
 /// Reads the start of every file of a listing, several at once.
@@ -136,12 +144,18 @@ pub async fn look(
     listing: &Listing,
 ) -> Result<Glimpses, mirror::Error> {
     let results: Vec<_> = stream::iter(&listing.files)
-        .map(|file| async move { (file, glimpse(store, dataset, file).await) })
+        .map(|file| async move {
+            let mut around = None;
+            let glimpse = glimpse_around(store, dataset, file, &mut around).await;
+            (file, glimpse, around)
+        })
         .buffered(AT_ONCE)
         .collect()
         .await;
     let mut glimpses = Glimpses::default();
-    for (file, result) in results {
+    for (file, result, around) in results {
+        let key = file.key.clone();
+        glimpses.around.extend(around.map(|around| FileAround { key, around }));
         match result {
             Ok(mut glimpse) => {
                 // Neighbours mostly have one format: it is kept once.
@@ -181,6 +195,8 @@ pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift
     let (epochs, formats) = epoch::epochs(&glimpses.read);
     let mut oddities = calendar::oddities(listing, &glimpses.read);
     oddities.extend(glimpses.unreadable.iter().cloned());
+    oddities
+        .extend(around::seen(&glimpses.around, listing.files.len()).into_iter().map(Oddity::Seen));
     let is_empty = |finding: &&Finding| matches!(finding, Finding::ZeroBytes { .. });
     let empty = listing.findings.iter().filter(is_empty);
     let refusals = match dataset.zero_byte_files {

@@ -7,10 +7,11 @@ use super::key::Guess;
 use super::naming::ADDED;
 use super::remarks::{Remarks, percent};
 use crate::domain::Dataset;
+use crate::look::drift::around::csv_above;
 use crate::printable::printable;
 use crate::sql::identifier;
 use crate::target::{Definition, Target};
-use backfill_csv::{Dialect, Encodings, UnusableNames};
+use backfill_csv::{Around, Dialect, Encodings, UnusableNames};
 use toml::{Table, Value};
 
 /// A key longer than this in an `IN` list is broken over lines of so many names.
@@ -69,6 +70,17 @@ fn csv(dialect: &Dialect) -> Table {
     if dialect.encoding != Encodings::default() {
         let names = dialect.encoding.list().iter().map(|encoding| encoding.name().to_owned());
         csv.insert("encoding".to_owned(), list(names));
+    }
+    let above = Around {
+        header_names: dialect.header_names.clone(),
+        header_pattern: dialect.header_pattern.clone(),
+        comment: dialect.comment.clone(),
+        delimiter: dialect.delimiter,
+        ..Around::default()
+    };
+    csv.extend(csv_above(&above).into_iter().map(|(key, value)| (key.to_owned(), value)));
+    if !dialect.skip_records.is_empty() {
+        csv.insert("skip_records".to_owned(), list(dialect.skip_records.iter().cloned()));
     }
     if dialect.unusable_names == UnusableNames::Suffix {
         csv.insert("unusable_names".to_owned(), Value::from("suffix"));

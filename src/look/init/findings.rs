@@ -7,6 +7,7 @@ use super::types::Types;
 use super::unread::Unread;
 use crate::domain::{Dataset, DateRange};
 use crate::look::drift::Drift;
+use crate::look::drift::around::FileAround;
 use crate::mirror::{Mirrored, Rejected};
 use crate::profile::FileProfile;
 use crate::target::{Definition, Target};
@@ -52,6 +53,8 @@ pub struct Seen {
     pub decoded: Vec<String>,
     /// The files that are refused for blank or duplicate names, or would be.
     pub unusable_names: Vec<String>,
+    /// What stands around the tables of files.
+    pub around: Vec<FileAround>,
     /// By the name of a column, how many files write it in another way.
     pub written_otherwise: BTreeMap<String, usize>,
 }

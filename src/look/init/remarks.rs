@@ -10,13 +10,13 @@ use super::naming::ADDED;
 use super::types::Types;
 use crate::domain::Finding;
 use crate::domain::dlt_name::column_name;
-use crate::look::drift::Drift;
 use crate::look::drift::calendar::Oddity;
+use crate::look::drift::{self, Drift};
 use crate::mirror::Rejected;
 use crate::printable::{few, grouped};
 use crate::profile::FileProfile;
 use crate::target::{DLT_COLUMNS, Target};
-use backfill_csv::{Encodings, UnusableNames};
+use backfill_csv::{Around, Encodings, UnusableNames};
 
 /// So many reasons, each, for what is not read.
 const REASONS: usize = 5;
@@ -167,6 +167,7 @@ fn about_csv(findings: &Findings<'_>) -> Vec<String> {
             few(&seen.decoded)
         ));
     }
+    remarks.extend(about_lines(findings));
     let unusable = grouped(seen.unusable_names.len() as u64);
     let of_names =
         format!("of {unusable} file(s) are blank or duplicate: {}", few(&seen.unusable_names));
@@ -187,6 +188,40 @@ fn about_csv(findings: &Findings<'_>) -> Vec<String> {
             grouped(otherwise as u64),
         ));
     }
+    remarks
+}
+
+/// The settings for lines around the tables, and such lines in single files.
+fn about_lines(findings: &Findings<'_>) -> Vec<String> {
+    let (seen, dialect) = (findings.seen, &findings.dataset.dialect);
+    let files = grouped((seen.readable + findings.drift.unreadable()) as u64);
+    let with = |is_so: fn(&Around) -> bool| -> Vec<String> {
+        let found = seen.around.iter().filter(|file| is_so(&file.around));
+        found.map(|file| file.key.clone()).collect()
+    };
+    let guess = |settings: &str, what: &str, keys: Vec<String>| {
+        let (count, keys) = (grouped(keys.len() as u64), few(&keys));
+        format!("{settings}, which is a guess: {count} of {files} file(s) have {what}: {keys}")
+    };
+    let mut remarks = Vec::new();
+    if !dialect.header_names.is_empty() || dialect.header_pattern.is_some() {
+        let keys = with(|around| around.lines_above > 0);
+        remarks.push(guess("csv says how the header is found", "lines above it", keys));
+    } else if dialect.comment.is_some() {
+        let keys = with(|around| around.comment.is_some());
+        remarks.push(guess("csv.comment", "lines above the header that start alike", keys));
+    }
+    if !dialect.skip_records.is_empty() {
+        let keys = with(|around| around.units.is_some() || around.last.is_some());
+        let what = "a first or last line that is unlike all others, such as units or totals";
+        remarks.push(guess("csv.skip_records", what, keys));
+    }
+    remarks.extend(findings.drift.oddities.iter().filter_map(|oddity| match oddity {
+        Oddity::Seen(lines @ drift::calendar::Seen::LinesAround { .. }) => {
+            Some(Oddity::Seen(lines.clone()).to_string())
+        }
+        _ => None,
+    }));
     remarks
 }
 

@@ -10,7 +10,7 @@ fn found(text: &str) -> Option<Around> {
 }
 
 fn found_with(text: &str, dialect: &Dialect) -> Option<Around> {
-    around(Box::new(Cursor::new(text.as_bytes().to_vec())), dialect)
+    around(Box::new(Cursor::new(text.as_bytes().to_vec())), true, dialect)
 }
 
 /// What is read with the proposed settings: names, rows and rejects.
@@ -74,6 +74,13 @@ fn totals_and_a_closing_line_are_recognised() {
     for none in ["id,n\n1,1\n2,2\n3,\n", "id,n\n1,x\n2,y\n3,Total\n", "id,n\n1,1\n2,2\nx\n"] {
         assert_eq!(found(none), None, "{none}");
     }
+}
+
+#[test]
+fn the_end_of_a_file_is_known_only_where_all_of_it_is() {
+    let text = b"id,n\n1,1\n2,2\n3,3\nTotal,6\n";
+    let start = around(Box::new(Cursor::new(text.to_vec())), false, &Dialect::default());
+    assert_eq!(start, None);
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! Settings of `csv` for the **lines** around the tables of a new dataset's files, if most files have such lines.
+
+use std::collections::BTreeSet;
+
+use backfill_csv::{Around, Dialect, LineAround};
+
+use crate::look::drift::around::FileAround;
+
+/// More different patterns than this for the same kind of line are none.
+const PATTERNS: usize = 3;
+
+/// The settings that leave out what most of so many files have around their tables; `None` if they have nothing, or
+/// if no setting fits all of them.
+pub fn settled(dialect: &Dialect, found: &[FileAround], files: usize) -> Option<Dialect> {
+    let arounds: Vec<&Around> = found.iter().map(|file| &file.around).collect();
+    let mut settled = dialect.clone();
+    let above: Vec<&Around> =
+        arounds.iter().copied().filter(|around| around.lines_above > 0).collect();
+    if above.len() * 2 > files {
+        settled = above_all(&above)?.settle(&settled);
+    }
+    for line in [units as fn(&Around) -> Option<&LineAround>, last] {
+        settled.skip_records.extend(patterns(&arounds, line, files));
+    }
+    (settled != *dialect).then_some(settled)
+}
+
+/// What stands above the headers of files, if the same setting leaves it out of all of them.
+fn above_all(above: &[&Around]) -> Option<Around> {
+    let newest = above.last()?;
+    let names = newest.header_names.iter();
+    let is_in_all = |name: &&String| above.iter().all(|around| around.header_names.contains(name));
+    let common = Around {
+        lines_above: newest.lines_above,
+        comment: newest.comment.clone(),
+        header_names: names.filter(is_in_all).cloned().collect(),
+        header_pattern: newest.header_pattern.clone(),
+        delimiter: newest.delimiter,
+        ..Around::default()
+    };
+    let agrees = |around: &&Around| {
+        around.comment == common.comment
+            && around.header_pattern == common.header_pattern
+            && around.delimiter == common.delimiter
+            && around.header_names.is_empty() == common.header_names.is_empty()
+    };
+    above.iter().all(agrees).then_some(common)
+}
+
+fn units(around: &Around) -> Option<&LineAround> {
+    around.units.as_ref()
+}
+
+fn last(around: &Around) -> Option<&LineAround> {
+    around.last.as_ref()
+}
+
+/// The patterns of a kind of line that most files have; none if these are too many to be one kind.
+fn patterns(
+    arounds: &[&Around],
+    line: fn(&Around) -> Option<&LineAround>,
+    files: usize,
+) -> Vec<String> {
+    let lines: Vec<&LineAround> = arounds.iter().filter_map(|around| line(around)).collect();
+    let patterns: BTreeSet<&String> = lines.iter().map(|line| &line.pattern).collect();
+    match lines.len() * 2 > files && patterns.len() <= PATTERNS {
+        true => patterns.into_iter().cloned().collect(),
+        false => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(around: Around) -> FileAround {
+        FileAround { key: "x.csv".to_owned(), around }
+    }
+
+    fn above(names: &[&str]) -> FileAround {
+        let header_names = names.iter().map(ToString::to_string).collect();
+        file(Around { lines_above: 2, header_names, ..Around::default() })
+    }
+
+    fn total(pattern: &str) -> FileAround {
+        let last = Some(LineAround { line: 9, pattern: pattern.to_owned() });
+        file(Around { last, ..Around::default() })
+    }
+
+    #[test]
+    fn what_most_files_have_in_common_is_set() {
+        let dialect = Dialect::default();
+        let found = [above(&["id", "name"]), above(&["name", "id", "city"])];
+        let settled = settled(&dialect, &found, 3).expect("settings");
+        assert_eq!(settled.header_names, ["name", "id"]);
+        let totals = [total("^Total"), total("^Total"), total("^Sum")];
+        let settled = super::settled(&dialect, &totals, 4).expect("settings");
+        assert_eq!(settled.skip_records, ["^Sum", "^Total"]);
+    }
+
+    #[test]
+    fn what_few_files_have_or_what_differs_is_not() {
+        let dialect = Dialect::default();
+        assert_eq!(settled(&dialect, &[above(&["id"])], 2), None);
+        assert_eq!(settled(&dialect, &[above(&["id"]), above(&["no"])], 2), None);
+        let totals = ["^a", "^b", "^c", "^d"].map(total);
+        assert_eq!(settled(&dialect, &totals, 4), None);
+        assert_eq!(settled(&dialect, &[], 0), None);
+    }
+}

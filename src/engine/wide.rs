@@ -2,15 +2,16 @@
 //! list by their names, which takes a minute with 8,000 of them. A SELECT from one table without groups is planned
 //! here instead: the table and its conditions once, with a list of one constant, and the list in pieces.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use datafusion::common::Column;
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::expr::WildcardOptions;
 use datafusion::logical_expr::utils::expand_wildcard;
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, Projection, Sort};
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, Projection, Sort, TableScan};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
@@ -48,11 +49,57 @@ pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<
     {
         return Ok(Some(base));
     }
-    let Some(list) = planned_list(state, query, select, &base).await? else { return Ok(None) };
+    let names = Names::of(&base);
+    let Some(list) = planned_list(state, query, select, &base, &names).await? else {
+        return Ok(None);
+    };
     if !have_names_of_their_own(&list) {
         return Ok(None);
     }
+    if let (LogicalPlan::TableScan(scan), Some(places)) = (&base, names.ascending(&list))
+        && scan.projection.is_none()
+        && scan.filters.is_empty()
+    {
+        let (name, source) = (scan.table_name.clone(), Arc::clone(&scan.source));
+        let scan = TableScan::try_new(name, source, Some(places), Vec::new(), scan.fetch)?;
+        return Ok(Some(LogicalPlan::TableScan(scan)));
+    }
     Ok(Some(LogicalPlan::Projection(Projection::try_new(list, Arc::new(base))?)))
+}
+
+/// The columns of a plan by name, and their places; those that share a name are left out.
+struct Names(HashMap<String, Option<(usize, Column)>>);
+
+impl Names {
+    fn of(plan: &LogicalPlan) -> Self {
+        let mut names = HashMap::new();
+        for (place, (table, field)) in plan.schema().iter().enumerate() {
+            let column = Some((place, Column::from((table, field))));
+            names.entry(field.name().clone()).and_modify(|known| *known = None).or_insert(column);
+        }
+        Self(names)
+    }
+
+    fn get(&self, name: &str) -> Option<&(usize, Column)> {
+        self.0.get(name)?.as_ref()
+    }
+
+    /// The column that an item of a SELECT list is, if it is nothing else.
+    fn column(&self, item: &SelectItem) -> Option<Expr> {
+        let SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) = item else { return None };
+        let (_, column) = self.get(&folded(name))?;
+        Some(Expr::Column(column.clone()))
+    }
+
+    /// The places of the columns in a list, if it has nothing else, and has them in the order of the table.
+    fn ascending(&self, list: &[Expr]) -> Option<Vec<usize>> {
+        let place = |expression: &Expr| match expression {
+            Expr::Column(column) => self.get(&column.name).map(|(place, _)| *place),
+            _ => None,
+        };
+        let places: Vec<usize> = list.iter().map(place).collect::<Option<_>>()?;
+        places.is_sorted().then_some(places)
+    }
 }
 
 /// The SELECT of a query that has nothing beside it but ORDER BY and LIMIT, and reads one table without groups.
@@ -79,25 +126,46 @@ async fn planned_list(
     query: &Query,
     select: &Select,
     base: &LogicalPlan,
+    names: &Names,
+) -> Result<Option<Vec<Expr>>> {
+    let items = &select.projection;
+    let is_other = |item: &&SelectItem| wildcard(item).is_none() && names.column(item).is_none();
+    let others: Vec<SelectItem> = items.iter().filter(is_other).cloned().collect();
+    let Some(others) = planned_pieces(state, query, select, &others).await? else {
+        return Ok(None);
+    };
+    let mut others = others.into_iter();
+    let mut list = Vec::new();
+    for item in items {
+        match wildcard(item) {
+            Some(options) => {
+                let Some(options) = known(options) else { return Ok(None) };
+                list.extend(expand_wildcard(base.schema(), base, Some(&options))?);
+            }
+            None => list.extend(names.column(item).or_else(|| others.next())),
+        }
+    }
+    Ok(Some(list))
+}
+
+/// The expressions of a SELECT list, planned in pieces; `None` if one of them is not an expression over a row.
+async fn planned_pieces(
+    state: &SessionState,
+    query: &Query,
+    select: &Select,
+    items: &[SelectItem],
 ) -> Result<Option<Vec<Expr>>> {
     let unordered = Query { order_by: None, limit_clause: None, ..Query::clone(query) };
     let mut list = Vec::new();
-    for items in select.projection.chunk_by(|a, b| wildcard(a).is_none() && wildcard(b).is_none()) {
-        if let [item] = items
-            && let Some(options) = wildcard(item)
-        {
-            let Some(options) = known(options) else { return Ok(None) };
-            list.extend(expand_wildcard(base.schema(), base, Some(&options))?);
-            continue;
-        }
-        for piece in items.chunks(PIECE) {
-            let piece = with_list(&unordered, select, piece.to_vec());
-            match state.statement_to_plan(piece).await? {
-                LogicalPlan::Projection(piece) if is_of_one_table(&piece.input) => {
-                    list.extend(piece.expr);
-                }
-                _ => return Ok(None),
+    for items in items.chunks(PIECE) {
+        let piece = with_list(&unordered, select, items.to_vec());
+        match state.statement_to_plan(piece).await? {
+            LogicalPlan::Projection(piece)
+                if is_of_one_table(&piece.input) && piece.expr.len() == items.len() =>
+            {
+                list.extend(piece.expr);
             }
+            _ => return Ok(None),
         }
     }
     Ok(Some(list))

@@ -37,7 +37,8 @@ pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<
         return Ok(None);
     }
     let one = SelectItem::UnnamedExpr(SqlExpr::Value(Value::Number("1".to_owned(), false).into()));
-    let narrow = with_list(query, select, vec![one]);
+    let unlisted = Unlisted::of(query, select);
+    let narrow = unlisted.with(vec![one]);
     // What is wrong with it is said of the query as it is.
     let Ok(narrow) = state.statement_to_plan(narrow).await else { return Ok(None) };
     let Some(base) = without_projections(narrow) else { return Ok(None) };
@@ -50,7 +51,7 @@ pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<
         return Ok(Some(base));
     }
     let names = Names::of(&base);
-    let Some(list) = planned_list(state, query, select, &base, &names).await? else {
+    let Some(list) = planned_list(state, &unlisted, select, &base, &names).await? else {
         return Ok(None);
     };
     if !have_names_of_their_own(&list) {
@@ -113,17 +114,38 @@ fn simple_select(statement: &Statement) -> Option<(&Query, &Select)> {
     is_simple.then_some((query, select))
 }
 
-/// The same query with another SELECT list.
-fn with_list(query: &Query, select: &Select, list: Vec<SelectItem>) -> Statement {
-    let select = Select { projection: list, ..Select::clone(select) };
-    let query = Query { body: Box::new(SetExpr::Select(Box::new(select))), ..Query::clone(query) };
-    Statement::Statement(Box::new(Ast::Query(Box::new(query))))
+/// A query without its SELECT list, which may be long.
+struct Unlisted {
+    query: Query,
+    select: Select,
+}
+
+impl Unlisted {
+    fn of(query: &Query, select: &Select) -> Self {
+        let select = Select { projection: Vec::new(), ..Select::clone(select) };
+        let body = Box::new(SetExpr::Select(Box::new(select.clone())));
+        Self { query: Query { body, ..Query::clone(query) }, select }
+    }
+
+    /// The same query without ORDER BY and LIMIT.
+    fn unordered(&self) -> Self {
+        let query = Query { order_by: None, limit_clause: None, ..Query::clone(&self.query) };
+        Self { query, select: self.select.clone() }
+    }
+
+    /// The query with a SELECT list.
+    fn with(&self, projection: Vec<SelectItem>) -> Statement {
+        let select = Select { projection, ..Select::clone(&self.select) };
+        let body = Box::new(SetExpr::Select(Box::new(select)));
+        let query = Query { body, ..Query::clone(&self.query) };
+        Statement::Statement(Box::new(Ast::Query(Box::new(query))))
+    }
 }
 
 /// The expressions of a SELECT list over the plan of its table; `None` if they are not of a form that is known.
 async fn planned_list(
     state: &SessionState,
-    query: &Query,
+    unlisted: &Unlisted,
     select: &Select,
     base: &LogicalPlan,
     names: &Names,
@@ -131,7 +153,7 @@ async fn planned_list(
     let items = &select.projection;
     let is_other = |item: &&SelectItem| wildcard(item).is_none() && names.column(item).is_none();
     let others: Vec<SelectItem> = items.iter().filter(is_other).cloned().collect();
-    let Some(others) = planned_pieces(state, query, select, &others).await? else {
+    let Some(others) = planned_pieces(state, &unlisted.unordered(), &others).await? else {
         return Ok(None);
     };
     let mut others = others.into_iter();
@@ -151,15 +173,12 @@ async fn planned_list(
 /// The expressions of a SELECT list, planned in pieces; `None` if one of them is not an expression over a row.
 async fn planned_pieces(
     state: &SessionState,
-    query: &Query,
-    select: &Select,
+    unlisted: &Unlisted,
     items: &[SelectItem],
 ) -> Result<Option<Vec<Expr>>> {
-    let unordered = Query { order_by: None, limit_clause: None, ..Query::clone(query) };
     let mut list = Vec::new();
     for items in items.chunks(PIECE) {
-        let piece = with_list(&unordered, select, items.to_vec());
-        match state.statement_to_plan(piece).await? {
+        match state.statement_to_plan(unlisted.with(items.to_vec())).await? {
             LogicalPlan::Projection(piece)
                 if is_of_one_table(&piece.input) && piece.expr.len() == items.len() =>
             {

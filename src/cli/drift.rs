@@ -111,9 +111,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     for Looked { drift, .. } in &looked {
         look::refuse_drift(&drift.dataset, drift.instances.as_deref().unwrap_or_default())?;
     }
-    let fails_on_change = arguments.fail_on.contains(&FailOn::Change);
-    let fails = |drift: &Drift| drift.stops_a_run() || fails_on_change && drift.has_changed();
-    if looked.iter().any(|Looked { drift, .. }| fails(drift)) {
+    if looked.iter().any(|Looked { drift, .. }| fails(drift, &arguments.fail_on)) {
         return Ok(Exit::Refused);
     }
     if looked.iter().all(|Looked { drift, .. }| drift.files == 0) {
@@ -122,16 +120,25 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
+fn fails(drift: &Drift, fail_on: &[FailOn]) -> bool {
+    drift.stops_a_run() || fail_on.contains(&FailOn::Change) && drift.has_changed()
+}
+
 /// The kinds of drift that are asked for.
 fn kinds(fail_on: &[FailOn]) -> DriftKinds {
     if fail_on.contains(&FailOn::Any) {
         return DriftKinds::all();
     }
-    let kind = |what: &FailOn| match what {
-        FailOn::Kind(kind) => Some(*kind),
-        FailOn::Failure | FailOn::Change | FailOn::Any => None,
-    };
-    fail_on.iter().filter_map(kind).collect()
+    fail_on.iter().filter_map(FailOn::kind).collect()
+}
+
+impl FailOn {
+    fn kind(&self) -> Option<DriftKind> {
+        match self {
+            Self::Kind(kind) => Some(*kind),
+            Self::Failure | Self::Change | Self::Any => None,
+        }
+    }
 }
 
 /// How much is read: what was asked for, or what the kinds need to be seen.
@@ -139,8 +146,7 @@ fn kinds(fail_on: &[FailOn]) -> DriftKinds {
 /// # Errors
 /// [`Error::Usage`] if a reference is named, and no values are compared.
 fn depth(arguments: &Arguments, kinds: &DriftKinds) -> Result<Depth, Error> {
-    let needs_values = |kind: DriftKind| kind.needs_records() && kind.needs_profiles();
-    if arguments.deep || kinds.any(needs_values) {
+    if arguments.deep || kinds.any(DriftKind::needs_values) {
         return Ok(Depth::Values);
     }
     if arguments.reference.is_some() {

@@ -148,13 +148,23 @@ impl DriftKind {
         )
     }
 
-    /// Whether it is seen only in the profiles of values; the first bytes tell of the same content, too.
+    /// Whether it is seen only in the values of the records.
+    pub fn needs_values(self) -> bool {
+        self.needs_records() && self != Self::Rejects
+    }
+
+    /// Whether the profiles of values say it for certain: the first bytes, too, tell of the same content.
     pub fn needs_profiles(self) -> bool {
-        self.needs_records() && self != Self::Rejects || self == Self::SameContent
+        self.needs_values() || self == Self::SameContent
+    }
+
+    /// Whether it is a difference from files around the range as well.
+    pub fn needs_files_around(self) -> bool {
+        self.is_of_most() || self.needs_profiles()
     }
 
     /// Whether it is a difference from how most files are written.
-    pub fn is_of_most(self) -> bool {
+    fn is_of_most(self) -> bool {
         matches!(
             self,
             Self::MovedColumn

@@ -110,8 +110,7 @@ async fn look(
     kinds: &DriftKinds,
 ) -> Result<Looked, Error> {
     let glimpses = drift::look(&project.source, dataset, &listing).await?;
-    let needs_around = |kind: DriftKind| kind.is_of_most() || kind.needs_profiles();
-    let around = match kinds.any(needs_around) {
+    let around = match kinds.any(DriftKind::needs_files_around) {
         true => {
             let around = Listing::of_files(listing.range, listing.around.clone());
             drift::look(&project.source, dataset, &around).await?.read

@@ -5,11 +5,16 @@ use datafusion::arrow::datatypes::DataType;
 
 use crate::domain::digest::{self, Hasher};
 
+/// Stands before each value. It is in no UTF-8.
+const BEFORE_VALUE: u8 = 0xff;
+
 /// Adds up the digests of rows.
 pub struct Rows {
     /// The columns by name, so that their order in the file does not count.
     names: Vec<String>,
     sum: u64,
+    /// The bytes of a row, on their way to its digest.
+    row: Vec<u8>,
 }
 
 /// A column of texts, as a mirror may hold it.
@@ -23,7 +28,7 @@ impl Rows {
     pub fn new<'a>(names: impl Iterator<Item = &'a String>) -> Self {
         let mut names: Vec<String> = names.cloned().collect();
         names.sort();
-        Self { names, sum: 0 }
+        Self { names, sum: 0, row: Vec::new() }
     }
 
     /// Takes the rows of a batch.
@@ -31,12 +36,14 @@ impl Rows {
         let texts = |name: &String| Texts::of(batch.column_by_name(name)?);
         let columns: Vec<Option<Texts<'_>>> = self.names.iter().map(texts).collect();
         for row in 0..batch.num_rows() {
-            let mut hasher = Hasher::default();
+            self.row.clear();
             for column in columns.iter().flatten() {
-                let value = column.value(row);
-                hasher.add((value.len() as u64).to_le_bytes());
-                hasher.add(value);
+                // No text holds this byte, so that no two rows have the same bytes.
+                self.row.push(BEFORE_VALUE);
+                self.row.extend_from_slice(column.value(row).as_bytes());
             }
+            let mut hasher = Hasher::default();
+            hasher.add(&self.row);
             // A sum, so that a row that is there twice counts twice.
             self.sum = self.sum.wrapping_add(hasher.finish_as_number());
         }

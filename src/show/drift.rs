@@ -117,11 +117,12 @@ fn hints(drift: &Drift) -> Vec<&str> {
 }
 
 fn rejects(rejects: &[Rejected]) -> String {
-    let line = |reject: &Rejected| {
-        let Rejected { key, date, reason, records, first_line } = reject;
-        format!("  {date}  {records} record(s) rejected: {reason} ({key}:{first_line})\n")
-    };
-    rejects.iter().map(line).collect()
+    rejects.iter().map(rejects_of_file).collect()
+}
+
+fn rejects_of_file(reject: &Rejected) -> String {
+    let Rejected { key, date, reason, records, first_line } = reject;
+    format!("  {date}  {records} record(s) rejected: {reason} ({key}:{first_line})\n")
 }
 
 fn content(content: &Content) -> String {

@@ -194,29 +194,31 @@ pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
 /// Files in which records are of another width than the header: up to the end of what was seen, or as wide as
 /// the header of another file.
 fn widths(glimpses: &[Glimpse]) -> Vec<Seen> {
-    let of_file = |glimpse: &Glimpse| {
-        let width = glimpse.records.other_width.as_ref()?;
-        let like = glimpses.iter().find(|other| other.names.len() == width.fields);
-        if like.is_none() && !width.is_striking() {
-            return None;
-        }
-        let like = like.map(|other| {
-            let labels = other.labels().into_iter().zip(other.names.iter());
-            let is_added = |(_, name): &(String, &String)| !glimpse.names.contains(name);
-            let added = labels.filter(is_added).map(|(label, _)| label).collect();
-            (other.file.key.clone(), added)
-        });
-        Some(Seen::OtherWidth {
-            key: glimpse.file.key.clone(),
-            line: width.line,
-            columns: glimpse.names.len(),
-            fields: width.fields,
-            records: width.records,
-            accepted_before: width.accepted_before,
-            like,
-        })
-    };
-    glimpses.iter().filter_map(of_file).collect()
+    glimpses.iter().filter_map(|glimpse| width(glimpse, glimpses)).collect()
+}
+
+fn width(glimpse: &Glimpse, all: &[Glimpse]) -> Option<Seen> {
+    let width = glimpse.records.other_width.as_ref()?;
+    let like = all.iter().find(|other| other.names.len() == width.fields);
+    if like.is_none() && !width.is_striking() {
+        return None;
+    }
+    Some(Seen::OtherWidth {
+        key: glimpse.file.key.clone(),
+        line: width.line,
+        columns: glimpse.names.len(),
+        fields: width.fields,
+        records: width.records,
+        accepted_before: width.accepted_before,
+        like: like.map(|other| (other.file.key.clone(), columns_beside(other, glimpse))),
+    })
+}
+
+/// What the columns are called that a file has and another does not.
+fn columns_beside(file: &Glimpse, other: &Glimpse) -> Vec<String> {
+    let labels = file.labels().into_iter().zip(file.names.iter());
+    let added = labels.filter(|(_, name)| !other.names.contains(name));
+    added.map(|(label, _)| label).collect()
 }
 
 /// Days whose size is out of line. Only files of one ending are compared: those that are compressed have fewer

@@ -94,8 +94,7 @@ impl Drift {
 
     /// Puts files with the same content in place of those that were found before, as far as they are in the range.
     pub fn replace_same(&mut self, same: Vec<Seen>) {
-        let is_same = |oddity: &Oddity| matches!(oddity, Oddity::Seen(Seen::SameContent { .. }));
-        self.oddities.retain(|oddity| !is_same(oddity));
+        self.oddities.retain(|oddity| !matches!(oddity, Oddity::Seen(Seen::SameContent { .. })));
         let range = self.range;
         let is_in_range =
             |seen: &Seen| matches!(seen, Seen::SameContent { date, .. } if range.contains(*date));

@@ -100,18 +100,18 @@ impl OtherWidth {
 
 /// The rejected records among those that were looked at, by file, then reason.
 pub fn rejected(glimpses: &[Glimpse]) -> Vec<Rejected> {
-    let of_file = |glimpse: &Glimpse| {
-        let (key, date) = (glimpse.file.key.clone(), glimpse.file.date);
-        let reasons = glimpse.records.rejected.clone().into_iter();
-        reasons.map(move |(reason, (records, first_line))| Rejected {
-            key: key.clone(),
-            date,
-            reason: reason.to_string(),
-            records,
-            first_line,
-        })
-    };
-    glimpses.iter().flat_map(of_file).collect()
+    glimpses.iter().flat_map(rejected_of_file).collect()
+}
+
+fn rejected_of_file(glimpse: &Glimpse) -> impl Iterator<Item = Rejected> {
+    let reasons = glimpse.records.rejected.iter();
+    reasons.map(|(reason, (records, first_line))| Rejected {
+        key: glimpse.file.key.clone(),
+        date: glimpse.file.date,
+        reason: reason.to_string(),
+        records: *records,
+        first_line: *first_line,
+    })
 }
 
 /// Why a run over a range would refuse batches of it, as far as that is certain: a count that is exceeded by now,

@@ -28,7 +28,7 @@ const PARQUET: &[u8] = b"PAR1";
 #[derive(Clone, Default)]
 pub struct Beside {
     /// Other datasets: name and tables.
-    pub(super) datasets: Vec<(String, Arc<MemorySchemaProvider>)>,
+    pub(super) datasets: Vec<(String, Arc<dyn SchemaProvider>)>,
     /// References: name and table.
     pub(super) references: Vec<(String, Arc<dyn TableProvider>)>,
 }
@@ -36,7 +36,8 @@ pub struct Beside {
 impl Beside {
     /// Adds the tables of another dataset.
     pub fn add_dataset(&mut self, catalog: &Catalog) {
-        self.datasets.push((catalog.dataset.name.clone(), Arc::clone(&catalog.tables.schema)));
+        let schema = Arc::clone(&catalog.tables.schema) as Arc<dyn SchemaProvider>;
+        self.datasets.push((catalog.dataset.name.clone(), schema));
     }
 
     /// Adds a reference.

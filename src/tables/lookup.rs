@@ -60,8 +60,8 @@ impl From<Catalog> for Lookup {
     }
 }
 
-/// One session over several datasets, for queries by hand; the schema of the first may be left out. The
-/// references are tables of every schema. The tables of the target database are `target.<schema>.<table>`.
+/// One session over several datasets, for queries by hand; the schema of the first may be left out. The references
+/// are tables of every schema. The tables of the target database are `target.<schema>.<table>`.
 ///
 /// # Errors
 /// [`Error`] if it cannot be set up.

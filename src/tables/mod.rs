@@ -61,8 +61,6 @@ pub struct Catalog {
     pub mirror: Mirror,
     /// The names of all columns of `source`, but for those that say where a row came from.
     pub columns: Arc<[String]>,
-    /// What its checks may read besides.
-    beside: Beside,
     tables: Tables,
 }
 
@@ -74,6 +72,8 @@ struct Tables {
     /// All of them.
     schema: Arc<MemorySchemaProvider>,
     source: Arc<dyn TableProvider>,
+    /// What checks may read besides.
+    beside: Beside,
     /// Those that describe `source`.
     describing: Vec<(&'static str, Arc<dyn TableProvider>)>,
 }
@@ -108,8 +108,7 @@ pub async fn register(
     if let Ok(staged) = tables.staged(&sql.dedupe, &sql.stage).await {
         tables.register((STAGED, staged))?;
     }
-    let (dataset, beside) = (dataset.clone(), Beside::default());
-    Ok(Catalog { dataset, sql, mirror, columns, beside, tables })
+    Ok(Catalog { dataset: dataset.clone(), sql, mirror, columns, tables })
 }
 
 /// A schema with `source` and the tables that describe it.
@@ -153,8 +152,8 @@ impl Tables {
         let source: Arc<dyn TableProvider> =
             Arc::new(describing::source(&engine.staging, mirror, columns));
         let schema = Arc::new(schema_of(&describing, Arc::clone(&source))?);
-        let (dataset, engine) = (dataset.name.clone(), engine.clone());
-        Ok(Self { dataset, engine, schema, source, describing })
+        let (dataset, engine, beside) = (dataset.name.clone(), engine.clone(), Beside::default());
+        Ok(Self { dataset, engine, schema, source, beside, describing })
     }
 
     /// Adds a table.
@@ -178,6 +177,38 @@ impl Tables {
     /// stream, so that its rows keep their order.
     fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
         self.session_of(Arc::new(schema_of(&self.describing, source)?), 1)
+    }
+
+    /// A session like [`session`](Self::session) with what stands beside the dataset.
+    async fn session_beside(&self) -> Result<SessionContext, Error> {
+        if self.beside.is_empty() {
+            return self.session();
+        }
+        let schema = schema_of(&self.describing, Arc::clone(&self.source))?;
+        if let Some(staged) = self.schema.table(STAGED).await.map_err(Error::execution)? {
+            schema.register_table(STAGED.to_owned(), staged).map_err(Error::execution)?;
+        }
+        self.session_with(schema, self.engine.limits.files_at_once)
+    }
+
+    /// A session with the tables of a schema and with what stands beside the dataset.
+    fn session_with(
+        &self,
+        schema: MemorySchemaProvider,
+        partitions: usize,
+    ) -> Result<SessionContext, Error> {
+        self.beside.put_references(&schema)?;
+        let own = (self.dataset.clone(), Arc::new(schema) as Arc<dyn SchemaProvider>);
+        let schemas = std::iter::once(own).chain(self.beside.datasets.iter().cloned());
+        self.engine.session(schemas.collect(), &self.dataset, partitions)
+    }
+
+    /// Whether a scan is one of the dataset's own `source`, whatever it is called there.
+    fn is_own_source(&self, scan: &TableScan) -> bool {
+        let scanned = source_as_provider(&scan.source);
+        scanned.is_ok_and(|scanned| {
+            std::ptr::addr_eq(Arc::as_ptr(&scanned), Arc::as_ptr(&self.source))
+        })
     }
 
     fn session_of(
@@ -215,35 +246,9 @@ impl Catalog {
     }
 
     /// The same with something beside it, for its checks.
-    pub fn with_beside(self, beside: Beside) -> Self {
-        Self { beside, ..self }
-    }
-
-    /// A session like [`session`](Self::session) with what stands beside the dataset.
-    async fn check_session(&self) -> Result<SessionContext, Error> {
-        if self.beside.is_empty() {
-            return self.session();
-        }
-        let schema = schema_of(&self.tables.describing, Arc::clone(&self.tables.source))?;
-        if let Some(staged) = self.tables.schema.table(STAGED).await.map_err(Error::execution)? {
-            schema.register_table(STAGED.to_owned(), staged).map_err(Error::execution)?;
-        }
-        self.session_beside(schema, self.engine().limits.files_at_once)
-    }
-
-    /// A session with the tables of a schema, and with what stands beside the dataset.
-    fn session_beside(
-        &self,
-        schema: MemorySchemaProvider,
-        partitions: usize,
-    ) -> Result<SessionContext, Error> {
-        self.beside.put_references(&schema)?;
-        let mut schemas: Vec<(String, Arc<dyn SchemaProvider>)> =
-            vec![(self.dataset.name.clone(), Arc::new(schema))];
-        for (name, schema) in &self.beside.datasets {
-            schemas.push((name.clone(), Arc::clone(schema) as _));
-        }
-        self.engine().session(schemas, &self.dataset.name, partitions)
+    pub fn with_beside(mut self, beside: Beside) -> Self {
+        self.tables.beside = beside;
+        self
     }
 
     /// Plans a query of the dataset.
@@ -256,7 +261,7 @@ impl Catalog {
 
     /// What the failure of a query on a value is, with the column of text that it compares with a number.
     pub async fn explain(&self, query: &Query, error: Error) -> Error {
-        match self.session() {
+        match self.tables.session_beside().await {
             Ok(session) => name_text_column(&session, &query.path, &query.statement, error).await,
             Err(_) => error,
         }
@@ -267,7 +272,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Plan`], naming the file.
     pub async fn plan_check(&self, query: &Query) -> Result<DataFrame, Error> {
-        plan_query(&self.check_session().await?, query).await
+        plan_query(&self.tables.session_beside().await?, query).await
     }
 
     /// Plans a check over a `source` of its own.
@@ -280,7 +285,7 @@ impl Catalog {
         source: Arc<dyn TableProvider>,
     ) -> Result<DataFrame, Error> {
         let schema = schema_of(&self.tables.describing, source)?;
-        plan_query(&self.session_beside(schema, 1)?, query).await
+        plan_query(&self.tables.session_with(schema, 1)?, query).await
     }
 
     /// What a query reads of the dataset's own `source`.
@@ -292,7 +297,7 @@ impl Catalog {
         let mut reads = Reads::default();
         let visited = plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && self.is_own_source(scan)
+                && self.tables.is_own_source(scan)
             {
                 reads.scans += 1;
                 let columns = &mut reads.columns;
@@ -304,14 +309,6 @@ impl Catalog {
         });
         visited.map_err(Error::execution)?;
         Ok(reads)
-    }
-
-    /// Whether a scan is one of the dataset's own `source`, whatever it is called there.
-    fn is_own_source(&self, scan: &TableScan) -> bool {
-        let scanned = source_as_provider(&scan.source);
-        scanned.is_ok_and(|scanned| {
-            std::ptr::addr_eq(Arc::as_ptr(&scanned), Arc::as_ptr(&self.tables.source))
-        })
     }
 
     /// The columns of the files that queries read. Of one that does not plan, such as a check of other tables, those

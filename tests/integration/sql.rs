@@ -116,12 +116,8 @@ async fn the_shipped_sql_and_the_functions_give_what_the_scripts_say() {
         let mut runner = Runner::new(|| async {
             let lookups = [Lookup::from(catalog.clone())];
             let database = Arc::new(DatabaseTables::new(None));
-            let session = tables::session_over(
-                &project.engine,
-                &lookups,
-                &tables::Beside::default(),
-                database,
-            );
+            let session =
+                tables::session_over(&project.engine, &lookups, &Default::default(), database);
             let session = session.expect("a session");
             Ok(Engine { session })
         });

@@ -19,6 +19,8 @@ pub enum KeyFault {
     DotPart,
     /// It holds a control character, such as a line break.
     ControlCharacter,
+    /// It begins or ends with a blank, and is in a bucket: the store's client leaves that out.
+    OuterBlank,
     /// The name of the file is not UTF-8.
     NotText,
     /// It ends with `#` and digits, as the names of unfinished writes to a folder do.
@@ -51,6 +53,7 @@ impl fmt::Display for KeyFault {
             Self::DoubleSlash => "the key has two slashes side by side",
             Self::DotPart => "a part of the key is `.` or `..`",
             Self::ControlCharacter => "the key holds a control character",
+            Self::OuterBlank => "the key begins or ends with a blank",
             Self::NotText => "the file's name is not UTF-8",
             Self::UnfinishedWrite => {
                 "the file's name ends with # and digits, as those of unfinished writes do"

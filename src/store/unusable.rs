@@ -60,7 +60,7 @@ fn without(text: &str, object: &str, key: &str, size: &str) -> (String, Vec<Unus
     let (mut rest, mut found, mut taken) = (String::new(), Vec::new(), 0);
     for element in elements(text, object) {
         let name = part(element.inner, key).unwrap_or_default();
-        let Some(fault) = KeyFault::of(&name) else { continue };
+        let Some(fault) = fault(&name) else { continue };
         let size = part(element.inner, size).and_then(|size| size.parse().ok()).unwrap_or(0);
         found.push(Unusable { key: name, size, fault });
         rest.push_str(&text[taken..element.whole.start]);
@@ -68,6 +68,12 @@ fn without(text: &str, object: &str, key: &str, size: &str) -> (String, Vec<Unus
     }
     rest.push_str(&text[taken..]);
     (rest, found)
+}
+
+/// What is wrong with a key. Blanks around a text of XML are lost when the client reads it.
+fn fault(key: &str) -> Option<KeyFault> {
+    let is_trimmed = key.starts_with(' ') || key.ends_with(' ');
+    KeyFault::of(key).or(is_trimmed.then_some(KeyFault::OuterBlank))
 }
 
 #[cfg(test)]

@@ -244,7 +244,7 @@ async fn keys_without_a_date_are_ignored_and_said_so() {
     }
     project.put("people-old/report_2025-09-22.csv", EXPORT);
     let ran = run(&project).await.ended(0);
-    assert!(ran.stderr.contains("2 keys are ignored, such as people/readme.csv"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 keys are ignored: people/readme.csv"), "{}", ran.stderr);
     let plan = project.backfill(&["plan", "--start", "2025-09-22", "--end", "2025-09-22"]).await;
     let plan = plan.ended(0).stdout;
     assert!(plan.contains("ignore: the date in the key is no calendar day"), "{plan}");

@@ -302,7 +302,7 @@ impl Project {
     /// [`Error`].
     pub async fn registered(&self, dataset: &Dataset, range: DateRange) -> Result<Catalog, Error> {
         let sql = Sql::read(dataset)?;
-        let mirror = self.mirror_range(dataset, range).await?;
+        let mirror = self.mirror_files(dataset, self.list(dataset, range).await?).await?;
         self.register(dataset, sql, mirror).await
     }
 
@@ -312,16 +312,23 @@ impl Project {
     /// # Errors
     /// [`Error`].
     pub async fn look_up(&self, dataset: &Dataset, range: DateRange) -> Result<Lookup, Error> {
-        let mirror = self.mirror_range(dataset, range).await?;
+        self.look_up_files(dataset, self.list(dataset, range).await?).await
+    }
+
+    /// The same of files that are listed.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn look_up_files(&self, dataset: &Dataset, files: Listing) -> Result<Lookup, Error> {
+        let mirror = self.mirror_files(dataset, files).await?;
         Ok(match Sql::read(dataset) {
             Ok(sql) => self.register(dataset, sql, mirror).await?.into(),
             Err(_) => Lookup::new(&self.engine, dataset, mirror, &self.progress)?,
         })
     }
 
-    async fn mirror_range(&self, dataset: &Dataset, range: DateRange) -> Result<Mirror, Error> {
-        let listing = self.list(dataset, range).await?;
-        let mirror = self.mirror(dataset, listing).await?;
+    async fn mirror_files(&self, dataset: &Dataset, files: Listing) -> Result<Mirror, Error> {
+        let mirror = self.mirror(dataset, files).await?;
         self.warn_of_personal(dataset, headers(&mirror));
         Ok(mirror)
     }

@@ -219,6 +219,13 @@ pub enum Event {
         /// What is done instead.
         instead: String,
     },
+    /// A query reads only the files of the days that it asks for.
+    FilesByDate {
+        /// How many files are read.
+        files: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// `dedupe.sql` orders the files of a day by their names as plain text, where numbers do not count as such.
     PlainNameOrder {
         /// The day.
@@ -272,6 +279,7 @@ impl Event {
             Self::Ending { .. } => "ending-session",
             Self::NothingNew { .. } => "nothing-new",
             Self::NothingLoaded { .. } => "nothing-loaded",
+            Self::FilesByDate { .. } => "files-by-date",
             Self::PlainNameOrder { .. } => "plain-name-order",
             Self::NoReport { .. } => "no-report",
         }
@@ -285,6 +293,7 @@ impl Event {
             | Self::NoFileNameIndex { .. }
             | Self::FilledIn { .. }
             | Self::Committed { .. }
+            | Self::FilesByDate { .. }
             | Self::NothingNew { .. }
             | Self::Waiting { .. } => Level::Note,
             Self::Listed(_)
@@ -435,6 +444,10 @@ impl fmt::Display for Event {
             Self::NothingLoaded { table, instead } => {
                 write!(f, "nothing is loaded into {table}, so its last day is not known: {instead}")
             }
+            Self::FilesByDate { files, of } => write!(
+                f,
+                "{files} of {of} file(s) are read: those of the days for which the query asks"
+            ),
             Self::PlainNameOrder { date, plain, natural } => write!(
                 f,
                 "dedupe.sql orders by _file_name as plain text, by which {plain} is the newest file of {date}; \

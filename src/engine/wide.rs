@@ -11,7 +11,7 @@ use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::expr::WildcardOptions;
 use datafusion::logical_expr::utils::expand_wildcard;
-use datafusion::logical_expr::{Expr, Limit, LogicalPlan, Projection, Sort, TableScan};
+use datafusion::logical_expr::{Expr, Limit, LogicalPlan, Projection, Sort, TableScanBuilder};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
@@ -62,8 +62,8 @@ pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<
         && scan.filters.is_empty()
     {
         let (name, source) = (scan.table_name.clone(), Arc::clone(&scan.source));
-        let scan = TableScan::try_new(name, source, Some(places), Vec::new(), scan.fetch)?;
-        return Ok(Some(LogicalPlan::TableScan(scan)));
+        let narrow = TableScanBuilder::new(name, source).with_projection(Some(places));
+        return Ok(Some(LogicalPlan::TableScan(narrow.with_fetch(scan.fetch).build()?)));
     }
     Ok(Some(LogicalPlan::Projection(Projection::try_new(list, Arc::new(base))?)))
 }

@@ -5,16 +5,32 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, SelectItem, SetExpr, Statement as Ast, visit_expressions, visit_relations,
+    Expr, Ident, ObjectNamePart, SelectItem, SetExpr, Statement as Ast, visit_expressions,
+    visit_relations,
 };
 
 use super::Query;
 
 /// The names that a query mentions as columns, and whether it selects all columns with `*`.
 pub fn mentioned_columns(query: &Query) -> (BTreeSet<String>, bool) {
+    let selects_all = ast(&query.statement).is_some_and(selects_all);
+    (names_in(&query.statement), selects_all)
+}
+
+/// The statement as the parser gives it, also within an EXPLAIN.
+fn ast(statement: &Statement) -> Option<&Ast> {
+    match statement {
+        Statement::Statement(statement) => Some(statement),
+        Statement::Explain(explain) => ast(&explain.statement),
+        _ => None,
+    }
+}
+
+/// The names that a statement mentions as columns.
+pub fn names_in(statement: &Statement) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let Statement::Statement(statement) = &query.statement else { return (names, false) };
-    let visited: ControlFlow<()> = visit_expressions(&**statement, |expression| {
+    let Some(statement) = ast(statement) else { return names };
+    let visited: ControlFlow<()> = visit_expressions(statement, |expression| {
         match expression {
             Expr::Identifier(name) => names.insert(folded(name)),
             Expr::CompoundIdentifier(parts) => {
@@ -26,7 +42,18 @@ pub fn mentioned_columns(query: &Query) -> (BTreeSet<String>, bool) {
     });
     // The visitor above never breaks off.
     let _ = visited;
-    (names, selects_all(statement))
+    names
+}
+
+/// Whether a statement reads a table of a schema that it names.
+pub fn mentions_schema(statement: &Statement, schema: &str) -> bool {
+    let Some(statement) = ast(statement) else { return false };
+    let is_it = |part: &ObjectNamePart| part.as_ident().is_some_and(|name| folded(name) == schema);
+    let found = visit_relations(statement, |table| match table.0.iter().any(is_it) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// The tables that a query names, each with its schema if it gives one.

@@ -26,7 +26,7 @@ mod row_wise;
 pub use contract::{Contract, ContractColumn};
 pub use filled::{Filled, filled};
 pub use indexes::{DeclaredIndex, indexes};
-pub use mentioned::{folded, mentioned_columns, mentioned_tables};
+pub use mentioned::{folded, mentioned_columns, mentioned_tables, mentions_schema, names_in};
 pub use name::identifier;
 pub use plain_order::orders_by_plain_name;
 pub use row_wise::row_dependence;

@@ -63,7 +63,7 @@ impl DatedFiles {
     }
 
     /// The files whose date passes every filter that speaks of nothing but the date.
-    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&DatedFile>> {
+    pub(super) fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&DatedFile>> {
         let dates = Date32Array::from_iter_values(
             self.files.iter().map(|file| file.date.days_since_epoch()),
         );

@@ -17,7 +17,7 @@ use crate::progress::Listener;
 use crate::sql::Sql;
 
 /// The name of the catalog that holds the tables of the target database.
-const DATABASE: &str = "target";
+pub(super) const DATABASE: &str = "target";
 
 /// A mirrored dataset as tables.
 #[derive(Clone)]

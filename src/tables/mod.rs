@@ -15,6 +15,7 @@
 //! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out. Checks and queries
 //! also see what stands [`beside`] it.
 
+mod asked;
 mod beside;
 mod dated_files;
 mod describing;
@@ -39,6 +40,7 @@ use crate::mirror::Mirror;
 use crate::progress::Listener;
 use crate::sql::{Query, Sql, mentioned_columns};
 
+pub use asked::days_asked_for;
 pub use beside::{Beside, BesideError, read_reference};
 pub use dated_files::{DatedFile, DatedFiles};
 pub use describing::{dated, source_of, union_of_headers};

@@ -1,4 +1,4 @@
-//! File dates: what stands for a day in keys, and what files of longer periods cover.
+//! File dates: what stands for a day in keys, what files of longer periods cover, and which files a query reads.
 
 use crate::support::Project;
 
@@ -91,6 +91,79 @@ async fn digits_that_are_no_date_are_named() {
         assert!(said.contains("people/export_19550101.csv (1955-01-01)"), "{said}");
         assert!(said.contains("people/export_1733011200.csv, people/other.csv"), "{said}");
     }
+}
+
+/// The files that were asked for since the last call.
+fn files_read(project: &Project) -> Vec<String> {
+    let mut files: Vec<String> = project
+        .s3
+        .take_requests()
+        .into_iter()
+        .filter_map(|request| {
+            let path = request.strip_prefix("GET /exports/people/")?;
+            Some(path.split([' ', '?']).next().unwrap_or(path).to_owned())
+        })
+        .collect();
+    files.dedup();
+    files
+}
+
+/// Ten days, of which the last has a column more.
+async fn ten_days() -> Project {
+    let project = Project::people().await;
+    for day in 1..=9 {
+        let key = format!("people/report_2025-03-{day:02}.csv");
+        project.put(&key, format!("id,city,amount\n{day},Rome,1\n"));
+    }
+    project.put("people/report_2025-03-10.csv", "id,city,amount,note\n10,Rome,1,x\n");
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_over_some_days_reads_only_their_files() {
+    let count = "SELECT count(*) AS n FROM source";
+    for (sql, rows, files) in [
+        (format!("{count} WHERE _file_date = date '2025-03-04'"), "1", 1),
+        (format!("{count} WHERE _file_date = '2025-03-04' AND id <> ''"), "1", 1),
+        (format!("{count} WHERE _file_date BETWEEN '2025-03-04' AND '2025-03-06'"), "3", 3),
+        (format!("{count} AS s WHERE s._file_date >= date '2025-03-10' - INTERVAL '1 day'"), "2", 2),
+        (format!("{count} WHERE _file_date IN ('2025-03-01', '2025-03-02') OR _file_date > '2025-03-09'"), "3", 3),
+        (format!("WITH days AS (SELECT DISTINCT _file_date FROM source) {count} AS s JOIN days \
+                 ON s._file_date = days._file_date WHERE s._file_date < '2025-03-03'"), "2", 2),
+        // Nothing of these days: one file is read for its columns.
+        (format!("{count} WHERE _file_date = date '2025-04-04'"), "0", 1),
+        (format!("{count} WHERE note IS NULL AND _file_date = date '2025-03-10'"), "0", 1),
+        // Not bound by days, each for another reason.
+        (format!("{count} WHERE _file_date = date '2025-03-04' OR city = 'Oslo'"), "1", 10),
+        (format!("{count} WHERE _file_date IN (SELECT max(_file_date) FROM source)"), "1", 10),
+        ("SELECT count(*) AS n FROM source AS s JOIN files AS f ON s._file_name = f._file_name WHERE f._file_date = '2025-03-04' AND s._file_date = '2025-03-04'".to_owned(), "1", 10),
+        ("SELECT max(place) AS n FROM (SELECT _file_date, row_number() OVER (ORDER BY id) AS place FROM source) WHERE _file_date = '2025-03-04'".to_owned(), "5", 10),
+        // A column that only other files have.
+        (format!("{count} WHERE note IS NULL AND _file_date = date '2025-03-04'"), "1", 10),
+    ] {
+        let project = ten_days().await;
+        project.s3.take_requests();
+        let query = ["query", &sql, "--format", "csv", "--start", "2025-03-01", "--end", "2025-03-31"];
+        let ran = project.backfill(&query).await.ended(0);
+        assert_eq!(ran.stdout, format!("n\n{rows}\n"), "{sql}");
+        let read = files_read(&project);
+        assert_eq!(read.len(), files, "{sql}: {read:?}");
+        let said = format!("{files} of 10 file(s) are read");
+        assert_eq!(ran.stderr.contains(&said), files < 10, "{sql}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_range_bounds_what_a_query_over_some_days_reads() {
+    let project = ten_days().await;
+    project.s3.take_requests();
+    let sql = "SELECT id FROM source WHERE _file_date <= '2025-03-05' ORDER BY id";
+    let range = ["--start", "2025-03-04", "--end", "2025-03-08"];
+    let query = [&["query", sql, "--format", "csv"][..], &range].concat();
+    let ran = project.backfill(&query).await.ended(0);
+    assert_eq!(ran.stdout, "id\n4\n5\n");
+    assert_eq!(files_read(&project), ["report_2025-03-04.csv", "report_2025-03-05.csv"]);
+    assert!(ran.stderr.contains("2 of 5 file(s) are read"), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

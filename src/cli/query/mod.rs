@@ -1,14 +1,16 @@
 //! `backfill query`.
 
 mod shell;
+mod source;
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
 use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::parser::Statement;
 
 use super::Context;
 use super::output::writable;
@@ -17,16 +19,16 @@ use super::rows::{Format, Rows};
 use crate::engine;
 use crate::error::{Error, Exit};
 use crate::sql;
-use crate::tables;
-use crate::target::DatabaseTables;
+use source::Source;
 
 /// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
 ///
 /// Tables are source, files, formats, file_columns, column_shapes, rejects, contract and staged, in a
 /// schema a dataset; the first dataset's schema may be left out. Each file under [references] of the
 /// configuration is a table, too. Files that are not yet mirrored are mirrored first, and never read
-/// again. Of the dataset's SQL, contract needs target.sql, and staged needs stage.sql and dedupe.sql;
-/// the other tables need none. Where a database is named, its tables are
+/// again. If the query limits _file_date each time that it reads source, and reads no other table of a
+/// dataset, only the files of those days are read. Of the dataset's SQL, contract needs target.sql, and
+/// staged needs stage.sql and dedupe.sql; the other tables need none. Where a database is named, its tables are
 /// target.<schema>.<table>. Nothing can be written but the file of --to.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -59,25 +61,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let sql = if is_shell { String::new() } else { statement(&arguments)? };
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
-    let mut lookups = Vec::new();
-    for dataset in &project.config.datasets {
-        let Some(range) = ranges.of(dataset) else { continue };
-        lookups.push(project.look_up(dataset, range).await?);
-    }
-    lookups.sort_by_key(|lookup| lookup.mirror.files.is_empty());
-    if lookups.iter().all(|lookup| lookup.mirror.files.is_empty()) {
+    let source = Source::list(&project, &ranges).await?;
+    if source.is_empty() {
         return ranges.without_files(&project.config);
     }
-    let database = Arc::new(DatabaseTables::new(project.database.clone()));
-    let beside = match is_shell {
-        true => project.all_references().await?,
-        false => {
-            let statement = sql::single_statement(Path::new(QUERY), &sql, "statement")?;
-            project.references_of(&statement).await?
-        }
-    };
-    let session = tables::session_over(&project.engine, &lookups, &beside, database)?;
     if is_shell {
+        let lookups = source.looked_up(&project, &HashMap::new()).await?;
+        let beside = project.all_references().await?;
+        let session = source.session(&project, &lookups, &beside)?;
         let prompt = lookups.first().map_or("backfill", |lookup| lookup.dataset.name.as_str());
         let home = context.environment.get("HOME").map(PathBuf::from);
         let history = home.map(|home| home.join(".backfill_history"));
@@ -85,6 +76,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         shell::run(&session, prompt, history).await?;
         return Ok(Exit::Done);
     }
+    let session = source.session_for(&project, &sql).await?;
     match write(&session, &sql, format, arguments.to.as_deref()).await {
         Err(Error::Engine(error)) => Err(named(&session, &sql, error).await.into()),
         Err(error) => Err(error),
@@ -108,9 +100,10 @@ async fn write(
 
 /// A failure on a value, with the column of text that is compared with a number.
 async fn named(session: &SessionContext, sql: &str, error: engine::Error) -> engine::Error {
-    let path = Path::new(QUERY);
-    match sql::single_statement(path, sql, "statement") {
-        Ok(statement) => engine::name_text_column(session, path, &statement, error).await,
+    match parsed(sql) {
+        Ok(statement) => {
+            engine::name_text_column(session, Path::new(QUERY), &statement, error).await
+        }
         Err(_) => error,
     }
 }
@@ -127,9 +120,11 @@ fn format(arguments: &Arguments, is_json: bool) -> Format {
 
 /// Plans a query that may only read.
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
-    let path = Path::new(QUERY);
-    let statement = sql::single_statement(path, sql, "statement")?;
-    Ok(engine::plan(session, path, statement).await?)
+    Ok(engine::plan(session, Path::new(QUERY), parsed(sql)?).await?)
+}
+
+fn parsed(sql: &str) -> Result<Statement, Error> {
+    Ok(sql::single_statement(Path::new(QUERY), sql, "statement")?)
 }
 
 fn statement(arguments: &Arguments) -> Result<String, Error> {

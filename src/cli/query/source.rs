@@ -1,0 +1,108 @@
+//! The **source** of a query: the files of the datasets, of which those are mirrored that the query can take rows
+//! from.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use datafusion::catalog::CatalogProvider;
+use datafusion::prelude::SessionContext;
+
+use super::super::ranges::Ranges;
+use super::{parsed, plan};
+use crate::domain::{Dataset, Event, FileDate};
+use crate::error::Error;
+use crate::project::Project;
+use crate::source::Listing;
+use crate::tables::{self, Beside, Lookup};
+use crate::target::DatabaseTables;
+
+/// The days that a query asks for, by dataset; of one that is not in it, all days.
+type Days = HashMap<String, BTreeSet<FileDate>>;
+
+/// The files of the datasets, and the tables of the target database.
+pub struct Source {
+    /// In the order of the configuration, those without a file last: the schema of the first may be left out.
+    listed: Vec<(Dataset, Listing)>,
+    database: Arc<dyn CatalogProvider>,
+}
+
+impl Source {
+    /// Lists the files of every dataset in its range.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn list(project: &Project, ranges: &Ranges) -> Result<Self, Error> {
+        let mut listed = Vec::new();
+        for dataset in &project.config.datasets {
+            let Some(range) = ranges.of(dataset) else { continue };
+            listed.push((dataset.clone(), project.list(dataset, range).await?));
+        }
+        listed.sort_by_key(|(_, listing)| listing.files.is_empty());
+        let database = Arc::new(DatabaseTables::new(project.database.clone()));
+        Ok(Self { listed, database })
+    }
+
+    /// Whether no dataset has a file.
+    pub fn is_empty(&self) -> bool {
+        self.listed.iter().all(|(_, listing)| listing.files.is_empty())
+    }
+
+    /// The tables over the files of the days that a query asks for. If the query does not fit to these, it may name
+    /// a column that only other files have: then the tables are over all files.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn session_for(&self, project: &Project, sql: &str) -> Result<SessionContext, Error> {
+        let dates = |(dataset, listing): &(Dataset, Listing)| {
+            (dataset.name.clone(), listing.files.iter().map(|file| file.date).collect())
+        };
+        let dates: Vec<(String, Vec<FileDate>)> = self.listed.iter().map(dates).collect();
+        let (engine, database) = (&project.engine, Arc::clone(&self.database));
+        let statement = parsed(sql)?;
+        let beside = project.references_of(&statement).await?;
+        let days = tables::days_asked_for(engine, &dates, database, &statement).await;
+        let session = self.session(project, &self.looked_up(project, &days).await?, &beside)?;
+        if days.is_empty() || plan(&session, sql).await.is_ok() {
+            return Ok(session);
+        }
+        self.session(project, &self.looked_up(project, &Days::new()).await?, &beside)
+    }
+
+    /// Mirrors the files of these days, and says of how many files they are if they are not all. Of a dataset of
+    /// which no day is asked for, the newest file is read, for its columns.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn looked_up(&self, project: &Project, days: &Days) -> Result<Vec<Lookup>, Error> {
+        let mut lookups = Vec::new();
+        for (dataset, listing) in &self.listed {
+            let mut listing = listing.clone();
+            if let Some(days) = days.get(&dataset.name) {
+                let (of, newest) = (listing.files.len(), listing.files.last().cloned());
+                listing.files.retain(|file| days.contains(&file.date));
+                if listing.files.is_empty() {
+                    listing.files.extend(newest);
+                }
+                let files = listing.files.len();
+                if files < of {
+                    project.notice(dataset, Event::FilesByDate { files, of });
+                }
+            }
+            lookups.push(project.look_up_files(dataset, listing).await?);
+        }
+        Ok(lookups)
+    }
+
+    /// A session over the tables of datasets, and what stands beside them.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn session(
+        &self,
+        project: &Project,
+        lookups: &[Lookup],
+        beside: &Beside,
+    ) -> Result<SessionContext, Error> {
+        Ok(tables::session_over(&project.engine, lookups, beside, Arc::clone(&self.database))?)
+    }
+}

@@ -220,7 +220,7 @@ impl Explain for Error {
             }
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
                 "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
-                 README lists the tables and functions"
+                 README lists the tables and functions, and which other tables checks may read"
             }
             Self::TooDeep { .. } => {
                 "each operator of a chain such as a OR b OR c is one level; write x IN (…) for many values of a \

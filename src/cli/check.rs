@@ -73,6 +73,11 @@ struct Checked {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
+    // What an earlier check wrote must not stand for one that ends early.
+    if let Some(path) = arguments.junit.as_deref().filter(|path| path.is_file()) {
+        std::fs::remove_file(path)
+            .map_err(|source| Error::Output { what: path.display().to_string(), source })?;
+    }
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
     let warnings_fail = arguments.fail_on == FailOn::Warn;

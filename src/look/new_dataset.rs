@@ -14,13 +14,14 @@ use crate::mirror::{self, Mirror, Mirrored, Rejected};
 use crate::profile::{self, FileProfile};
 use crate::project::Project;
 use crate::source::{self, Ignored, Listing, SourceFile};
+use crate::target::Target;
 
 /// The newest files of the range are looked at whole, so many of them.
 const NEWEST: usize = 3;
 /// And one of each epoch, of so many.
 const EPOCHS: usize = 6;
 
-/// From this many records of a file on that are not UTF-8, it may be in another encoding.
+/// From this many records on that are not UTF-8, files may be in another encoding.
 const NOT_UTF8: u64 = 2;
 
 /// A table of Postgres has at most 1,600 columns; four are added to those of the files.
@@ -59,6 +60,9 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
     if target.is_none() {
         fits_a_table(&profiled)?;
     }
+    if let Some(target) = &target {
+        has_columns(target, drift)?;
+    }
     let types = match &target {
         Some(target) => Types::Of(target),
         None if is_text => Types::Text,
@@ -67,6 +71,7 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
     let seen = init::Seen {
         keys: keys.len(),
         dated: dates.count,
+        days: dates.days,
         range: dates.range,
         is_key_guessed,
         unread: init::unread(&looked.ignored, drift),
@@ -126,12 +131,12 @@ impl Looked {
             && rejected(self) <= rejected(other)
     }
 
-    /// Whether the header or several records of a file are not UTF-8.
+    /// Whether a header or several records are not UTF-8.
     fn is_not_utf8(&self) -> bool {
         let not_text = Reason::Encoding.to_string();
-        let is_rejected =
-            |rejected: &Rejected| rejected.reason == not_text && rejected.records >= NOT_UTF8;
-        !self.glimpses.no_text.is_empty() || self.rejected.iter().any(is_rejected)
+        let rejected = self.rejected.iter().filter(|rejected| rejected.reason == not_text);
+        let records: u64 = rejected.map(|rejected| rejected.records).sum();
+        !self.glimpses.no_text.is_empty() || records >= NOT_UTF8
     }
 
     /// The files that are read in an encoding that only the settings name.
@@ -199,8 +204,12 @@ async fn with_settings(
 /// Looks at the first bytes of every file, and at some files whole.
 async fn look_at(project: &Project, dataset: &Dataset, range: DateRange) -> Result<Looked, Error> {
     let mut listing = source::survey(&project.source, dataset, range).await?;
-    let glimpses = drift::look(&project.source, dataset, &listing).await?;
+    let mut glimpses = drift::look(&project.source, dataset, &listing).await?;
+    let strangers = leave_out_strangers(&mut glimpses);
+    listing.files.retain(|file| !strangers.contains(&file.key));
     let mut drift = drift::drift(dataset, &listing, &glimpses);
+    let strangers = strangers.into_iter().map(|key| Unreadable { key, reason: STRANGE.to_owned() });
+    drift.oddities.extend(strangers.map(|stranger| Oddity::Seen(stranger.into())));
     let ignored = listing.ignored.clone();
     listing.files = chosen(&drift, glimpses.read.iter().map(|glimpse| &glimpse.file));
     let mirror = loop {
@@ -217,7 +226,20 @@ async fn look_at(project: &Project, dataset: &Dataset, range: DateRange) -> Resu
     Ok(Looked { drift, glimpses, ignored, mirror, rejected, unusable_names, around })
 }
 
-/// A file that cannot be read to its end.
+/// Takes the files out that are none of the dataset; returns their keys.
+fn leave_out_strangers(glimpses: &mut Glimpses) -> Vec<String> {
+    let headers = glimpses.read.iter().map(|glimpse| glimpse.names.as_ref());
+    let strangers = init::strangers(headers).into_iter();
+    let keys: Vec<String> = strangers.map(|index| glimpses.read[index].file.key.clone()).collect();
+    glimpses.read.retain(|glimpse| !keys.contains(&glimpse.file.key));
+    keys
+}
+
+/// Why a stranger is not read.
+const STRANGE: &str =
+    "its columns are not those of most files, so that it may be an error page or another export";
+
+/// A file that is not read, or not to its end.
 struct Unreadable {
     key: String,
     reason: String,
@@ -250,6 +272,21 @@ async fn mirrored(
         }
         made => Ok(Ok(made?)),
     }
+}
+
+/// Whether the target has a column of the files.
+fn has_columns(target: &Target, drift: &drift::Drift) -> Result<(), Error> {
+    let mut names = drift.epochs.iter().flat_map(|epoch| epoch.names.iter());
+    let is_there = |name: &String| {
+        target.column(name).is_some() || target.column(&init::column_name(name)).is_some()
+    };
+    if names.any(is_there) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{} has no column of the files: give the --table that is theirs, or one that is not there yet",
+        target.table
+    )))
 }
 
 /// Whether a table can have all the columns of the files.
@@ -297,6 +334,8 @@ fn none_usable(project: &Project, dataset: &Dataset, drift: &drift::Drift) -> Er
 struct Dates {
     /// How many keys have one.
     count: usize,
+    /// How many different ones there are.
+    days: usize,
     /// From the first to the last.
     range: DateRange,
 }
@@ -310,7 +349,8 @@ fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, Dates)> {
     let date = |key: &&str| dataset.key.iter().find_map(|pattern| pattern.date_of(key));
     let dates: Vec<FileDate> = keys.iter().filter_map(date).collect();
     let range = DateRange::new(*dates.iter().min()?, *dates.iter().max()?).ok()?;
-    Some((dataset, Dates { count: dates.len(), range }))
+    let days = dates.iter().collect::<BTreeSet<_>>().len();
+    Some((dataset, Dates { count: dates.len(), days, range }))
 }
 
 /// The newest files, and one of each of the newest epochs, in their order.

@@ -1,10 +1,8 @@
 //! **Oddities** of files that were read: what no reject says, and a person should know.
 
-use std::sync::Arc;
-
 use backfill_csv::{Dialect, RepeatedHeader, Summary};
 
-use super::{Mirror, Mirrored};
+use super::Mirror;
 use crate::domain::Event;
 
 impl Mirror {
@@ -12,12 +10,14 @@ impl Mirror {
     pub fn oddities(&self, dialect: &Dialect) -> Vec<Event> {
         let cut_off = self.exception(ends_without_line_end);
         let cut_off = cut_off.map(|(files, of, first)| Event::LastLineOpen { files, of, first });
-        let empty = self.exception(|summary| summary.records == 0);
-        let empty = empty.map(|(files, of, first)| Event::HeaderOnly { files, of, first });
-        [self.rejected(), self.repeated_headers(dialect), cut_off, empty]
-            .into_iter()
-            .flatten()
-            .collect()
+        let empty = self.having(|summary| summary.records == 0);
+        let of = self.files.len();
+        let empty = empty.map(|(files, first)| Event::HeaderOnly { files, of, first });
+        let (lines, _) = self.count(|summary| summary.lines_like_records);
+        let alike = self.having(|summary| summary.lines_like_records > 0);
+        let alike = alike.map(|(files, first)| Event::LinesLikeRecords { lines, files, first });
+        let all = [self.rejected(), self.repeated_headers(dialect), cut_off, empty, alike];
+        all.into_iter().flatten().collect()
     }
 
     fn rejected(&self) -> Option<Event> {
@@ -38,12 +38,17 @@ impl Mirror {
         (counts().sum(), counts().filter(|count| *count > 0).count())
     }
 
+    /// How many files are so, and the first; `None` if none is.
+    fn having(&self, is: fn(&Summary) -> bool) -> Option<(usize, String)> {
+        let mut found = self.files.iter().filter(|file| is(&file.note.summary));
+        let first = found.next().map(|file| file.file.key.clone())?;
+        Some((found.count() + 1, first))
+    }
+
     /// How many files are so, of how many, and the first, if most are not.
     fn exception(&self, is: fn(&Summary) -> bool) -> Option<(usize, usize, String)> {
-        let mut found = self.files.iter().filter(|file| is(&file.note.summary));
-        let key = |file: &Arc<Mirrored>| file.file.key.clone();
-        let first = found.next().map(key)?;
-        let (files, of) = (found.count() + 1, self.files.len());
+        let (files, first) = self.having(is)?;
+        let of = self.files.len();
         (files * 2 < of).then_some((files, of, first))
     }
 }

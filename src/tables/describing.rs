@@ -107,6 +107,7 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         ("repeated_headers", number(|f| f.note.summary.repeated_headers)),
         ("skipped_lines", number(|f| f.note.summary.skipped_lines)),
         ("comment_lines", number(|f| f.note.summary.comment_lines)),
+        ("lines_like_records", number(|f| f.note.summary.lines_like_records)),
         ("skipped_records", number(|f| f.note.summary.skipped_records)),
         ("bare_quotes", number(|f| f.note.summary.bare_quotes)),
         ("records_with_nul", number(|f| f.note.summary.records_with_nul)),

@@ -193,6 +193,7 @@ async fn init_guesses_more_forms_of_dates_and_names_the_keys_that_it_does_not_re
     }
     let key = ["hive", "--key", "year={date:%Y/month=%m/day=%d}/*.csv"];
     let shown = project.backfill(&[&start[..], &key].concat()).await.ended(0).stdout;
-    let words = "hive/year=2025/month=9/day=5/p-0.csv is ignored: its key does not match";
+    let words =
+        "not read: 1 key(s), the key does not match the key pattern: hive/year=2025/month=9/day=5";
     assert!(shown.contains(words), "{shown}");
 }

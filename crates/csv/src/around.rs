@@ -17,6 +17,8 @@ const LINES_ABOVE: usize = 100;
 const RECORDS: usize = 64;
 /// How many names of the header are proposed to find it by.
 const NAMES: usize = 3;
+/// How many lines at the end of a file may be no records.
+const LAST_LINES: usize = 3;
 
 /// Settings of a dialect under which the lines around a file's table are no rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,12 +31,14 @@ pub struct Around {
     pub header_names: Vec<String>,
     /// The pattern by which the header is found, where it is part of a comment.
     pub header_pattern: Option<String>,
+    /// The names of the columns, where they stand in a comment and blanks are between them.
+    pub names: Vec<String>,
     /// The delimiter, where it cannot be found.
     pub delimiter: Option<char>,
     /// The line of units below the header, and its pattern.
     pub units: Option<Line>,
-    /// The line of totals, or the closing line, at the file's end, and its pattern.
-    pub last: Option<Line>,
+    /// The lines of totals, or the closing lines, at the file's end, and their patterns.
+    pub last: Vec<Line>,
 }
 
 /// A line that is no row.
@@ -55,7 +59,7 @@ impl Around {
     /// The dialect with these settings.
     pub fn settle(&self, dialect: &Dialect) -> Dialect {
         let mut settled = dialect.clone();
-        let patterns = [&self.units, &self.last].into_iter().flatten();
+        let patterns = self.units.iter().chain(&self.last);
         settled.skip_records.extend(patterns.map(|line| line.pattern.clone()));
         if self.comment.is_some() {
             settled.comment.clone_from(&self.comment);
@@ -65,6 +69,9 @@ impl Around {
         }
         if !self.header_names.is_empty() {
             settled.header_names.clone_from(&self.header_names);
+        }
+        if !self.names.is_empty() {
+            settled.names = Some(self.names.clone());
         }
         settled.delimiter = settled.delimiter.or(self.delimiter);
         settled
@@ -189,8 +196,8 @@ impl<'a> Lines<'a> {
                 records: records.into_iter().skip(1).collect(),
             });
         }
-        let above = self.header_in_comment(first, comment?, delimiter)?;
-        (above.len() == width).then_some(Table { delimiter, header: None, names: above, records })
+        let names = self.names_in_comment(first, comment?, delimiter, width)?;
+        Some(Table { delimiter, header: None, names, records })
     }
 
     /// The records from a line on, comments left out.
@@ -231,12 +238,19 @@ impl<'a> Lines<'a> {
         is_comment.then_some(start)
     }
 
-    /// The names in the comment above a line, behind its first word.
-    fn header_in_comment(&self, first: usize, comment: char, delimiter: u8) -> Option<Vec<String>> {
-        let above = (0..first).rev().map(|index| self.line(index)).find(|line| !line.is_empty())?;
-        let (word, names) = header_comment(above, comment)?;
-        let _ = word;
-        Some(names.split(char::from(delimiter)).map(str::to_owned).collect())
+    /// So many names in the comment above a line, with the delimiter or blanks between them.
+    fn names_in_comment(
+        &self,
+        first: usize,
+        comment: char,
+        delimiter: u8,
+        width: usize,
+    ) -> Option<Vec<String>> {
+        let (_, names) = header_comment(self.line_above(first)?, comment)?;
+        let delimited: Vec<&str> = names.split(char::from(delimiter)).collect();
+        let apart: Vec<&str> = names.split_ascii_whitespace().collect();
+        let found = [delimited, apart].into_iter().find(|names| names.len() == width)?;
+        Some(found.into_iter().map(str::to_owned).collect())
     }
 
     /// What stands around a table that the dialect does not say.
@@ -245,7 +259,10 @@ impl<'a> Lines<'a> {
             table.header.unwrap_or_else(|| table.records.first().map_or(0, |record| record.line));
         let mut around = Around { lines_above: above, ..Around::default() };
         let is_found = dialect.has_preamble() || above == 0;
-        let has_lines = (0..above).any(|index| !self.line(index).is_empty());
+        let comment = dialect.comment.as_ref();
+        let is_said = |line: &str| comment.is_some_and(|start| line.starts_with(start));
+        let mut lines = (0..above).map(|index| self.line(index));
+        let has_lines = lines.any(|line| !line.is_empty() && !is_said(line));
         let is_separator = above == 1 && self.separator().is_some();
         if is_found || !has_lines || is_separator {
             around.lines_above = 0;
@@ -254,7 +271,12 @@ impl<'a> Lines<'a> {
             match (&around.comment, table.header) {
                 (Some(_), Some(_)) => {}
                 (Some(comment), None) => {
-                    around.header_pattern = self.pattern_of_comment(above, comment)
+                    let delimiter = char::from(table.delimiter);
+                    let header = self.line_above(above);
+                    match header.is_some_and(|line| line.contains(delimiter)) {
+                        true => around.header_pattern = self.pattern_of_comment(above, comment),
+                        false => around.names.clone_from(&table.names),
+                    }
                 }
                 (None, _) => {
                     around.header_names = table.names.iter().take(NAMES).cloned().collect()
@@ -268,32 +290,61 @@ impl<'a> Lines<'a> {
             }
         }
         around.units = units(&table.records).filter(|line| !is_skipped(dialect, line));
-        around.last = self.last(table).filter(|line| !is_skipped(dialect, line));
+        around.last = self.last(table);
+        around.last.retain(|line| !is_skipped(dialect, line));
         around
     }
 
+    /// The last line above another that is not empty.
+    fn line_above(&self, first: usize) -> Option<&'a str> {
+        (0..first).rev().map(|index| self.line(index)).find(|line| !line.is_empty())
+    }
+
     fn pattern_of_comment(&self, first: usize, comment: &str) -> Option<String> {
-        let above = (0..first).rev().map(|index| self.line(index)).find(|line| !line.is_empty())?;
-        let (word, _) = header_comment(above, comment.chars().next()?)?;
+        let (word, _) = header_comment(self.line_above(first)?, comment.chars().next()?)?;
         Some(format!("^{}(.*)", regex::escape(word)))
     }
 
-    /// The last line of the file, if all of it was looked at and the line has another form than the records.
-    fn last(&self, table: &Table) -> Option<Line> {
+    /// The last lines of the file, if all of it was looked at and each has another form than the records.
+    fn last(&self, table: &Table) -> Vec<Line> {
         if !self.is_whole || table.records.len() > RECORDS {
-            return None;
+            return Vec::new();
         }
-        let (last, others) = table.records.split_last()?;
-        if others.len() < 2 {
-            return None;
-        }
-        let is_wide = last.fields.len() == table.names.len();
-        let is_other = !is_wide || stands_out(last, others);
-        let pattern = leading_text(&last.text)?;
-        let is_only =
-            others.iter().all(|record| leading_text(&record.text).as_ref() != Some(&pattern));
-        (is_other && is_only).then_some(Line { line: last.line + 1, pattern })
+        let counts = 1..=LAST_LINES.min(table.records.len().saturating_sub(2));
+        let ends = counts.rev().map(|count| table.records.split_at(table.records.len() - count));
+        let found = ends.filter_map(|(others, last)| {
+            let line = |record: &Record| line_of_its_own(record, others, table.names.len());
+            last.iter().map(line).collect::<Option<Vec<Line>>>()
+        });
+        found.into_iter().next().unwrap_or_default()
     }
+}
+
+/// A last line that is unlike all others, with a pattern that only it matches.
+fn line_of_its_own(last: &Record, others: &[Record], width: usize) -> Option<Line> {
+    let is_other = last.fields.len() != width
+        || stands_out(last, others)
+        || is_label(last, others)
+        || is_named(&last.text);
+    let pattern = leading_text(&last.text)?;
+    let is_only = others.iter().all(|record| leading_text(&record.text).as_ref() != Some(&pattern));
+    (is_other && is_only).then_some(Line { line: last.line + 1, pattern })
+}
+
+/// Whether a record starts as totals or markup do.
+fn is_named(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["total", "grand total", "subtotal", "sum", "summe", "gesamt"];
+    let first = text.split([',', ';', '\t', '|', ':']).next().unwrap_or_default();
+    let first = first.trim_matches(['"', ' ']).to_lowercase();
+    WORDS.contains(&first.as_str()) || first.starts_with('<')
+}
+
+/// Whether a record has nothing but one text, and all others have three fields that are filled, or more.
+fn is_label(record: &Record, others: &[Record]) -> bool {
+    let filled = |record: &Record| record.fields.iter().filter(|field| !field.is_empty()).count();
+    filled(record) == 1
+        && record.text.chars().any(char::is_alphabetic)
+        && others.iter().all(|other| filled(other) > 2)
 }
 
 /// The part of a comment before the names that it holds (`#Fields: `), and the names; `None` where it holds none.

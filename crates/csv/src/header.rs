@@ -35,7 +35,9 @@ pub enum UnusableNames {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
     /// The file has no record at all.
-    #[error("the file has no header: it holds nothing but blank lines")]
+    #[error(
+        "the file has no header: it holds nothing but blank lines, comments and lines that are skipped"
+    )]
     Missing,
     /// The header's quotes cannot be made sense of.
     #[error("the header cannot be read: {0}")]
@@ -123,7 +125,9 @@ pub enum InvalidHeader {
         position: usize,
     },
     /// A number or a date stands where a name should be.
-    #[error("the first line is no header: column {position} holds a number or a date, not a name")]
+    #[error(
+        "the first line is no header: column {position} holds a number, a date or an e-mail address, not a name"
+    )]
     LooksLikeData {
         /// Counted from 1.
         position: usize,
@@ -229,14 +233,24 @@ fn check(names: &[String]) -> Result<(), InvalidHeader> {
     Ok(())
 }
 
-/// Whether a name is a number or a date, so that the header is really data.
-fn looks_like_data(name: &str) -> bool {
+/// Whether a name is a number, a date or an e-mail address, so that the header is really data.
+pub fn looks_like_data(name: &str) -> bool {
     let name = name.trim();
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let others = |allowed: &[u8]| name.bytes().all(|b| b.is_ascii_digit() || allowed.contains(&b));
     let is_number = digits > 0 && name.parse::<f64>().is_ok();
     let is_date = digits >= 6 && name.len() <= 10 && others(b"-/.");
-    is_number || is_date
+    is_number || is_date || is_address(name)
+}
+
+/// Whether a name is an e-mail address.
+fn is_address(name: &str) -> bool {
+    let is_word = |text: &str| !text.is_empty() && !text.contains([' ', '@']);
+    let domain = name.split_once('@').filter(|(user, _)| is_word(user)).map(|(_, domain)| domain);
+    domain.is_some_and(|domain| {
+        is_word(domain)
+            && domain.rsplit_once('.').is_some_and(|(host, end)| is_word(host) && end.len() > 1)
+    })
 }
 
 #[cfg(test)]

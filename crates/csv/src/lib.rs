@@ -100,6 +100,7 @@ mod encoding;
 mod error;
 mod format;
 mod header;
+mod likeness;
 mod preamble;
 mod reader;
 mod records;

@@ -16,6 +16,9 @@ use crate::window::Window;
 /// How many lines are searched for the header.
 const SEARCHED_LINES: u64 = 1000;
 
+/// Longer lines above the header are no records.
+const LONGEST_KEPT: usize = 64 << 10;
+
 /// How much of the file is held while a line is looked at: no header in sight is longer.
 const HELD_BYTES: usize = 1 << 20;
 
@@ -24,6 +27,8 @@ const HELD_BYTES: usize = 1 << 20;
 pub struct Preamble {
     /// How many lines stand above the header.
     pub lines: u64,
+    /// The first of these lines.
+    pub passed: Vec<Vec<u8>>,
     /// The delimiter that the line `sep=` names.
     pub delimiter: Option<u8>,
     /// The header found by a pattern, which other lines must not contradict.
@@ -54,6 +59,9 @@ impl HeaderLine {
         match (&dialect.header_names[..], &dialect.header_pattern, &dialect.names) {
             ([], None, _) => Ok(Self::First),
             ([_, ..], Some(_), _) | (_, _, Some(_)) => Err(InvalidDialect::HeaderTwice),
+            (names, pattern, None) if is_empty(names, pattern.as_deref()) => {
+                Err(InvalidDialect::EmptyHeader)
+            }
             ([], Some(pattern), None) => {
                 let pattern = Regex::new(pattern)
                     .map_err(|error| InvalidDialect::pattern("header_pattern", &error))?;
@@ -65,6 +73,11 @@ impl HeaderLine {
             (names, None, None) => Ok(Self::Names(names.iter().map(|name| fold(name)).collect())),
         }
     }
+}
+
+/// Whether a name or the pattern is empty.
+fn is_empty(names: &[String], pattern: Option<&str>) -> bool {
+    pattern == Some("") || names.iter().any(|name| name.trim().is_empty())
 }
 
 /// Checks the settings that say how the header is found.
@@ -91,9 +104,8 @@ pub fn pass(
     pass_separator(window, syntax, &mut preamble)?;
     while preamble.lines < dialect.skip_lines {
         hold(window)?;
-        let Some((_, end)) = line_at(window)? else { break };
-        window.advance(end);
-        preamble.lines += 1;
+        let Some((content_end, end)) = line_at(window)? else { break };
+        preamble.pass(window, content_end, end);
     }
     match header {
         HeaderLine::First => {}
@@ -124,6 +136,19 @@ pub fn pass(
         }
     }
     Ok(preamble)
+}
+
+impl Preamble {
+    /// Goes past a line.
+    fn pass(&mut self, window: &mut Window, content_end: usize, end: usize) {
+        if self.passed.len() < SEARCHED_LINES as usize
+            && content_end - window.start() < LONGEST_KEPT
+        {
+            self.passed.push(window.bytes()[window.start()..content_end].to_vec());
+        }
+        self.lines += 1;
+        window.advance(end);
+    }
 }
 
 impl HeaderMark {
@@ -173,10 +198,20 @@ fn pass_separator(
         let (said, given) = (char::from(said), char::from(given));
         return Err(InvalidHeader::OtherDelimiter { said, given }.into());
     }
+    window.advance(end);
+    if contradicts(window, said) {
+        return Err(InvalidHeader::UncertainDelimiter.into());
+    }
     preamble.delimiter = Some(said);
     preamble.lines = 1;
-    window.advance(end);
     Ok(())
+}
+
+/// Whether the line at the window's start has another delimiter, and not this one.
+fn contradicts(window: &Window, said: u8) -> bool {
+    let rest = &window.bytes()[window.start()..];
+    let end = rest.iter().position(|byte| b"\r\n".contains(byte)).unwrap_or(rest.len());
+    !rest[..end].contains(&said) && DELIMITERS.iter().any(|other| rest[..end].contains(other))
 }
 
 fn strip_ignoring_case<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
@@ -199,8 +234,7 @@ fn search(
         if is_header(window, content_end) {
             return Ok(());
         }
-        window.advance(end);
-        preamble.lines += 1;
+        preamble.pass(window, content_end, end);
     }
     Err(InvalidHeader::NotFound.into())
 }

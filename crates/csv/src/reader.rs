@@ -20,6 +20,7 @@ use crate::encoding::{self, Encoding};
 use crate::error::Error;
 use crate::format;
 use crate::header::{Header, InvalidHeader};
+use crate::likeness::Likeness;
 use crate::preamble::{self, HeaderMark};
 use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
@@ -54,6 +55,7 @@ pub struct Reader {
     header: Header,
     /// The header that a pattern found; `None` where none was needed.
     header_mark: Option<HeaderMark>,
+    likeness: Likeness,
     repeated: RepeatedHeader,
     skipped: Skipped,
     columns: Columns,
@@ -83,7 +85,7 @@ impl Reader {
         let dialect = dialect.clone();
         let skipped = Skipped::new(&dialect.skip_records)?;
         start::skip_marks(&mut window)?;
-        if !dialect.has_preamble() {
+        if dialect.skip_lines == 0 && dialect.names.is_none() {
             start::refuse_other_formats(&mut window)?;
         }
         let preamble = preamble::pass(&mut window, &dialect, syntax, opened.given)?;
@@ -117,6 +119,10 @@ impl Reader {
                 header
             }
         };
+        let mut likeness =
+            Likeness::new(syntax, delimiter, dialect.bare_quotes, header.names.len());
+        let passed = preamble.passed.iter().filter(|line| likeness.is(line));
+        summary.lines_like_records = passed.count() as u64;
         summary.header.clone_from(&header.names);
         let renamed = header.written.iter().zip(&header.names).filter(|(from, to)| from != to);
         summary.renamed = renamed.map(|(from, to)| (from.clone(), to.clone())).collect();
@@ -132,6 +138,7 @@ impl Reader {
             is_open: opened.is_open,
             header,
             header_mark: preamble.mark,
+            likeness,
             repeated,
             skipped,
             columns,
@@ -218,6 +225,7 @@ impl Reader {
             return Err(Error::OtherHeader { line: self.line });
         }
         self.summary.comment_lines += 1;
+        self.summary.lines_like_records += u64::from(self.likeness.is(comment));
         self.line += 1;
         self.window.advance(end);
         Ok(())

@@ -19,14 +19,16 @@ impl Skipped {
     /// Skips what one of `patterns` matches.
     ///
     /// # Errors
-    /// [`InvalidDialect::Pattern`], and [`InvalidDialect::MatchesAll`] for one that matches the empty text.
+    /// [`InvalidDialect::Pattern`], and [`InvalidDialect::MatchesAll`] for one that matches records whatever they
+    /// are made of.
     pub fn new(patterns: &[String]) -> Result<Self, InvalidDialect> {
         if patterns.is_empty() {
             return Ok(Self::default());
         }
         let set = RegexSet::new(patterns)
             .map_err(|error| InvalidDialect::pattern("skip_records", &error))?;
-        if let Some(first) = set.matches(b"").iter().next() {
+        let (letters, digits) = (set.matches(b"a,b"), set.matches(b"1;2"));
+        if let Some(first) = letters.iter().find(|index| digits.matched(*index)) {
             return Err(InvalidDialect::MatchesAll { pattern: patterns[first].clone() });
         }
         Ok(Self { patterns: Some(set) })
@@ -77,5 +79,7 @@ mod tests {
         assert!(
             matches!(skipped(&["x", "y*"]), Err(InvalidDialect::MatchesAll { pattern }) if pattern == "y*")
         );
+        assert!(matches!(skipped(&["."]), Err(InvalidDialect::MatchesAll { .. })));
+        assert!(skipped(&["^,*$"]).is_ok());
     }
 }

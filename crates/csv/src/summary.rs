@@ -32,6 +32,10 @@ pub struct Summary {
     /// Lines that are comments.
     #[serde(default)]
     pub comment_lines: u64,
+    /// Lines above the header, and comments, that are as wide as the header and hold a number, a date or an address:
+    /// they may be records.
+    #[serde(default)]
+    pub lines_like_records: u64,
     /// Records that a pattern of the dialect makes none.
     #[serde(default)]
     pub skipped_records: u64,

@@ -62,11 +62,11 @@ pub fn seen(found: &[FileAround], of: usize) -> Vec<Seen> {
 
 /// The line that is no part of the table, counted from 1.
 fn line(around: &Around, place: Where) -> Option<usize> {
-    let of = |line: &Option<LineAround>| line.as_ref().map(|line| line.line);
+    let line = |line: &LineAround| line.line;
     match place {
         Where::Above => (around.lines_above > 0).then_some(1),
-        Where::Below => of(&around.units),
-        Where::End => of(&around.last),
+        Where::Below => around.units.as_ref().map(line),
+        Where::End => around.last.first().map(line),
     }
 }
 
@@ -82,12 +82,15 @@ fn setting(around: &Around, place: Where) -> String {
 
 /// The settings of `csv` for the lines above the header.
 pub fn csv_above(around: &Around) -> Vec<(&'static str, Value)> {
-    let names = around.header_names.iter().cloned().map(Value::from).collect::<Vec<_>>();
-    let names = (!names.is_empty()).then(|| ("header_names", Value::Array(names)));
+    let list = |key, names: &[String]| {
+        let values = || names.iter().cloned().map(Value::from).collect();
+        (!names.is_empty()).then(|| (key, Value::Array(values())))
+    };
     let text = |key, value: &Option<String>| value.clone().map(|value| (key, Value::from(value)));
     let delimiter = around.delimiter.map(String::from);
     [
-        names,
+        list("header_names", &around.header_names),
+        list("names", &around.names),
         text("header_pattern", &around.header_pattern),
         text("comment", &around.comment),
         text("delimiter", &delimiter),

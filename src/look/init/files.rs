@@ -76,6 +76,7 @@ fn csv(dialect: &Dialect) -> Table {
         header_pattern: dialect.header_pattern.clone(),
         comment: dialect.comment.clone(),
         delimiter: dialect.delimiter,
+        names: dialect.names.clone().unwrap_or_default(),
         ..Around::default()
     };
     csv.extend(csv_above(&above).into_iter().map(|(key, value)| (key.to_owned(), value)));

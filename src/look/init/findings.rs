@@ -41,6 +41,8 @@ pub struct Seen {
     pub keys: usize,
     /// How many of them have a file date.
     pub dated: usize,
+    /// How many different file dates there are.
+    pub days: usize,
     /// From the first file date to the last.
     pub range: DateRange,
     /// Whether the key pattern is guessed.

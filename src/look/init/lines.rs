@@ -19,8 +19,8 @@ pub fn settled(dialect: &Dialect, found: &[FileAround], files: usize) -> Option<
     if above.len() * 2 > files {
         settled = above_all(&above)?.settle(&settled);
     }
-    for line in [units as fn(&Around) -> Option<&LineAround>, last] {
-        settled.skip_records.extend(patterns(&arounds, line, files));
+    for lines in [units as fn(&Around) -> &[LineAround], last] {
+        settled.skip_records.extend(patterns(&arounds, lines, files));
     }
     (settled != *dialect).then_some(settled)
 }
@@ -36,34 +36,34 @@ fn above_all(above: &[&Around]) -> Option<Around> {
         header_names: names.filter(is_in_all).cloned().collect(),
         header_pattern: newest.header_pattern.clone(),
         delimiter: newest.delimiter,
+        names: newest.names.clone(),
         ..Around::default()
     };
     let agrees = |around: &&Around| {
         around.comment == common.comment
             && around.header_pattern == common.header_pattern
             && around.delimiter == common.delimiter
+            && around.names == common.names
             && around.header_names.is_empty() == common.header_names.is_empty()
     };
     above.iter().all(agrees).then_some(common)
 }
 
-fn units(around: &Around) -> Option<&LineAround> {
-    around.units.as_ref()
+fn units(around: &Around) -> &[LineAround] {
+    around.units.as_slice()
 }
 
-fn last(around: &Around) -> Option<&LineAround> {
-    around.last.as_ref()
+fn last(around: &Around) -> &[LineAround] {
+    &around.last
 }
 
 /// The patterns of a kind of line that most files have; none if these are too many to be one kind.
-fn patterns(
-    arounds: &[&Around],
-    line: fn(&Around) -> Option<&LineAround>,
-    files: usize,
-) -> Vec<String> {
-    let lines: Vec<&LineAround> = arounds.iter().filter_map(|around| line(around)).collect();
-    let patterns: BTreeSet<&String> = lines.iter().map(|line| &line.pattern).collect();
-    match lines.len() * 2 > files && patterns.len() <= PATTERNS {
+fn patterns(arounds: &[&Around], lines: fn(&Around) -> &[LineAround], files: usize) -> Vec<String> {
+    let found: Vec<&[LineAround]> = arounds.iter().map(|around| lines(around)).collect();
+    let having = found.iter().filter(|lines| !lines.is_empty()).count();
+    let patterns: BTreeSet<&String> =
+        found.iter().flat_map(|lines| lines.iter()).map(|line| &line.pattern).collect();
+    match having * 2 > files && patterns.len() <= PATTERNS {
         true => patterns.into_iter().cloned().collect(),
         false => Vec::new(),
     }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn total(pattern: &str) -> FileAround {
-        let last = Some(LineAround { line: 9, pattern: pattern.to_owned() });
+        let last = vec![LineAround { line: 9, pattern: pattern.to_owned() }];
         file(Around { last, ..Around::default() })
     }
 

@@ -14,6 +14,7 @@ mod numbers;
 mod pattern;
 mod remarks;
 mod settings;
+mod strangers;
 mod types;
 mod unread;
 mod words;
@@ -29,6 +30,7 @@ pub use findings::{Findings, Seen};
 pub use key::{Guess, likely};
 pub use lines::settled;
 pub use settings::aliases;
+pub use strangers::strangers;
 pub use types::Types;
 pub use unread::unread;
 

@@ -130,6 +130,12 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
         }
         false => format!("key {patterns}: {dated} of {keys} key(s) have a date by it, {days}"),
     }];
+    let (files, dates) = (findings.seen.dated, findings.seen.days);
+    if *is_key_guessed && files > 2 && dates * 2 < files {
+        remarks.push(format!(
+            "{files} files have {dates} file date(s) by it: if another part of the keys says the day, give --key"
+        ));
+    }
     remarks.extend(about_odd_keys(findings.drift));
     if *is_key_guessed && patterns.contains("{from:") {
         remarks.push(
@@ -207,12 +213,15 @@ fn about_lines(findings: &Findings<'_>) -> Vec<String> {
     if !dialect.header_names.is_empty() || dialect.header_pattern.is_some() {
         let keys = with(|around| around.lines_above > 0);
         remarks.push(guess("csv says how the header is found", "lines above it", keys));
+    } else if dialect.names.is_some() {
+        let keys = with(|around| !around.names.is_empty());
+        remarks.push(guess("csv.names and csv.comment", "the names in a comment", keys));
     } else if dialect.comment.is_some() {
         let keys = with(|around| around.comment.is_some());
         remarks.push(guess("csv.comment", "lines above the header that start alike", keys));
     }
     if !dialect.skip_records.is_empty() {
-        let keys = with(|around| around.units.is_some() || around.last.is_some());
+        let keys = with(|around| around.units.is_some() || !around.last.is_empty());
         let what = "a first or last line that is unlike all others, such as units or totals";
         remarks.push(guess("csv.skip_records", what, keys));
     }

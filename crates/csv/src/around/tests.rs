@@ -48,6 +48,8 @@ fn comments_are_recognised_and_a_header_among_them() {
     assert_eq!(read(text), (names(&["id", "name"]), 2, 0));
     let log = "#Version: 1.0\n#Fields: date\ttime\tn\n2025-03-01\t10:00\t1\n2025-03-01\t10:01\t2\n";
     assert_eq!(read(log), (names(&["date", "time", "n"]), 2, 0));
+    let apart = "#Fields: date time n\n2025-03-01\t10:00\t1\n2025-03-01\t10:01\t2\n";
+    assert_eq!(read(apart), (names(&["date", "time", "n"]), 2, 0));
     let plain = "#id,name\n1,Ann\n2,Bob\n";
     assert_eq!(found(plain), None);
 }
@@ -65,12 +67,24 @@ fn a_line_of_units_is_recognised() {
 
 #[test]
 fn totals_and_a_closing_line_are_recognised() {
-    for last in ["\"Grand Total: 3\",,", "***END OF FILE***", "Total,,6"] {
+    for last in [
+        "\"Grand Total: 3\",,",
+        "***END OF FILE***",
+        "Total,,6",
+        "Totals:,,\nPage -1 of 1,,",
+        "\nSum,x,y\n\nEOF",
+        "<p>,x,3",
+    ] {
         let text = format!("id,name,n\n1,A,1\n2,B,2\n3,C,3\n{last}\n");
-        let line = found(&text).and_then(|around| around.last).expect("a line");
-        assert_eq!(line.line, 5, "{last}");
+        let lines = found(&text).expect("a proposal").last;
+        let written = last.lines().filter(|line| !line.is_empty()).count();
+        assert_eq!(lines.len(), written, "{last}");
         assert_eq!(read(&text), (names(&["id", "name", "n"]), 3, 0), "{last}");
     }
+    let word = "shop,sales\nAcme,15\nBeta,25\nTotal,40\n";
+    assert_eq!(read(word), (names(&["shop", "sales"]), 2, 0));
+    let label = "a,b,c\nx,y,z\nx,v,w\nz,v,w\nTotals:,,\n";
+    assert_eq!(read(label), (names(&["a", "b", "c"]), 3, 0));
     for none in ["id,n\n1,1\n2,2\n3,\n", "id,n\n1,x\n2,y\n3,Total\n", "id,n\n1,1\n2,2\nx\n"] {
         assert_eq!(found(none), None, "{none}");
     }
@@ -89,6 +103,8 @@ fn nothing_is_proposed_where_nothing_stands_around_or_the_dialect_says_it() {
     {
         assert_eq!(found(text), None, "{text}");
     }
+    let comment = Dialect { comment: Some("#".to_owned()), ..Dialect::default() };
+    assert_eq!(found_with("# x\nid,n\n1,1\n2,2\n", &comment), None);
     let text = "Title\nid,n\n1,1\n2,2\nTotal,3\n";
     let settled = found(text).expect("a proposal").settle(&Dialect::default());
     assert_eq!(found_with(text, &settled), None);

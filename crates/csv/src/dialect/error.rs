@@ -28,6 +28,14 @@ pub enum InvalidDialect {
         "comment: it is one or more characters, and starts neither with a quote or delimiter nor with a blank"
     )]
     Comment,
+    /// A text for NULL that no field has.
+    #[error(
+        "null_values: a text that starts with a quote, or holds a delimiter or a line ending, is never a whole field"
+    )]
+    NullValue,
+    /// A name or pattern that every header has.
+    #[error("header_names and header_pattern: an empty text finds no header")]
+    EmptyHeader,
     /// A pattern that is no regular expression.
     #[error("{setting}: {error}")]
     Pattern {

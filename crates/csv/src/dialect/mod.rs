@@ -135,6 +135,9 @@ impl Dialect {
             return Err(InvalidDialect::Comment);
         }
         preamble::validate(self)?;
+        if self.null_values.iter().any(|value| syntax.is_no_field(value)) {
+            return Err(InvalidDialect::NullValue);
+        }
         Skipped::new(&self.skip_records)?;
         if let Some(names) = &self.names {
             Header::given(names.clone()).map_err(InvalidDialect::Names)?;
@@ -156,6 +159,13 @@ impl Syntax {
         byte.is_ascii()
             && !matches!(byte, b'\r' | b'\n' | 0)
             && ![self.quote, self.escape].contains(&Some(byte))
+    }
+
+    /// Whether no field without quotes has this text.
+    fn is_no_field(&self, text: &str) -> bool {
+        let has_delimiter = self.delimiter.is_some_and(|byte| text.as_bytes().contains(&byte));
+        let starts_quoted = self.quote.is_some() && text.bytes().next() == self.quote;
+        has_delimiter || starts_quoted || text.contains(['\r', '\n'])
     }
 
     /// Whether a line that starts with `text` cannot be a record that starts with a quote or an empty field.

@@ -100,6 +100,10 @@ fn the_first_line_may_name_the_delimiter() {
         assert_eq!(outcome.rows, [row(0, 3, &["1", "2,5"])], "{first:?}");
         assert_eq!((summary.skipped_lines, summary.delimiter.as_str()), (1, ";"));
     }
+    for wrong in ["sep=;\na,b\n1,2\n", "sep=,\na;b\n1;2\n"] {
+        let error = refused(wrong, &Dialect::default());
+        assert!(matches!(error, Error::Header(InvalidHeader::UncertainDelimiter)), "{wrong}");
+    }
     let same = Dialect { delimiter: Some(';'), skip_lines: 2, ..Dialect::default() };
     let (outcome, summary) = summary_of("sep=;\nTitle\na;b\n1;2\n", &same);
     assert_eq!((outcome.rows, summary.skipped_lines), (vec![row(0, 4, &["1", "2"])], 2));
@@ -182,6 +186,13 @@ fn settings_of_lines_that_cannot_be_are_refused() {
     assert_eq!(invalid(groups), InvalidDialect::SeveralGroups);
     let open = Dialect { header_pattern: Some("(".to_owned()), ..Dialect::default() };
     assert!(matches!(invalid(open), InvalidDialect::Pattern { setting: "header_pattern", .. }));
+    for value in ["a\nb", "\"x", "a,b"] {
+        let null_values = strings(&[value]);
+        let dialect = Dialect { null_values, delimiter: Some(','), ..Dialect::default() };
+        assert_eq!(invalid(dialect), InvalidDialect::NullValue, "{value:?}");
+    }
+    let empty = Dialect { header_names: strings(&[" "]), ..Dialect::default() };
+    assert_eq!(invalid(empty), InvalidDialect::EmptyHeader);
     for comment in ["", ",x", "\"", " #", "#\n"] {
         let dialect = Dialect { comment: Some(comment.to_owned()), ..Dialect::default() };
         assert_eq!(invalid(dialect), InvalidDialect::Comment, "{comment:?}");

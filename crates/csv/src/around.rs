@@ -398,7 +398,7 @@ fn is_number(value: &str) -> bool {
 fn leading_text(line: &str) -> Option<String> {
     let is_end = |c: char| c.is_ascii_digit() || matches!(c, ',' | ';' | '\t' | '|');
     let text = line.split(is_end).next().unwrap_or_default();
-    let text = text.trim_end_matches(|c: char| c == '"' || c == ' ');
+    let text = text.trim_end_matches(['"', ' ']);
     (text.chars().filter(|c| !matches!(c, '"' | ' ')).count() >= 3)
         .then(|| format!("^{}", regex::escape(text)))
 }

@@ -75,15 +75,18 @@ fn about_numbers(
 /// Of a column whose values are numbers or dates but for the same few in each file: those of a row that is no
 /// data.
 fn about_odd_values(found: &[&Profile]) -> Option<String> {
-    let numbers = |profile: &Profile| profile.numbers() + profile.of_kind(&Kind::CommaDecimal);
-    let kinds: [(&str, fn(&Profile) -> u64); 2] = [("numbers", numbers), ("dates", Profile::dates)];
-    kinds.into_iter().find_map(|(kind, count)| {
-        let odd = odd_values(found, count)?;
-        Some(format!(
-            "all of its values are {kind} but for {odd} in each file, as in a row of units or of totals: left as \
-             text; a WHERE in stage.sql leaves such rows out"
-        ))
-    })
+    let odd_among_numbers = odd_values(found, numbers).map(|odd| ("numbers", odd));
+    let odd_among_dates = || odd_values(found, Profile::dates).map(|odd| ("dates", odd));
+    let (kind, odd) = odd_among_numbers.or_else(odd_among_dates)?;
+    Some(format!(
+        "all of its values are {kind} but for {odd} in each file, as in a row of units or of totals: left as \
+         text; a WHERE in stage.sql leaves such rows out"
+    ))
+}
+
+/// How many values are numbers, decimal commas included.
+fn numbers(profile: &Profile) -> u64 {
+    profile.numbers() + profile.of_kind(&Kind::CommaDecimal)
 }
 
 /// How many values in each file are not of a kind, if they are as many in each, and few.

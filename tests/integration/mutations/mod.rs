@@ -8,6 +8,7 @@
 mod mutate;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use crate::support::{Project, Ran, Random};
 use mutate::{Mutated, Row};
@@ -29,7 +30,8 @@ async fn no_mutated_file_gives_a_wrong_row_in_silence() {
         batch(seed, &mut tally).await;
     }
     let failures = std::mem::take(&mut tally.failures);
-    println!("{tally:?}");
+    // Shown with --nocapture.
+    writeln!(std::io::stderr(), "{tally:?}").expect("written");
     assert!(
         failures.is_empty(),
         "{} files, of these:\n{}",

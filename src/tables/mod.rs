@@ -13,7 +13,7 @@
 //! | `staged` | the survivors as `stage.sql` makes them |
 //!
 //! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out. Checks and queries
-//! also see what stands [`beside`] it.
+//! also see what stands `beside` it.
 
 mod asked;
 mod beside;

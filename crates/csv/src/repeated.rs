@@ -66,7 +66,8 @@ impl RepeatedHeader {
     /// no record of data is like that by chance.
     fn is_other(&self, window: &[u8], spans: &[Span], columns: &Columns) -> bool {
         let Some(first) = spans.first() else { return false };
-        let byte = window.get(first.start).map_or(0, u8::to_ascii_lowercase);
+        let field = window[first.start..first.end].trim_ascii_start();
+        let byte = field.first().map_or(0, u8::to_ascii_lowercase);
         if !self.first_bytes[usize::from(byte)] || self.known_name(window, first, columns).is_none()
         {
             return false;

@@ -191,12 +191,15 @@ fn file() -> impl Strategy<Value = String> {
 fn is_other_header(fields: &[String], names: &[String]) -> bool {
     let is_name = |field: &String| names.iter().any(|name| name.eq_ignore_ascii_case(field.trim()));
     let distinct: std::collections::BTreeSet<&String> = fields.iter().collect();
-    let known = fields.iter().filter(|field| is_name(field)).count();
-    let is_same =
-        fields.iter().zip(names).all(|(field, name)| field.trim().eq_ignore_ascii_case(name));
-    let may_be_names = fields
-        .iter()
-        .all(|field| !field.trim().is_empty() && !field.starts_with(|c: char| c.is_ascii_digit()));
+    let folded = |field: &String| field.trim().to_lowercase();
+    let known: std::collections::BTreeSet<String> =
+        fields.iter().filter(|field| is_name(field)).map(folded).collect();
+    let known = known.len();
+    let is_same = fields.iter().zip(names).all(|(field, name)| folded(field) == folded(name));
+    let is_number = |field: &str| {
+        field.bytes().any(|byte| byte.is_ascii_digit()) && field.trim().parse::<f64>().is_ok()
+    };
+    let may_be_names = fields.iter().all(|field| !field.trim().is_empty() && !is_number(field));
     fields.len() == names.len()
         && names.len() > 1
         && !is_same

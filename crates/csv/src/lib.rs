@@ -55,7 +55,7 @@
 //! **Headers.** A column is found by its name, and where the file lacks that, by one of the dialect's
 //! aliases. A header that ends in a delimiter allows rows one empty field more. A file is refused as a
 //! whole where its header gives no usable names: control characters, blank or duplicate ones (the dialect may have them
-//! suffixed), reserved ones, two names of one column, or numbers and dates where names should be. The
+//! suffixed), reserved ones, two names of one column, or numbers, dates and e-mail addresses where names should be. The
 //! dialect may give names for files that have no header.
 //!
 //! **Rejects.** A record is accepted where it has exactly as many fields as the header has names, and

@@ -26,7 +26,8 @@ pub struct Summary {
     /// Whether the last record ends with the file, and not with a line ending.
     #[serde(default)]
     pub last_line_is_open: bool,
-    /// Lines above the header, blank lines and comments directly above it excluded.
+    /// Lines that are passed over in search of the header, by their number, by names or by a pattern, and a first
+    /// line `sep=`. Blank lines and comments behind them are counted as such.
     #[serde(default)]
     pub skipped_lines: u64,
     /// Lines that are comments.

@@ -93,7 +93,7 @@ async fn digits_that_are_no_date_are_named() {
     }
 }
 
-/// The files that were asked for since the last call.
+/// The files that were asked for since the last call, each once. Several are read at a time, in any order.
 fn files_read(project: &Project) -> Vec<String> {
     let mut files: Vec<String> = project
         .s3
@@ -104,6 +104,7 @@ fn files_read(project: &Project) -> Vec<String> {
             Some(path.split([' ', '?']).next().unwrap_or(path).to_owned())
         })
         .collect();
+    files.sort();
     files.dedup();
     files
 }

@@ -10,7 +10,25 @@ pub use document::{Document, document};
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/report.css");
 const CHARTS: &str = include_str!("page/echarts.min.js");
-const SCRIPT: &str = include_str!("page/report.js");
+
+/// The script of the page, in parts. They share one scope, and a part uses what earlier ones define.
+const SCRIPT: [&str; 15] = [
+    include_str!("page/script/problem.js"),
+    include_str!("page/script/words.js"),
+    include_str!("page/script/elements.js"),
+    include_str!("page/script/charts.js"),
+    include_str!("page/script/days.js"),
+    include_str!("page/script/coverage.js"),
+    include_str!("page/script/axes.js"),
+    include_str!("page/script/formats.js"),
+    include_str!("page/script/drift.js"),
+    include_str!("page/script/rows.js"),
+    include_str!("page/script/checks.js"),
+    include_str!("page/script/fit.js"),
+    include_str!("page/script/accounting.js"),
+    include_str!("page/script/dataset.js"),
+    include_str!("page/script/page.js"),
+];
 
 /// The page that shows a document.
 pub fn html(document: &Document) -> String {
@@ -21,9 +39,9 @@ pub fn html(document: &Document) -> String {
         ("/*{{charts}}*/", CHARTS.to_owned()),
         // Inside a script element only a `<` could end it.
         ("{{document}}", json.replace('<', "\\u003c")),
-        ("/*{{script}}*/", SCRIPT.to_owned()),
+        ("/*{{script}}*/", SCRIPT.join("\n")),
     ];
-    let mut page = String::with_capacity(PAGE.len() + CHARTS.len() + SCRIPT.len() + json.len());
+    let mut page = String::with_capacity(PAGE.len() + CHARTS.len() + json.len());
     let mut rest = PAGE;
     // In the order of the template and in one pass: what is put in is not looked at again.
     for (mark, content) in parts {
@@ -41,7 +59,23 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn every_part_of_the_script_is_in_the_page() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/show/html/page/script");
+        let mut parts: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
+        parts.sort();
+        let mut used = SCRIPT.to_vec();
+        used.sort_unstable();
+        assert_eq!(parts, used);
+    }
 
     #[test]
     fn every_mark_of_the_template_is_there_once_and_in_order() {

@@ -67,15 +67,7 @@ async fn an_interrupt_leaves_a_pooler_as_it_was() {
         let waiting = command.env("DATABASE_URL", &url).spawn().expect("a process");
         let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND \
                      datname = current_database()";
-        let mut is_waiting = false;
-        for _ in 0..400 {
-            is_waiting = project.rows(waits).await != ["0"];
-            if is_waiting {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        assert!(is_waiting, "nobody waits");
+        project.until(waits, "a session waits for the lock").await;
         let pid = nix::unistd::Pid::from_raw(i32::try_from(waiting.id()).expect("a pid"));
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("a signal");
         let ended = tokio::task::spawn_blocking(|| waiting.wait_with_output()).await;

@@ -196,15 +196,7 @@ async fn our_rows_wait_for_no_merge_that_would_not_see_them() {
     let ours = project.command(&run).spawn().expect("a process");
     let locked = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
                   WHERE c.relname = 'orders_create' AND l.mode = 'ShareRowExclusiveLock' AND l.granted";
-    let mut is_locked = false;
-    for _ in 0..600 {
-        is_locked = project.rows(locked).await != ["0"];
-        if is_locked {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(is_locked, "the table is locked against dlt's merge");
+    project.until(locked, "the table is locked against dlt's merge").await;
     dlt.load("2025-12-02").await;
     let ours = tokio::task::spawn_blocking(|| ours.wait_with_output()).await.expect("an end");
     let ours = ours.expect("an end");

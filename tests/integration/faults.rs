@@ -363,13 +363,7 @@ async fn a_lost_connection_in_mid_copy_is_tried_again() {
         let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                     WHERE application_name LIKE 'backfill%' AND query LIKE 'COPY%' \
                     AND datname = current_database()";
-        for _ in 0..600 {
-            if project.rows(kill).await != ["0"] {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        panic!("there was no COPY to cut");
+        project.until(kill, "a COPY is cut").await;
     };
     let allowed = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--allow-side-effects"];
     let (ran, ()) = tokio::join!(project.backfill(&allowed), cut);

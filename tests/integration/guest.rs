@@ -204,15 +204,7 @@ async fn a_file_that_came_back_meanwhile_is_not_removed() {
     let child = project.command(&run(&["--remove-gone"])).spawn().expect("a process");
     let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let mut is_waiting = false;
-    for _ in 0..1500 {
-        is_waiting = project.rows(waiting).await != ["0"];
-        if is_waiting {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(is_waiting, "the run does not wait for the other one");
+    project.until(waiting, "the run waits for the other one").await;
     // The other run found the file back in the source, and has loaded it again.
     let reload = "DELETE FROM people WHERE _file_name = 'exports/people/report_2025-09-22.csv'; \
                   INSERT INTO people VALUES \

@@ -1,11 +1,14 @@
 //! Histories: exports come, change, move and go; runs over the whole range and over parts of it come
 //! between, and some are killed. The table is compared with a model of a few lines.
+//!
+//! `BACKFILL_HISTORIES` says how many histories there are, `BACKFILL_HISTORIES_SEED` the seed of the first.
 
 use std::collections::BTreeMap;
 
 use backfill::failpoint;
+use futures::StreamExt;
 
-use crate::support::{Project, Random};
+use crate::support::{Project, Random, seeds};
 
 const DAYS: u64 = 6;
 const KEYS: u64 = 10;
@@ -121,7 +124,8 @@ impl History {
 
 async fn live(seed: u64) {
     let project = Project::people().await;
-    let (files, told) = (Files::new(), Vec::new());
+    let told = vec![format!("seed {seed}")];
+    let files = Files::new();
     let mut history = History { project, random: Random(seed), files, writes: 0, told };
     let whole = (0, DAYS - 1);
     for step in 0..STEPS {
@@ -159,10 +163,5 @@ async fn live(seed: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_the_table_is_what_the_files_say() {
-    live(1).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn and_again_with_another_history() {
-    live(2).await;
+    futures::stream::iter(seeds("BACKFILL_HISTORIES", &[1, 2])).for_each_concurrent(2, live).await;
 }

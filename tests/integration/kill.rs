@@ -1,8 +1,7 @@
 //! kill -9 at every step, then run again: the same rows, once, and the accounting whole.
 
-use std::time::Duration;
-
 use backfill::failpoint;
+use futures::StreamExt;
 
 use crate::support::{Project, finish};
 
@@ -23,6 +22,18 @@ async fn six_days() -> Project {
 }
 
 const RUN: [&str; 7] = ["run", "--start", "2025-09-01", "--end", "2025-09-06", "--batch-size", "2"];
+
+/// Places in the middle of the work of a step: the failpoint, and how often it is passed before the process ends.
+const IN_THE_MIDDLE: [(&str, usize); 8] = [
+    (failpoint::MIRROR_BEFORE_VISIBLE, 4),
+    (failpoint::MIRROR_FILE_DONE, 5),
+    (failpoint::STAGE_BEFORE_VISIBLE, 3),
+    (failpoint::STAGE_FILE_DONE, 6),
+    (failpoint::LOAD_COPYING, 3),
+    (failpoint::LOAD_COPIED, 2),
+    (failpoint::LOAD_BEFORE_COMMIT, 3),
+    (failpoint::LOAD_COMMITTED, 2),
+];
 
 const TABLE: &str = "SELECT count(*), md5(string_agg(p::text, '|' ORDER BY _file_name, _row_id)) \
                      FROM people p";
@@ -47,26 +58,13 @@ async fn a_run_killed_anywhere_is_done_by_running_again() {
     let whole = six_days().await;
     whole.backfill(&RUN).await.ended(0);
     let expected = whole.rows(TABLE).await;
-    let mut tried = 0;
-    for point in failpoint::ALL {
-        survive(point, 1, &expected).await;
-        tried += 1;
-    }
-    // In the middle of the work of a step, not only at its beginning.
-    for (point, count) in [
-        (failpoint::MIRROR_BEFORE_VISIBLE, 4),
-        (failpoint::MIRROR_FILE_DONE, 5),
-        (failpoint::STAGE_BEFORE_VISIBLE, 3),
-        (failpoint::STAGE_FILE_DONE, 6),
-        (failpoint::LOAD_COPYING, 3),
-        (failpoint::LOAD_COPIED, 2),
-        (failpoint::LOAD_BEFORE_COMMIT, 3),
-        (failpoint::LOAD_COMMITTED, 2),
-    ] {
-        survive(point, count, &expected).await;
-        tried += 1;
-    }
-    assert!(tried >= 20);
+    let places: Vec<(&str, usize)> =
+        failpoint::ALL.iter().map(|point| (*point, 1)).chain(IN_THE_MIDDLE).collect();
+    assert!(places.len() >= 20);
+    // Each has a database of its own.
+    futures::stream::iter(places)
+        .for_each_concurrent(4, |(point, count)| survive(point, count, &expected))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,12 +84,7 @@ async fn an_interrupt_rolls_back_and_says_so() {
     let process = nix::unistd::Pid::from_raw(child.id() as i32);
     let copying = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backfill%' \
                    AND query LIKE 'COPY%' AND datname = current_database()";
-    for _ in 0..600 {
-        if project.rows(copying).await != ["0"] {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    project.until(copying, "rows are copied").await;
     nix::sys::signal::kill(process, nix::sys::signal::SIGINT).expect("a signal");
     let ended = tokio::task::spawn_blocking(|| child.wait_with_output()).await;
     let ended = ended.expect("an end").expect("an end");

@@ -24,13 +24,7 @@ async fn output(child: Child) -> (Option<i32>, String) {
 async fn until_waiting(project: &Project) {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'backfill%' \
                    AND wait_event_type = 'Lock' AND datname = current_database()";
-    for _ in 0..1000 {
-        if project.rows(waiting).await != ["0"] {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("nobody waits for a lock");
+    project.until(waiting, "a session of ours waits for a lock").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use backfill::failpoint;
 use backfill::values::natural_order;
 
-use crate::support::{Project, Random};
+use crate::support::{Project, Random, seeds};
 
 const DAYS: u64 = 5;
 const KEYS: u64 = 8;
@@ -122,14 +122,14 @@ async fn live(seed: u64, index: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_row_of_each_key_stays_without_an_index() {
-    for seed in [1, 2] {
+    for seed in seeds("BACKFILL_MERGES", &[1, 2]) {
         live(seed, "").await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_row_of_each_key_stays_with_a_unique_index() {
-    for seed in [3, 4] {
+    for seed in seeds("BACKFILL_MERGES", &[3, 4]) {
         live(seed, "CREATE UNIQUE INDEX ON people (id);").await;
     }
 }

@@ -20,7 +20,7 @@ pub use own_server::OwnServer;
 pub use pgbouncer::Pooler;
 pub use postgres::Database;
 pub use proxy::Proxy;
-pub use random::Random;
+pub use random::{Random, seeds};
 pub use stores::{AZURE_KEY, Stores};
 
 /// The bucket of every project.
@@ -181,6 +181,19 @@ impl Project {
     /// The rows of a query as text, columns joined by `|`, NULL as nothing.
     pub async fn rows(&self, sql: &str) -> Vec<String> {
         self.database.rows(sql).await
+    }
+
+    /// Waits until a count is no longer 0.
+    ///
+    /// # Panics
+    ///
+    /// If that takes over a minute: what was waited for did not happen.
+    pub async fn until(&self, count: &str, what: &str) {
+        let begun = std::time::Instant::now();
+        while self.rows(count).await == ["0"] {
+            assert!(begun.elapsed().as_secs() < 60, "this did not happen within a minute: {what}");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 }
 

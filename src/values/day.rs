@@ -1,23 +1,27 @@
-//! How exports write a **day**. Some can be read in two ways: `01/02/2025` is a day of January where
-//! the month stands first, and of February where the day does.
+//! How exports write a **day**. Some days can be read in two ways: `01/02/2025` is a day of January if
+//! the month comes first, and of February if the day comes first.
+
+use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate, NaiveTime};
 
+use super::number::is_digits;
+
 /// Years that a day of an export can be in.
-const YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
+const YEARS: RangeInclusive<i32> = 1900..=2100;
 
 /// A day as a value writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// The day; where it can be read in two ways, with the month first.
+    /// The day; if it can be read in two ways, with the month first.
     pub day: NaiveDate,
-    /// Its format, and that of the time after it if there is one.
+    /// Its format, followed by the format of the time if there is one.
     pub format: String,
     /// The other reading and its format, with the day first.
     pub other: Option<(NaiveDate, String)>,
 }
 
-/// The day that a value is, with or without a time; `None` where it is neither.
+/// Reads a value that is a day, with or without a time; `None` if it is neither.
 pub fn written(value: &str) -> Option<Written> {
     let (day, separator, time) = parts(value.trim());
     let readings = readings(day)?;
@@ -25,17 +29,15 @@ pub fn written(value: &str) -> Option<Written> {
         "" => String::new(),
         time => format!("{separator}{}", time_format(time)?),
     };
-    let with_time = |format: &str| format!("{format}{time}");
     let (day, format) = readings.first;
-    let other = readings.other.map(|(day, format)| (day, with_time(format)));
-    Some(Written { day, format: with_time(format), other })
+    let other = readings.other.map(|(day, format)| (day, format!("{format}{time}")));
+    Some(Written { day, format: format!("{format}{time}"), other })
 }
 
-/// The day that a value starts with; of two readings, the one nearer to `date`.
+/// Reads the day that a value starts with; of two readings, takes the one nearer to `date`.
 pub fn nearest(value: &str, date: NaiveDate) -> Option<NaiveDate> {
     let (day, _, time) = parts(value.trim());
-    let is_time = |byte: u8| byte.is_ascii_digit() || b":.+-Z UTCAPMapm".contains(&byte);
-    if !time.bytes().all(is_time) {
+    if !time.bytes().all(may_be_of_a_time) {
         return None;
     }
     let readings = readings(day)?;
@@ -43,15 +45,26 @@ pub fn nearest(value: &str, date: NaiveDate) -> Option<NaiveDate> {
     days.min_by_key(|day| (*day - date).num_days().abs())
 }
 
+fn may_be_of_a_time(byte: u8) -> bool {
+    byte.is_ascii_digit() || b":.+-Z UTCAPMapm".contains(&byte)
+}
+
 /// A day with its format.
 type Reading = (NaiveDate, &'static str);
 
+/// The one or two ways in which a text can be read as a day.
 struct Readings {
     first: Reading,
     other: Option<Reading>,
 }
 
-/// What stands before, at and behind the first space or `T`.
+impl Readings {
+    fn only(first: Reading) -> Self {
+        Self { first, other: None }
+    }
+}
+
+/// Splits a value at the first space or `T`: (before, separator, after).
 fn parts(value: &str) -> (&str, &str, &str) {
     match value.find([' ', 'T']) {
         Some(at) => (&value[..at], &value[at..=at], &value[at + 1..]),
@@ -63,10 +76,11 @@ fn readings(text: &str) -> Option<Readings> {
     if !(8..=10).contains(&text.len()) || !text.is_ascii() {
         return None;
     }
-    let one = |first| Some(Readings { first, other: None });
     let Some(separator) = text.chars().find(|c| !c.is_ascii_digit()) else {
-        let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..8)?);
-        return if text.len() == 8 { one((date(year, month, day)?, "%Y%m%d")) } else { None };
+        if text.len() != 8 {
+            return None;
+        }
+        return Some(Readings::only((date(&text[..4], &text[4..6], &text[6..])?, "%Y%m%d")));
     };
     let mut fields = text.split(separator);
     let (a, b, c) = (fields.next()?, fields.next()?, fields.next()?);
@@ -76,36 +90,40 @@ fn readings(text: &str) -> Option<Readings> {
     let [year_first, month_first, day_first] = match separator {
         '-' => ["%Y-%m-%d", "%m-%d-%Y", "%d-%m-%Y"],
         '/' => ["%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y"],
-        // Who writes dots writes the day first.
+        // With dots, the day always comes first.
         '.' => ["%Y.%m.%d", "", "%d.%m.%Y"],
         _ => return None,
     };
     if a.len() == 4 {
-        return one((date(a, b, c)?, year_first));
+        return Some(Readings::only((date(a, b, c)?, year_first)));
     }
     let month_first =
         date(c, a, b).filter(|_| !month_first.is_empty()).map(|day| (day, month_first));
     let day_first = date(c, b, a).map(|day| (day, day_first));
     match month_first {
         Some(first) => Some(Readings { first, other: day_first }),
-        None => one(day_first?),
+        None => Some(Readings::only(day_first?)),
     }
 }
 
 fn date(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
-    let number = |text: &str, digits: std::ops::RangeInclusive<usize>| {
-        let is_number = digits.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-        text.parse::<u32>().ok().filter(|_| is_number)
-    };
     let year = i32::try_from(number(year, 4..=4)?).ok()?;
     let found = NaiveDate::from_ymd_opt(year, number(month, 1..=2)?, number(day, 1..=2)?)?;
     YEARS.contains(&found.year()).then_some(found)
 }
 
-/// The format in which a value is a time of day.
+/// Reads a number of this many digits, without a sign.
+fn number(text: &str, digits: RangeInclusive<usize>) -> Option<u32> {
+    if !digits.contains(&text.len()) || !is_digits(text) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Returns the format in which a value is a time of day.
 fn time_format(time: &str) -> Option<String> {
     let (time, zone) = match time.find([' ', 'Z', '+', '-']).map(|at| time.split_at(at)) {
-        // A space stands before AM and PM as well.
+        // There is a space before AM and PM, too.
         Some((clock, rest)) => match zone_format(rest) {
             Some(zone) => (clock, zone),
             None => (time, String::new()),
@@ -113,12 +131,11 @@ fn time_format(time: &str) -> Option<String> {
         None => (time, String::new()),
     };
     let forms = ["%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S%.f"];
-    let reads = |form: &&str| NaiveTime::parse_from_str(time, form).is_ok();
-    let form = forms.into_iter().find(reads)?;
+    let form = forms.into_iter().find(|form| NaiveTime::parse_from_str(time, form).is_ok())?;
     Some(format!("{form}{zone}"))
 }
 
-/// The format in which the end of a time says its offset from UTC.
+/// Returns the format of the offset from UTC at the end of a time.
 fn zone_format(text: &str) -> Option<String> {
     let (space, zone) = match text.strip_prefix(' ') {
         Some(zone) => (" ", zone),
@@ -183,13 +200,16 @@ mod tests {
     }
 
     #[test]
-    fn a_day_of_two_readings_is_told_with_both() {
+    fn a_day_of_two_readings_is_returned_with_both() {
         let found = written("10/05/2025 10:00").expect("a day");
-        let day = |month, day| NaiveDate::from_ymd_opt(2025, month, day).expect("a day");
-        assert_eq!((found.day, found.format.as_str()), (day(10, 5), "%m/%d/%Y %H:%M"));
-        assert_eq!(found.other, Some((day(5, 10), "%d/%m/%Y %H:%M".to_owned())));
-        assert_eq!(nearest("10/05/2025", day(10, 1)), Some(day(10, 5)));
-        assert_eq!(nearest("10/05/2025 1:2", day(5, 1)), Some(day(5, 10)));
-        assert_eq!(nearest("10/05/2025 soon", day(5, 1)), None);
+        assert_eq!((found.day, found.format.as_str()), (day_of_2025(10, 5), "%m/%d/%Y %H:%M"));
+        assert_eq!(found.other, Some((day_of_2025(5, 10), "%d/%m/%Y %H:%M".to_owned())));
+        assert_eq!(nearest("10/05/2025", day_of_2025(10, 1)), Some(day_of_2025(10, 5)));
+        assert_eq!(nearest("10/05/2025 1:2", day_of_2025(5, 1)), Some(day_of_2025(5, 10)));
+        assert_eq!(nearest("10/05/2025 soon", day_of_2025(5, 1)), None);
+    }
+
+    fn day_of_2025(month: u32, day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2025, month, day).expect("a day")
     }
 }

@@ -1,25 +1,27 @@
 //! A text is **encoded twice** if its UTF-8 was taken for windows-1252 and made UTF-8 once more: `KÃ¶ln` for
 //! `Köln`, `â‚¬` for `€`.
 
-/// The characters of windows-1252 for the bytes 0x80 to 0x9F; blank where there is none.
+/// The characters of windows-1252 for the bytes 0x80 to 0x9F; blank for a byte without a character.
 const HIGH: [char; 32] = [
     '€', ' ', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', ' ', 'Ž', ' ', ' ', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', ' ', 'ž', 'Ÿ',
 ];
 
-/// Whether a value seems to be encoded twice: all its characters beyond ASCII together are the bytes of UTF-8, and
-/// what they say is of a usual script. Of scripts other than Latin, one character is not enough to be sure.
+/// Whether a value seems to be encoded twice: its characters, taken as bytes, are valid UTF-8, and the characters
+/// that they decode to belong to a usual script. Of scripts other than Latin, one character is not enough to be sure.
 pub fn is_encoded_twice(value: &str) -> bool {
     if value.is_ascii() {
         return false;
     }
     let bytes: Option<Vec<u8>> = value.chars().map(byte).collect();
     let Some(once) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return false };
-    let beyond = || once.chars().filter(|character| !character.is_ascii());
-    beyond().all(is_usual) && (beyond().all(is_sure) || beyond().count() > 1)
+    let beyond: Vec<char> = once.chars().filter(|character| !character.is_ascii()).collect();
+    let is_each_usual = beyond.iter().all(|character| is_usual(*character));
+    let is_each_sure = beyond.iter().all(|character| is_sure(*character));
+    is_each_usual && (is_each_sure || beyond.len() > 1)
 }
 
-/// The byte that a character was made of.
+/// The byte that windows-1252 reads as this character.
 fn byte(character: char) -> Option<u8> {
     match u8::try_from(u32::from(character)) {
         Ok(byte) => Some(byte),
@@ -30,12 +32,12 @@ fn byte(character: char) -> Option<u8> {
     }
 }
 
-/// Letters of Western and Central Europe, and the marks of typography and money.
+/// Whether a character is a letter of Western or Central Europe, or a mark of typography or money.
 fn is_sure(character: char) -> bool {
     matches!(character, '\u{a0}'..='\u{17f}' | '\u{2010}'..='\u{203f}' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{214f}')
 }
 
-/// Characters of the scripts that exports are written in.
+/// Whether a character is of a script that exports are written in.
 fn is_usual(character: char) -> bool {
     is_sure(character)
         || matches!(character,
@@ -47,13 +49,16 @@ fn is_usual(character: char) -> bool {
 mod tests {
     use super::*;
 
-    /// What becomes of a text whose UTF-8 is taken for windows-1252.
+    /// Encodes a text twice: takes its UTF-8 for windows-1252.
     fn twice(text: &str) -> String {
-        let character = |byte: &u8| match byte {
-            0x80..=0x9f => Some(HIGH[usize::from(*byte) - 0x80]).filter(|high| *high != ' '),
-            byte => Some(char::from(*byte)),
-        };
-        text.as_bytes().iter().map(|byte| character(byte).unwrap_or(char::from(*byte))).collect()
+        text.bytes().map(character).collect()
+    }
+
+    fn character(byte: u8) -> char {
+        match byte {
+            0x80..=0x9f if HIGH[usize::from(byte) - 0x80] != ' ' => HIGH[usize::from(byte) - 0x80],
+            byte => char::from(byte),
+        }
     }
 
     #[test]

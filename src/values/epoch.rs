@@ -1,11 +1,13 @@
-//! An **epoch time** counts from the first of January 1970 in UTC: in seconds, or in parts of one.
+//! An **epoch time** counts from 1 January 1970 in UTC: in seconds, milliseconds or microseconds.
 
 use chrono::{DateTime, Utc};
 
-/// Digits behind the point that a moment can hold.
+use super::number::is_digits;
+
+/// The most decimals of a count of seconds that a moment can hold.
 const DECIMALS: usize = 9;
 
-/// What reads such a count, as a format of its own; nothing else can stand in it.
+/// The unit of the count. It is a format of its own: it cannot be part of a longer format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// `epoch_s`, and `%s` as `strftime` has it.
@@ -17,7 +19,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit that a format names.
+    /// Returns the unit that a format names.
     pub fn of(format: &str) -> Option<Self> {
         match format {
             "epoch_s" | "%s" => Some(Self::Seconds),
@@ -35,25 +37,25 @@ impl Unit {
         }
     }
 
-    /// The moment of a count, which may have decimals.
+    /// Returns the moment of a count, which may have decimals.
     pub fn moment(self, text: &str) -> Option<DateTime<Utc>> {
         let (digits, is_negative) = match text.strip_prefix('-') {
             Some(digits) => (digits, true),
             None => (text, false),
         };
         let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if !is_number(whole) || !is_number(decimals) || decimals.len() > DECIMALS {
+        if !is_digits(whole) || !is_digits(decimals) || decimals.len() > DECIMALS {
             return None;
         }
         let one = self.nanoseconds();
-        let parts = decimals.parse::<i128>().ok()?.checked_mul(one)?;
-        let parts = parts / 10_i128.checked_pow(decimals.len() as u32)?;
-        let all = whole.parse::<i128>().ok()?.checked_mul(one)?.checked_add(parts)?;
-        let all = if is_negative { -all } else { all };
-        let seconds = i64::try_from(all.div_euclid(1_000_000_000)).ok()?;
-        let nanoseconds = u32::try_from(all.rem_euclid(1_000_000_000)).ok()?;
-        DateTime::from_timestamp(seconds, nanoseconds)
+        let scaled = decimals.parse::<i128>().ok()?.checked_mul(one)?;
+        let fraction = scaled / 10_i128.checked_pow(decimals.len() as u32)?;
+        let size = whole.parse::<i128>().ok()?.checked_mul(one)?.checked_add(fraction)?;
+        let nanoseconds = if is_negative { -size } else { size };
+        DateTime::from_timestamp(
+            i64::try_from(nanoseconds.div_euclid(1_000_000_000)).ok()?,
+            u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).ok()?,
+        )
     }
 }
 
@@ -63,10 +65,6 @@ mod tests {
 
     #[test]
     fn counts_from_1970_are_moments() {
-        let read = |format: &str, text: &str| {
-            let moment = Unit::of(format).expect(format).moment(text);
-            moment.map(|moment| moment.naive_utc().to_string())
-        };
         for (format, text, expected) in [
             ("epoch_s", "1735689600", "2025-01-01 00:00:00"),
             ("%s", "1735689600", "2025-01-01 00:00:00"),
@@ -83,5 +81,10 @@ mod tests {
             assert_eq!(read("epoch_s", text), None, "{text}");
         }
         assert_eq!(Unit::of("epoch"), None);
+    }
+
+    fn read(format: &str, text: &str) -> Option<String> {
+        let moment = Unit::of(format).expect(format).moment(text);
+        moment.map(|moment| moment.naive_utc().to_string())
     }
 }

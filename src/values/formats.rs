@@ -1,5 +1,5 @@
 //! Days and times by their **formats**: those of `strftime`, and the counts of an [epoch](super::epoch).
-//! Without one, ISO 8601 is read.
+//! Without a format, ISO 8601 is read.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::parse::{moment, moment_in_iso, reads_offset, usual_date};
 /// The forms of ISO 8601 in which a time has no zone, also with a space for the `T`.
 const ISO_TIMES: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
 
-/// The day of a text, by the first format that reads the whole of it.
+/// Reads a text as a day, by the first format that reads the whole text.
 pub fn date(text: &str, formats: &[String]) -> Option<NaiveDate> {
     let text = text.trim();
     let parsed = match formats {
@@ -21,24 +21,24 @@ pub fn date(text: &str, formats: &[String]) -> Option<NaiveDate> {
     parsed.filter(is_plausible)
 }
 
-/// The time of a text on a clock somewhere, likewise.
+/// Reads a text as a local time (a date and time without an offset), likewise.
 pub fn local(text: &str, formats: &[String]) -> Option<NaiveDateTime> {
     let text = text.trim();
     let parsed = match formats {
         [] => ISO_TIMES.iter().find_map(|format| local_in(text, format)),
         formats => formats.iter().find_map(|format| local_in(text, format)),
     };
-    parsed.filter(|time| is_plausible(&time.date()) && is_no_leap_second(time.time()))
+    parsed.filter(|time| is_plausible(&time.date()) && !is_leap_second(time.time()))
 }
 
-/// The moment of a text that says its offset from UTC, or counts from 1970, likewise.
+/// Reads a text as a moment, likewise: it states its offset from UTC, or counts from 1970.
 pub fn moment_of(text: &str, formats: &[String]) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let parsed = match formats {
         [] => moment_in_iso(text),
         formats => formats.iter().find_map(|format| moment_in(text, format)),
     };
-    parsed.filter(|time| is_plausible(&time.date_naive()) && is_no_leap_second(time.time()))
+    parsed.filter(|time| is_plausible(&time.date_naive()) && !is_leap_second(time.time()))
 }
 
 fn date_in(text: &str, format: &str) -> Option<NaiveDate> {
@@ -52,7 +52,7 @@ fn date_in(text: &str, format: &str) -> Option<NaiveDate> {
     day.or_else(|| NaiveDateTime::parse_from_str(text, format).ok().map(|time| time.date()))
 }
 
-/// The time that a text is in a format; of a day, its start.
+/// Reads a text as a time in a format; a day becomes its start.
 fn local_in(text: &str, format: &str) -> Option<NaiveDateTime> {
     if let Some(unit) = Unit::of(format) {
         return unit.moment(text).map(|moment| moment.naive_utc());
@@ -68,25 +68,27 @@ fn moment_in(text: &str, format: &str) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Whether a format reads a count of time from 1970 on, in UTC.
+/// Whether a format reads a count of time since 1970, in UTC.
 pub fn counts_from_1970(format: &str) -> bool {
     Unit::of(format).is_some()
 }
 
-/// Whether there are texts that two formats read as different times, as `01/02/2025` is a day of January
-/// or of February: whichever is asked first would win.
+/// Whether two formats read the same text as different times, as `01/02/2025` is a day of January or of
+/// February: the format that is tried first would decide.
 pub fn contradict(one: &str, other: &str) -> bool {
-    let differ = |writes: &str, reads: &str| {
-        let Some(text) = sample(writes) else { return false };
-        match (either(&text, writes), either(&text, reads)) {
-            (Some(meant), Some(read)) => meant != read,
-            _ => false,
-        }
-    };
-    one != other && (differ(one, other) || differ(other, one))
+    one != other && (misreads(one, other) || misreads(other, one))
 }
 
-/// A time in a format, in whose date any part could be any other.
+/// Whether the format `reads` takes a text of the format `writes` for another time.
+fn misreads(writes: &str, reads: &str) -> bool {
+    let Some(text) = sample(writes) else { return false };
+    match (time_in(&text, writes), time_in(&text, reads)) {
+        (Some(meant), Some(read)) => meant != read,
+        _ => false,
+    }
+}
+
+/// Writes a time in a format. Any part of its date could be taken for any other.
 fn sample(format: &str) -> Option<String> {
     let time = NaiveDate::from_ymd_opt(2003, 2, 1)?.and_hms_opt(4, 5, 6)?.and_utc();
     match Unit::of(format) {
@@ -95,28 +97,29 @@ fn sample(format: &str) -> Option<String> {
         Some(Unit::Microseconds) => Some(time.timestamp_micros().to_string()),
         None => {
             let mut text = String::new();
-            // This offset can only be read.
+            // chrono reads this form of an offset and cannot write it.
             let format = format.replace("%#z", "%z");
             write!(text, "{}", time.format(&format)).ok().map(|()| text)
         }
     }
 }
 
-/// The time that a format makes of a text, whether it has a zone or none.
-fn either(text: &str, format: &str) -> Option<NaiveDateTime> {
+/// Reads a text as a time in a format, which may have an offset or not.
+fn time_in(text: &str, format: &str) -> Option<NaiveDateTime> {
     let formats = [format.to_owned()];
-    match reads_offset(format) {
-        true => moment_of(text, &formats).map(|moment| moment.naive_utc()),
-        false => local(text, &formats),
+    if reads_offset(format) {
+        moment_of(text, &formats).map(|moment| moment.naive_utc())
+    } else {
+        local(text, &formats)
     }
 }
 
-/// A leap second would become the minute after.
-fn is_no_leap_second(time: NaiveTime) -> bool {
-    time.nanosecond() < 1_000_000_000
+/// Whether a time is a leap second, which would be moved into the next minute.
+fn is_leap_second(time: NaiveTime) -> bool {
+    time.nanosecond() >= 1_000_000_000
 }
 
-/// A year of four digits: `%Y` also reads `25` as the year 25.
+/// Whether the year has four digits: `%Y` also reads `25` as the year 25.
 fn is_plausible(day: &NaiveDate) -> bool {
     (1000..=9999).contains(&day.year())
 }
@@ -126,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_contradict_where_a_text_has_two_readings() {
+    fn formats_contradict_if_a_text_has_two_readings() {
         for (one, other) in [
             ("%d/%m/%Y", "%m/%d/%Y"),
             ("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"),
@@ -156,17 +159,22 @@ mod tests {
 
     #[test]
     fn nine_decimals_are_read() {
-        let utc = |text: &str, formats: &[&str]| {
-            let formats: Vec<String> = formats.iter().map(|format| (*format).to_owned()).collect();
-            moment_of(text, &formats).map(|moment| moment.timestamp_micros())
-        };
-        let micros = Some(1_735_689_600_020_643);
-        assert_eq!(utc("2025-01-01T00:00:00.020643808Z", &[]), micros);
-        assert_eq!(utc("2025-01-01T00:00:00.020643999Z", &["%Y-%m-%dT%H:%M:%S%.fZ"]), micros);
-        assert_eq!(utc("2025-01-01T00:00:00.020643808Z", &["%Y-%m-%dT%H:%M:%S%.9f%#z"]), micros);
-        assert_eq!(utc("2025-01-01T01:00:00.020643808+01", &[]), micros);
-        // What is cut off never makes another second of it.
-        assert_eq!(utc("1969-12-31T23:59:59.999999999Z", &[]), Some(-1));
-        assert_eq!(utc("2025-12-31T23:59:60.5Z", &[]), None);
+        let expected = Some(1_735_689_600_020_643);
+        for (text, formats) in [
+            ("2025-01-01T00:00:00.020643808Z", &[][..]),
+            ("2025-01-01T00:00:00.020643999Z", &["%Y-%m-%dT%H:%M:%S%.fZ"]),
+            ("2025-01-01T00:00:00.020643808Z", &["%Y-%m-%dT%H:%M:%S%.9f%#z"]),
+            ("2025-01-01T01:00:00.020643808+01", &[]),
+        ] {
+            assert_eq!(microseconds(text, formats), expected, "{text}");
+        }
+        // Digits beyond a microsecond are cut off: rounding would make it another second.
+        assert_eq!(microseconds("1969-12-31T23:59:59.999999999Z", &[]), Some(-1));
+        assert_eq!(microseconds("2025-12-31T23:59:60.5Z", &[]), None);
+    }
+
+    fn microseconds(text: &str, formats: &[&str]) -> Option<i64> {
+        let formats: Vec<String> = formats.iter().map(|format| (*format).to_owned()).collect();
+        moment_of(text, &formats).map(|moment| moment.timestamp_micros())
     }
 }

@@ -6,33 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use super::{Mark, day, decimal, truth};
 
-/// What type a value could be read as. Written as text, a date with its format: `date %m/%d/%Y`, or with
-/// two: `date %m/%d/%Y or %d/%m/%Y`.
+/// What type a value could be read as. Its text names the format of a date: `date %m/%d/%Y`, or both
+/// formats: `date %m/%d/%Y or %d/%m/%Y`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub enum Kind {
-    /// A whole number. One with a leading zero is a code, and text.
+    /// A whole number. One with a leading zero is taken for a code, which is text.
     Integer,
     /// A number with decimals.
     Decimal,
-    /// A number that is one only with a decimal comma: `0,5`, `1.234,50`.
+    /// A number only if the comma is the decimal mark: `0,5`, `1.234,50`.
     CommaDecimal,
     /// Yes or no, in words.
     Boolean,
     /// A day, perhaps with a time, in this format.
     Date(String),
-    /// A day, perhaps with a time, in the one format or the other: `01/02/2025`.
+    /// A day, perhaps with a time, in one of two formats: `01/02/2025`.
     Unclear(String, String),
     /// Anything else.
     Text,
 }
 
-/// Digits and decimals of the largest number that is told from text.
+/// The most digits of a number; with more it is text.
 const DIGITS: u8 = 38;
+/// The most decimals of a number; with more it is text.
 const DECIMALS: i8 = 12;
 
 impl Kind {
-    /// The kind of a value that is given, and its number where it is one.
+    /// Returns the kind of a value, and the number if it is one.
     pub fn of(value: &str) -> (Self, Option<f64>) {
         let value = value.trim();
         let Some(first) = value.bytes().next() else { return (Self::Text, None) };
@@ -42,7 +43,7 @@ impl Kind {
             return (Self::from(written), None);
         }
         if first.is_ascii_digit() || b"+-$(.,".contains(&first) {
-            // `1e5` and `12-` may be codes just as well.
+            // `1e5` and `12-` may also be codes.
             if is_code(value) || value.ends_with('-') || value.contains(['e', 'E']) {
                 return (Self::Text, None);
             }
@@ -61,7 +62,7 @@ impl Kind {
         (if truth(value).is_some() { Self::Boolean } else { Self::Text }, None)
     }
 
-    /// Whether it is a number, with the one decimal mark or the other.
+    /// Whether it is a number, with either decimal mark.
     pub fn is_number(&self) -> bool {
         matches!(self, Self::Integer | Self::Decimal | Self::CommaDecimal)
     }
@@ -71,7 +72,7 @@ impl Kind {
         matches!(self, Self::Date(_) | Self::Unclear(..))
     }
 
-    /// How its days are written; with both formats where it is one or the other.
+    /// How its days are written; both formats if it is one of two.
     pub fn date_format(&self) -> Option<String> {
         match self {
             Self::Date(format) => Some(format.clone()),
@@ -81,7 +82,7 @@ impl Kind {
     }
 }
 
-/// Stands between the two formats of a day that is unclear.
+/// Separates the two formats of a day that is unclear.
 const OR: &str = " or ";
 
 impl From<day::Written> for Kind {
@@ -93,7 +94,7 @@ impl From<day::Written> for Kind {
     }
 }
 
-/// Whether digits start with a zero, as in a postcode.
+/// Whether a number starts with a zero that has no meaning, as in a postcode.
 fn is_code(value: &str) -> bool {
     let bytes = value.as_bytes();
     bytes.len() > 1 && bytes[0] == b'0' && bytes[1].is_ascii_digit()

@@ -1,16 +1,16 @@
-//! The **natural order** of names: numbers in them count as numbers, and a name comes before the same name with
-//! something behind it. It is a text that sorts so, by its bytes.
+//! The **natural order** of names: numbers in them are compared as numbers, and a name comes before the same name
+//! with something after it. The order is given by a text whose bytes sort in that way.
 //!
 //! `2025-03-03.csv` < `2025-03-03 (2).csv` < `2025-03-03 (10).csv`, and `_v2` < `_v10`.
 
-/// Stands where a folder ends: nothing in a name comes before it.
+/// Marks the end of a folder; it sorts before every character of a name.
 const END_OF_FOLDER: char = '\u{2}';
-/// Stands where a name ends and its endings begin, and before the zeros that were left out.
+/// Marks the end of the stem, and the end of the file extensions, behind which the left-out zeros are noted.
 const END: char = '\u{1}';
-/// The longest ending, without its dot.
+/// The greatest length of a file extension, without its dot.
 const ENDING: usize = 8;
 
-/// A text that sorts a name by its natural order. Two different names have different ones.
+/// Returns the text that sorts a name by its natural order. It differs for different names.
 pub fn natural_order(name: &str) -> String {
     let mut sorted = String::with_capacity(name.len() + 16);
     let mut zeros = String::new();
@@ -27,7 +27,7 @@ pub fn natural_order(name: &str) -> String {
     sorted + &zeros
 }
 
-/// The length of the endings of a file's name, such as `.csv.gz`.
+/// Returns the length of the extensions of a file's name, such as `.csv.gz`.
 fn endings(file: &str) -> usize {
     let mut stem = file;
     while let Some((before, ending)) = stem.rsplit_once('.') {
@@ -42,7 +42,7 @@ fn endings(file: &str) -> usize {
     file.len() - stem.len()
 }
 
-/// Adds a text whose numbers sort by their size; how many zeros each of them begins with is noted.
+/// Adds a text so that its numbers sort by their size, and notes in `zeros` how many zeros each begins with.
 fn push(text: &str, sorted: &mut String, zeros: &mut String) {
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
@@ -58,7 +58,7 @@ fn push(text: &str, sorted: &mut String, zeros: &mut String) {
     sorted.push_str(rest);
 }
 
-/// Adds a length so that greater ones sort behind smaller ones: nine is `90`, eighteen `990`.
+/// Adds a length so that greater lengths sort after smaller ones: nine is `90`, eighteen `990`.
 fn push_length(length: usize, text: &mut String) {
     let (nines, ones) = (length / 9, length % 9);
     text.extend(std::iter::repeat_n('9', nines));
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_count_and_a_plain_name_comes_first() {
+    fn numbers_sort_by_size_and_a_plain_name_comes_first() {
         for names in [
             &["d/2025-03-03.csv", "d/2025-03-03 (2).csv", "d/2025-03-03 (10).csv"][..],
             &["x.csv", "x - Copy.csv", "x - Copy (2).csv", "x - Copy (10).csv"],

@@ -1,16 +1,16 @@
 //! How a **number** is read: `1,234.50`, or with a decimal comma `1.234,50`.
 
-/// What stands between the whole and the decimals.
+/// The decimal mark: what separates the whole part from the decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mark {
     /// A point; commas separate thousands.
     Point,
-    /// A comma; points, or blanks, separate thousands.
+    /// A comma; points or blanks separate thousands.
     Comma,
 }
 
 impl Mark {
-    /// As SQL names it.
+    /// Returns the mark that SQL names so.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "." => Some(Self::Point),
@@ -34,15 +34,15 @@ impl Mark {
     }
 }
 
-/// The largest power of ten in an exponent: more digits than a number can have.
+/// The largest power of ten in an exponent; it is more than the digits of any number.
 const LARGEST_POWER: i32 = 99;
 
-/// The number in `text` with `scale` decimals, scaled up; `None` where it is no number, has more
-/// than `precision` digits, or has decimals beyond `scale` that are not zero.
+/// Reads a number with `scale` decimals and returns it multiplied by `10^scale`. Returns `None` if the text is
+/// not a number, has more than `precision` digits, or has decimals beyond `scale` that are not zero.
 ///
-/// Understood are one sign, before or behind, `$`, parentheses for negative, thousands separators in
-/// their places, and a power of ten as in `1.5e3`. A percent sign is not: whether `12%` is 12 or 0.12 is
-/// not in the value.
+/// Accepts one sign, before or after the number, `$`, parentheses for negative numbers, thousands separators in
+/// the right places, and a power of ten as in `1.5e3`. It does not accept a percent sign, because the value does
+/// not say whether `12%` is 12 or 0.12.
 pub fn decimal(text: &str, precision: u8, scale: i8, mark: Mark) -> Option<i128> {
     let (text, is_negative) = without_sign(text.trim())?;
     let (digits, power) = with_power(text)?;
@@ -51,19 +51,18 @@ pub fn decimal(text: &str, precision: u8, scale: i8, mark: Mark) -> Option<i128>
         return None;
     }
     let whole = without_separators(whole, mark)?;
-    // What stands in the text is so many digits, the last of them at this power of ten.
-    let last = i32::try_from(decimals.len()).ok()?.checked_neg()?.checked_add(power)?;
-    let shift = last.checked_add(i32::from(scale))?;
+    let last_power = i32::try_from(decimals.len()).ok()?.checked_neg()?.checked_add(power)?;
+    let shift = last_power.checked_add(i32::from(scale))?;
     let lost = usize::try_from(-shift.min(0)).ok()?;
     let kept = (whole.len() + decimals.len()).saturating_sub(lost);
-    let digits = || whole.bytes().chain(decimals.bytes());
-    if digits().skip(kept).any(|byte| byte != b'0') {
-        return None;
-    }
     let mut value: i128 = 0;
-    for byte in digits().take(kept) {
-        let digit = char::from(byte).to_digit(10)?;
-        value = value.checked_mul(10)?.checked_add(i128::from(digit))?;
+    for (place, byte) in whole.bytes().chain(decimals.bytes()).enumerate() {
+        if place < kept {
+            let digit = char::from(byte).to_digit(10)?;
+            value = value.checked_mul(10)?.checked_add(i128::from(digit))?;
+        } else if byte != b'0' {
+            return None;
+        }
     }
     if value != 0 {
         let padding = u32::try_from(shift.max(0)).ok()?;
@@ -73,7 +72,12 @@ pub fn decimal(text: &str, precision: u8, scale: i8, mark: Mark) -> Option<i128>
     fits.then_some(if is_negative { -value } else { value })
 }
 
-/// A number without its sign and its `$`, and whether it is negative; `None` where there is more than one.
+/// Whether a text is ASCII digits and nothing else.
+pub fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Takes the sign and `$` off a number: (the rest, whether it is negative). `None` if there are several signs.
 fn without_sign(text: &str) -> Option<(&str, bool)> {
     let (text, parenthesised) = match text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
         Some(inner) => (inner.trim(), true),
@@ -91,7 +95,7 @@ fn without_sign(text: &str) -> Option<(&str, bool)> {
     signs.next().is_none().then_some((text, is_negative))
 }
 
-/// A leading sign, and whether it is a minus.
+/// Takes a leading sign off: (the rest, whether it is a minus).
 fn sign(text: &str) -> (&str, Option<bool>) {
     match text.as_bytes().first() {
         Some(b'-') => (text[1..].trim_start(), Some(true)),
@@ -100,17 +104,19 @@ fn sign(text: &str) -> (&str, Option<bool>) {
     }
 }
 
-/// The digits before an exponent, and the exponent; 0 where there is none.
+/// Splits a number into the part before its exponent and the exponent, which is 0 if there is none.
 fn with_power(text: &str) -> Option<(&str, i32)> {
     let Some((digits, power)) = text.split_once(['e', 'E']) else { return Some((text, 0)) };
     let unsigned = power.strip_prefix(['+', '-']).unwrap_or(power);
-    let is_number = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
-    let power: i32 = power.parse().ok().filter(|_| is_number)?;
+    if !is_digits(unsigned) {
+        return None;
+    }
+    let power: i32 = power.parse().ok()?;
     (power.abs() <= LARGEST_POWER).then_some((digits, power))
 }
 
-/// The digits of `1,234,567`; `None` where a separator stands elsewhere. A first group that starts with
-/// a zero is none: in `0,250` the comma is a decimal one.
+/// Returns the digits of `1,234,567`; `None` if a separator is in another place. The first group cannot start
+/// with a zero: in `0,250` the comma is a decimal mark.
 fn without_separators(whole: &str, mark: Mark) -> Option<String> {
     let Some(separator) = whole.chars().find(|c| mark.separates_thousands(*c)) else {
         return Some(whole.to_owned());
@@ -188,8 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decimal_comma_is_read_where_the_sql_says_so() {
-        let read = |text| decimal(text, 12, 3, Mark::Comma);
+    fn a_decimal_comma_is_read_if_the_sql_says_so() {
         for (text, expected) in [
             ("0,250", 250),
             ("1,125", 1125),
@@ -203,17 +208,17 @@ mod tests {
             ("(1,5)", -1500),
             ("1,5e2", 150_000),
         ] {
-            assert_eq!(read(text), Some(expected), "{text}");
+            assert_eq!(decimal(text, 12, 3, Mark::Comma), Some(expected), "{text}");
         }
         for text in
             ["0.5", "1.5", "0.250", "1,234.50", "1,234,567", "1.23,5", "1.234 567", "1,2345"]
         {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(decimal(text, 12, 3, Mark::Comma), None, "{text}");
         }
     }
 
     #[test]
-    fn a_power_of_ten_is_read_where_no_digit_is_lost() {
+    fn a_power_of_ten_is_read_if_no_digit_is_lost() {
         for (text, expected) in [
             ("1e3", 100_000),
             ("1E+3", 100_000),
@@ -246,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_lose_a_digit_is_no_number() {
+    fn what_would_lose_a_digit_is_not_a_number() {
         for text in [
             "", ".", "$", "1.239", "--1", "(-1)", "-1-", "(1-)", "NaN", "1 2", "12%", "12 %",
             "1-2", "-", "5 $", "1.2.3", "\u{0661}",

@@ -1,9 +1,9 @@
-//! How single values are read; NULL stands for what cannot be.
+//! How **single values** are read; `None`, which becomes NULL, stands for what cannot be read.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
-/// The day in `text` in one of the two usual formats, in full width; `None` leaves it to a slower
-/// and more patient reader.
+/// Reads a day in one of the two usual formats, with leading zeros. It is a fast path: `None` means that the
+/// slower reader of any format has to decide.
 pub fn usual_date(text: &str, format: &str) -> Option<NaiveDate> {
     let (year, month, day, separator) = match format {
         "%m/%d/%Y" => (6..10, 0..2, 3..5, (b'/', [2, 5])),
@@ -15,21 +15,26 @@ pub fn usual_date(text: &str, format: &str) -> Option<NaiveDate> {
     if bytes.len() != 10 || places.iter().any(|place| bytes[*place] != separator) {
         return None;
     }
-    let number = |range: std::ops::Range<usize>| {
-        bytes[range].iter().try_fold(0, |number, byte| {
-            byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
-        })
-    };
-    NaiveDate::from_ymd_opt(number(year)? as i32, number(month)?, number(day)?)
+    NaiveDate::from_ymd_opt(
+        number(&bytes[year])? as i32,
+        number(&bytes[month])?,
+        number(&bytes[day])?,
+    )
 }
 
-/// What reads the offset from UTC in a format.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, byte| {
+        byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0'))
+    })
+}
+
+/// The parts of a format that read an offset from UTC.
 const OFFSETS: [&str; 4] = ["%#z", "%z", "%:z", "%+"];
 
-/// What a format ends with where its times are in UTC.
+/// The endings of a format whose times are in UTC.
 const IN_UTC: [&str; 2] = ["Z", "UTC"];
 
-/// The forms of ISO 8601 in which a time has its offset, also with a space for the `T`, as databases
+/// The forms of ISO 8601 in which a time has an offset; also with a space instead of the `T`, as databases
 /// write it.
 const ISO_MOMENTS: [&str; 4] = [
     "%Y-%m-%dT%H:%M:%S%.f%#z",
@@ -38,12 +43,12 @@ const ISO_MOMENTS: [&str; 4] = [
     "%Y-%m-%d %H:%M:%S%.f UTC",
 ];
 
-/// The moment in `text`, in any of the forms of ISO 8601 that say the offset from UTC.
+/// Reads a moment in any form of ISO 8601 that states the offset from UTC.
 pub fn moment_in_iso(text: &str) -> Option<DateTime<Utc>> {
     ISO_MOMENTS.iter().find_map(|format| moment(text, format))
 }
 
-/// The moment in `text`, in a format that [reads the offset](reads_offset) or ends with UTC.
+/// Reads a moment in a format that [reads the offset](reads_offset) or ends with UTC.
 pub fn moment(text: &str, format: &str) -> Option<DateTime<Utc>> {
     if reads_offset(format) {
         return DateTime::parse_from_str(text, format).ok().map(|moment| moment.to_utc());
@@ -61,12 +66,12 @@ pub fn is_in_utc(format: &str) -> bool {
     IN_UTC.iter().any(|utc| format.strip_suffix(utc).is_some_and(|before| !before.ends_with('%')))
 }
 
-/// The truth in `text`.
+/// Reads a yes or a no.
 pub fn truth(text: &str) -> Option<bool> {
-    let is = |words: &[&str]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
-    if is(&["true", "t", "yes", "y", "1", "on"]) {
+    let text = text.trim();
+    if is_one_of(text, &["true", "t", "yes", "y", "1", "on"]) {
         Some(true)
-    } else if is(&["false", "f", "no", "n", "0", "off"]) {
+    } else if is_one_of(text, &["false", "f", "no", "n", "0", "off"]) {
         Some(false)
     } else {
         None
@@ -76,9 +81,13 @@ pub fn truth(text: &str) -> Option<bool> {
 /// Whether `text` is one of the ways in which exports write that there is no value.
 pub fn is_null_like(text: &str) -> bool {
     let text = text.trim();
-    let words = ["", "na", "n/a", "none", "null", "\\n"];
     let zero_dates = ["0000-00-00", "0000-00-00 00:00:00", "00/00/0000"];
-    words.iter().any(|word| text.eq_ignore_ascii_case(word)) || zero_dates.contains(&text)
+    is_one_of(text, &["", "na", "n/a", "none", "null", "\\n"]) || zero_dates.contains(&text)
+}
+
+/// Whether a text is one of these words, in upper or lower case.
+fn is_one_of(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -87,7 +96,6 @@ mod tests {
 
     #[test]
     fn a_moment_is_read_with_its_offset() {
-        let utc = |text: &str| moment_in_iso(text).map(|moment| moment.naive_utc().to_string());
         for text in [
             "2025-01-01T08:00:00Z",
             "2025-01-01 10:00:00+02",
@@ -96,10 +104,11 @@ mod tests {
             "2025-01-01 03:00:00 -0500",
             "2025-01-01 08:00:00 UTC",
         ] {
-            assert_eq!(utc(text).as_deref(), Some("2025-01-01 08:00:00"), "{text}");
+            let moment = moment_in_iso(text).map(|moment| moment.naive_utc().to_string());
+            assert_eq!(moment.as_deref(), Some("2025-01-01 08:00:00"), "{text}");
         }
         for text in ["2025-01-01 10:00:00", "2025-01-01", "2025-01-01 10:00:00+2", "now"] {
-            assert_eq!(utc(text), None, "{text}");
+            assert_eq!(moment_in_iso(text), None, "{text}");
         }
         assert!(["%d.%m.%Y %H:%M %z", "%+", "%H:%M%#z"].into_iter().all(reads_offset));
         assert!(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M UTC"].into_iter().all(is_in_utc));
@@ -109,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_dates_are_read_as_the_patient_reader_reads_them() {
+    fn the_usual_dates_are_read_as_the_slower_reader_reads_them() {
         for (text, format) in [
             ("12/18/2025", "%m/%d/%Y"),
             ("2025-12-18", "%Y-%m-%d"),

@@ -1,15 +1,15 @@
-//! The **shape** of a value: what it looks like without what it says. `12/18/2025` has the shape
+//! The **shape** of a value shows what it looks like without its content. `12/18/2025` has the shape
 //! `99/99/9999`, `NY` has `AA`.
 
-/// A shape is cut after so many characters.
+/// The number of characters after which a shape is cut.
 const LONGEST: usize = 24;
 /// A longer run of letters is written `A+`.
 const LETTERS: usize = 3;
 /// A longer run of digits is written `9+`.
 const DIGITS: usize = 16;
 
-/// The shape of a value: `9` for a digit, `A` for a letter, other characters as they are; long runs as
-/// one with a `+`, so that names of any length have one shape.
+/// Returns the shape of a value: `9` for a digit, `A` for a letter, other characters as they are. A long run
+/// becomes one character and a `+`, so that names of any length have one shape.
 pub fn of(value: &str) -> String {
     let mut shape = String::with_capacity(LONGEST);
     let mut characters = value.chars().map(class).peekable();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shape_says_what_a_value_looks_like_and_not_what_it_says() {
+    fn a_shape_shows_what_a_value_looks_like_and_not_its_content() {
         for (value, expected) in [
             ("12/18/2025", "99/99/9999"),
             ("NY", "AA"),

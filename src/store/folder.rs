@@ -1,5 +1,5 @@
-//! The files below a **folder** of this machine, as the store's client lists them, and those that it hides or
-//! fails on because of their names. Links are followed.
+//! The files below a **folder** of this machine, as the store's client lists them, and those that the client
+//! hides or fails on because of their names. Symbolic links are followed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -12,9 +12,10 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::unusable::Unusable;
 use crate::domain::KeyFault;
+use crate::values::is_digits;
 
-/// Every file below a folder, which may not exist: those that can be read, and those that cannot. Keys begin below
-/// the root.
+/// Lists every file below a folder, which may not exist: those that can be read, and those that cannot. Keys are
+/// relative to the root.
 pub fn list(
     root: &FilePath,
     below: &FilePath,
@@ -34,8 +35,8 @@ pub fn list(
     Ok((objects, unusable))
 }
 
-/// An entry with what the system knows of it, if it is a file. What was deleted meanwhile is not one, nor is a
-/// link to nothing.
+/// Returns an entry with its metadata if it is a file. An entry that was deleted meanwhile is not a file, nor is a
+/// broken link.
 fn file(
     entry: Result<DirEntry, walkdir::Error>,
 ) -> object_store::Result<Option<(DirEntry, Metadata)>> {
@@ -59,18 +60,17 @@ fn file(
     }
 }
 
-/// Why a file cannot be read by its key.
+/// Returns why a file cannot be read by its key, if it cannot.
 fn fault(key: &FilePath) -> Option<KeyFault> {
     let Some(key) = key.to_str() else { return Some(KeyFault::NotText) };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let name = key.rsplit('/').next().unwrap_or(key);
     match name.split_once('#') {
-        Some((_, behind)) if is_number(behind) => Some(KeyFault::UnfinishedWrite),
+        Some((_, behind)) if is_digits(behind) => Some(KeyFault::UnfinishedWrite),
         _ => KeyFault::of(key),
     }
 }
 
-/// A file as the store's client describes it.
+/// Describes a file as the store's client does.
 fn object(file: &FilePath, metadata: &Metadata) -> object_store::Result<ObjectMeta> {
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_unusable_names_are_set_aside_one_by_one() {
+    fn files_with_unusable_names_are_set_aside_one_by_one() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         for name in ["x/a.csv", "x/a\n.csv", "x/b.csv#12"] {

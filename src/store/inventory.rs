@@ -1,5 +1,5 @@
 //! An **inventory** goes through the objects below a folder of a store, one after the other, and deletes those
-//! that are chosen. Of a folder on this machine it also sees what killed writes have left, and it follows no
+//! that are chosen. In a folder on this machine it also finds what killed writes have left, and it follows no
 //! symbolic link.
 
 use std::collections::BTreeSet;
@@ -11,15 +11,16 @@ use futures::SinkExt;
 use futures::channel::mpsc;
 use futures::executor::block_on;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::Store;
 use crate::domain::{ErrorKind, Explain};
 
-/// Objects of a folder that are read ahead.
+/// The number of objects of a folder that are read ahead.
 const AHEAD: usize = 1000;
 
-/// What can go wrong while a store is gone through.
+/// What can go wrong while a store is listed or cleaned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The objects below a folder cannot be listed.
@@ -48,7 +49,7 @@ impl Explain for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::List { source, .. } => super::kind(source),
-            // Of one object among many no store says whether its refusal may pass.
+            // For one object among many, no store says whether its refusal is temporary.
             Self::Delete { .. } => ErrorKind::Failed,
         }
     }
@@ -56,8 +57,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Delete { .. } => {
-                "check that objects in staging may be deleted (s3:DeleteObject, or its like), and \
-                                    run again: what is deleted stays deleted"
+                "check that objects in staging may be deleted (s3:DeleteObject, or the same right elsewhere), \
+                 and run again: what is deleted stays deleted"
                     .to_owned()
             }
             Self::List { source, .. } => super::hint(source),
@@ -78,37 +79,47 @@ pub struct Held {
     file: Option<PathBuf>,
 }
 
-/// The objects below a folder, in no order. There may be no such folder.
-pub fn walk(store: &Store, folder: &str) -> BoxStream<'static, Result<Held, Error>> {
-    let place = store.display(folder);
-    let failed = move |source| Error::List { place: place.clone(), source };
-    if let Some(root) = store.folder() {
-        return files(root.join(folder)).map_err(failed).boxed();
+impl From<ObjectMeta> for Held {
+    fn from(object: ObjectMeta) -> Self {
+        Self {
+            location: object.location,
+            size: object.size,
+            modified: object.last_modified,
+            file: None,
+        }
     }
-    let objects = store.objects.list(Some(&store.path(folder)));
-    let held = |object: object_store::ObjectMeta| Held {
-        location: object.location,
-        size: object.size,
-        modified: object.last_modified,
-        file: None,
-    };
-    objects.map_ok(held).map_err(failed).boxed()
 }
 
-/// The names of the folders directly below a folder. There may be no such folder.
+/// Returns the objects below a folder, in no particular order. The folder may not exist.
+pub fn walk(store: &Store, folder: &str) -> BoxStream<'static, Result<Held, Error>> {
+    let place = store.display(folder);
+    let objects = match store.folder() {
+        Some(root) => files(root.join(folder)),
+        None => store.objects.list(Some(&store.path(folder))).map_ok(Held::from).boxed(),
+    };
+    objects.map_err(move |source| Error::List { place: place.clone(), source }).boxed()
+}
+
+/// Returns the names of the folders directly below a folder, which may not exist.
 ///
 /// # Errors
 /// [`Error::List`].
 pub async fn folders(store: &Store, folder: &str) -> Result<Vec<String>, Error> {
-    let failed = |source| Error::List { place: store.display(folder), source };
-    let Some(root) = store.folder() else {
-        let listed = store.objects.list_with_delimiter(Some(&store.path(folder))).await;
-        let prefixes = listed.map_err(failed)?.common_prefixes;
-        let name = |prefix: Path| prefix.filename().map(str::to_owned);
-        return Ok(prefixes.into_iter().filter_map(name).collect());
+    let names = match store.folder() {
+        Some(root) => folders_on_disk(&root.join(folder)),
+        None => common_prefixes(store, &store.path(folder)).await,
     };
+    names.map_err(|source| Error::List { place: store.display(folder), source })
+}
+
+async fn common_prefixes(store: &Store, folder: &Path) -> object_store::Result<Vec<String>> {
+    let prefixes = store.objects.list_with_delimiter(Some(folder)).await?.common_prefixes;
+    Ok(prefixes.iter().filter_map(Path::filename).map(str::to_owned).collect())
+}
+
+fn folders_on_disk(folder: &FilePath) -> object_store::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in entries(&root.join(folder)).map_err(failed)? {
+    for entry in entries(folder)? {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             names.extend(entry.file_name().into_string());
         }
@@ -116,37 +127,62 @@ pub async fn folders(store: &Store, folder: &str) -> Result<Vec<String>, Error> 
     Ok(names)
 }
 
-/// Deletes objects. One that is not there any more is as good as deleted. Returns those that could not be
+/// Deletes objects. An object that does not exist any more counts as deleted. Returns those that could not be
 /// deleted, and why the first could not.
 pub async fn delete(store: &Store, objects: &[Held]) -> (Vec<Path>, Option<object_store::Error>) {
-    let mut left: BTreeSet<Path> = objects.iter().map(|object| object.location.clone()).collect();
-    let mut first = None;
-    let mut take = |deleted: Result<Path, object_store::Error>| match deleted {
-        Ok(path) => drop(left.remove(&path)),
-        Err(object_store::Error::NotFound { path, .. }) => {
-            left.retain(|left| !path.ends_with(left.as_ref()));
-        }
-        Err(error) => first = first.take().or_else(|| Some(without_paths(error))),
-    };
+    let mut deletion = Deletion::of(objects);
     if let Some(root) = store.folder() {
         let (root, objects) = (root.to_owned(), objects.to_vec());
-        let deleted = tokio::task::spawn_blocking(move || remove(&root, objects));
-        deleted.await.unwrap_or_default().into_iter().for_each(take);
+        let removing = tokio::task::spawn_blocking(move || remove(&root, objects));
+        for answer in removing.await.unwrap_or_default() {
+            deletion.take(answer);
+        }
     } else {
         let paths: Vec<_> = objects.iter().map(|object| Ok(object.location.clone())).collect();
-        let mut deleted = store.objects.delete_stream(stream::iter(paths).boxed());
-        while let Some(deleted) = deleted.next().await {
-            take(deleted);
+        let mut answers = store.objects.delete_stream(stream::iter(paths).boxed());
+        while let Some(answer) = answers.next().await {
+            deletion.take(answer);
         }
     }
-    // What was not found is only known by the answer about another object of the same request.
-    if first.is_none() {
-        left.clear();
-    }
-    (left.into_iter().collect(), first)
+    deletion.end()
 }
 
-/// Every file below a folder, read by a thread that may block.
+/// A deletion of many objects, by the answers so far.
+struct Deletion {
+    left: BTreeSet<Path>,
+    first_error: Option<object_store::Error>,
+}
+
+impl Deletion {
+    fn of(objects: &[Held]) -> Self {
+        let left = objects.iter().map(|object| object.location.clone()).collect();
+        Self { left, first_error: None }
+    }
+
+    fn take(&mut self, answer: object_store::Result<Path>) {
+        match answer {
+            Ok(path) => drop(self.left.remove(&path)),
+            Err(object_store::Error::NotFound { path, .. }) => {
+                self.left.retain(|left| !path.ends_with(left.as_ref()));
+            }
+            Err(error) if self.first_error.is_none() => {
+                self.first_error = Some(without_paths(error));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Returns the objects that are left, and the first error. Without an error nothing is left: a store may not
+    /// answer for an object that it did not find.
+    fn end(self) -> (Vec<Path>, Option<object_store::Error>) {
+        match self.first_error {
+            Some(error) => (self.left.into_iter().collect(), Some(error)),
+            None => (Vec::new(), None),
+        }
+    }
+}
+
+/// Returns every file below a folder, read by a thread that may block.
 fn files(folder: PathBuf) -> BoxStream<'static, object_store::Result<Held>> {
     let (mut sender, files) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
@@ -162,7 +198,7 @@ fn files(folder: PathBuf) -> BoxStream<'static, object_store::Result<Held>> {
     files.boxed()
 }
 
-/// The files of one folder; the folders in it are added to those that wait.
+/// Returns the files of one folder, and adds the folders in it to those that wait.
 fn found(folder: &FilePath, waiting: &mut Vec<PathBuf>) -> Vec<object_store::Result<Held>> {
     let entries = match entries(folder) {
         Ok(entries) => entries,
@@ -171,7 +207,7 @@ fn found(folder: &FilePath, waiting: &mut Vec<PathBuf>) -> Vec<object_store::Res
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.path();
-        // This says of a link that it is one.
+        // The metadata is that of the entry itself: a link is neither a folder nor a file.
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => waiting.push(path),
             Ok(metadata) if metadata.is_file() => found.extend(held(path, &metadata)),
@@ -183,26 +219,29 @@ fn found(folder: &FilePath, waiting: &mut Vec<PathBuf>) -> Vec<object_store::Res
     found
 }
 
-/// The entries of a folder; none if it does not exist, or is a link.
+/// Returns the entries of a folder; none if it does not exist, or is a link.
 fn entries(folder: &FilePath) -> object_store::Result<Vec<std::fs::DirEntry>> {
-    let read = || match std::fs::symlink_metadata(folder)?.is_dir() {
-        true => std::fs::read_dir(folder)?.collect(),
-        false => Ok(Vec::new()),
-    };
-    match read() {
+    match read_entries(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         read => read.map_err(|error| failed(folder, error)),
     }
 }
 
-/// A file as an object; `None` if its name cannot be that of one.
+fn read_entries(folder: &FilePath) -> std::io::Result<Vec<std::fs::DirEntry>> {
+    if !std::fs::symlink_metadata(folder)?.is_dir() {
+        return Ok(Vec::new());
+    }
+    std::fs::read_dir(folder)?.collect()
+}
+
+/// Returns a file as an object; `None` if its name cannot be the name of an object.
 fn held(file: PathBuf, metadata: &std::fs::Metadata) -> Option<object_store::Result<Held>> {
     let location = Path::from_absolute_path(&file).ok()?;
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).into();
     Some(Ok(Held { location, size: metadata.len(), modified, file: Some(file) }))
 }
 
-/// Deletes files, and the folders that are empty without them, but for those directly below the root.
+/// Deletes files, and then the folders that are empty, except those directly below the root.
 fn remove(root: &FilePath, objects: Vec<Held>) -> Vec<object_store::Result<Path>> {
     let mut folders = BTreeSet::new();
     let mut removed = Vec::with_capacity(objects.len());
@@ -215,30 +254,37 @@ fn remove(root: &FilePath, objects: Vec<Held>) -> Vec<object_store::Result<Path>
         folders.extend(file.parent().map(FilePath::to_owned));
     }
     for folder in folders {
-        let inside = |folder: &&FilePath| {
-            folder.starts_with(root) && *folder != root && folder.parent() != Some(root)
-        };
-        let mut empty = Some(folder.as_path()).filter(inside);
-        // One that holds something is left alone.
-        while let Some(folder) = empty.filter(|folder| std::fs::remove_dir(folder).is_ok()) {
-            empty = folder.parent().filter(inside);
-        }
+        remove_empty(root, &folder);
     }
     removed
 }
 
-/// A refusal of many objects without the paths of all of them.
+/// Deletes a folder and those above it, as long as they are empty and deeper than directly below the root.
+fn remove_empty(root: &FilePath, folder: &FilePath) {
+    for folder in folder.ancestors() {
+        let is_deep = folder.starts_with(root) && folder != root && folder.parent() != Some(root);
+        // The system refuses to delete a folder that is not empty.
+        if !is_deep || std::fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
+/// Shortens the paths in a refusal of many objects to the first one.
 fn without_paths(error: object_store::Error) -> object_store::Error {
-    let first = |paths: String| paths.split(',').next().unwrap_or_default().to_owned();
     match error {
         object_store::Error::PermissionDenied { path, source } => {
-            object_store::Error::PermissionDenied { path: first(path), source }
+            object_store::Error::PermissionDenied { path: first_of(&path), source }
         }
         object_store::Error::Unauthenticated { path, source } => {
-            object_store::Error::Unauthenticated { path: first(path), source }
+            object_store::Error::Unauthenticated { path: first_of(&path), source }
         }
         other => other,
     }
+}
+
+fn first_of(paths: &str) -> String {
+    paths.split(',').next().unwrap_or_default().to_owned()
 }
 
 fn failed(path: &FilePath, source: std::io::Error) -> object_store::Error {

@@ -1,4 +1,4 @@
-//! The **layout** of staging: where everything lies in it. Every path is made here.
+//! The **layout** of staging says where everything in it is stored. Every path is built here.
 //!
 //! ```text
 //! <staging>/
@@ -12,8 +12,8 @@
 //!   runs/<run>/<dataset>/
 //!     checks/<check>.parquet                                          the bad rows of a check
 //!     replayed/_file_date=2025-09-22/<stem>-<hash>.parquet            the rows of rejects that were replayed
-//!     accounting.json                                                 every record accounted for
-//!   trials/<name>                                                     written to try it, and deleted
+//!     accounting.json                                                 where each record went
+//!   trials/<name>                                                     written to test the access, and deleted
 //! ```
 
 mod key;
@@ -55,12 +55,12 @@ pub fn profile(dataset: &str, date: FileDate, name: &str) -> String {
     format!("{}/{FILE_DATE}={date}/{name}.json", profiles(dataset))
 }
 
-/// The folder of everything that was staged of a dataset.
+/// The folder of everything that was staged for a dataset.
 pub fn staged_of(dataset: &str) -> String {
     format!("staged/{dataset}")
 }
 
-/// The folder of the rows that one SQL makes of some mirrors.
+/// The folder of the rows that were staged with one fingerprint of SQL and mirrors.
 pub fn staged(dataset: &str, fingerprint: &str) -> String {
     format!("{}/{fingerprint}", staged_of(dataset))
 }
@@ -91,7 +91,7 @@ pub fn replayed(run_id: &str, dataset: &str, date: FileDate, file: &str) -> Stri
     format!("runs/{run_id}/{dataset}/replayed/{FILE_DATE}={date}/{file}")
 }
 
-/// An object that is written to try it, and deleted at once.
+/// An object that is written to test the access, and deleted at once.
 pub fn trial(name: &str) -> String {
     format!("trials/{name}")
 }

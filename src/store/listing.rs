@@ -1,5 +1,5 @@
-//! To **list** a prefix is to ask for every object below it. One that cannot be read by its key is set aside by
-//! itself, with the reason, and all others are listed.
+//! The **listing** of a prefix names every object below it. An object that cannot be read by its key is set
+//! aside with the reason, and all others are listed.
 
 use std::path::Path as FilePath;
 
@@ -23,7 +23,7 @@ impl Store {
     /// Lists a prefix; keys are without the prefix of the place.
     ///
     /// # Errors
-    /// What the store answers.
+    /// If the store cannot be listed.
     pub async fn list(&self, prefix: &str) -> object_store::Result<Listed> {
         let below = self.path(prefix);
         if let Some(root) = self.folder() {

@@ -1,5 +1,5 @@
 //! A **store** keeps objects: the exports of a source, and what staging holds. Only this module opens
-//! one; [`layout`] says where in staging everything lies.
+//! one; [`layout`] says where in staging everything is stored.
 
 mod folder;
 pub mod inventory;
@@ -27,7 +27,7 @@ use std::error::Error as StdError;
 
 use crate::domain::ErrorKind;
 
-/// What to do about an object store's refusal.
+/// Says what to do about an error of an object store.
 pub fn hint(error: &object_store::Error) -> String {
     use object_store::Error as E;
     if let Some(error) = NoCredentials::behind(error) {
@@ -48,7 +48,7 @@ pub fn hint(error: &object_store::Error) -> String {
              or give the dataset a narrower prefix"
         }
         E::Generic { store: "LocalFileSystem", .. } => {
-            "check that the folder exists, may be read (for staging: written) and has room; run \
+            "check that the folder exists, may be read (for staging: written) and has free space; run \
              again: what is done is kept"
         }
         E::Generic { store: "GCS", .. } => {
@@ -65,7 +65,7 @@ pub fn hint(error: &object_store::Error) -> String {
     .to_owned()
 }
 
-/// Whether running again may help.
+/// Whether the same command may succeed later.
 pub fn is_transient(error: &object_store::Error) -> bool {
     !says_that_keys_are_wrong(error)
         && matches!(
@@ -92,7 +92,7 @@ fn says_that_keys_are_wrong(error: &object_store::Error) -> bool {
     false
 }
 
-/// The store's error somewhere in a chain of causes, also inside wrapped I/O errors.
+/// Finds a store's error in a chain of causes, also inside wrapped I/O errors.
 pub fn find_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a object_store::Error> {
     let mut current = Some(error);
     while let Some(error) = current {
@@ -113,13 +113,13 @@ pub fn kind(error: &object_store::Error) -> ErrorKind {
     if is_transient(error) { ErrorKind::Transient } else { ErrorKind::Failed }
 }
 
-/// The kind of an error that may have a store's behind it.
+/// The kind of an error that may be caused by a store's error.
 pub fn kind_behind(error: &(dyn StdError + 'static)) -> ErrorKind {
     find_error(error).map_or(ErrorKind::Failed, kind)
 }
 
-/// The kind of an error that comes of reading what a run has found in staging, or has put there. An object that
-/// is gone was deleted since; the next run makes it again.
+/// The kind of an error while reading staging. A missing object is a temporary failure: it was there before, and
+/// the next run makes it again.
 pub fn kind_of_staging(error: &(dyn StdError + 'static)) -> ErrorKind {
     match find_error(error) {
         Some(object_store::Error::NotFound { .. }) => ErrorKind::Transient,
@@ -127,7 +127,7 @@ pub fn kind_of_staging(error: &(dyn StdError + 'static)) -> ErrorKind {
     }
 }
 
-/// What to do about such an error, if a store is behind it.
+/// Says what to do about an error while reading staging, if it is caused by a store's error.
 pub fn hint_of_staging(error: &(dyn StdError + 'static)) -> Option<String> {
     Some(match find_error(error)? {
         object_store::Error::NotFound { .. } => {
@@ -143,19 +143,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stores_error_is_found_however_deep_it_lies() {
-        let busy = || object_store::Error::Generic { store: "S3", source: "503 Slow Down".into() };
-        let io = std::io::Error::other(busy());
+    fn a_stores_error_is_found_at_any_depth() {
+        let busy = object_store::Error::Generic { store: "S3", source: "503 Slow Down".into() };
+        let io = std::io::Error::other(busy);
         let parquet = datafusion::parquet::errors::ParquetError::External(Box::new(io));
         let twice = std::io::Error::other(parquet);
         assert_eq!(kind_behind(&twice), ErrorKind::Transient);
-        let missing =
-            object_store::Error::NotFound { path: String::new(), source: "no such key".into() };
-        assert_eq!(kind_behind(&std::io::Error::other(missing)), ErrorKind::Failed);
         assert_eq!(kind_behind(&std::io::Error::other("disk full")), ErrorKind::Failed);
-        let missing =
+        let not_found =
             object_store::Error::NotFound { path: String::new(), source: "no such key".into() };
-        let missing = std::io::Error::other(missing);
+        let missing = std::io::Error::other(not_found);
+        assert_eq!(kind_behind(&missing), ErrorKind::Failed);
         assert_eq!(kind_of_staging(&missing), ErrorKind::Transient);
         assert!(hint_of_staging(&missing).is_some_and(|hint| hint.contains("run again")));
     }

@@ -1,5 +1,5 @@
-//! **Parquet** files in staging: written to a temporary name, visible only when whole, with a note
-//! in the footer that says what they are.
+//! **Objects** of staging: Parquet files that become visible only when they are complete, with a note in the
+//! footer that says what they are.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -30,19 +30,19 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio_util::io::SyncIoBridge;
 
-/// A row group is closed when this much of it is held in memory.
+/// A row group is closed when it holds this many bytes in memory.
 const ROW_GROUP_BYTES: usize = 32 << 20;
-/// Uploads of more than this go in parts.
+/// Larger uploads are sent in parts of this size.
 const PART_BYTES: usize = 8 << 20;
-/// How much of an object's end is read in the hope that it holds the footer.
+/// How many bytes of an object's end are read at first; most footers are smaller.
 const FOOTER_BYTES: usize = 64 << 10;
 /// Rows that are read at once.
 const READ_ROWS: usize = 1024;
-/// The footer's key of our note.
+/// The key of our note in the footer.
 const NOTE: &str = "backfill";
 
-/// Writes one Parquet object, from a thread that may block. It may be dropped anywhere: what is not
-/// finished never becomes visible.
+/// Writes one Parquet object, from a thread that may block. It may be dropped at any time: an unfinished
+/// object never becomes visible.
 pub struct ParquetWriter {
     schema: SchemaRef,
     state: State,
@@ -60,8 +60,8 @@ impl ParquetWriter {
     /// Starts an object at `path`; nothing is visible there before [`finish`](Self::finish). Must
     /// be called inside a Tokio runtime.
     pub fn new(store: Arc<dyn ObjectStore>, path: &Path, schema: SchemaRef) -> Self {
-        let object = BufWriter::with_capacity(store, path.clone(), PART_BYTES);
-        let object = Some(SyncIoBridge::new(object.with_max_concurrency(2)));
+        let writer = BufWriter::with_capacity(store, path.clone(), PART_BYTES);
+        let object = Some(SyncIoBridge::new(writer.with_max_concurrency(2)));
         let abandoned = Arc::new(AtomicBool::new(false));
         let upload = Upload { object, abandoned: Arc::clone(&abandoned) };
         Self { schema, state: State::Empty(Box::new(upload)), abandoned }
@@ -70,7 +70,7 @@ impl ParquetWriter {
     /// Adds rows.
     ///
     /// # Errors
-    /// Where they cannot be encoded or sent.
+    /// If they cannot be encoded or sent.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
         self.start(rows)?;
         let State::Writing(writer) = &mut self.state else { return Ok(()) };
@@ -84,7 +84,7 @@ impl ParquetWriter {
     /// Writes the footer with `note` in it, and makes the object visible.
     ///
     /// # Errors
-    /// Where the store refuses; nothing is visible then.
+    /// If the store refuses; nothing is visible then.
     pub fn finish(mut self, note: &impl Serialize) -> Result<(), ParquetError> {
         let note = serde_json::to_string(note).map_err(|e| ParquetError::External(Box::new(e)))?;
         self.start(&RecordBatch::new_empty(Arc::clone(&self.schema)))?;
@@ -95,7 +95,7 @@ impl ParquetWriter {
         writer.into_inner()?.shut_down().map_err(|error| ParquetError::External(Box::new(error)))
     }
 
-    /// Starts the file in a form that suits its first rows.
+    /// Starts the file with properties that suit its first rows.
     fn start(&mut self, first: &RecordBatch) -> Result<(), ParquetError> {
         if !matches!(self.state, State::Empty(_)) {
             return Ok(());
@@ -110,11 +110,12 @@ impl ParquetWriter {
     }
 }
 
-/// LZ4 and no statistics: staging is written once and read once or twice, and both cost more than
-/// the space they save; dates prune files, not pages. A dictionary only where values repeat: one
-/// whose values are all different is built, looked up in, and then thrown away. Other text as its
-/// lengths and then its bytes, which is quicker to write and smaller than each length before its
-/// bytes.
+/// Chooses how a file is written.
+///
+/// LZ4, because staging is written once and read once or twice: stronger compression costs more than it saves. No
+/// statistics, because files are pruned by date and never by page. A dictionary only if values repeat, because one
+/// whose values are all different is built and then thrown away. Other text as all lengths and then all bytes, which
+/// is quicker to write and smaller than each length before its bytes.
 fn properties(first: &RecordBatch) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
@@ -130,11 +131,11 @@ fn properties(first: &RecordBatch) -> WriterProperties {
     properties.build()
 }
 
-/// How many values are looked at to see whether they repeat.
+/// The number of values that are examined to see whether they repeat.
 const SAMPLED_ROWS: usize = 1024;
 
-/// Whether the first values are worth a dictionary: at least half are repetitions, and they hold at
-/// least a byte each on the average. `None` where it is no text column.
+/// Whether the first values are worth a dictionary: at least half are repetitions, and they are at least one byte
+/// long on average. `None` if it is not a text column.
 fn repeats(column: &ArrayRef) -> Option<bool> {
     let rows = column.len().min(SAMPLED_ROWS);
     let sample: Vec<&str> = match column.data_type() {
@@ -153,9 +154,8 @@ impl Drop for ParquetWriter {
     }
 }
 
-/// The object on its way to the store. Once it is abandoned it takes bytes and forgets them: the
-/// buffers above it write out what they hold when they are dropped, and that may happen where
-/// nothing may block.
+/// The object on its way to the store. Once it is abandoned it discards the bytes it is given: the buffers above
+/// it write out what they hold when they are dropped, possibly on a thread that must not block.
 struct Upload {
     /// `None` once it is shut down, or has failed.
     object: Option<SyncIoBridge<BufWriter>>,
@@ -170,7 +170,7 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// Deletes the parts that were sent already: a store keeps them, and bills them, until they are deleted.
+    /// Deletes the parts that were sent already: a store keeps and bills them until they are deleted.
     fn drop(&mut self) {
         let (Some(object), Ok(runtime)) = (self.object.take(), Handle::try_current()) else {
             return;
@@ -198,17 +198,17 @@ impl Write for Upload {
         written
     }
 
-    /// Does nothing: an object is visible or it is not, and shutting it down is what makes it so.
+    /// Does nothing: an object becomes visible when it is shut down, not before.
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
 
-/// The note in the footer of the object at `path`; `None` where there is none, or where the object
-/// is no whole Parquet file.
+/// Reads the note in the footer of the object at `path`; `None` if it has none, or if the object is not a whole
+/// Parquet file.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub async fn read_note<T: DeserializeOwned>(
     store: &Arc<dyn ObjectStore>,
     path: &Path,
@@ -231,10 +231,10 @@ pub async fn read_note<T: DeserializeOwned>(
     Ok(text.and_then(|text| serde_json::from_str(text).ok()))
 }
 
-/// The rows of the object at `path`, in order.
+/// Reads the rows of the object at `path`, in order.
 ///
 /// # Errors
-/// Where the object cannot be read, or is no Parquet file.
+/// If the object cannot be read, or is not a Parquet file.
 pub async fn read(
     store: &Arc<dyn ObjectStore>,
     path: &Path,
@@ -244,7 +244,7 @@ pub async fn read(
     ParquetRecordBatchStreamBuilder::new(reader).await?.with_batch_size(READ_ROWS).build()
 }
 
-/// Some columns of the object at `path`, in order.
+/// Reads some columns of the object at `path`, in order.
 ///
 /// # Errors
 /// As [`read`].
@@ -256,8 +256,8 @@ pub async fn read_columns(
 ) -> Result<ParquetRecordBatchStream<ObjectReader>, ParquetError> {
     let reader = ObjectReader { store: Arc::clone(store), path: path.clone(), size };
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await?.with_batch_size(READ_ROWS);
-    let wanted = builder.schema().fields().iter().enumerate();
-    let wanted = wanted.filter(|(_, field)| columns.contains(&field.name().as_str()));
+    let fields = builder.schema().fields().iter().enumerate();
+    let wanted = fields.filter(|(_, field)| columns.contains(&field.name().as_str()));
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.map(|(index, _)| index));
     builder.with_projection(mask).build()
 }
@@ -271,16 +271,16 @@ pub struct ObjectReader {
 
 impl AsyncFileReader for ObjectReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        let bytes = async move { self.store.get_range(&self.path, range).await };
-        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+        let reading = async move { self.store.get_range(&self.path, range).await };
+        reading.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
     }
 
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        let bytes = async move { self.store.get_ranges(&self.path, &ranges).await };
-        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+        let reading = async move { self.store.get_ranges(&self.path, &ranges).await };
+        reading.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
     }
 
     fn get_metadata<'a>(
@@ -296,10 +296,22 @@ impl AsyncFileReader for ObjectReader {
     }
 }
 
-/// The paths and sizes of every object under `prefix`.
+/// Runs work on a file on a thread that may block.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// The error of the work, or that it was cancelled.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ParquetError> + Send + 'static,
+) -> Result<T, ParquetError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|join| Err(ParquetError::External(Box::new(join))))
+}
+
+/// Returns the path and size of every object under `prefix`.
+///
+/// # Errors
+/// If the store cannot be read.
 pub async fn sizes(
     store: &Arc<dyn ObjectStore>,
     prefix: &Path,

@@ -1,4 +1,4 @@
-//! The path of an object as text, for serde.
+//! The **path of an object as text**, for serde.
 
 use object_store::path::Path;
 use serde::{Deserialize, Deserializer, Serializer};

@@ -1,7 +1,7 @@
-//! A **refusal** is a 401, 403 or 404 of the store. Where a listing is refused, the store's client
-//! tells no status, and of a 403 it does not tell an archived object from a forbidden one; this
-//! remembers both on the way, and what else an [`Answer`] says. From the answers to a listing it takes out what
-//! the client would fail on.
+//! A **refusal** is a 401, 403 or 404 of the store. If a listing is refused, the store's client does not report
+//! the status, and for a 403 it does not distinguish an archived object from a forbidden one. This module looks at
+//! every answer on its way to the client and remembers both, and what else an [`Answer`] says. It also takes out of
+//! a listing what the client would fail on.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,7 +17,7 @@ use object_store::path::Path;
 
 use super::unusable;
 
-/// The statuses of answers whose text says why.
+/// The statuses of answers whose text says why the store refused.
 const REFUSING: [u16; 6] = [301, 307, 400, 403, 404, 409];
 
 /// The status and the error code of S3 and of Azure for an object that must be restored before it
@@ -40,42 +40,47 @@ pub struct Answer {
 
 impl Answer {
     fn of_head(answer: &HttpResponse) -> Self {
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        let date = header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let date = header(answer, "date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         Self {
             status: answer.status().as_u16(),
             code: None,
-            region: header("x-amz-bucket-region").and_then(word),
+            region: header(answer, "x-amz-bucket-region").and_then(word),
             seconds_ahead: date.map(|date| (date.to_utc() - Utc::now()).num_seconds()),
         }
     }
 
     /// Adds what the text of a refusal says.
-    fn add_text(&mut self, text: &[u8]) {
-        let text = String::from_utf8_lossy(text);
-        let tag = |name: &str| {
-            let (_, rest) = text.split_once(&format!("<{name}>"))?;
-            word(rest.split_once("</")?.0)
-        };
-        self.code = tag("Code");
-        self.region = self.region.take().or_else(|| tag("Region"));
+    fn add_text(&mut self, body: &[u8]) {
+        let text = String::from_utf8_lossy(body);
+        self.code = word_in(&text, "Code");
+        self.region = self.region.take().or_else(|| word_in(&text, "Region"));
     }
 }
 
-/// A text that is one word of letters, digits and hyphens, as codes and regions are.
-fn word(text: &str) -> Option<String> {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    (!text.is_empty() && text.len() <= 64 && text.bytes().all(is_part)).then(|| text.to_owned())
+fn header<'a>(answer: &'a HttpResponse, name: &str) -> Option<&'a str> {
+    answer.headers().get(name)?.to_str().ok()
 }
 
-/// What the store's answers said beside what its client tells.
+/// Returns the word in the first element of a name.
+fn word_in(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    word(rest.split_once("</")?.0)
+}
+
+/// Returns a text if it is one word of letters, digits and hyphens, as codes and regions are.
+fn word(text: &str) -> Option<String> {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    (!text.is_empty() && text.len() <= 64 && is_word).then(|| text.to_owned())
+}
+
+/// What the store's answers said, besides what its client reports.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
     /// The last answer.
     answer: Arc<Mutex<Answer>>,
     /// The status of the last answer.
     status: Arc<AtomicU16>,
-    /// The paths of objects that are archived, each with the bucket or without.
+    /// The paths of archived objects, with or without the bucket.
     archived: Arc<Mutex<HashSet<Path>>>,
 }
 
@@ -97,7 +102,7 @@ impl Refusals {
         }
     }
 
-    /// Makes a listing's error say what the store's last answer was.
+    /// Turns a listing's error into the one that the status of the store's last answer means.
     pub fn explain(&self, error: object_store::Error, path: &str) -> object_store::Error {
         let object_store::Error::Generic { store, source } = error else { return error };
         let path = path.to_owned();
@@ -110,7 +115,7 @@ impl Refusals {
     }
 }
 
-/// Connects as usual, and looks at every answer.
+/// Connects as usual, and observes every answer.
 #[derive(Debug)]
 pub struct Observed(pub Refusals);
 
@@ -121,7 +126,7 @@ impl HttpConnector for Observed {
     }
 }
 
-/// An answer without the objects whose keys cannot be paths.
+/// Takes the objects whose keys cannot be paths out of an answer.
 async fn without_unusable(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
     let (head, body) = answer.into_parts();
     let body = unusable::take_out(body.bytes().await?);
@@ -144,9 +149,10 @@ impl HttpService for Observer {
         let mut seen = answer.as_ref().map(Answer::of_head).unwrap_or_default();
         if !REFUSING.contains(&status) {
             self.refusals.note(seen);
-            return match unusable::is_collecting() {
-                true => without_unusable(answer?).await,
-                false => answer,
+            return if unusable::is_collecting() {
+                without_unusable(answer?).await
+            } else {
+                answer
             };
         }
         let (head, body) = answer?.into_parts();
@@ -161,5 +167,45 @@ impl HttpService for Observer {
             archived.insert(path);
         }
         Ok(HttpResponse::from_parts(head, body.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_regions_are_single_words() {
+        let text = "<Error><Code>PermanentRedirect</Code><Region>eu-west-1</Region>\
+                    <Message>use another endpoint</Message></Error>";
+        assert_eq!(word_in(text, "Code").as_deref(), Some("PermanentRedirect"));
+        assert_eq!(word_in(text, "Region").as_deref(), Some("eu-west-1"));
+        assert_eq!(word_in(text, "Message"), None, "a text of others is not shown");
+        assert_eq!(word_in(text, "Bucket"), None);
+        assert_eq!(word(&"x".repeat(65)), None);
+    }
+
+    #[test]
+    fn a_refusal_adds_what_its_text_says() {
+        let mut answer = Answer { region: Some("us-east-1".to_owned()), ..Answer::default() };
+        answer.add_text(b"<Code>AccessDenied</Code><Region>eu-west-1</Region>");
+        assert_eq!(answer.code.as_deref(), Some("AccessDenied"));
+        assert_eq!(answer.region.as_deref(), Some("us-east-1"), "the header counts first");
+    }
+
+    #[test]
+    fn a_listings_error_becomes_what_the_status_means() {
+        for (status, expected) in [(401, "401"), (403, "403"), (404, "404"), (500, "other")] {
+            let refusals = Refusals::default();
+            refusals.status.store(status, Ordering::SeqCst);
+            let error = object_store::Error::Generic { store: "S3", source: "x".into() };
+            let found = match refusals.explain(error, "orders/") {
+                object_store::Error::Unauthenticated { .. } => "401",
+                object_store::Error::PermissionDenied { .. } => "403",
+                object_store::Error::NotFound { .. } => "404",
+                _ => "other",
+            };
+            assert_eq!(found, expected);
+        }
     }
 }

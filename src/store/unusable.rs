@@ -1,5 +1,5 @@
-//! **Unusable** is an object whose key cannot be a path. The store's client refuses a whole listing because of
-//! one, or takes it for another object, so that it is taken out of the listing before the client sees it.
+//! An object is **unusable** if its key cannot be a path. The store's client fails on a whole listing because of
+//! one, or takes it for another object. So it is taken out of the listing before the client sees it.
 
 use std::cell::RefCell;
 
@@ -23,7 +23,7 @@ tokio::task_local! {
     static FOUND: RefCell<Vec<Unusable>>;
 }
 
-/// What a listing gives, and the objects that were taken out of its answers on the way.
+/// Returns the result of a listing, and the objects that were taken out of its answers.
 pub async fn collecting<T>(listing: impl Future<Output = T>) -> (T, Vec<Unusable>) {
     let listing = async {
         let listed = listing.await;
@@ -32,15 +32,16 @@ pub async fn collecting<T>(listing: impl Future<Output = T>) -> (T, Vec<Unusable
     FOUND.scope(RefCell::default(), listing).await
 }
 
-/// Whether the answer to a request of this task is looked at.
+/// Whether this task is listing with [`collecting`].
 pub fn is_collecting() -> bool {
     FOUND.try_with(|_| ()).is_ok()
 }
 
-/// An answer without the objects that cannot be read by their keys; an answer that is no listing as it is.
+/// Takes the objects that cannot be read by their keys out of an answer. An answer that is not a listing is
+/// returned unchanged.
 pub fn take_out(answer: Bytes) -> Bytes {
     let Ok(text) = std::str::from_utf8(&answer) else { return answer };
-    // S3 and Google name an object's key otherwise than Azure does.
+    // S3 and Google use other element names than Azure.
     let (rest, found) = match without(text, "Contents", "Key", "Size") {
         (_, found) if found.is_empty() => without(text, "Blob", "Name", "Content-Length"),
         found => found,
@@ -48,14 +49,14 @@ pub fn take_out(answer: Bytes) -> Bytes {
     if found.is_empty() {
         return answer;
     }
-    // Nobody is told outside a listing that collects them, and there nothing is taken out.
+    // Without a collector nobody would learn of them, so nothing is taken out.
     match FOUND.try_with(|all| all.borrow_mut().extend(found)) {
         Ok(()) => rest.into(),
         Err(_) => answer,
     }
 }
 
-/// A listing without the elements whose keys have a fault, and what these are.
+/// Splits a listing into its text without the elements whose keys have a fault, and these elements.
 fn without(text: &str, object: &str, key: &str, size: &str) -> (String, Vec<Unusable>) {
     let (mut rest, mut found, mut taken) = (String::new(), Vec::new(), 0);
     for element in elements(text, object) {
@@ -70,7 +71,7 @@ fn without(text: &str, object: &str, key: &str, size: &str) -> (String, Vec<Unus
     (rest, found)
 }
 
-/// What is wrong with a key. Blanks around a text of XML are lost when the client reads it.
+/// Returns what is wrong with a key. Outer blanks are a fault because the client's XML reader drops them.
 fn fault(key: &str) -> Option<KeyFault> {
     let is_trimmed = key.starts_with(' ') || key.ends_with(' ');
     KeyFault::of(key).or(is_trimmed.then_some(KeyFault::OuterBlank))
@@ -87,7 +88,7 @@ mod tests {
         <Contents><Key>x/a&#x1;b.csv</Key><Size>3</Size></Contents></ListBucketResult>";
 
     #[tokio::test]
-    async fn objects_of_unusable_keys_are_taken_out_one_by_one() {
+    async fn objects_with_unusable_keys_are_taken_out_one_by_one() {
         let (rest, found) = collecting(async { take_out(Bytes::from_static(S3.as_bytes())) }).await;
         let rest = String::from_utf8(rest.into()).expect("text");
         assert_eq!(

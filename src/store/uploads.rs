@@ -1,7 +1,7 @@
-//! **Uploads** that were begun and never finished: S3 keeps their parts, and bills them, until they are aborted.
-//! A run that is killed in the middle of one leaves it behind.
+//! **Uploads** that were started and never finished: S3 keeps and bills their parts until they are aborted. A run
+//! that is killed during an upload leaves one behind.
 //!
-//! The store's client cannot list them, so that the request is made and signed here.
+//! The store's client cannot list them, so the request is made and signed here.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use url::Url;
 
 use super::xml::{elements, part};
 
-/// Pages of a listing that are read at most, of a thousand uploads each.
+/// The most pages of a listing that are read; each has a thousand uploads.
 const PAGES: usize = 100;
 
 /// The unfinished uploads of a bucket of S3.
@@ -35,22 +35,22 @@ pub struct Uploads {
 /// How requests are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
-    /// Not at all, as for a bucket that everybody may read.
+    /// Not signed, as for a public bucket.
     None,
-    /// By the owner of the credentials.
+    /// Signed with the credentials.
     Signed,
-    /// The same, and who asks pays.
+    /// Signed, and the requester pays.
     RequesterPays,
 }
 
-/// An upload that was begun and not finished.
+/// An upload that was started and not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
     /// The object that it would become.
     pub path: Path,
     /// Its id.
     pub id: String,
-    /// When it was begun.
+    /// When it was started.
     pub begun: DateTime<Utc>,
 }
 
@@ -71,7 +71,7 @@ impl Uploads {
                 break;
             }
         }
-        // A store that does not know the parameter may list all of them.
+        // A store that does not know the prefix parameter may list all uploads.
         found.retain(|upload| upload.path.as_ref().starts_with(&prefix));
         Ok(found)
     }
@@ -98,7 +98,7 @@ impl Uploads {
                 .append_pair("upload-id-marker", id);
         }
         let mut request = HttpRequest::new(HttpRequestBody::empty());
-        // In the query a space is signed as %20.
+        // A space in the query is signed as %20.
         *request.uri_mut() = url.as_str().replace('+', "%20").parse().map_err(generic)?;
         if self.signature != Signature::None {
             let credential = self.bucket.credentials().get_credential().await?;
@@ -110,18 +110,16 @@ impl Uploads {
         let body = body.bytes().await.map_err(generic)?;
         match head.status.as_u16() {
             200 => Ok(String::from_utf8_lossy(&body).into_owned()),
-            status => {
-                let source =
-                    format!("the unfinished uploads cannot be listed: status {status}").into();
-                match status {
-                    401 | 403 => {
-                        let path = prefix.to_owned();
-                        Err(object_store::Error::PermissionDenied { path, source })
-                    }
-                    _ => Err(object_store::Error::Generic { store: "S3", source }),
-                }
-            }
+            status => Err(refused(status, prefix)),
         }
+    }
+}
+
+fn refused(status: u16, prefix: &str) -> object_store::Error {
+    let source = format!("the unfinished uploads cannot be listed: status {status}").into();
+    match status {
+        401 | 403 => object_store::Error::PermissionDenied { path: prefix.to_owned(), source },
+        _ => object_store::Error::Generic { store: "S3", source },
     }
 }
 
@@ -138,7 +136,7 @@ fn upload(text: &str) -> Option<Upload> {
     })
 }
 
-/// Where the next page begins, if there is one.
+/// Returns where the next page begins, if there is one.
 fn next(text: &str) -> Option<(String, String)> {
     let is_cut = part(text, "IsTruncated")? == "true";
     let marker = (part(text, "NextKeyMarker")?, part(text, "NextUploadIdMarker")?);

@@ -5,13 +5,13 @@ use std::ops::Range;
 /// An element.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
-    /// Where it stands, with its tags.
+    /// Its place in the text, with its tags.
     pub whole: Range<usize>,
-    /// What stands between its tags, as it is written.
+    /// The text between its tags, as it is written.
     pub inner: &'a str,
 }
 
-/// The elements of a name, one after the other; none of them has another one of the name in it.
+/// Returns the elements of a name, one after the other; elements of the same name must not be nested.
 pub fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = Element<'a>> {
     let (open, close) = (format!("<{name}"), format!("</{name}>"));
     let mut from = 0;
@@ -33,12 +33,12 @@ pub fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = Element<'
     })
 }
 
-/// The text in the first element of a name.
+/// Returns the text in the first element of a name.
 pub fn part(text: &str, name: &str) -> Option<String> {
     elements(text, name).next().map(|element| decoded(element.inner))
 }
 
-/// A text with the characters that its references mean. One that means none is left as it is.
+/// Replaces the references in a text by the characters that they stand for. An unknown reference is left as it is.
 fn decoded(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
@@ -52,19 +52,22 @@ fn decoded(text: &str) -> String {
     decoded + rest
 }
 
-/// What a reference means.
+/// Returns the character that a reference stands for.
 fn meant(name: &str) -> Option<char> {
-    let number = |text: &str, radix| u32::from_str_radix(text, radix).ok().and_then(char::from_u32);
     match (name, name.strip_prefix("#x"), name.strip_prefix('#')) {
         ("lt", ..) => Some('<'),
         ("gt", ..) => Some('>'),
         ("amp", ..) => Some('&'),
         ("quot", ..) => Some('"'),
         ("apos", ..) => Some('\''),
-        (_, Some(digits), _) => number(digits, 16),
-        (_, None, Some(digits)) => number(digits, 10),
+        (_, Some(digits), _) => numbered(digits, 16),
+        (_, None, Some(digits)) => numbered(digits, 10),
         _ => None,
     }
+}
+
+fn numbered(digits: &str, radix: u32) -> Option<char> {
+    char::from_u32(u32::from_str_radix(digits, radix).ok()?)
 }
 
 #[cfg(test)]
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_the_characters_that_they_mean() {
+    fn references_become_the_characters_that_they_stand_for() {
         let text = "<Key>a &amp;lt; &quot;&#x41;&#66;&apos; & &none; &#x110000; b</Key>";
         assert_eq!(part(text, "Key").as_deref(), Some("a &lt; \"AB' & &none; &#x110000; b"));
         assert_eq!(part(text, "Size"), None);

@@ -1,5 +1,5 @@
-//! A **key** of staging, read: what an object is, by where it lies. What does not lie where [`layout`](super)
-//! puts things is not ours.
+//! A **key** of staging, parsed: it says what an object is. An object that is not where [`layout`](super) would
+//! put it is not ours.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::{FILE_DATE, FileDate};
 
-/// Hexadecimal digits of the hash in a name.
+/// The number of hexadecimal digits of the hash in a name.
 const HASH_DIGITS: usize = 16;
 
 /// What an object of staging is.
@@ -61,9 +61,9 @@ pub struct Key {
     pub dataset: String,
     /// The file date, if it belongs to a source file.
     pub date: Option<FileDate>,
-    /// The last part, without its ending.
+    /// The last part, without its extension.
     pub name: String,
-    /// Whether it is what a write left that was killed.
+    /// Whether it was left by a killed write.
     pub is_leftover: bool,
 }
 
@@ -87,13 +87,13 @@ impl Key {
         })
     }
 
-    /// The name of the source file's key, without its endings and the hash.
+    /// Returns the name of the source file's key, without its extensions and the hash.
     pub fn stem(&self) -> &str {
         self.name.rsplit_once('-').map_or(self.name.as_str(), |(stem, _)| stem)
     }
 }
 
-/// What stands where in a key.
+/// The parts of a key.
 struct Parts<'a> {
     dataset: &'a str,
     date: Option<&'a str>,
@@ -101,35 +101,33 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of a key of a kind: the folders below that of the kind, and the name of the file.
+    /// Splits a key of a kind, given as the folders below that of the kind and the name of the file.
     fn read(kind: Kind, folders: &[&'a str], file: &'a str) -> Option<Self> {
-        let dated = |dataset: &'a str, date: &'a str, name: &'a str| {
-            Some(Self { dataset, date: Some(date), name })
-        };
-        let undated = |dataset: &'a str, name: &'a str| Some(Self { dataset, date: None, name });
-        match (kind, folders) {
+        let (dataset, date, name) = match (kind, folders) {
             (Kind::Mirrors | Kind::Rejects, [dataset, date, _]) => {
-                dated(dataset, date, hashed(file, ".parquet")?)
+                (dataset, Some(*date), hashed(file, ".parquet")?)
             }
-            (Kind::Profiles, [dataset, date, _]) => dated(dataset, date, hashed(file, ".json")?),
+            (Kind::Profiles, [dataset, date, _]) => (dataset, Some(*date), hashed(file, ".json")?),
             (Kind::Staged, [dataset, area, date, _]) if is_hash(area) => {
-                dated(dataset, date, hashed(file, ".parquet")?)
+                (dataset, Some(*date), hashed(file, ".parquet")?)
             }
             (Kind::Staged, [dataset, area, _]) if is_hash(area) && file.starts_with("manifest") => {
-                undated(dataset, file.strip_suffix(".json")?)
+                (dataset, None, file.strip_suffix(".json")?)
             }
             (Kind::Runs, [run, dataset, _]) if is_run(run) && file == "accounting.json" => {
-                undated(dataset, "accounting")
+                (dataset, None, "accounting")
             }
             (Kind::Runs, [run, dataset, "checks", _]) if is_run(run) => {
-                undated(dataset, file.strip_suffix(".parquet")?)
+                (dataset, None, file.strip_suffix(".parquet")?)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Self { dataset, date, name })
     }
 }
 
-/// A file name, and whether a store of this machine was writing it: then a number stands behind it.
+/// Splits a file name from the number that a store of this machine appends while it writes; the flag says whether
+/// there is one.
 fn without_upload(name: &str) -> (&str, bool) {
     match name.rsplit_once('#') {
         Some((name, number)) if is_made_of(number, |byte| byte.is_ascii_digit()) => (name, true),
@@ -137,7 +135,7 @@ fn without_upload(name: &str) -> (&str, bool) {
     }
 }
 
-/// A name with a hash at its end, without its ending.
+/// Returns a name that ends with a hash, without its extension.
 fn hashed<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     let name = name.strip_suffix(ending)?;
     let (_, hash) = name.rsplit_once('-')?;
@@ -152,7 +150,7 @@ fn is_hash(text: &str) -> bool {
     text.len() == HASH_DIGITS && is_made_of(text, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether a name is that of a run: a time, and four hexadecimal digits.
+/// Whether a name is that of a run: a time, a hyphen and hexadecimal digits.
 fn is_run(text: &str) -> bool {
     let Some((time, process)) = text.split_once('-') else { return false };
     time.len() == "20251218T093000123".len()
@@ -177,7 +175,7 @@ mod tests {
     const RUN: &str = "20251218T093000123-0abc";
 
     #[test]
-    fn every_key_that_the_layout_makes_is_read() {
+    fn every_key_that_the_layout_builds_is_read() {
         let day: FileDate = "2025-09-22".parse().expect("a day");
         let name = format!("report-1-{HASH}");
         let cases = [
@@ -206,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_elsewhere_is_not_ours() {
+    fn objects_in_other_places_are_not_ours() {
         for key in [
             "",
             "mirror",

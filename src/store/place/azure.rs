@@ -37,7 +37,7 @@ pub fn open(
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
     }
-    // Azure's app services say under this name where their managed identity is.
+    // In Azure's app services this variable holds the address of the managed identity.
     if let Some(url) = environment.get("IDENTITY_ENDPOINT") {
         builder = builder.with_msi_endpoint(url);
     }

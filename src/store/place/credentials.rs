@@ -1,9 +1,9 @@
 //! The **credentials** of an S3 place: keys from the environment, or what `aws-config` finds by a
 //! profile (SSO, assumed roles, `credential_process`), a web identity, a container or an instance.
 //!
-//! The library reads the process's own environment and `~/.aws`, not an [`Environment`]; only which
-//! of its ways is taken is decided here. Nothing is asked before the first request to the store. What
-//! was found is kept until shortly before it expires.
+//! The library reads the process's own environment and `~/.aws`, not an [`Environment`]; this module only decides
+//! which of its ways is used. No service is asked before the first request to the store. Credentials are kept
+//! until shortly before they expire.
 //!
 //! [`Environment`]: crate::domain::Environment
 
@@ -31,11 +31,11 @@ use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use tokio::sync::Mutex;
 
-/// Longer than any sign-in takes that asks nobody.
+/// Longer than any sign-in takes that does not wait for a person.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long before they expire credentials are replaced.
+/// How long before their expiry credentials are replaced.
 const MARGIN: Duration = Duration::from_secs(300);
-/// How long to wait with the next try if credentials that still hold cannot be replaced.
+/// How long to wait before the next try if credentials that are still valid cannot be replaced.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Where credentials come from.
@@ -51,7 +51,7 @@ pub enum Origin {
         token_file: String,
         /// The role.
         role_arn: String,
-        /// What the session is called in AWS's logs.
+        /// The name of the session in AWS's logs.
         session_name: String,
     },
     /// The first of the ways that AWS's own tools try.
@@ -70,7 +70,7 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// The region of the profile that gives the credentials. Reads `~/.aws/config` and asks nobody.
+    /// Returns the region of the profile that gives the credentials. Reads `~/.aws/config` and makes no request.
     pub fn region(&self) -> Option<String> {
         let builder = ProfileFileRegionProvider::builder();
         let provider = match self {
@@ -78,7 +78,7 @@ impl Origin {
             Self::Profile(name) => builder.profile_name(name).build(),
             Self::Chain => builder.build(),
         };
-        // The library reads the file in one go, without waiting for anything.
+        // The library reads the file at once, so the future is ready when it is first polled.
         let region = ProvideRegion::region(&provider).now_or_never().flatten()?;
         Some(region.to_string())
     }
@@ -116,7 +116,7 @@ impl Origin {
     }
 }
 
-/// A client with the TLS of the rest of the program, that heeds `HTTPS_PROXY` and `NO_PROXY`.
+/// Makes a client with the same TLS as the rest of the program. It respects `HTTPS_PROXY` and `NO_PROXY`.
 fn http_client() -> SharedHttpClient {
     HttpClientBuilder::new().build_with_connector_fn(|settings, components| {
         let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
@@ -126,17 +126,17 @@ fn http_client() -> SharedHttpClient {
     })
 }
 
-/// No credentials were to be had.
+/// No credentials were found.
 #[derive(Debug, thiserror::Error)]
 #[error("no AWS credentials for {place} ({origin}){}", described(cause))]
 pub struct NoCredentials {
     place: String,
     origin: Origin,
-    /// Not a source that is shown: what a `credential_process` writes stands in it.
+    /// Not an error source, which would be shown: it may hold what a `credential_process` wrote.
     cause: CredentialsError,
 }
 
-/// Why there are no credentials, behind a colon, without anything that another program has written.
+/// Says why there are no credentials, after a colon, without anything that another program has written.
 fn described(cause: &CredentialsError) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut current: Option<&dyn StdError> = Some(cause);
@@ -153,9 +153,10 @@ fn described(cause: &CredentialsError) -> String {
         let code: String =
             status.unwrap_or_default().chars().take_while(char::is_ascii_digit).collect();
         texts.truncate(place);
-        texts.push(match code.is_empty() {
-            true => "its credential_process failed".to_owned(),
-            false => format!("its credential_process ended with the exit code {code}"),
+        texts.push(if code.is_empty() {
+            "its credential_process failed".to_owned()
+        } else {
+            format!("its credential_process ended with the exit code {code}")
         });
     }
     texts.retain(|text| !text.starts_with("unexpected ") && !text.starts_with("error parsing"));
@@ -163,7 +164,7 @@ fn described(cause: &CredentialsError) -> String {
 }
 
 impl NoCredentials {
-    /// The error among the causes of a store's error.
+    /// Finds the error among the causes of a store's error.
     pub fn behind(error: &object_store::Error) -> Option<&Self> {
         let mut current = StdError::source(error);
         while let Some(error) = current {
@@ -233,7 +234,7 @@ struct State {
     found: Option<Found>,
 }
 
-/// Credentials and until when they hold; without an end they hold for good.
+/// Credentials and how long they are valid; without an end they never expire.
 struct Found {
     credential: Arc<AwsCredential>,
     replace_at: Option<SystemTime>,
@@ -241,7 +242,7 @@ struct Found {
 }
 
 impl AwsCredentials {
-    /// Credentials from `origin`, which is asked at the first request.
+    /// Takes credentials from `origin`, which is asked at the first request.
     pub fn new(place: String, origin: Origin, region: String) -> Self {
         Self { place, origin, region, state: Mutex::default() }
     }
@@ -274,7 +275,7 @@ impl CredentialProvider for AwsCredentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        // Requests wait here for one of them to ask.
+        // Other requests wait here until the first one has the credentials.
         let mut state = self.state.lock().await;
         let now = SystemTime::now();
         if let Some(found) = state.found.as_ref().filter(|found| found.is_fresh(now)) {
@@ -282,7 +283,7 @@ impl CredentialProvider for AwsCredentials {
         }
         match self.ask(&mut state).await {
             Ok(found) => Ok(Arc::clone(&state.found.insert(found).credential)),
-            Err(error) => match state.found.as_mut().filter(|found| found.holds(now)) {
+            Err(error) => match state.found.as_mut().filter(|found| found.is_valid(now)) {
                 Some(found) => {
                     tracing::warn!(place = self.place, %error, "credentials were not renewed yet");
                     found.replace_at = Some(now + PAUSE);
@@ -312,12 +313,12 @@ impl Found {
         self.replace_at.is_none_or(|end| now < end)
     }
 
-    fn holds(&self, now: SystemTime) -> bool {
+    fn is_valid(&self, now: SystemTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
 }
 
-/// When to replace credentials: five minutes before they expire, or half-way if that is sooner.
+/// Returns when to replace credentials: five minutes before they expire, or half-way if that is later.
 fn replace_at(expires_at: SystemTime, now: SystemTime) -> SystemTime {
     let left = expires_at.duration_since(now).unwrap_or_default();
     expires_at - MARGIN.min(left / 2)

@@ -46,7 +46,7 @@ enum Kind {
     Folder(PathBuf),
 }
 
-/// Whose buckets they are.
+/// The provider of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Provider {
     S3,
@@ -74,12 +74,12 @@ pub enum InvalidPlace {
         "write s3://bucket, s3://bucket/prefix, gs://bucket, az://container, file:///folder or a path"
     )]
     Unknown,
-    /// A password or a query has no business in a URL of the configuration.
+    /// The URL holds a user, a password, a query or a fragment.
     #[error(
         "a URL holds no user, password, query or fragment; credentials belong in the environment"
     )]
     Credentials,
-    /// A prefix of which every key would be taken for another one.
+    /// The prefix has two slashes side by side: every key below it would be taken for another one.
     #[error("the path of a bucket's URL has no two slashes side by side")]
     Slashes,
     /// The folder has no name of its own.
@@ -99,7 +99,7 @@ pub struct OpenError {
 }
 
 impl OpenError {
-    /// A place and why it cannot be opened.
+    /// Makes the error of a place from why it cannot be opened.
     pub fn new(place: impl Into<String>, source: object_store::Error) -> Self {
         Self { place: place.into(), source }
     }
@@ -135,8 +135,8 @@ impl Place {
         Ok(Self { kind, name, role: None, options: Options::default() })
     }
 
-    /// The place with what the configuration says about it besides its URL. Variables that are meant
-    /// for `role` alone count from now on.
+    /// Adds what the configuration says about the place besides its URL, and the role whose own variables of the
+    /// environment apply to it.
     ///
     /// # Errors
     /// [`InvalidOption`] for an option that does not fit the place.
@@ -236,7 +236,7 @@ impl Place {
         if prefix.is_empty() { self.name.clone() } else { format!("{}/{prefix}", self.name) }
     }
 
-    /// The URL, and which place of the configuration it is.
+    /// Returns the URL with the place's role in the configuration.
     fn described(&self) -> String {
         match self.role {
             Some(role) => format!("the {role} {self}"),
@@ -281,8 +281,8 @@ fn retries() -> RetryConfig {
     }
 }
 
-/// A path from the root, without `..`, which no key may hold: by what the folder really is, or by the names alone if
-/// it is still to be made.
+/// Makes a path absolute and free of `..`, which no key may hold. The links of an existing folder are followed; for
+/// one that does not exist yet, only the names count.
 fn from_root(path: &FilePath) -> std::io::Result<PathBuf> {
     use std::path::Component;
     let absolute = std::path::absolute(path)?;
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_goes_up_to_folders_that_are_there_or_not() {
+    fn a_path_with_dots_is_resolved_whether_its_folders_exist_or_not() {
         let folder = tempfile::tempdir().expect("a folder");
         let real = folder.path().canonicalize().expect("a folder");
         std::fs::create_dir(real.join("here")).expect("a folder");

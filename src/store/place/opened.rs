@@ -22,7 +22,7 @@ pub struct Store {
     pub(super) display: String,
     pub(super) folder: Option<PathBuf>,
     pub(super) refusals: Refusals,
-    /// The unfinished uploads, where they can be listed.
+    /// Lists the unfinished uploads, if the store can.
     pub uploads: Option<Arc<Uploads>>,
 }
 
@@ -30,7 +30,7 @@ impl Store {
     /// The path of `key` in the store.
     pub fn path(&self, key: &str) -> Path {
         key.split('/').filter(|part| !part.is_empty()).fold(self.base.clone(), |path, part| {
-            // A part that is already a legal path part is kept as it is, percent signs included.
+            // A legal path part is kept as it is, with its percent signs.
             match Path::parse(part) {
                 Ok(legal) => Path::from_iter(path.parts().chain(legal.parts())),
                 Err(_) => path.join(part),
@@ -43,14 +43,11 @@ impl Store {
         self.key_below(path.as_ref())
     }
 
-    /// A whole key without the store's own prefix.
+    /// Returns a whole key without the store's own prefix.
     pub(in crate::store) fn key_below(&self, key: &str) -> String {
         let base = self.base.as_ref();
-        let below = match base.is_empty() {
-            true => None,
-            false => key.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')),
-        };
-        below.unwrap_or(key).to_owned()
+        let below = key.strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
+        below.filter(|_| !base.is_empty()).unwrap_or(key).to_owned()
     }
 
     /// The name by which rows refer to the object `key`: `bucket/prefix/key`.
@@ -73,7 +70,7 @@ impl Store {
         self.refusals.answer()
     }
 
-    /// Makes a listing's error say what the store answered.
+    /// Turns a listing's error into the one that the store's last answer means.
     pub fn explain(&self, error: object_store::Error, key: &str) -> object_store::Error {
         self.refusals.explain(error, key)
     }
@@ -83,7 +80,7 @@ impl Store {
         self.uploads.is_some()
     }
 
-    /// The folder on this machine, where the store is one.
+    /// The folder on this machine, if the store is one.
     pub fn folder(&self) -> Option<&FilePath> {
         self.folder.as_deref()
     }

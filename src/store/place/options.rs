@@ -1,7 +1,7 @@
 //! The **options** of a place: what `backfill.toml` and the environment say about how to reach it.
 //!
-//! Three layers say it. What the environment says for one place (`SOURCE_AWS_REGION`) counts first,
-//! then what the file says (`region` of `[source]`), then what the environment says for both places
+//! There are three layers, in order of precedence: variables of the environment for one place
+//! (`SOURCE_AWS_REGION`), the file (`region` of `[source]`), and variables of the environment for both places
 //! (`AWS_REGION`). The file holds no secret.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::domain::Environment;
 
-/// Which place of the configuration a place is.
+/// The role of a place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Where the exports are.
@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// What the names of variables that are meant for this place alone start with.
+    /// The prefix of the variables that apply to this place alone.
     pub fn variable_prefix(self) -> &'static str {
         match self {
             Self::Source => "SOURCE_",
@@ -49,7 +49,7 @@ pub struct Options {
     pub region: Option<String>,
     /// The profile in `~/.aws/config` that gives the credentials.
     pub profile: Option<String>,
-    /// Whether requests say that the one who asks pays.
+    /// Whether requests say that the requester pays.
     pub requester_pays: bool,
     /// The KMS key with which S3 encrypts what is written.
     pub kms_key: Option<String>,
@@ -107,30 +107,30 @@ impl Options {
 }
 
 fn check_endpoint(endpoint: &str) -> Result<(), InvalidOption> {
-    let invalid = |reason| Err(InvalidOption { key: "endpoint", reason });
-    let Ok(url) = Url::parse(endpoint) else { return invalid("write https://host or http://host") };
-    if !matches!(url.scheme(), "http" | "https") {
-        return invalid("write https://host or http://host");
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-        return invalid(
-            "an endpoint has no user, password or query; credentials belong in the environment",
-        );
-    }
-    Ok(())
+    let url = Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let reason = match url {
+        None => "write https://host or http://host",
+        Some(url)
+            if !url.username().is_empty() || url.password().is_some() || url.query().is_some() =>
+        {
+            "an endpoint has no user, password or query; credentials belong in the environment"
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(InvalidOption { key: "endpoint", reason })
 }
 
 /// Variables of one layer of the environment: lower-case names as the store's client knows them, and
 /// values that are not empty.
 pub(super) type Layer = BTreeMap<String, String>;
 
-/// The variables of a service (`AWS_`) that are meant for every place.
+/// Returns the variables of a service (`AWS_`) that apply to every place.
 pub(super) fn shared(environment: &Environment, service: &str) -> Layer {
     layer(environment, "", service)
 }
 
-/// The variables of a service that are meant for one place alone, by their names without the prefix
-/// of the place.
+/// Returns the variables of a service that apply to one place alone, by their names without the prefix of the
+/// place.
 pub(super) fn own(environment: &Environment, role: Option<Role>, service: &str) -> Layer {
     match role {
         Some(role) => layer(environment, role.variable_prefix(), service),
@@ -147,12 +147,12 @@ fn layer(environment: &Environment, place: &str, service: &str) -> Layer {
         .collect()
 }
 
-/// The first of `names` that a layer has.
+/// Returns the value of the first of `names` that a layer has.
 pub(super) fn first<'a>(layer: &'a Layer, names: &[&str]) -> Option<&'a str> {
     names.iter().find_map(|name| layer.get(*name)).map(String::as_str)
 }
 
-/// The client's options for requests to `endpoint`; plain HTTP only if the endpoint asks for it.
+/// Returns the client's options for requests to `endpoint`; plain HTTP only if the endpoint's URL says so.
 pub(super) fn client_options(endpoint: Option<&str>) -> ClientOptions {
     let is_plain = endpoint.is_some_and(|url| url.to_ascii_lowercase().starts_with("http://"));
     ClientOptions::new().with_timeout(std::time::Duration::from_secs(60)).with_allow_http(is_plain)
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_one_place_are_its_own() {
+    fn variables_of_one_place_apply_to_it_alone() {
         let environment = Environment::new(
             [("AWS_REGION", "a"), ("SOURCE_AWS_REGION", "b"), ("STAGING_AWS_REGION", "")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),

@@ -58,7 +58,7 @@ pub fn open(
     Ok(Uploads { bucket: Arc::new(store), client, endpoint: url, region, signature })
 }
 
-/// The URL of a bucket, as the store's client makes it.
+/// Returns the URL of a bucket, as the store's client builds it.
 fn bucket_url(bucket: &str, settings: &HashMap<Key, String>, region: &str) -> String {
     let is_in_host =
         settings.get(&Key::VirtualHostedStyleRequest).is_some_and(|value| is_true(value));
@@ -71,10 +71,12 @@ fn bucket_url(bucket: &str, settings: &HashMap<Key, String>, region: &str) -> St
 }
 
 fn signature(settings: &HashMap<Key, String>, options: &Options) -> Signature {
-    match settings.get(&Key::SkipSignature).is_some_and(|value| is_true(value)) {
-        true => Signature::None,
-        false if options.requester_pays => Signature::RequesterPays,
-        false => Signature::Signed,
+    if settings.get(&Key::SkipSignature).is_some_and(|value| is_true(value)) {
+        Signature::None
+    } else if options.requester_pays {
+        Signature::RequesterPays
+    } else {
+        Signature::Signed
     }
 }
 
@@ -88,7 +90,7 @@ fn with_options(mut builder: AmazonS3Builder, options: &Options) -> AmazonS3Buil
     builder
 }
 
-/// The region that is given, or that of the profile, or the one that stores other than AWS expect.
+/// Returns the region that is given, or that of the profile, or the default, which stores other than AWS expect.
 fn region(settings: &HashMap<Key, String>, origin: &Origin) -> String {
     let is_signed = settings.get(&Key::SkipSignature).is_none_or(|value| !is_true(value));
     let given = settings.get(&Key::Region).cloned();
@@ -97,8 +99,8 @@ fn region(settings: &HashMap<Key, String>, origin: &Origin) -> String {
         .unwrap_or_else(|| "us-east-1".to_owned())
 }
 
-/// What the client is given of the three layers. A layer that names an endpoint, a region or keys
-/// names them whole: a session token of one layer does not go with the keys of another.
+/// Combines the three layers into the client's settings. Each of endpoint, region and keys is taken from one layer
+/// as a whole: a session token of one layer is not used with the keys of another.
 fn settings(own: &Layer, options: &Options, shared: &Layer) -> HashMap<Key, String> {
     let mut settings = HashMap::new();
     for (name, value) in shared.iter().chain(own) {
@@ -132,8 +134,8 @@ fn endpoint(layer: &Layer) -> Option<&str> {
     first(layer, &ENDPOINT).or_else(|| first(layer, &OTHER_ENDPOINT))
 }
 
-/// Where the credentials come from: the first layer that names any decides, and in a layer keys come
-/// before a profile, as with AWS's own tools.
+/// Returns where the credentials come from. The first layer that names any decides, and in a layer keys come before
+/// a profile, as with AWS's own tools.
 fn origin(own: &Layer, options: &Options, shared: &Layer) -> Origin {
     origin_named_in(own, own, shared)
         .or_else(|| options.profile.clone().map(Origin::Profile))
@@ -149,15 +151,19 @@ fn origin_named_in(layer: &Layer, own: &Layer, shared: &Layer) -> Option<Origin>
         return Some(Origin::Profile(profile.clone()));
     }
     first(layer, &WEB_IDENTITY)?;
-    let value = |name: &str| own.get(name).or_else(|| shared.get(name)).cloned();
+    let session_name = own_or_shared("aws_role_session_name", own, shared);
     Some(Origin::WebIdentity {
-        token_file: value("aws_web_identity_token_file")?,
-        role_arn: value("aws_role_arn")?,
-        session_name: value("aws_role_session_name").unwrap_or_else(|| "backfill".to_owned()),
+        token_file: own_or_shared("aws_web_identity_token_file", own, shared)?,
+        role_arn: own_or_shared("aws_role_arn", own, shared)?,
+        session_name: session_name.unwrap_or_else(|| "backfill".to_owned()),
     })
 }
 
-/// What the store's client takes for yes.
+fn own_or_shared(name: &str, own: &Layer, shared: &Layer) -> Option<String> {
+    own.get(name).or_else(|| shared.get(name)).cloned()
+}
+
+/// Whether the store's client takes a value for yes.
 fn is_true(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
 }
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_token_does_not_go_with_other_keys() {
+    fn a_session_token_is_not_used_with_the_keys_of_another_layer() {
         let shared = layer([
             ("aws_access_key_id", "a"),
             ("aws_secret_access_key", "s"),

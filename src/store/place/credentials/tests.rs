@@ -1,4 +1,4 @@
-//! Credentials from each origin, how long they hold, and what is said if there are none.
+//! **Tests** of the credentials from each origin, how long they are valid, and the error if there are none.
 
 use aws_credential_types::provider;
 
@@ -16,9 +16,9 @@ fn credentials_are_replaced_five_minutes_before_they_expire() {
 }
 
 #[test]
-fn keys_without_an_end_hold_for_good() {
+fn keys_without_an_end_never_expire() {
     let found = Found::new(&Credentials::new("AKIA", "secret", None, None, "test"), at(0));
-    assert!(found.is_fresh(at(u32::MAX.into())) && found.holds(at(u32::MAX.into())));
+    assert!(found.is_fresh(at(u32::MAX.into())) && found.is_valid(at(u32::MAX.into())));
 }
 
 #[test]
@@ -64,14 +64,13 @@ fn a_service_that_does_not_answer_may_answer_later() {
 #[test]
 fn debug_output_holds_no_secret() {
     let found = Found::new(&Credentials::new("AKIA", "the-secret", None, None, "test"), at(0));
-    let credentials =
+    let mut credentials =
         AwsCredentials::new("s3://exports".to_owned(), Origin::Chain, "us-east-1".to_owned());
-    let mut credentials = credentials;
     credentials.state.get_mut().found = Some(found);
     assert!(!format!("{credentials:?}").contains("the-secret"));
 }
 
-/// Answers with keys that hold for `lifetime`, the first time; later refuses.
+/// Answers the first time with keys that are valid for `lifetime`; refuses later.
 #[derive(Debug)]
 struct Once {
     lifetime: Duration,
@@ -109,13 +108,13 @@ async fn credentials_are_asked_for_once_while_they_are_fresh() {
 }
 
 #[tokio::test]
-async fn credentials_that_still_hold_outlive_a_failed_renewal() {
+async fn credentials_that_are_still_valid_outlive_a_failed_renewal() {
     let credentials = once(Duration::from_secs(3600));
     credentials.get_credential().await.expect("the first");
     let mut state = credentials.state.lock().await;
     state.found.as_mut().expect("kept").replace_at = Some(at(0));
     drop(state);
-    credentials.get_credential().await.expect("those that still hold");
+    credentials.get_credential().await.expect("those that are still valid");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub struct Accounting {
     pub dataset: String,
     /// The target.
     pub target: String,
-    /// One line a file, by file date, then key.
+    /// One line per file, by file date, then key.
     pub files: Vec<Account>,
     /// Sums over the files.
     pub totals: Sums,
@@ -32,23 +32,23 @@ pub struct Account {
     pub key: String,
     /// The file date.
     pub date: FileDate,
-    /// The counts up to staging; nothing where the file was never read.
+    /// The counts up to staging; `None` if the file was never read.
     pub counts: Option<Counts>,
-    /// Rows that the target took as new ones.
+    /// Rows that were inserted.
     pub inserted: Option<u64>,
     /// Rows that replaced older ones of the target.
     pub updated: u64,
     /// Rows that were left out because the target has newer ones.
     pub skipped_older: u64,
-    /// Rows that the target should hold of the file by the ledger; nothing where it does not know the file.
+    /// Rows of the file that the target should hold by the ledger; `None` if the ledger does not know the file.
     pub held: Option<u64>,
     /// Rows that somebody deleted on purpose.
     pub deleted_on_purpose: u64,
     /// Rows of the file in the target now.
     pub in_target: u64,
-    /// Which run loaded it: this one, an earlier one, or another loader.
+    /// Who loaded it.
     pub loaded_by: LoadedBy,
-    /// What the numbers say.
+    /// Whether the numbers add up.
     pub verdict: Verdict,
 }
 
@@ -58,13 +58,13 @@ pub struct Account {
 pub enum LoadedBy {
     /// This run.
     ThisRun,
-    /// An earlier run, or one at the same time.
+    /// An earlier run, or a run at the same time.
     AnotherRun,
     /// Another loader.
     AnotherLoader,
 }
 
-/// What the numbers of a file say.
+/// Whether the numbers of a file add up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", content = "why", rename_all = "UPPERCASE")]
 pub enum Verdict {
@@ -74,7 +74,7 @@ pub enum Verdict {
     Unverified(String),
     /// Something does not add up.
     Wrong(String),
-    /// The file is gone from the source, and its rows were taken out.
+    /// The file is gone from the source, and its rows were deleted.
     Removed,
 }
 
@@ -97,7 +97,7 @@ pub struct Sums {
     /// The counts up to staging.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Rows that the target took as new ones.
+    /// Rows that were inserted.
     pub inserted: u64,
     /// Rows that replaced older ones of the target.
     pub updated: u64,
@@ -131,7 +131,7 @@ impl Explain for Unbalanced {
 
     fn hint(&self) -> Option<String> {
         Some(
-            "something else has written to the target, or deleted from it, or a trigger does; \
+            "another program or a trigger has written to the target or deleted from it; \
              `backfill run --reload` brings the rows of these files back to what their exports say"
                 .to_owned(),
         )
@@ -139,19 +139,19 @@ impl Explain for Unbalanced {
 }
 
 impl Files {
-    /// The accounting of every file, as far as it is known by now.
+    /// The accounting of every file, as far as it is known.
     pub fn accounting(&self) -> Accounting {
         self.account(|_| true)
     }
 
-    /// The accounting of the files of which the target has something.
+    /// The accounting of the files of which the target has rows, or had rows.
     pub fn accounting_of_loaded(&self) -> Accounting {
         self.account(|file| self.status(file) != Status::New)
     }
 
-    fn account(&self, is_part: impl Fn(&FileState) -> bool) -> Accounting {
-        let parts = self.files.iter().filter(|file| is_part(file));
-        let files: Vec<Account> = parts.map(FileState::account).collect();
+    fn account(&self, is_included: impl Fn(&FileState) -> bool) -> Accounting {
+        let included = self.files.iter().filter(|file| is_included(file));
+        let files: Vec<Account> = included.map(FileState::account).collect();
         let totals = sum(&files);
         Accounting { dataset: self.dataset.clone(), target: self.target.clone(), files, totals }
     }
@@ -211,7 +211,7 @@ impl FileState {
         account
     }
 
-    /// The file's line by what the ledger says, whether the source still has the file or not.
+    /// The file's line by the ledger alone, whether the source still has the file or not.
     pub fn account_by_ledger(&self) -> Account {
         let mut account = self.account();
         if self.ledger.is_some() {
@@ -220,7 +220,7 @@ impl FileState {
         account
     }
 
-    /// What was read of a file that was not staged.
+    /// The counts of a file that was read and not staged.
     fn counts_read(&self) -> Option<Counts> {
         let summary = &self.mirror.as_ref()?.note.summary;
         Some(Counts {

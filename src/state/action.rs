@@ -17,12 +17,12 @@ pub enum Action {
         /// What changed.
         because: String,
     },
-    /// We loaded it before.
+    /// It is skipped, because we loaded it before.
     SkipLoaded {
         /// The run that loaded it.
         run_id: String,
     },
-    /// Another loader did.
+    /// It is skipped, because another loader has loaded it.
     SkipLoadedElsewhere {
         /// Its rows in the target.
         rows: u64,
@@ -36,7 +36,7 @@ pub enum Action {
     Refuse {
         /// What changed.
         because: String,
-        /// What stands in the way.
+        /// Why the run does not do it.
         blocked: Blocked,
     },
     /// It is gone from the source, and its rows stay.
@@ -59,9 +59,9 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blocked {
-    /// Nobody asked for it: `--reload` would do it.
+    /// It was not asked for: `--reload` would do it.
     NotAsked,
-    /// Rows of it are not ours: no flag deletes them.
+    /// Rows of it are not ours; no flag deletes them.
     ForeignRows {
         /// How many.
         rows: u64,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{FileState, Files, Status};
 use crate::domain::FileDate;
 
-/// Where a file is; of several files of a day, the last of these counts for the day.
+/// Where a file is. If a day has several files, the greatest value counts for the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Coverage {
@@ -17,9 +17,9 @@ pub enum Coverage {
     Missing,
     /// We loaded it.
     Loaded,
-    /// The live loader, or another one, did.
+    /// The live loader, or another one, loaded it.
     Elsewhere,
-    /// The source has it, and no database was asked.
+    /// The source has it, and the target was not asked.
     Unknown,
     /// The source has it and the target does not, on a day of the live loader.
     Forward,
@@ -32,15 +32,19 @@ pub enum Coverage {
 }
 
 impl Files {
-    /// The first day of the live loader: of one that is known, or else the first day of a file that we did not
-    /// load, in everything that the target holds, as far as it was asked.
+    /// The first day of the live loader. If no live loader is known, it is the first day of a file that others
+    /// loaded, in the whole target if that was asked, or else among these files.
     pub fn live_since(&self) -> Option<FileDate> {
-        let is_elsewhere = |file: &&FileState| self.status(file) == Status::LoadedElsewhere;
-        let first = || self.files.iter().filter(is_elsewhere).map(|file| file.date).min();
-        self.known_live_since().or(self.others_since).or_else(first)
+        self.known_live_since()
+            .or(self.others_since)
+            .or_else(|| self.loaded_elsewhere().map(|file| file.date).min())
     }
 
-    /// Where a file is, `live_since` being the first day of the live loader.
+    fn loaded_elsewhere(&self) -> impl Iterator<Item = &FileState> {
+        self.files.iter().filter(|file| self.status(file) == Status::LoadedElsewhere)
+    }
+
+    /// Where a file is; `live_since` is the first day of the live loader.
     pub fn coverage(&self, file: &FileState, live_since: Option<FileDate>) -> Coverage {
         if !self.is_target_known {
             return Coverage::Unknown;

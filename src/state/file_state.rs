@@ -1,5 +1,5 @@
 //! The **state of a file** is everything that is known about it: what the source has, what the ledger
-//! and the target say, what was read and staged, what a run does with it and what came of it.
+//! and the target say, what was read and staged, what a run does with it, and with which result.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::stage::Counts;
 use super::files::Policy;
 use super::{Action, Blocked, LedgerEntry, TargetRows};
 
-/// Everything that is known about one file; a step that has not run yet leaves its part open.
+/// Everything that is known about one file. A part is `None` until its step has run.
 #[derive(Clone, Debug)]
 pub struct FileState {
     /// The name by which rows refer to it: `bucket/prefix/key`.
@@ -24,7 +24,7 @@ pub struct FileState {
     pub batch: usize,
     /// The object; `None` if the file is gone from the source.
     pub source: Option<SourceFile>,
-    /// Whether the source still has an object of this name, which is not read as a file of the range.
+    /// Whether the source still has an object of this name, although its key is ignored.
     pub is_still_listed: bool,
     /// What the ledger knows about it; `None` if this program did not load it.
     pub ledger: Option<LedgerEntry>,
@@ -32,30 +32,30 @@ pub struct FileState {
     pub rows: Option<TargetRows>,
     /// Its mirror.
     pub mirror: Option<Arc<Mirrored>>,
-    /// Whether other rows of it survive than were loaded.
+    /// Whether other rows of it survive now than were loaded.
     pub has_other_survivors: bool,
     /// What the run does with it.
     pub action: Action,
     /// The counts up to staging, of a file that this run staged.
     pub staged: Option<Counts>,
-    /// What this run placed of it.
+    /// How many of its rows this run placed.
     pub placed: Option<Placed>,
     /// Its rows in the target after the run; `None` if they were not counted again.
     pub rows_after: Option<u64>,
-    /// How many rows the ledger says the target holds of it after the run; `None` if it was not asked again.
+    /// Its rows that the target should hold after the run by the ledger; `None` if it was not asked again.
     pub held_after: Option<u64>,
 }
 
-/// What a file is, compared with what the target holds.
+/// How a file compares with what the target holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// The target has nothing of it.
+    /// The target has no rows of it.
     New,
     /// We loaded it, from this object, with this SQL.
     Loaded,
     /// We loaded it, and something has changed since.
     Changed(Change),
-    /// Another loader did.
+    /// Another loader loaded it.
     LoadedElsewhere,
     /// We loaded it, and the source does not have it any more.
     Gone,
@@ -70,9 +70,9 @@ pub enum Change {
     Sql,
     /// Other rows of it survive than were loaded, because of other files in the range.
     Survivors,
-    /// Rows of it that were left out may have to come in now, because newer ones are gone.
+    /// Rows of it that were left out may have to be merged now, because newer rows are gone.
     Again,
-    /// Rows of the file are gone from the target, or more have come.
+    /// The target has fewer or more rows of the file than were loaded.
     Rows {
         /// How many were loaded.
         loaded: u64,
@@ -102,16 +102,16 @@ impl Change {
 }
 
 impl FileState {
-    /// A file of the source of which nothing else is known yet.
+    /// Starts with a file of the source; nothing else is known about it yet.
     pub fn listed(source: SourceFile, batch: usize) -> Self {
         let (name, key) = (source.name.clone(), source.key.clone());
         Self { source: Some(source.clone()), ..Self::draft(name, key, source.date, batch) }
     }
 
-    /// A file that the ledger knows and the source does not have any more.
+    /// Starts with a file that the ledger knows and the source does not have any more.
     pub fn gone(entry: LedgerEntry, batch: usize) -> Self {
         let name = entry.file_name.clone();
-        // A name is the bucket and the key.
+        // A name consists of the bucket and the key.
         let key = name.split_once('/').map_or(name.as_str(), |(_, key)| key).to_owned();
         Self { ledger: Some(entry.clone()), ..Self::draft(name, key, entry.date, batch) }
     }
@@ -141,7 +141,7 @@ impl FileState {
         self.source.is_none()
     }
 
-    /// Size of the object in bytes; of a file that is gone, when it was loaded.
+    /// Size of the object in bytes; of a gone file, its size when it was loaded.
     pub fn size(&self) -> u64 {
         match (&self.source, &self.ledger) {
             (Some(source), _) => source.identity.size,
@@ -155,7 +155,7 @@ impl FileState {
         self.rows.map_or(0, |rows| rows.total)
     }
 
-    /// What the file is, given the SQL of today.
+    /// Compares the file with what the target holds, given today's SQL.
     pub fn status(&self, policy: &Policy) -> Status {
         let Some(entry) = &self.ledger else {
             return if self.rows_before() == 0 { Status::New } else { Status::LoadedElsewhere };
@@ -177,10 +177,14 @@ impl FileState {
         }
     }
 
-    /// What a run does with the file.
+    /// The run that loaded it; empty if it is not in the ledger.
+    fn run_id(&self) -> String {
+        self.ledger.as_ref().map(|entry| entry.run_id.clone()).unwrap_or_default()
+    }
+
+    /// Decides what a run does with the file.
     pub fn decide(&self, policy: &Policy) -> Action {
         let rows = self.rows_before();
-        let run_id = || self.ledger.as_ref().map(|entry| entry.run_id.clone()).unwrap_or_default();
         let status = self.status(policy);
         let refused = self.refuse_live_day(status, policy);
         if let Some(refused) = refused.or_else(|| self.refuse_erased(status, policy)) {
@@ -195,18 +199,18 @@ impl FileState {
                 };
             }
             Status::New => return Action::Load,
-            Status::Loaded => return Action::SkipLoaded { run_id: run_id() },
+            Status::Loaded => return Action::SkipLoaded { run_id: self.run_id() },
             Status::LoadedElsewhere if policy.placement.merges() => return Action::Load,
             Status::LoadedElsewhere if replaces => {
                 ("another loader has put rows of it there".to_owned(), true)
             }
             Status::LoadedElsewhere => return Action::SkipLoadedElsewhere { rows },
             Status::Gone if !policy.allow.remove_gone => {
-                return Action::KeepGone { run_id: run_id(), rows };
+                return Action::KeepGone { run_id: self.run_id(), rows };
             }
             Status::Gone => ("gone from the files of the range".to_owned(), true),
             Status::Changed(Change::Again) => (Change::Again.describe(), true),
-            // Somebody has deleted rows: they do not come back unasked.
+            // Somebody has deleted rows: they are only loaded again if that is asked for.
             Status::Changed(change @ Change::Rows { loaded, in_target }) if in_target < loaded => {
                 (change.describe(), policy.allow.reload)
             }
@@ -214,13 +218,13 @@ impl FileState {
         };
         match self.blocked(is_asked, policy) {
             Some(blocked) => Action::Refuse { because, blocked },
-            None if self.is_gone() => Action::Remove { run_id: run_id(), rows },
+            None if self.is_gone() => Action::Remove { run_id: self.run_id(), rows },
             None if self.ledger.is_none() => Action::Replace { rows },
-            None => Action::Reload { run_id: run_id(), because },
+            None => Action::Reload { run_id: self.run_id(), because },
         }
     }
 
-    /// The refusal of a file whose day the live loader has loaded, or will load, if it would be loaded.
+    /// Refuses to load a file of a day that the live loader has loaded or will load.
     fn refuse_live_day(&self, status: Status, policy: &Policy) -> Option<Action> {
         let since = policy.live_since.filter(|since| *since <= self.date)?;
         let would_load = match status {
@@ -234,8 +238,8 @@ impl FileState {
         })
     }
 
-    /// The refusal of a file of a merge that may hold older versions of rows that were deleted on purpose:
-    /// nothing in the target says any more that they are old.
+    /// Refuses to merge a file that may hold older versions of rows that were deleted on purpose: the target
+    /// does not have the newer versions any more that would keep them out.
     fn refuse_erased(&self, status: Status, policy: &Policy) -> Option<Action> {
         let erased = policy.erased.filter(|erased| self.date <= erased.until)?;
         let would_load = match status {
@@ -251,20 +255,20 @@ impl FileState {
         })
     }
 
-    /// Whether loading it deletes other rows of its day, and that would change other tables.
+    /// Whether loading it deletes other rows of its day, which would change other tables.
     fn replaces_day(&self, policy: &Policy) -> bool {
         let is_by_days = policy.placement == Placement::ReplaceRange(ReplaceBy::Days);
         is_by_days && policy.cascades && !policy.allow.side_effects
     }
 
-    /// What stands in the way of deleting the file's rows.
+    /// Returns why the file's rows must not be deleted, if they must not.
     fn blocked(&self, is_asked: bool, policy: &Policy) -> Option<Blocked> {
         if self.is_still_listed {
             return Some(Blocked::StillListed);
         }
         let foreign = match policy.placement {
             Placement::Append => self.rows.map_or(0, TargetRows::foreign),
-            // Whose the rows are does not count in these modes.
+            // In these modes it does not matter who inserted the rows.
             Placement::Merge(_) | Placement::ReplaceRange(_) => 0,
         };
         if foreign > 0 {
@@ -281,7 +285,7 @@ impl FileState {
         (self.rows_before() > 0 && cascades).then_some(Blocked::Cascade)
     }
 
-    /// Whether loading it anew may leave out rows that the target has of it.
+    /// Whether loading it again may leave out rows that the target has of it.
     pub fn may_lose_rows(&self, policy: &Policy) -> bool {
         let status = self.status(policy);
         matches!(status, Status::Changed(Change::Object | Change::Sql) | Status::Gone)

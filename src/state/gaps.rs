@@ -1,4 +1,4 @@
-//! The **gaps** of a dataset: what the source holds, what the target holds, and what is missing where.
+//! The **gaps** of a dataset: what the source and the target hold, and what is missing in either of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::{Coverage, FileState, Files, Status};
 use crate::domain::{Cadence, FileDate, Finding};
 use crate::source::Reason;
 
-/// What source and target hold of a dataset, and what is missing where.
+/// What the source and the target hold of a dataset, and what is missing in either of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Gaps {
     /// The dataset.
@@ -44,17 +44,17 @@ pub struct SourceHolding {
     pub last: Option<FileDate>,
     /// Keys without a date in them, which are not read.
     pub without_date: usize,
-    /// Objects of no bytes.
+    /// Objects of zero bytes.
     pub empty: usize,
     /// Files outside the days that were asked for.
     pub out_of_range: usize,
     /// Objects that cannot be read by their keys.
     pub unusable: usize,
-    /// What is not read although it looks like an export, and dates that may be none.
+    /// Keys that are not read although they look like exports, and dates that may be something else.
     pub doubts: Vec<Finding>,
 }
 
-/// Whether a finding says that a key may be understood wrongly.
+/// Whether a finding says that a key may have been misunderstood.
 fn is_doubt(finding: &Finding) -> bool {
     match finding {
         Finding::KeysWithoutDate { .. }
@@ -69,7 +69,7 @@ fn is_doubt(finding: &Finding) -> bool {
 /// What the target holds of a dataset.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TargetHolding {
-    /// Whether there is such a table.
+    /// Whether the table exists.
     pub exists: bool,
     /// Files that we loaded.
     pub ours: Holding,
@@ -85,7 +85,7 @@ pub struct TargetHolding {
     pub rows_without_file: u64,
 }
 
-/// What one loader has put into the target.
+/// What one loader has loaded into the target.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Holding {
     /// Files.
@@ -115,11 +115,11 @@ pub struct Missing {
     pub files: usize,
 }
 
-/// Days of which the source has files that the target lacks. Days without a file in the source do not
-/// end it; days that are whole in the target do.
+/// Days of which the source has files that the target lacks. A gap ends at a day that the target has completely;
+/// days without a file in the source do not end it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Gap {
-    /// Whose work it is.
+    /// Whose work it is to fill it.
     pub kind: GapKind,
     /// The first day.
     pub from: FileDate,
@@ -137,13 +137,13 @@ pub struct Gap {
     pub partly_loaded_days: usize,
 }
 
-/// Whose work a gap is.
+/// Whose work it is to fill a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GapKind {
-    /// Before the live loader began: that of a backfill.
+    /// Before the live loader began: the work of a backfill.
     Historical,
-    /// From the first day of the live loader on: its own.
+    /// From the first day of the live loader on: its own work.
     Forward,
 }
 
@@ -169,13 +169,13 @@ pub struct Stray {
     pub date: Option<FileDate>,
     /// Its rows.
     pub rows: u64,
-    /// Whether its name begins as those of the dataset do.
+    /// Whether its name is under the prefix of the dataset.
     pub is_under_prefix: bool,
 }
 
 impl Files {
-    /// What is missing where. `target` is, if there is one, the files that only it knows; `rows_of` says about
-    /// how many rows a file has.
+    /// Finds what is missing. `target` is the files that only the target has, `None` if the table does not exist;
+    /// `rows_of` estimates the rows of a file.
     pub fn gaps(&self, target: Option<&[Stray]>, rows_of: impl Fn(&FileState) -> u64) -> Gaps {
         let strays = target.unwrap_or_default();
         Gaps {
@@ -191,9 +191,6 @@ impl Files {
     }
 
     fn source_holding(&self) -> SourceHolding {
-        let ignored = |is_it: &dyn Fn(Reason) -> bool| {
-            self.ignored.iter().filter(|key| is_it(key.reason)).count()
-        };
         let days: BTreeSet<FileDate> = self.in_source().map(|file| file.date).collect();
         SourceHolding {
             files: self.in_source().count(),
@@ -201,12 +198,16 @@ impl Files {
             bytes: self.in_source().map(FileState::size).sum(),
             first: days.first().copied(),
             last: days.last().copied(),
-            without_date: ignored(&Reason::is_undated),
-            empty: ignored(&|reason| reason == Reason::ZeroBytes),
-            out_of_range: ignored(&|reason| reason == Reason::OutOfRange),
-            unusable: ignored(&|reason| matches!(reason, Reason::UnusableKey(_))),
+            without_date: self.count_ignored(Reason::is_undated),
+            empty: self.count_ignored(|reason| reason == Reason::ZeroBytes),
+            out_of_range: self.count_ignored(|reason| reason == Reason::OutOfRange),
+            unusable: self.count_ignored(|reason| matches!(reason, Reason::UnusableKey(_))),
             doubts: self.findings.iter().filter(|finding| is_doubt(finding)).cloned().collect(),
         }
+    }
+
+    fn count_ignored(&self, is_counted: impl Fn(Reason) -> bool) -> usize {
+        self.ignored.iter().filter(|key| is_counted(key.reason)).count()
     }
 
     fn target_holding(&self, target: Option<&[Stray]>) -> TargetHolding {
@@ -242,31 +243,21 @@ impl Files {
             return Vec::new();
         }
         let live_since = self.live_since();
-        let mut days: BTreeMap<FileDate, (Vec<&FileState>, usize)> = BTreeMap::new();
-        for file in self.in_source() {
-            let day = days.entry(file.date).or_default();
-            match self.coverage(file, live_since) {
-                Coverage::Historical | Coverage::Forward => day.0.push(file),
-                _ => day.1 += 1,
-            }
-        }
         let mut gaps: Vec<Gap> = Vec::new();
         let mut is_open = false;
-        for (date, (lacking, others)) in days {
-            let is_next = is_open;
-            is_open = !lacking.is_empty();
-            if lacking.is_empty() {
+        for (date, day) in self.days_in_source(live_since) {
+            let follows_gap = is_open;
+            is_open = !day.lacking.is_empty();
+            if day.lacking.is_empty() {
                 continue;
             }
             let is_forward = live_since.is_some_and(|since| since <= date);
             let kind = if is_forward { GapKind::Forward } else { GapKind::Historical };
             match gaps.last_mut() {
-                Some(last) if is_next && last.kind == kind => {
-                    last.add(date, &lacking, others, &rows_of);
-                }
+                Some(last) if follows_gap && last.kind == kind => last.add(date, &day, &rows_of),
                 _ => {
                     let mut gap = Gap::starting(kind, date);
-                    gap.add(date, &lacking, others, &rows_of);
+                    gap.add(date, &day, &rows_of);
                     gaps.push(gap);
                 }
             }
@@ -274,47 +265,81 @@ impl Files {
         gaps
     }
 
-    fn missing_in_source(&self) -> Vec<Missing> {
-        let missing = |finding: &Finding| match finding {
-            Finding::MissingDays { from, to, every } => {
-                let days = (to.0 - from.0).num_days().unsigned_abs() + 1;
-                let files = finding.missing_days().len();
-                Some(Missing { from: *from, to: *to, days, every: *every, files })
+    /// The days that have a file in the source.
+    fn days_in_source(&self, live_since: Option<FileDate>) -> BTreeMap<FileDate, Day<'_>> {
+        let mut days: BTreeMap<FileDate, Day> = BTreeMap::new();
+        for file in self.in_source() {
+            let day = days.entry(file.date).or_default();
+            match self.coverage(file, live_since) {
+                Coverage::Historical | Coverage::Forward => day.lacking.push(file),
+                _ => day.others += 1,
             }
-            _ => None,
-        };
-        self.findings.iter().filter_map(missing).collect()
+        }
+        days
     }
 
-    /// Files of which only the target has something, those of consecutive days together.
+    fn missing_in_source(&self) -> Vec<Missing> {
+        self.findings.iter().filter_map(Missing::found).collect()
+    }
+
+    /// Files that only the target has; those of consecutive days are counted together.
     fn only_in_target(&self, strays: &[Stray]) -> Vec<OnlyInTarget> {
         let gone = self.files.iter().filter(|file| file.is_gone() && !file.is_still_listed);
-        let gone = gone.map(|file| (true, Some(file.date), file.rows_before()));
-        let strays = strays.iter().filter(|stray| stray.is_under_prefix);
-        let strays = strays.map(|stray| (false, stray.date, stray.rows));
-        let mut files: Vec<_> = gone.chain(strays).collect();
-        files.sort_unstable();
+        let other_strays = strays.iter().filter(|stray| stray.is_under_prefix);
+        let mut files: Vec<OnlyInTarget> = gone
+            .map(|file| OnlyInTarget::file(true, Some(file.date), file.rows_before()))
+            .chain(other_strays.map(|stray| OnlyInTarget::file(false, stray.date, stray.rows)))
+            .collect();
+        files.sort_unstable_by_key(|file| (file.is_ours, file.from));
         let mut groups: Vec<OnlyInTarget> = Vec::new();
-        for (is_ours, date, rows) in files {
-            let is_next = |group: &OnlyInTarget| {
-                let is_near = match (group.to, date) {
-                    (Some(to), Some(date)) => date <= to.plus_days(1),
-                    (None, None) => true,
-                    _ => false,
-                };
-                group.is_ours == is_ours && is_near
-            };
+        for file in files {
             match groups.last_mut() {
-                Some(group) if is_next(group) => {
-                    group.to = date;
-                    group.files += 1;
-                    group.rows += rows;
-                }
-                _ => groups.push(OnlyInTarget { is_ours, from: date, to: date, files: 1, rows }),
+                Some(group) if group.is_followed_by(&file) => group.add(&file),
+                _ => groups.push(file),
             }
         }
         groups
     }
+}
+
+impl Missing {
+    fn found(finding: &Finding) -> Option<Self> {
+        let Finding::MissingDays { from, to, every } = finding else { return None };
+        let days = (to.0 - from.0).num_days().unsigned_abs() + 1;
+        let files = finding.missing_days().len();
+        Some(Self { from: *from, to: *to, days, every: *every, files })
+    }
+}
+
+impl OnlyInTarget {
+    fn file(is_ours: bool, date: Option<FileDate>, rows: u64) -> Self {
+        Self { is_ours, from: date, to: date, files: 1, rows }
+    }
+
+    /// Whether a file is of the same loader and of the same or the next day.
+    fn is_followed_by(&self, file: &Self) -> bool {
+        let is_near = match (self.to, file.from) {
+            (Some(to), Some(date)) => date <= to.plus_days(1),
+            (None, None) => true,
+            _ => false,
+        };
+        self.is_ours == file.is_ours && is_near
+    }
+
+    fn add(&mut self, file: &Self) {
+        self.to = file.to;
+        self.files += file.files;
+        self.rows += file.rows;
+    }
+}
+
+/// The files of one day in the source.
+#[derive(Default)]
+struct Day<'a> {
+    /// Those that the target lacks.
+    lacking: Vec<&'a FileState>,
+    /// How many others there are.
+    others: usize,
 }
 
 impl Gap {
@@ -331,24 +356,17 @@ impl Gap {
         }
     }
 
-    /// Adds a day, the files that are lacking, and how many others of the day are not.
-    fn add(
-        &mut self,
-        date: FileDate,
-        lacking: &[&FileState],
-        others: usize,
-        rows_of: impl Fn(&FileState) -> u64,
-    ) {
+    fn add(&mut self, date: FileDate, day: &Day, rows_of: impl Fn(&FileState) -> u64) {
         self.to = date;
         self.days += 1;
-        self.partly_loaded_days += usize::from(others > 0);
-        self.files += lacking.len();
-        self.bytes += lacking.iter().map(|file| file.size()).sum::<u64>();
-        self.estimated_rows += lacking.iter().map(|file| rows_of(file)).sum::<u64>();
+        self.partly_loaded_days += usize::from(day.others > 0);
+        self.files += day.lacking.len();
+        self.bytes += day.lacking.iter().map(|file| file.size()).sum::<u64>();
+        self.estimated_rows += day.lacking.iter().map(|file| rows_of(file)).sum::<u64>();
     }
 }
 
-/// What adds up to a holding.
+/// A holding while it is summed up.
 #[derive(Default)]
 struct Sum {
     files: usize,

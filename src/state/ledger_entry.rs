@@ -16,29 +16,29 @@ pub struct LedgerEntry {
     pub sql_hash: String,
     /// The counts up to staging.
     pub counts: Counts,
-    /// Rows that the target took as new ones.
+    /// Rows that were inserted.
     pub inserted: u64,
     /// Rows that replaced older ones of the target.
     pub updated: u64,
     /// Rows that were left out because the target had newer ones.
     pub skipped_older: u64,
-    /// Rows that the target holds of the file if nobody else changed them: those that were inserted or
-    /// updated, without those that newer rows of other files replaced since.
+    /// Rows that the target should hold of the file: those that were inserted or updated, without those that
+    /// newer rows of other files have replaced since.
     pub held: u64,
     /// Rows that somebody deleted from the target on purpose.
     pub deleted_on_purpose: u64,
-    /// Whether the file is to be merged again: rows that were left out may have to come in now.
+    /// Whether the file has to be merged again, because rows that were left out may belong in the target now.
     pub again: bool,
-    /// The digest of the set of its rows that survived.
+    /// The digest of the set of its surviving rows.
     pub survivors: String,
     /// The run that loaded it.
     pub run_id: String,
     /// Its batch in that run.
     pub batch: usize,
-    /// The transactions that inserted its rows, 64-bit ids in decimal: that of its batch, and those that brought
-    /// some of its rows back. None if the ledger has lost them.
+    /// The transactions that inserted its rows, as decimal 64-bit ids: that of its batch, and those that brought
+    /// some of its rows back. Empty if the ledger has lost them.
     pub xids: Vec<String>,
-    /// The range of that run: the files that its rows were compared with.
+    /// The range of that run; its rows were compared with the files of this range.
     pub range: DateRange,
 }
 
@@ -48,8 +48,8 @@ impl LedgerEntry {
         self.range.covers(range)
     }
 
-    /// Whether other rows of it survive in `range` than were loaded. If the range leaves out dates that
-    /// the run had, more rows of it survive, and that means nothing.
+    /// Whether other rows of it survive in `range` than were loaded. If the range lacks dates that the run
+    /// had, more of its rows may survive only for that reason, so that more rows do not count as a change.
     pub fn is_outdated(&self, range: DateRange, survivors: &RowSet) -> bool {
         if range.covers(self.range) {
             survivors.digest() != self.survivors

@@ -1,10 +1,10 @@
 //! The **state** of a dataset's files over a range: everything that is known about each file, in one
-//! place, filled in step by step. The plan and the accounting are queries over it.
+//! place, filled in step by step. The plan and the accounting are computed from it.
 //!
 //! ```text
 //! listed ─▶ fill_target ─▶ fill_mirror ─▶ fill_survivors ─▶ fill_placed ─▶ fill_counts
 //! ```
-//! Nothing here does I/O, and nothing here knows Postgres: what the target holds is filled in.
+//! Nothing here does I/O or knows Postgres: other modules fill in what the target holds.
 
 mod accounting;
 mod action;

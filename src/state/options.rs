@@ -1,4 +1,4 @@
-//! What a run is asked to do, and what it is allowed to.
+//! The **options** of a run: what it is asked to do, and what it is allowed to do.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Options {
     pub range: DateRange,
     /// Days per batch.
     pub batch_days: u32,
-    /// How many batches at once.
+    /// How many batches are loaded at once.
     pub connections: usize,
     /// What is allowed.
     pub allow: Allow,
@@ -27,7 +27,7 @@ pub struct Allow {
     pub reload: bool,
     /// Delete the rows of files that are gone from the source.
     pub remove_gone: bool,
-    /// Set off triggers, and change other tables through foreign keys.
+    /// Fire triggers, and change other tables through foreign keys.
     pub side_effects: bool,
     /// Load days that the live loader has begun to load.
     pub live_days: bool,
@@ -35,12 +35,12 @@ pub struct Allow {
     pub restore_deleted: bool,
     /// Load beside rows of the target that have no `_file_name`.
     pub unnamed_rows: bool,
-    /// Leave out of account that other days were loaded before.
+    /// Load the range as if no other days had been loaded before.
     pub range_alone: bool,
 }
 
 impl Options {
-    /// What may be done with the files of a dataset, given the SQL of today.
+    /// Returns what may be done with the files of a dataset, given today's SQL.
     pub fn policy(&self, dataset: &Dataset, sql: &Sql) -> Policy {
         Policy {
             allow: self.allow,

@@ -1,10 +1,11 @@
 //! A **pinned plan** is a plan that is kept in a file: what a run will load, from which versions of which objects,
-//! with which SQL, into which columns. A run of it does exactly that, or is refused with what has changed.
+//! with which SQL, into which columns. A run of it does exactly that; if anything has changed, it is refused and the
+//! changes are named.
 //!
 //! It is JSON with one line for each thing that can change, in a fixed order and without a time, so that two plans
 //! can be compared in a review.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,15 +41,16 @@ pub struct PinnedDataset {
     pub source: String,
     /// The target.
     pub target: String,
-    /// The digest of what decides over rows: stage.sql, dedupe.sql, the csv settings, the mode and the constants.
+    /// The digest of everything that determines the rows: stage.sql, dedupe.sql, the csv settings, the mode and the
+    /// constants.
     pub rows_by: String,
     /// The digest of each SQL file, by name.
     pub sql: BTreeMap<String, String>,
-    /// Other settings that decide what is loaded.
+    /// Other settings that determine what is loaded.
     pub settings: BTreeMap<String, String>,
-    /// Whether the target is there.
+    /// Whether the target exists.
     pub target_exists: bool,
-    /// Its columns, each with its type; those of target.sql if it is not there.
+    /// Its columns, each with its type; those of target.sql if it does not exist.
     pub columns: Vec<PinnedColumn>,
     /// The files, by file date, then key.
     pub files: Vec<PinnedFile>,
@@ -77,33 +79,33 @@ pub struct PinnedFile {
     pub action: String,
     /// The batch.
     pub batch: usize,
-    /// Which version of the object it is; nothing if the file is gone from the source.
+    /// The version of the object; `None` if the file is gone from the source.
     pub object: Option<Identity>,
 }
 
 impl PinnedPlan {
-    /// The version of the file's form.
+    /// The current version of the file's form.
     pub const FORM: u32 = 1;
 
-    /// The plan of these datasets.
+    /// Makes the plan of these datasets.
     pub fn of(options: &Options, datasets: Vec<PinnedDataset>) -> Self {
         let Options { batch_days, allow, .. } = *options;
         Self { form: Self::FORM, batch_days, allow, datasets }
     }
 
-    /// What is planned for a dataset.
+    /// Returns what is planned for a dataset.
     pub fn dataset(&self, name: &str) -> Option<&PinnedDataset> {
         self.datasets.iter().find(|dataset| dataset.dataset == name)
     }
 
-    /// What a run of it is asked to do with a dataset of this range.
+    /// Returns the options of a run of this plan, for a dataset with this range.
     pub fn options(&self, range: DateRange, connections: usize) -> Options {
         Options { range, batch_days: self.batch_days, connections, allow: self.allow }
     }
 }
 
 impl PinnedDataset {
-    /// What a run would do with the files of a dataset; `target` are the columns of the target, if it is there.
+    /// Pins what a run would do with the files of a dataset; `target` is the columns of the target, if it exists.
     pub fn of(
         dataset: &Dataset,
         source: &str,
@@ -130,22 +132,15 @@ impl PinnedDataset {
         }
     }
 
-    /// What is different now, one line for each thing; nothing if it is as planned. What an earlier run of the same
-    /// plan has done is not a difference.
+    /// Returns what is different now, one line for each difference. What an earlier run of the same plan has done is
+    /// not a difference.
     pub fn differences(&self, now: &Self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut compare = |what: &str, was: &str, is: &str| {
-            if was != is {
-                found.push(format!("{what}: {was} was planned, now it is {is}"));
-            }
-        };
-        compare("the source", &self.source, &now.source);
-        compare("the target", &self.target, &now.target);
+        found.extend(difference("the source", &self.source, &now.source));
+        found.extend(difference("the target", &self.target, &now.target));
         for (name, was) in &self.settings {
             let is = now.settings.get(name).map_or("not set", String::as_str);
-            if was != is {
-                found.push(format!("{name}: {was} was planned, now it is {is}"));
-            }
+            found.extend(difference(name, was, is));
         }
         found.extend(self.sql_differences(now));
         found.extend(self.column_differences(now));
@@ -154,8 +149,7 @@ impl PinnedDataset {
     }
 
     fn sql_differences(&self, now: &Self) -> Vec<String> {
-        let names: std::collections::BTreeSet<&String> =
-            self.sql.keys().chain(now.sql.keys()).collect();
+        let names: BTreeSet<&String> = self.sql.keys().chain(now.sql.keys()).collect();
         let mut found: Vec<String> = names
             .into_iter()
             .filter_map(|name| match (self.sql.get(name), now.sql.get(name)) {
@@ -173,10 +167,7 @@ impl PinnedDataset {
 
     fn column_differences(&self, now: &Self) -> Vec<String> {
         let is_created = !self.target_exists && now.target_exists;
-        let types = |columns: &[PinnedColumn]| -> BTreeMap<String, String> {
-            columns.iter().map(|column| (column.name.clone(), column.data_type.clone())).collect()
-        };
-        let (was, is) = (types(&self.columns), types(&now.columns));
+        let (was, is) = (self.column_types(), now.column_types());
         let mut found = Vec::new();
         if self.target_exists && !now.target_exists {
             found.push(format!("{} is gone", self.target));
@@ -184,28 +175,26 @@ impl PinnedDataset {
         for (name, planned) in &was {
             match is.get(name) {
                 None => found.push(format!("column {name} is gone")),
-                // A table that was created since writes its types in another way than target.sql.
-                Some(found_type) if !is_created && found_type != planned => {
-                    found.push(format!(
-                        "column {name}: {planned} was planned, now it is {found_type}"
-                    ));
+                // Postgres writes the types of a table that was created since in another way than target.sql.
+                Some(_) if is_created => {}
+                Some(data_type) => {
+                    found.extend(difference(&format!("column {name}"), planned, data_type));
                 }
-                Some(_) => {}
             }
         }
-        found.extend(
-            is.keys()
-                .filter(|name| !was.contains_key(*name))
-                .map(|name| format!("column {name} is new")),
-        );
+        let new = is.keys().filter(|name| !was.contains_key(*name));
+        found.extend(new.map(|name| format!("column {name} is new")));
         found
+    }
+
+    fn column_types(&self) -> BTreeMap<&str, &str> {
+        self.columns.iter().map(|column| (&*column.name, &*column.data_type)).collect()
     }
 
     fn file_differences(&self, now: &Self) -> Vec<String> {
         let files: BTreeMap<&str, &PinnedFile> =
             now.files.iter().map(|file| (file.key.as_str(), file)).collect();
-        let planned: std::collections::BTreeSet<&str> =
-            self.files.iter().map(|file| file.key.as_str()).collect();
+        let planned: BTreeSet<&str> = self.files.iter().map(|file| file.key.as_str()).collect();
         let mut found: Vec<String> = self
             .files
             .iter()
@@ -217,7 +206,13 @@ impl PinnedDataset {
     }
 }
 
-/// The settings of a dataset that decide which files and records are loaded, besides those of [`Sql::hash`].
+/// Says that something was planned and is something else now, if it is.
+fn difference(what: &str, was: &str, is: &str) -> Option<String> {
+    (was != is).then(|| format!("{what}: {was} was planned, now it is {is}"))
+}
+
+/// Returns the settings of a dataset that determine which files and records are loaded, besides those of
+/// [`Sql::hash`].
 fn settings(dataset: &Dataset) -> BTreeMap<String, String> {
     let max_rejects = match dataset.max_rejects {
         RejectLimit::Count(count) => count.to_string(),
@@ -232,7 +227,7 @@ fn settings(dataset: &Dataset) -> BTreeMap<String, String> {
         ("zero_byte_files".to_owned(), zero_byte_files.to_owned()),
         ("optional_columns".to_owned(), dataset.optional_columns.join(", ")),
     ]);
-    // A plan that was kept before there was this setting has none of it.
+    // A plan that was kept before this setting existed does not have it.
     if !dataset.refuse_drift.is_empty() {
         settings.insert("refuse_drift".to_owned(), dataset.refuse_drift.to_string());
     }
@@ -250,11 +245,11 @@ impl PinnedFile {
         }
     }
 
-    /// What is different about the file now, if anything is.
-    fn difference(&self, now: Option<&&Self>) -> Option<String> {
+    /// Returns what is different about the file now, if anything is.
+    fn difference(&self, found: Option<&&Self>) -> Option<String> {
         let key = &self.key;
-        let Some(now) = now else {
-            // A file that was gone is forgotten once its rows are taken out.
+        let Some(now) = found else {
+            // A file that was gone is not listed any more once its rows are deleted.
             return (self.action != REMOVE).then(|| format!("{key} is gone"));
         };
         match (&self.object, &now.object) {
@@ -270,10 +265,11 @@ impl PinnedFile {
         }
         let is_done = [LOAD, RELOAD, REPLACE].contains(&self.action.as_str()) && now.action == SKIP;
         if self.action != now.action && !is_done {
-            return Some(format!("{key}: {} was planned, now it is {}", self.action, now.action));
+            return difference(key, &self.action, &now.action);
         }
-        let moved = self.batch != now.batch;
-        moved.then(|| format!("{key}: batch {} was planned, now it is {}", self.batch, now.batch))
+        let is_moved = self.batch != now.batch;
+        is_moved
+            .then(|| format!("{key}: batch {} was planned, now it is {}", self.batch, now.batch))
     }
 }
 
@@ -313,8 +309,9 @@ mod tests {
     }
 
     fn dataset(files: Vec<PinnedFile>) -> PinnedDataset {
-        let column =
-            |name: &str, of: &str| PinnedColumn { name: name.to_owned(), data_type: of.to_owned() };
+        let columns = [("id", "text"), ("amount", "numeric")].map(|(name, data_type)| {
+            PinnedColumn { name: name.to_owned(), data_type: data_type.to_owned() }
+        });
         PinnedDataset {
             dataset: "orders".to_owned(),
             start: "2025-09-22".parse().expect("a date"),
@@ -325,7 +322,7 @@ mod tests {
             sql: BTreeMap::from([("stage.sql".to_owned(), "a".to_owned())]),
             settings: BTreeMap::new(),
             target_exists: true,
-            columns: vec![column("id", "text"), column("amount", "numeric")],
+            columns: columns.to_vec(),
             files,
         }
     }

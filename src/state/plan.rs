@@ -7,7 +7,7 @@ use crate::source::Ignored;
 
 use super::{Action, FileState, Files};
 
-/// What a row has if nothing can be read of it, in bytes: that of the exports that this was made for.
+/// The size of a row in bytes that is assumed if no file can be read. It is that of Sticky.io's exports.
 pub const USUAL_ROW_BYTES: f64 = 750.0;
 
 /// What a run would do.
@@ -28,9 +28,9 @@ pub struct Plan {
     /// Files in range that were loaded and are gone from the source, while the target has rows of
     /// them; by file date, then key.
     pub gone: Vec<PlannedFile>,
-    /// Every other key, with the reason.
+    /// Every other key, with the reason why it is not read.
     pub ignored: Vec<Ignored>,
-    /// What a person should know before loading.
+    /// Findings that a person should know before loading.
     pub findings: Vec<Finding>,
     /// Sums over the files.
     pub totals: Totals,
@@ -51,7 +51,7 @@ pub struct PlannedFile {
     pub estimated_rows: u64,
     /// The batch it falls into, counted from 1.
     pub batch: usize,
-    /// What happens to it.
+    /// What the run does with it.
     #[serde(rename = "fate")]
     pub action: Action,
 }
@@ -71,21 +71,20 @@ pub struct Totals {
     pub estimated_rows_to_load: u64,
     /// Files whose rows are deleted, because they are gone from the source.
     pub files_to_remove: usize,
-    /// The batches that all these fall into.
+    /// The batches that these files fall into.
     pub batches: usize,
-    /// Whether a database was asked what is loaded already.
+    /// Whether the target was asked what is loaded already.
     pub is_target_known: bool,
 }
 
 impl Files {
-    /// What a run would do with the files, about `row_bytes` bytes being a row.
+    /// Plans what a run would do with the files; a row is taken to have `row_bytes` bytes.
     pub fn plan(&self, row_bytes: f64) -> Plan {
         self.plan_by(|file| (file.size() as f64 / row_bytes).round() as u64)
     }
 
-    /// What a run would do with the files, which have about as many rows as `rows_of` says.
+    /// Plans what a run would do with the files; `rows_of` estimates the rows of a file.
     pub fn plan_by(&self, rows_of: impl Fn(&FileState) -> u64) -> Plan {
-        let planned = |file: &FileState| file.plan(&rows_of);
         let gone = self.files.iter().filter(|file| file.is_gone());
         Plan {
             dataset: self.dataset.clone(),
@@ -93,8 +92,8 @@ impl Files {
             target: self.target.clone(),
             range: self.range,
             batch_days: self.batch_days,
-            files: self.in_source().map(planned).collect(),
-            gone: gone.map(planned).collect(),
+            files: self.in_source().map(|file| file.plan(&rows_of)).collect(),
+            gone: gone.map(|file| file.plan(&rows_of)).collect(),
             ignored: self.ignored.clone(),
             findings: self.findings.clone(),
             totals: self.plan_totals(&rows_of),
@@ -134,7 +133,7 @@ impl FileState {
         }
     }
 
-    /// About how many rows it has; of a file that is gone, how many the target has.
+    /// About how many rows it has; of a gone file, how many the target has.
     fn estimated_rows(&self, rows_of: impl Fn(&Self) -> u64) -> u64 {
         match &self.source {
             Some(_) => rows_of(self),

@@ -1,4 +1,4 @@
-//! A **refusal** to load: the files stand in each other's way, and the person has to decide.
+//! A **refusal** to load: nothing is wrong with the program, but a person has to decide.
 
 use crate::domain::{DateRange, ErrorKind, Explain, FileDate};
 use crate::printable::bytes;
@@ -26,7 +26,7 @@ pub enum Refusal {
         /// Each file and its rows.
         files: Vec<String>,
     },
-    /// Something is not as a plan says that is kept in a file.
+    /// Something has changed since the plan was saved in a file.
     #[error("{dataset} is not as it was planned: {}", differences.join("; "))]
     NotAsPlanned {
         /// The dataset.
@@ -47,12 +47,12 @@ pub enum Refusal {
         /// What would change, with its constraint.
         cascades: Vec<String>,
     },
-    /// Triggers of the target would be set off.
+    /// Triggers of the target would fire.
     #[error("loading into {table} sets off its triggers or rules: {}", triggers.join(", "))]
     Triggers {
         /// The target.
         table: String,
-        /// Each trigger and what sets it off.
+        /// Each trigger and the event that fires it.
         triggers: Vec<String>,
     },
     /// The live loader has loaded such days, or will load them.
@@ -81,7 +81,7 @@ pub enum Refusal {
         /// Each file and what changed.
         files: Vec<String>,
     },
-    /// The target has rows of which nobody knows the file.
+    /// The target has rows without a file name.
     #[error(
         "{table} has {rows} rows without _file_name, which may be the same as rows of the files"
     )]
@@ -91,7 +91,7 @@ pub enum Refusal {
         /// How many.
         rows: u64,
     },
-    /// Rows of files would have to be deleted whose objects are still there.
+    /// Rows would be deleted of files that the source still has.
     #[error(
         "rows of {} file(s) of {table} would be deleted, but the source still has these objects, and their \
          keys are ignored: {}",
@@ -114,7 +114,7 @@ pub enum Refusal {
         /// Each file and what is left of it.
         files: Vec<String>,
     },
-    /// Rows that are there are others than today's SQL gives, so that more cannot be added beside them.
+    /// The target has other rows of the files than today's SQL gives, so that more cannot be added to them.
     #[error("{} file(s) of {table} cannot be replayed: {}", files.len(), files.join("; "))]
     Replay {
         /// The target.
@@ -122,7 +122,7 @@ pub enum Refusal {
         /// Each file and why.
         files: Vec<String>,
     },
-    /// Files would be loaded beside those of other days, though dedupe.sql compares their rows.
+    /// Files would be loaded without those of other days, although dedupe.sql compares their rows.
     #[error(
         "{} file(s) cannot be loaded from {range} alone: files from {loaded_with} were loaded before, \
          and dedupe.sql compares rows, so that theirs may be the same: {}",
@@ -133,12 +133,12 @@ pub enum Refusal {
         files: Vec<String>,
         /// The range that was asked for.
         range: DateRange,
-        /// The range that has all files.
+        /// The range that covers all loaded files.
         loaded_with: DateRange,
     },
     /// The database would hold more than it may.
     #[error(
-        "the database has {} and would grow by about {}, to more than the {} that it may hold",
+        "the database holds {} and would grow by about {}, to more than the {} that it may hold",
         bytes(*database), bytes(*growth), bytes(*most)
     )]
     Quota {
@@ -151,7 +151,7 @@ pub enum Refusal {
     },
     /// The database would not fit onto its disk.
     #[error(
-        "the database holds {} and would grow by about {}, with {} of write-ahead log beside, which does not fit \
+        "the database holds {} and would grow by about {}, besides {} of write-ahead log, which does not fit \
          onto its disk of {}",
         bytes(*database), bytes(*growth), bytes(*wal), bytes(*disk)
     )]
@@ -167,7 +167,7 @@ pub enum Refusal {
     },
     /// The database would grow by more than half of its disk at once.
     #[error(
-        "the database would grow by about {}, with {} of write-ahead log beside, which is more than half of its \
+        "the database would grow by about {}, besides {} of write-ahead log, which is more than half of its \
          disk of {} at once",
         bytes(*growth), bytes(*wal), bytes(*disk)
     )]
@@ -239,8 +239,8 @@ impl Explain for Refusal {
                                          --ignore-unnamed-rows if none of them is in the files"
                 .to_owned(),
             Self::StillListed { .. } => "nothing was deleted; `backfill plan` says why each key is \
-                                         ignored: mend the dataset's key pattern or prefix, or move the \
-                                         objects away if their rows are to go"
+                                         ignored: correct the dataset's key pattern or prefix, or move the \
+                                         objects away if their rows should go"
                 .to_owned(),
             Self::Gone { .. } => "nothing was loaded; put the files back, or leave their days out of the \
                                   range, or let --remove-gone delete their rows from the target, in the \

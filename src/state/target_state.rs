@@ -1,4 +1,4 @@
-//! What the target and its ledger say about the files of a range, and what a run put there.
+//! The **state of the target**: what it and its ledger hold of the files of a range, and what a run loaded.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,15 +19,15 @@ pub struct TargetState {
     pub rows: HashMap<String, u64>,
     /// Whether files were removed since others were loaded, so that other rows may survive.
     pub has_lost_files: bool,
-    /// What writing to the target does besides.
+    /// What writing to the target does to other tables and rows.
     pub effects: Effects,
-    /// The first day that the live loader has loaded, if the target has one that is known.
+    /// The first day that a known live loader has loaded.
     pub live_since: Option<FileDate>,
     /// Rows of the target that have no `_file_name`.
     pub unnamed: u64,
-    /// Rows of the files that the live loader has put there without saying that it has finished.
+    /// Rows of the files from loads of the live loader that it has not marked as finished.
     pub unfinished: u64,
-    /// The last day of which rows were deleted from the target on purpose, and how many were of all days.
+    /// The rows of the dataset that were deleted from the target on purpose.
     pub erased: Option<Erased>,
 }
 
@@ -36,7 +36,7 @@ pub struct TargetState {
 pub struct Erased {
     /// The last day of their files.
     pub until: FileDate,
-    /// How many there were.
+    /// How many rows they were, over all days.
     pub rows: u64,
 }
 
@@ -46,11 +46,11 @@ pub struct Effects {
     /// What deleting rows would change elsewhere, such as `2 rows of public.note (constraint
     /// note_t_id_fkey, ON DELETE CASCADE)`.
     pub cascades: Vec<String>,
-    /// The target's own triggers and rules that inserting rows sets off.
+    /// The target's own triggers and rules that fire when rows are inserted.
     pub insert_triggers: Vec<String>,
-    /// Those that updating rows sets off.
+    /// Those that fire when rows are updated.
     pub update_triggers: Vec<String>,
-    /// Those that deleting rows sets off.
+    /// Those that fire when rows are deleted.
     pub delete_triggers: Vec<String>,
     /// Foreign keys that change other rows if a column of the target changes.
     pub update_cascades: Vec<UpdateCascade>,
@@ -70,8 +70,8 @@ pub struct UpdateCascade {
 pub struct TargetRows {
     /// All of them.
     pub total: u64,
-    /// Those that were inserted by the transaction in the ledger and never changed since; `None` as long
-    /// as nobody had to know.
+    /// Those that were inserted by a transaction of the ledger and never changed since; `None` if they were not
+    /// counted.
     pub ours: Option<u64>,
 }
 
@@ -82,37 +82,38 @@ impl TargetRows {
     }
 }
 
-/// A file whose rows a run might delete: whose they are has to be known first.
+/// A file whose rows a run might delete. It must be known first whose rows these are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contested {
     /// The name of the file.
     pub file_name: String,
     /// The run that loaded it.
     pub run_id: String,
-    /// The transactions that inserted its rows; none if the ledger has lost them.
+    /// The transactions that inserted its rows; empty if the ledger has lost them.
     pub xids: Vec<String>,
-    /// Whether rows may go that do not come again: its object or its SQL is another one now.
+    /// Whether rows may be deleted that are not loaded again, because its object or the SQL has changed.
     pub may_lose_rows: bool,
 }
 
 impl Contested {
-    /// Each file with each of its transactions, as two lists of one length; a file without any comes once.
+    /// Returns each file with each of its transactions, as two lists of the same length. A file without
+    /// transactions appears once.
     pub fn pairs<'a>(
         files: impl IntoIterator<Item = &'a Self>,
     ) -> (Vec<&'a str>, Vec<Option<&'a str>>) {
         let mut pairs = Vec::new();
         for file in files {
             let name = file.file_name.as_str();
-            match file.xids.is_empty() {
-                true => pairs.push((name, None)),
-                false => pairs.extend(file.xids.iter().map(|xid| (name, Some(xid.as_str())))),
+            if file.xids.is_empty() {
+                pairs.push((name, None));
             }
+            pairs.extend(file.xids.iter().map(|xid| (name, Some(xid.as_str()))));
         }
         pairs.into_iter().unzip()
     }
 }
 
-/// What the target took of one batch.
+/// What was loaded of one batch.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The batch.
@@ -121,7 +122,7 @@ pub struct Loaded {
     pub files: Vec<(String, Placed)>,
     /// Files that another run or another loader has loaded or removed in the meantime.
     pub skipped: Vec<String>,
-    /// Rows that were deleted although they are of none of these files.
+    /// Rows of other files that were deleted.
     pub replaced: u64,
     /// How many other files have to be merged again.
     pub again: u64,

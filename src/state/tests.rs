@@ -1,4 +1,8 @@
-//! What a run does with files in each state, and what the accounting says of them.
+//! **Tests** of what a run does with files in each state, and what the plan, the gaps and the accounting say.
+
+mod gaps;
+mod plan;
+mod refuse;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -69,9 +73,9 @@ fn listed(policy: Policy) -> Files {
         findings: Vec::new(),
         around: Vec::new(),
     };
-    let config = "[source]\nurl = \"s3://bucket\"\n[staging]\nurl = \"staging\"\n\
-                  [datasets.orders]\nprefix = \"orders\"\nkey = \"{date:%Y-%m-%d}.csv\"\ntable = \"public.orders\"\n";
-    let config = Config::parse(config, Path::new("backfill.toml")).expect("valid");
+    let file = "[source]\nurl = \"s3://bucket\"\n[staging]\nurl = \"staging\"\n\
+                [datasets.orders]\nprefix = \"orders\"\nkey = \"{date:%Y-%m-%d}.csv\"\ntable = \"public.orders\"\n";
+    let config = Config::parse(file, Path::new("backfill.toml")).expect("valid");
     Files::listed(&config.datasets[0], &listing, 1, policy)
 }
 
@@ -82,9 +86,12 @@ fn policy(reload: bool, remove_gone: bool) -> Policy {
 
 /// What the target holds: these entries, and rows of each file.
 fn target(entries: Vec<LedgerEntry>, rows: &[(&str, u64)]) -> TargetState {
-    let name = |date: &str| format!("bucket/orders/{date}.csv");
     let rows = rows.iter().map(|(date, rows)| (name(date), *rows)).collect();
     TargetState { entries, rows, ..TargetState::default() }
+}
+
+fn name(date: &str) -> String {
+    format!("bucket/orders/{date}.csv")
 }
 
 /// What a run does with the file of a day.
@@ -93,7 +100,7 @@ fn action<'a>(files: &'a Files, date: &str) -> &'a Action {
 }
 
 fn ours(date: &str, rows: u64) -> HashMap<String, u64> {
-    HashMap::from([(format!("bucket/orders/{date}.csv"), rows)])
+    HashMap::from([(name(date), rows)])
 }
 
 #[test]
@@ -105,7 +112,7 @@ fn a_new_file_is_loaded_and_one_that_is_loaded_or_of_another_loader_is_skipped()
     assert_eq!(action(&files, "2025-09-02"), &Action::SkipLoadedElsewhere { rows: 4 });
     assert_eq!(action(&files, "2025-09-03"), &Action::Load);
     assert_eq!(files.batches(), [3]);
-    files.refuse().expect("nothing is in the way");
+    files.refuse().expect("nothing is refused");
 }
 
 #[test]
@@ -152,11 +159,7 @@ fn rows_of_others_are_never_replaced_or_deleted() {
 }
 
 #[test]
-fn a_cascade_is_refused_only_where_rows_are_deleted() {
-    let cascading = |rows| TargetState {
-        effects: Effects { cascades: vec!["rows of public.note".to_owned()], ..Effects::default() },
-        ..target(vec![entry("2025-09-01", "v0")], &[("2025-09-01", rows)])
-    };
+fn a_cascade_is_refused_only_if_rows_are_deleted() {
     let mut files = listed(policy(true, false));
     files.fill_target(cascading(10));
     files.fill_ours(&ours("2025-09-01", 10), Vec::new());
@@ -167,27 +170,37 @@ fn a_cascade_is_refused_only_where_rows_are_deleted() {
     files.refuse().expect("no row is deleted");
 }
 
+/// A target that has rows of a file that was replaced, and to which another table refers.
+fn cascading(rows: u64) -> TargetState {
+    TargetState {
+        effects: Effects { cascades: vec!["rows of public.note".to_owned()], ..Effects::default() },
+        ..target(vec![entry("2025-09-01", "v0")], &[("2025-09-01", rows)])
+    }
+}
+
 #[test]
-fn a_file_that_is_gone_stands_in_the_way_until_its_rows_may_go() {
-    let gone = |policy| {
-        let mut files = listed(policy);
-        files.fill_target(TargetState {
-            others: vec![entry("2025-09-05", "v1"), entry("2025-09-06", "v1")],
-            ..target(Vec::new(), &[("2025-09-05", 10)])
-        });
-        files.fill_ours(&ours("2025-09-05", 10), Vec::new());
-        files
-    };
-    let files = gone(policy(false, false));
-    assert_eq!(files.files.len(), 4, "a gone file without rows is nothing");
+fn a_gone_file_is_refused_until_its_rows_may_be_deleted() {
+    let files = with_gone_file(policy(false, false));
+    assert_eq!(files.files.len(), 4, "a gone file without rows does not count");
     assert!(matches!(action(&files, "2025-09-05"), Action::KeepGone { rows: 10, .. }));
     assert!(matches!(files.refuse(), Err(Refusal::Gone { .. })));
 
-    let files = gone(policy(false, true));
-    files.refuse().expect("its rows may go");
+    let files = with_gone_file(policy(false, true));
+    files.refuse().expect("its rows may be deleted");
     assert!(files.deletes_rows());
-    assert_eq!(files.batches(), [5, 1, 2, 3], "rows that go are deleted before others come");
+    assert_eq!(files.batches(), [5, 1, 2, 3], "rows are deleted before others are loaded");
     assert_eq!(files.removed_in(5).len(), 1);
+}
+
+/// The files of a range, and one that is gone and has rows in the target.
+fn with_gone_file(policy: Policy) -> Files {
+    let mut files = listed(policy);
+    files.fill_target(TargetState {
+        others: vec![entry("2025-09-05", "v1"), entry("2025-09-06", "v1")],
+        ..target(Vec::new(), &[("2025-09-05", 10)])
+    });
+    files.fill_ours(&ours("2025-09-05", 10), Vec::new());
+    files
 }
 
 #[test]
@@ -201,7 +214,7 @@ fn an_object_that_was_replaced_after_it_was_listed_is_decided_on_again() {
 }
 
 #[test]
-fn the_accounting_asks_the_same_state() {
+fn the_accounting_follows_from_the_same_state() {
     let mut files = listed(policy(false, false));
     let rows = [("2025-09-01", 10), ("2025-09-02", 4)];
     files.fill_target(target(vec![entry("2025-09-01", "v1")], &rows));
@@ -210,10 +223,10 @@ fn the_accounting_asks_the_same_state() {
     third.staged = Some(counts);
     third.placed = Some(Placed { inserted: 6, ..Placed::default() });
     let after = [("2025-09-01", 10), ("2025-09-02", 4), ("2025-09-03", 6)];
-    let after = after.map(|(date, rows)| (format!("bucket/orders/{date}.csv"), rows));
-    files.fill_counts(&HashMap::from(after), &HashMap::new());
+    let rows_after = HashMap::from(after.map(|(date, rows)| (name(date), rows)));
+    files.fill_counts(&rows_after, &HashMap::new());
     let accounting = files.accounting();
-    accounting.refuse().expect("all adds up");
+    accounting.refuse().expect("everything adds up");
     let verdicts: Vec<String> =
         accounting.files.iter().map(|file| file.verdict.to_string()).collect();
     assert_eq!(
@@ -226,35 +239,4 @@ fn the_accounting_asks_the_same_state() {
     let lost = files.accounting().refuse().expect_err("rows are gone");
     let Unbalanced::Wrong { wrong, .. } = &lost;
     assert_eq!(wrong.len(), 2, "{wrong:?}");
-}
-
-#[test]
-fn gaps_end_at_days_that_are_there_and_at_the_first_of_the_live_loader() {
-    let kinds = |files: &Files| -> Vec<(GapKind, FileDate, FileDate)> {
-        let gaps = files.gaps(Some(&[]), |_| 10).gaps;
-        gaps.iter().map(|gap| (gap.kind, gap.from, gap.to)).collect()
-    };
-    let (first, second, third) = (day("2025-09-01"), day("2025-09-02"), day("2025-09-03"));
-    // Nobody knows what is loaded.
-    assert!(kinds(&listed(policy(false, false))).is_empty());
-    let mut files = listed(policy(false, false));
-    files.fill_target(target(Vec::new(), &[]));
-    assert_eq!(kinds(&files), [(GapKind::Historical, first, third)]);
-    let mut files = listed(policy(false, false));
-    files.fill_target(target(vec![entry("2025-09-02", "v1")], &[("2025-09-02", 10)]));
-    assert_eq!(
-        kinds(&files),
-        [(GapKind::Historical, first, first), (GapKind::Historical, third, third)]
-    );
-    let mut files = listed(policy(false, false));
-    files.fill_target(target(Vec::new(), &[("2025-09-02", 4)]));
-    assert_eq!(files.live_since(), Some(second));
-    let earlier = day("2025-08-01");
-    let mut asked = files.clone();
-    asked.fill_every_file(Default::default(), Some(earlier));
-    assert_eq!(asked.live_since(), Some(earlier), "whatever the range");
-    assert_eq!(
-        kinds(&files),
-        [(GapKind::Historical, first, first), (GapKind::Forward, third, third)]
-    );
 }

@@ -1,7 +1,7 @@
 //! To **dedupe** is to find out which row of each key survives, over the whole range.
 //!
-//! `dedupe.sql` returns `_file_name` and `_row_id` of the survivors. They are kept as one bit a
-//! record, so that the whole range fits into memory whatever its rows weigh.
+//! `dedupe.sql` returns `_file_name` and `_row_id` of the survivors. They are kept as one bit per
+//! record, so that the whole range fits into memory, however large its rows are.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
 use crate::domain::{ErrorKind, Explain, RowSet, provenance};
@@ -78,24 +79,21 @@ impl Explain for Error {
 /// # Errors
 /// [`Error`].
 pub async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
-    let failed = |source| Error::Query { dataset: catalog.dataset.name.clone(), source };
     let query = &catalog.sql.dedupe;
-    let plan = catalog.plan(query).await.map_err(failed)?;
-    let position = |column: &'static str| {
-        plan.schema().index_of_column_by_name(None, column).ok_or_else(|| {
-            failed(engine::Error::MissingColumn { path: query.path.clone(), column })
-        })
-    };
-    let (names, ids) = (position(provenance::FILE_NAME)?, position(provenance::ROW_ID)?);
+    let plan = catalog.plan(query).await.map_err(|source| failed(catalog, source))?;
+    let names = position(catalog, &plan, provenance::FILE_NAME)?;
+    let ids = position(catalog, &plan, provenance::ROW_ID)?;
     let mut survivors = Survivors::none(catalog);
-    let mut rows =
-        plan.execute_stream().await.map_err(|error| failed(engine::Error::execution(error)))?;
-    while let Some(batch) = rows.next().await {
-        match batch {
+    let mut rows = plan
+        .execute_stream()
+        .await
+        .map_err(|error| failed(catalog, engine::Error::execution(error)))?;
+    while let Some(next) = rows.next().await {
+        match next {
             Ok(batch) => survivors.add(&batch, names, ids, &query.path)?,
             Err(error) => {
-                let error = engine::Error::execution(error);
-                return Err(failed(catalog.explain(query, error).await));
+                let error = catalog.explain(query, engine::Error::execution(error)).await;
+                return Err(failed(catalog, error));
             }
         }
     }
@@ -103,15 +101,30 @@ pub async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
     Ok(survivors)
 }
 
-/// Whether `dedupe.sql` holds rows against each other, so that which of a file survive depends on what
-/// other files there are.
+/// Whether `dedupe.sql` compares rows with each other, so that the survivors of a file depend on which other files
+/// there are.
 ///
 /// # Errors
 /// [`Error::Query`].
 pub async fn compares_rows(catalog: &Catalog) -> Result<bool, Error> {
-    let failed = |source| Error::Query { dataset: catalog.dataset.name.clone(), source };
-    let plan = catalog.plan(&catalog.sql.dedupe).await.map_err(failed)?;
+    let plan = catalog.plan(&catalog.sql.dedupe).await.map_err(|source| failed(catalog, source))?;
     Ok(row_dependence(plan.logical_plan()).is_some())
+}
+
+fn failed(catalog: &Catalog, source: engine::Error) -> Error {
+    Error::Query { dataset: catalog.dataset.name.clone(), source }
+}
+
+/// Returns the position of a column in the result of `dedupe.sql`.
+fn position(catalog: &Catalog, plan: &DataFrame, column: &'static str) -> Result<usize, Error> {
+    plan.schema().index_of_column_by_name(None, column).ok_or_else(|| {
+        let path = catalog.sql.dedupe.path.clone();
+        failed(catalog, engine::Error::MissingColumn { path, column })
+    })
+}
+
+fn unknown(path: &Path) -> Error {
+    Error::Unknown { path: path.to_owned() }
 }
 
 impl Survivors {
@@ -134,22 +147,26 @@ impl Survivors {
         ids: usize,
         path: &Path,
     ) -> Result<(), Error> {
-        let unknown = || Error::Unknown { path: path.to_owned() };
-        let names = cast(batch.column(names), &DataType::Utf8View).map_err(|_| unknown())?;
-        let ids = cast(batch.column(ids), &DataType::Int64).map_err(|_| unknown())?;
-        let (names, ids) = (names.as_string_view(), ids.as_primitive::<Int64Type>());
+        let name_column =
+            cast(batch.column(names), &DataType::Utf8View).map_err(|_| unknown(path))?;
+        let id_column = cast(batch.column(ids), &DataType::Int64).map_err(|_| unknown(path))?;
+        let file_names = name_column.as_string_view();
+        let row_ids = id_column.as_primitive::<Int64Type>();
         let mut row = 0;
         while row < batch.num_rows() {
-            if names.is_null(row) {
-                return Err(unknown());
+            if file_names.is_null(row) {
+                return Err(unknown(path));
             }
-            let name = names.value(row);
-            let set = self.files.get_mut(name).ok_or_else(unknown)?;
-            // Rows of one file come together more often than not.
-            while row < batch.num_rows() && names.is_valid(row) && names.value(row) == name {
-                let row_id = ids.value(row);
-                if ids.is_null(row) || row_id < 0 || row_id as u64 >= set.records() {
-                    return Err(unknown());
+            let name = file_names.value(row);
+            let set = self.files.get_mut(name).ok_or_else(|| unknown(path))?;
+            // Rows of one file usually come together.
+            while row < batch.num_rows()
+                && file_names.is_valid(row)
+                && file_names.value(row) == name
+            {
+                let row_id = row_ids.value(row);
+                if row_ids.is_null(row) || row_id < 0 || row_id as u64 >= set.records() {
+                    return Err(unknown(path));
                 }
                 if !set.insert(row_id as u64) {
                     let (path, file) = (path.to_owned(), name.to_owned());

@@ -1,4 +1,5 @@
-//! The **first locations** of a check's bad rows, in order of file and line, whatever order rows come in.
+//! The **first locations** of a check's bad rows, by file and line. They do not depend on the order in which the rows
+//! arrive.
 
 use std::cmp::Ordering;
 
@@ -9,11 +10,10 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use super::{LOCATIONS, Location};
 use crate::domain::{FILE_DATE, provenance};
 
-/// Keeps the first locations of all that it is given. A row that is not among them costs a comparison, and
-/// no memory.
+/// Keeps the first locations of all rows. A row that is not among them costs a comparison, and no memory.
 #[derive(Default)]
 pub struct FirstLocations {
-    /// In order, at most [`LOCATIONS`].
+    /// Sorted, at most [`LOCATIONS`].
     first: Vec<Place>,
 }
 
@@ -27,7 +27,7 @@ struct Place {
     location: Location,
 }
 
-/// The columns of a batch that say where its rows stand.
+/// The columns of a batch that give the location of its rows.
 struct Columns {
     file: Option<StringArray>,
     date: Option<StringArray>,
@@ -53,7 +53,7 @@ impl FirstLocations {
         }
     }
 
-    /// The locations, in order.
+    /// Returns the locations in order.
     pub fn finish(self) -> Vec<Location> {
         self.first.into_iter().map(|place| place.location).collect()
     }
@@ -71,7 +71,7 @@ impl Columns {
         }
     }
 
-    /// How a row compares with a place that is kept.
+    /// Compares a row with a place that is kept.
     fn compare(&self, row: usize, place: &Place) -> Ordering {
         value(self.file.as_ref(), row)
             .cmp(&place.file.as_deref())
@@ -81,14 +81,18 @@ impl Columns {
     }
 
     fn place(&self, row: usize) -> Place {
-        let owned = |column: &Option<StringArray>| value(column.as_ref(), row).map(str::to_owned);
-        let (file, date) = (owned(&self.file), owned(&self.date));
+        let location = Location {
+            file: value(self.file.as_ref(), row).map(str::to_owned),
+            date: value(self.date.as_ref(), row).map(str::to_owned),
+            line: value(self.line.as_ref(), row).map(str::to_owned),
+            row: value(self.row.as_ref(), row).map(str::to_owned),
+        };
         Place {
-            file: file.clone(),
-            date: date.clone(),
+            file: location.file.clone(),
+            date: location.date.clone(),
             line: number(self.line_numbers.as_ref(), row),
             row: number(self.row_numbers.as_ref(), row),
-            location: Location { file, date, line: owned(&self.line), row: owned(&self.row) },
+            location,
         }
     }
 }

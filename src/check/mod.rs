@@ -1,7 +1,7 @@
-//! A **check** is a query for the bad rows; none means passed.
+//! A **check** is a query for bad rows; it has passed if there are none.
 //!
-//! All bad rows go to a Parquet file under the run's folder in staging. The screen shows how many there
-//! are and where the first ones stand, never what is in them.
+//! All bad rows are written to a Parquet file under the run's folder in staging. The screen shows how many there
+//! are and the locations of the first ones, never what is in them.
 
 mod first_locations;
 mod not_export;
@@ -11,6 +11,8 @@ mod rejects;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStream;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::prelude::DataFrame;
@@ -29,7 +31,7 @@ use crate::domain::{ErrorKind, Explain, RejectLimit};
 use crate::engine;
 use crate::failpoint;
 use crate::sql::{Check, Severity};
-use crate::store::object::{self, ObjectReader, ParquetWriter};
+use crate::store::object::{self, ObjectReader, ParquetWriter, blocking};
 use crate::store::{self, Store, layout};
 use crate::tables::Catalog;
 
@@ -47,16 +49,16 @@ pub struct Outcome {
     pub severity: Severity,
     /// How many bad rows there are.
     pub bad_rows: u64,
-    /// Where the first bad rows stand.
+    /// The locations of the first bad rows.
     pub locations: Vec<Location>,
-    /// Where all bad rows are, where there are any.
+    /// The URL of the file with all bad rows, if there are any.
     pub rows_at: Option<String>,
-    /// The same, below the staging URL.
+    /// The same file, as its key below the staging URL.
     #[serde(skip)]
     pub rows_key: Option<String>,
 }
 
-/// Where a bad row stands: whatever of file, day, line and row the check returns.
+/// The location of a bad row: those of file, day, line and row that the check returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     /// The source file.
@@ -94,7 +96,7 @@ impl Outcome {
         self.bad_rows == 0
     }
 
-    /// Whether it stops a load, or whatever else asks.
+    /// Whether it stops a load; with `warnings_stop`, a check of severity warn does, too.
     pub fn stops(&self, warnings_stop: bool) -> bool {
         !self.has_passed() && (warnings_stop || self.severity == Severity::Error)
     }
@@ -133,7 +135,7 @@ pub enum Error {
         #[source]
         source: ParquetError,
     },
-    /// The bad rows cannot be read again.
+    /// The written bad rows cannot be read.
     #[error("cannot read the bad rows of {check}")]
     Unreadable {
         /// The check.
@@ -147,7 +149,7 @@ pub enum Error {
     Refused {
         /// Name, number of rows and first location of each.
         failed: Vec<String>,
-        /// Whether those of severity warn stop as well.
+        /// Whether checks of severity warn stop, too.
         warnings_stop: bool,
     },
     /// Files under the prefix are not exports of the dataset.
@@ -158,7 +160,7 @@ pub enum Error {
     NotExports {
         /// The dataset.
         dataset: String,
-        /// Each key, and why it is not one.
+        /// Each key, and why it is not an export.
         files: Vec<String>,
     },
     /// Files differ in a way that is refused.
@@ -166,7 +168,7 @@ pub enum Error {
     Drift {
         /// The dataset.
         dataset: String,
-        /// Each with its kind, its days and its files.
+        /// Each instance with its kind, its days and its files.
         found: Vec<String>,
     },
     /// More records were rejected than the dataset allows.
@@ -180,15 +182,15 @@ pub enum Error {
         dataset: String,
         /// The first and the last day of the batch.
         days: String,
-        /// How many were rejected.
+        /// How many records were rejected.
         rejected: u64,
-        /// Of how many.
+        /// All records of the batch.
         records: u64,
         /// The limit.
         limit: RejectLimit,
         /// The first locations, with reasons.
         first: Vec<String>,
-        /// Whether the first ones are all bytes that the encoding does not have.
+        /// Whether all the first ones were rejected for bytes that are not valid in the encoding.
         are_bytes: bool,
     },
 }
@@ -227,7 +229,7 @@ impl Explain for Error {
                 return store::find_error(source).map(store::hint);
             }
             Self::Unreadable { .. } => "check that the staging area can be read",
-            Self::Write { .. } => "check that the staging area has room",
+            Self::Write { .. } => "check that the staging area has free space",
             Self::Refused { warnings_stop: true, .. } => {
                 "`backfill check --csv FOLDER` writes every bad row to a file"
             }
@@ -237,7 +239,7 @@ impl Explain for Error {
             }
             Self::NotExports { .. } => {
                 "have these files exported again, or give the dataset a key pattern that leaves them \
-                 out; if their columns have other names, say so under csv.aliases, and list columns \
+                 out; if their columns have other names, name them under csv.aliases, and list columns \
                  that older files lack under optional_columns"
             }
             Self::Drift { .. } => {
@@ -258,7 +260,7 @@ impl Explain for Error {
     }
 }
 
-/// Runs every check of the dataset; bad rows go to staging, under the folder of the run.
+/// Runs every check of the dataset, and writes the bad rows to staging, under the folder of the run.
 ///
 /// # Errors
 /// [`Error::Query`] and [`Error::Write`]; a failed check is not an error here, see [`refuse`].
@@ -270,12 +272,14 @@ pub async fn check(
     let mut read = OneRead::default();
     let mut running = Vec::new();
     for check in &catalog.sql.checks {
-        let failed = |source| Error::Query { check: check.name.clone(), source };
-        let plan = read.plan(catalog, &check.query).await.map_err(failed)?;
+        let plan = read
+            .plan(catalog, &check.query)
+            .await
+            .map_err(|source| Error::Query { check: check.name.clone(), source })?;
         let key = layout::bad_rows(run_id, &catalog.dataset.name, &check.name);
         let (check, staging) = (check.clone(), staging.clone());
         let task = tokio::spawn(async move { run(plan, &check, &staging, key).await });
-        // A check is cancelled as soon as nobody waits for it any more.
+        // Dropping the handle cancels the check.
         running.push(joined(AbortOnDropHandle::new(task)));
     }
     let (fed, ended) = tokio::join!(read.feed(catalog), futures::future::join_all(running));
@@ -298,17 +302,17 @@ async fn joined(check: AbortOnDropHandle<Result<Outcome, Error>>) -> Result<Outc
     check.await.unwrap_or(Err(Error::Cancelled))
 }
 
-/// Refuses where a check of severity error found bad rows, or also where one of severity warn did.
+/// Refuses to load if a check of severity error found bad rows; with `warnings_stop`, also if one of severity warn did.
 ///
 /// # Errors
 /// [`Error::Refused`].
 pub fn refuse(outcomes: &[Outcome], warnings_stop: bool) -> Result<(), Error> {
-    let stops = |outcome: &&Outcome| outcome.stops(warnings_stop);
-    let failed: Vec<String> = outcomes.iter().filter(stops).map(summary).collect();
+    let failed: Vec<String> =
+        outcomes.iter().filter(|outcome| outcome.stops(warnings_stop)).map(summary).collect();
     if failed.is_empty() { Ok(()) } else { Err(Error::Refused { failed, warnings_stop }) }
 }
 
-/// The bad rows that a check wrote; `None` if there are none.
+/// Reads the bad rows that a check wrote; `None` if there are none.
 ///
 /// # Errors
 /// [`Error::Unreadable`].
@@ -317,18 +321,27 @@ pub async fn bad_rows(
     outcome: &Outcome,
 ) -> Result<Option<ParquetRecordBatchStream<ObjectReader>>, Error> {
     let Some(key) = &outcome.rows_key else { return Ok(None) };
-    let unreadable = |source| Error::Unreadable { check: outcome.name.clone(), source };
-    let path = staging.path(key);
-    let head = staging.objects.head(&path).await;
-    let size = head.map_err(|error| unreadable(ParquetError::External(Box::new(error))))?.size;
-    object::read(&staging.objects, &path, size).await.map(Some).map_err(unreadable)
+    match read(staging, key).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(source) => Err(Error::Unreadable { check: outcome.name.clone(), source }),
+    }
 }
 
-/// Name, number of rows and first location of a failed check, in one line.
+async fn read(
+    staging: &Store,
+    key: &str,
+) -> Result<ParquetRecordBatchStream<ObjectReader>, ParquetError> {
+    let path = staging.path(key);
+    let head = staging.objects.head(&path).await;
+    let size = head.map_err(|error| ParquetError::External(Box::new(error)))?.size;
+    object::read(&staging.objects, &path, size).await
+}
+
+/// Returns name, number of rows and first location of a failed check, in one line.
 pub fn summary(outcome: &Outcome) -> String {
     let first = outcome.locations.first();
-    let first = first.map(|location| format!(", first at {location}")).unwrap_or_default();
-    format!("{} ({} row(s){first})", outcome.name, outcome.bad_rows)
+    let location = first.map(|location| format!(", first at {location}")).unwrap_or_default();
+    format!("{} ({} row(s){location})", outcome.name, outcome.bad_rows)
 }
 
 async fn run(
@@ -337,12 +350,7 @@ async fn run(
     staging: &Store,
     key: String,
 ) -> Result<Outcome, Error> {
-    let failed = |source| Error::Query { check: check.name.clone(), source };
-    let mut rows =
-        plan.execute_stream().await.map_err(|error| failed(engine::Error::execution(error)))?;
-    let unwritable =
-        |source| Error::Write { check: check.name.clone(), path: staging.display(&key), source };
-    let mut writer = None;
+    let mut bad_rows = BadRows { check, staging, key, writer: None };
     let mut outcome = Outcome {
         name: check.name.clone(),
         description: check.description.clone(),
@@ -353,36 +361,58 @@ async fn run(
         rows_key: None,
     };
     let mut first = FirstLocations::default();
-    while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|error| failed(engine::Error::execution(error)))?;
-        if batch.num_rows() == 0 {
-            continue;
+    let mut batches = plan.execute_stream().await.map_err(|error| failed(check, error))?;
+    while let Some(next) = batches.next().await {
+        let batch = next.map_err(|error| failed(check, error))?;
+        if batch.num_rows() > 0 {
+            outcome.bad_rows += batch.num_rows() as u64;
+            first.add(&batch);
+            bad_rows.write(batch).await?;
         }
-        outcome.bad_rows += batch.num_rows() as u64;
-        first.add(&batch);
-        let objects = Arc::clone(&staging.objects);
-        let path = staging.path(&key);
-        let given = writer.take();
-        writer = tokio::task::spawn_blocking(move || {
-            let mut writer = match given {
-                Some(writer) => writer,
-                None => ParquetWriter::new(objects, &path, batch.schema()),
-            };
-            writer.write(&batch).map(|()| Some(writer))
-        })
-        .await
-        .unwrap_or_else(|join| Err(ParquetError::External(Box::new(join))))
-        .map_err(unwritable)?;
     }
-    if let Some(writer) = writer {
-        let name = check.name.clone();
-        tokio::task::spawn_blocking(move || writer.finish(&name))
-            .await
-            .unwrap_or_else(|join| Err(ParquetError::External(Box::new(join))))
-            .map_err(unwritable)?;
-        outcome.rows_at = Some(staging.display(&key));
-        outcome.rows_key = Some(key);
-    }
+    outcome.rows_key = bad_rows.finish().await?;
+    outcome.rows_at = outcome.rows_key.as_ref().map(|key| staging.display(key));
     outcome.locations = first.finish();
     Ok(outcome)
+}
+
+fn failed(check: &Check, error: DataFusionError) -> Error {
+    Error::Query { check: check.name.clone(), source: engine::Error::execution(error) }
+}
+
+/// The file with the bad rows of a check; it is started with the first of them.
+struct BadRows<'a> {
+    check: &'a Check,
+    staging: &'a Store,
+    key: String,
+    writer: Option<ParquetWriter>,
+}
+
+impl BadRows<'_> {
+    async fn write(&mut self, rows: RecordBatch) -> Result<(), Error> {
+        let (objects, path) = (Arc::clone(&self.staging.objects), self.staging.path(&self.key));
+        let started = self.writer.take();
+        let written = blocking(move || {
+            let mut writer =
+                started.unwrap_or_else(|| ParquetWriter::new(objects, &path, rows.schema()));
+            writer.write(&rows).map(|()| writer)
+        });
+        let writer = written.await.map_err(|source| self.unwritable(source))?;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    /// Makes the file visible and returns its key, if there is one.
+    async fn finish(mut self) -> Result<Option<String>, Error> {
+        let Some(writer) = self.writer.take() else { return Ok(None) };
+        let note = self.check.name.clone();
+        let finished = blocking(move || writer.finish(&note)).await;
+        finished.map_err(|source| self.unwritable(source))?;
+        Ok(Some(self.key))
+    }
+
+    fn unwritable(&self, source: ParquetError) -> Error {
+        let path = self.staging.display(&self.key);
+        Error::Write { check: self.check.name.clone(), path, source }
+    }
 }

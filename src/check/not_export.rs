@@ -1,6 +1,6 @@
-//! A file that is **not an export** of its dataset: an error page, an answer of an API, the export of
-//! something else. It has a header of some kind, and none, or hardly any, of the columns that matter, so
-//! that its rows would be NULL throughout, or its day would count as loaded without a row.
+//! A file that is **not an export** of its dataset: an error page, an answer of an API, or another export. It has
+//! some header, but hardly any of the columns that matter. Its rows would be NULL throughout, or its day would count
+//! as loaded without a row.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,8 +8,8 @@ use super::Error;
 use crate::domain::{Dataset, provenance};
 use crate::sql::{Sql, mentioned_columns};
 
-/// Refuses a range that holds files that are not exports of the dataset. `headers` are the key and the
-/// columns of every file of the range: each file is compared with the others.
+/// Refuses a range with files that are not exports of the dataset. `headers` are the key and the columns of every
+/// file of the range; each file is compared with the others.
 ///
 /// # Errors
 /// [`Error::NotExports`].
@@ -20,18 +20,18 @@ pub fn refuse_not_exports<'a>(
 ) -> Result<(), Error> {
     let (keys, headers): (Vec<&str>, Vec<&[String]>) = headers.into_iter().unzip();
     let optional: HashSet<&str> = dataset.optional_columns.iter().map(String::as_str).collect();
-    let reasons = reasons(&headers, &known_columns(sql), &optional);
-    let found = keys.iter().zip(reasons);
-    let files: Vec<String> =
-        found.filter_map(|(key, reason)| Some(format!("{key} ({})", reason?))).collect();
+    let files: Vec<String> = keys
+        .iter()
+        .zip(reasons(&headers, &known_columns(sql), &optional))
+        .filter_map(|(key, reason)| Some(format!("{key} ({})", reason?)))
+        .collect();
     if files.is_empty() {
         return Ok(());
     }
     Err(Error::NotExports { dataset: dataset.name.clone(), files })
 }
 
-/// The columns that the SQL mentions; with `SELECT *`, those of the contract too. Empty if it mentions
-/// none.
+/// Returns the columns that the SQL mentions; with `SELECT *`, also those of the contract.
 fn known_columns(sql: &Sql) -> BTreeSet<String> {
     let (mut known, takes_all) = mentioned_columns(&sql.stage);
     known.extend(mentioned_columns(&sql.dedupe).0);
@@ -42,7 +42,7 @@ fn known_columns(sql: &Sql) -> BTreeSet<String> {
     known
 }
 
-/// Why each header is not one of the dataset's; `None` if it may be.
+/// Returns for each header why it cannot be of the dataset; `None` if it can.
 fn reasons(
     headers: &[&[String]],
     known: &BTreeSet<String>,
@@ -56,11 +56,14 @@ fn reasons(
             others.add(header);
         }
     }
-    let pairs = headers.iter().zip(alone);
-    pairs.map(|(header, reason)| reason.or_else(|| others.reason(header))).collect()
+    headers
+        .iter()
+        .zip(alone)
+        .map(|(header, reason)| reason.or_else(|| others.reason(header)))
+        .collect()
 }
 
-/// Why a header is not one of the dataset's, whatever the other files have.
+/// Returns why a header cannot be of the dataset, without comparing it with other files.
 fn reason_alone(header: &[String], known: &BTreeSet<String>) -> Option<String> {
     if let Some(first) = header.first().and_then(|name| name.strip_prefix('#'))
         && known.contains(first.trim())
@@ -71,11 +74,11 @@ fn reason_alone(header: &[String], known: &BTreeSet<String>) -> Option<String> {
     (!has_known).then(|| "it has none of the columns that the SQL names".to_owned())
 }
 
-/// The files of a range that may be exports, each to be compared with the others.
+/// The files of a range that may be exports; each is compared with the others.
 struct Others<'a> {
     /// How many of them have a column.
     having: HashMap<&'a str, usize>,
-    /// How many there are.
+    /// The number of files.
     files: usize,
     /// The columns that the SQL names.
     known: &'a BTreeSet<String>,
@@ -93,7 +96,7 @@ impl<'a> Others<'a> {
         }
     }
 
-    /// Why a header, which is one of them, is unlike the others. A file that has every column that the
+    /// Returns why a header, which is one of them, is unlike the others. A file that has all columns that both the
     /// SQL names and the others have may lack any other.
     fn reason(&self, header: &[String]) -> Option<String> {
         let own: HashSet<&str> = header.iter().map(String::as_str).collect();
@@ -105,10 +108,10 @@ impl<'a> Others<'a> {
                 "it lacks {lacking} of the {of} columns that all other files of the range have"
             ));
         }
-        // Older files may lack most of what newer ones have; those of another kind have columns of
-        // their own instead.
-        let is_strange = |name: &&&str| !self.known.contains(**name) && !self.is_usual(name, &own);
-        if own.iter().filter(is_strange).count() * 2 <= own.len() {
+        // Older files may lack most columns of newer ones. Files of another kind have columns of their own instead.
+        let strange =
+            own.iter().filter(|name| !self.known.contains(**name) && !self.is_usual(name, &own));
+        if strange.count() * 2 <= own.len() {
             return None;
         }
         if let Some((lacking, of)) = self.lacking(&own, |name| self.is_usual(name, &own)) {
@@ -120,20 +123,24 @@ impl<'a> Others<'a> {
         let (lacking, of) = self.lacking_of_sql(&own)?;
         Some(format!(
             "it seems to be another export: it lacks {lacking} of the {of} columns that the SQL names, and \
-             most of its own no SQL names and few other files have"
+             most of its own are neither named by the SQL nor in most other files"
         ))
     }
 
-    /// How many of the columns that the SQL names are missing, optional ones left out, and how many there
-    /// are; `None` if it is less than half of them.
+    /// Counts the columns that the SQL names, without optional ones: (how many are missing, how many there are);
+    /// `None` if less than half are missing.
     fn lacking_of_sql(&self, own: &HashSet<&str>) -> Option<(usize, usize)> {
-        let is_needed = |name: &&str| !self.optional.contains(name);
-        let needed: Vec<&str> = self.known.iter().map(String::as_str).filter(is_needed).collect();
+        let needed: Vec<&str> = self
+            .known
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !self.optional.contains(name))
+            .collect();
         let lacking = needed.iter().filter(|name| !own.contains(**name)).count();
         (lacking > 0 && lacking * 2 >= needed.len()).then_some((lacking, needed.len()))
     }
 
-    /// How many files have a column beside the one with these columns.
+    /// How many files have a column, besides the file with the columns `own`.
     fn others_having(&self, name: &str, own: &HashSet<&str>) -> usize {
         self.having.get(name).map_or(0, |count| count - usize::from(own.contains(name)))
     }
@@ -143,8 +150,8 @@ impl<'a> Others<'a> {
         self.others_having(name, own) * 2 > self.files.saturating_sub(1)
     }
 
-    /// How many of the expected columns are missing, and how many are expected; `None` if it is not more
-    /// than half of them, or none that the SQL names.
+    /// Counts the expected columns: (how many are missing, how many there are); `None` if at most half are missing,
+    /// or none that the SQL names.
     fn lacking(
         &self,
         own: &HashSet<&str>,
@@ -168,16 +175,16 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    /// Which of some headers are not exports, and why; `known` is what the SQL names.
+    /// Returns which of some headers are not exports, and why; `known` is what the SQL names.
     fn found(known: &[&str], headers: &[&[&str]]) -> Vec<(usize, String)> {
-        let known: BTreeSet<String> = names(known).into_iter().collect();
-        let headers: Vec<Vec<String>> = headers.iter().map(|header| names(header)).collect();
-        let headers: Vec<&[String]> = headers.iter().map(Vec::as_slice).collect();
-        let reasons = reasons(&headers, &known, &HashSet::new());
+        let known_names: BTreeSet<String> = names(known).into_iter().collect();
+        let owned: Vec<Vec<String>> = headers.iter().map(|header| names(header)).collect();
+        let slices: Vec<&[String]> = owned.iter().map(Vec::as_slice).collect();
+        let reasons = reasons(&slices, &known_names, &HashSet::new());
         reasons.into_iter().enumerate().filter_map(|(at, reason)| Some((at, reason?))).collect()
     }
 
-    /// The places of those that are not exports.
+    /// Returns the places of those that are not exports.
     fn places(known: &[&str], headers: &[&[&str]]) -> Vec<usize> {
         found(known, headers).into_iter().map(|(at, _)| at).collect()
     }

@@ -1,15 +1,14 @@
-//! All checks in **one read**: the mirrors are scanned once, with the columns that any check names,
+//! All checks share **one read**: the mirrors are scanned once, with the columns that any check names,
 //! and every batch goes to every check.
 //!
-//! A check that reads `source` more than once (a self-join, or `staged`) has to read alone: it may
-//! need the end of one reading before the start of another, and the batches would pile up meanwhile.
+//! A check that reads `source` more than once (a self-join, or `staged`) has to read alone: it may need the end of
+//! one read before the start of the other, and batches would pile up meanwhile.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -24,7 +23,7 @@ use crate::engine;
 use crate::sql::Query;
 use crate::tables::Catalog;
 
-/// Batches that wait for a check.
+/// How many batches may wait for a check.
 const WAITING: usize = 4;
 
 type Sent = Result<RecordBatch, DataFusionError>;
@@ -41,7 +40,7 @@ struct Reader {
 }
 
 impl OneRead {
-    /// Plans a query, to be fed by [`feed`](Self::feed) where it reads `source` once.
+    /// Plans a query. If it reads `source` once, [`feed`](Self::feed) will feed it.
     ///
     /// # Errors
     /// [`engine::Error::Plan`], naming the file.
@@ -54,17 +53,14 @@ impl OneRead {
         if reads.scans != 1 || reads.columns.is_empty() {
             return catalog.plan_check(query).await;
         }
-        let is_read = |name: &str| reads.columns.contains(name);
         let all = catalog.source_schema();
-        let fields = all.fields().iter().filter(|field| is_read(field.name())).cloned();
-        let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let fields = all.fields().iter().filter(|field| reads.columns.contains(field.name()));
+        let schema: SchemaRef = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
         let (sender, receiver) = mpsc::channel(WAITING);
-        let fed =
-            Fed { schema: Arc::clone(&schema), receiver: std::sync::Mutex::new(Some(receiver)) };
+        let fed = Fed { schema: Arc::clone(&schema), receiver: Mutex::new(Some(receiver)) };
         let table = StreamingTable::try_new(Arc::clone(&schema), vec![Arc::new(fed)])
             .map_err(engine::Error::execution)?;
-        let table: Arc<dyn TableProvider> = Arc::new(table);
-        let frame = catalog.plan_check_over(query, table).await?;
+        let frame = catalog.plan_check_over(query, Arc::new(table)).await?;
         self.readers.push(Reader { schema, sender });
         Ok(frame)
     }
@@ -72,7 +68,7 @@ impl OneRead {
     /// Reads the mirrors once and hands every batch to every query that was planned.
     ///
     /// # Errors
-    /// [`engine::Error`] where the mirrors cannot be read; the queries fail then, too.
+    /// [`engine::Error`] if the mirrors cannot be read; the queries fail then, too.
     pub async fn feed(self, catalog: &Catalog) -> Result<(), engine::Error> {
         if self.readers.is_empty() {
             return Ok(());
@@ -84,29 +80,36 @@ impl OneRead {
             .collect();
         let names: Vec<&str> = names.into_iter().collect();
         let mut batches = catalog.scan(&names).await?;
-        while let Some(batch) = batches.next().await {
-            let batch = match batch {
-                Ok(batch) => batch,
+        while let Some(next) = batches.next().await {
+            match next {
+                Ok(batch) => self.send(&batch).await,
                 Err(error) => {
-                    let failed = || DataFusionError::External("the mirrors cannot be read".into());
-                    for reader in &self.readers {
-                        // A query that has ended needs no error.
-                        let _ = reader.sender.send(Err(failed())).await;
-                    }
+                    self.send_failure().await;
                     return Err(engine::Error::execution(error));
                 }
-            };
-            for reader in &self.readers {
-                // A query with a LIMIT may have had enough.
-                let _ = reader.sender.send(reader.take(&batch)).await;
             }
         }
         Ok(())
     }
+
+    async fn send(&self, batch: &RecordBatch) {
+        for reader in &self.readers {
+            // A query with a LIMIT may have stopped reading.
+            let _ = reader.sender.send(reader.take(batch)).await;
+        }
+    }
+
+    async fn send_failure(&self) {
+        for reader in &self.readers {
+            let error = DataFusionError::External("the mirrors cannot be read".into());
+            // A query that has ended needs no error.
+            let _ = reader.sender.send(Err(error)).await;
+        }
+    }
 }
 
 impl Reader {
-    /// The reader's columns of a batch.
+    /// Returns the reader's columns of a batch.
     fn take(&self, batch: &RecordBatch) -> Sent {
         let schema = batch.schema();
         let indices: Result<Vec<usize>, _> =
@@ -119,7 +122,7 @@ impl Reader {
 /// The rows that a query is fed with; they can be read once.
 struct Fed {
     schema: SchemaRef,
-    receiver: std::sync::Mutex<Option<mpsc::Receiver<Sent>>>,
+    receiver: Mutex<Option<mpsc::Receiver<Sent>>>,
 }
 
 impl std::fmt::Debug for Fed {

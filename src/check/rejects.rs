@@ -1,5 +1,5 @@
-//! The **rejects** of a range beside the limit of its dataset, `max_rejects`. It counts for each batch, because
-//! a batch is what a run loads or refuses as a whole.
+//! The **rejects** of a range, compared with the dataset's limit `max_rejects`. The limit applies to each batch,
+//! because a run loads or refuses a batch as a whole.
 
 use std::sync::Arc;
 
@@ -22,19 +22,19 @@ pub struct Rejects {
     pub max_rejects: String,
     /// The rejected records by reason.
     pub reasons: Vec<RejectReason>,
-    /// The batches in which there are more than `max_rejects` allows, which a run would refuse.
+    /// The batches with more rejects than `max_rejects` allows, which a run would refuse.
     pub refused: Vec<String>,
 }
 
 impl Rejects {
-    /// How many records are rejected, in a line.
+    /// Says in one line how many records are rejected.
     pub fn message(&self) -> String {
         let Self { records, rejected, max_rejects, .. } = self;
         format!("{rejected} of {records} records are rejected; max_rejects = {max_rejects}")
     }
 }
 
-/// Counts the rejects of a mirrored range, and compares each batch of so many days with the limit.
+/// Counts the rejects of a mirrored range, and compares each batch of `batch_days` days with the limit.
 ///
 /// # Errors
 /// [`mirror::Error`] if the rejects cannot be read.
@@ -55,13 +55,16 @@ pub async fn rejects(
     })
 }
 
-/// Why a run over a mirrored range, in batches of so many days, would refuse some of them.
+/// Returns why a run over a mirrored range would refuse some of its batches of `batch_days` days.
 pub fn batches_over_limit(dataset: &Dataset, mirror: &Mirror, batch_days: u32) -> Vec<Error> {
-    let batch_of = |file: &Mirrored| mirror.range.batch_of(file.file.date, batch_days);
-    let batches = mirror.files.chunk_by(|a, b| batch_of(a) == batch_of(b));
-    let refused =
-        batches.filter_map(|batch| refuse_rejects(&dataset.name, dataset.max_rejects, batch).err());
-    refused.collect()
+    let range = mirror.range;
+    mirror
+        .files
+        .chunk_by(|a, b| {
+            range.batch_of(a.file.date, batch_days) == range.batch_of(b.file.date, batch_days)
+        })
+        .filter_map(|batch| refuse_rejects(&dataset.name, dataset.max_rejects, batch).err())
+        .collect()
 }
 
 /// Refuses a batch in which more records were rejected than the dataset allows.
@@ -78,25 +81,29 @@ pub fn refuse_rejects(
     if !limit.is_exceeded(rejected, records) {
         return Ok(());
     }
-    let first = || {
-        files.iter().flat_map(|file| {
-            file.note.summary.first_rejects.iter().map(move |(line, reason)| (file, line, reason))
-        })
-    };
+    let described = files.iter().flat_map(|file| {
+        let first = file.note.summary.first_rejects.iter();
+        first.map(|(line, reason)| format!("{}:{line} {reason}", file.file.name))
+    });
     let encoding = Reason::Encoding.to_string();
-    let described =
-        first().map(|(file, line, reason)| format!("{}:{line} {reason}", file.file.name));
-    let day =
-        |file: Option<&Arc<Mirrored>>| file.map(|f| f.file.date.to_string()).unwrap_or_default();
+    let mut first = files.iter().flat_map(|file| &file.note.summary.first_rejects);
     Err(Error::TooManyRejects {
         dataset: dataset.to_owned(),
-        days: format!("{} to {}", day(files.first()), day(files.last())),
+        days: days(files),
         rejected,
         records,
         limit,
         first: described.take(LOCATIONS).collect(),
-        are_bytes: first().all(|(_, _, reason)| *reason == encoding),
+        are_bytes: first.all(|(_, reason)| *reason == encoding),
     })
+}
+
+/// Returns the first and the last day of some files, in words.
+fn days(files: &[Arc<Mirrored>]) -> String {
+    match (files.first(), files.last()) {
+        (Some(first), Some(last)) => format!("{} to {}", first.file.date, last.file.date),
+        _ => String::new(),
+    }
 }
 
 fn sum(files: &[Arc<Mirrored>], value: fn(&Mirrored) -> u64) -> u64 {

@@ -1,4 +1,4 @@
-//! The values of one column of one file, on their way to its profile.
+//! One **column** of one file, while its values are collected for the profile.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use super::{FEW_SHAPES, FEW_VALUES, Profile, SHAPES, SHORT_VALUE};
 use crate::domain::FileDate;
 use crate::values::{Kind, is_encoded_twice, is_null_like, shape};
 
-/// How many different values are held before they are looked at; each of them is then looked at once.
+/// How many different values are held before they are examined; each of them is then examined only once.
 const HELD: usize = 4096;
-/// How exact a sketch of the different values is: 2^12 registers, a standard error of 1.6 %.
+/// The precision of the sketch of different values: 2^12 registers, a standard error of 1.6 %.
 const REGISTERS: u8 = 12;
-/// How exact the quantiles are.
+/// The precision of the quantiles.
 const COMPRESSION: u16 = 200;
 
 /// Collects the values of a column.
@@ -23,9 +23,9 @@ pub struct Column {
     profile: Profile,
     keeps_values: bool,
     held: HashMap<String, u64>,
-    /// The bytes of the values that are held.
+    /// The bytes of the held values.
     held_bytes: usize,
-    /// The most bytes that are held.
+    /// The most bytes that may be held.
     budget: usize,
     /// Whether values hardly repeat, so that holding them saves nothing.
     is_diverse: bool,
@@ -36,8 +36,8 @@ pub struct Column {
 }
 
 impl Column {
-    /// Of the column `name` in the file of a day; of a personal column no value is kept. Values of at
-    /// most `budget` bytes are held before they are looked at.
+    /// Starts with the column `name` in the file of a day. No value of a personal column is kept. At most `budget`
+    /// bytes are held before they are examined.
     pub fn new(
         name: &str,
         is_personal: bool,
@@ -58,31 +58,26 @@ impl Column {
         })
     }
 
-    /// Takes the values of some rows; NULL is like a text that stands for it.
+    /// Takes the values of some rows; NULL counts as null-like.
     pub fn add<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
         let mut taken: u64 = 0;
         for value in values {
             taken += 1;
-            let Some(value) = value else {
-                self.profile.null_like += 1;
-                continue;
-            };
-            if value.is_empty() {
-                self.profile.empty += 1;
-            } else if self.is_diverse {
-                self.look_at(value, 1);
-            } else {
-                self.hold(value);
+            match value {
+                None => self.profile.null_like += 1,
+                Some("") => self.profile.empty += 1,
+                Some(value) if self.is_diverse => self.examine(value, 1),
+                Some(value) => self.hold(value),
             }
         }
         if self.held.len() > HELD {
             self.is_diverse =
                 self.held.len() as u64 * 2 > self.held.values().sum::<u64>().max(taken);
-            self.look_at_held();
+            self.examine_held();
         }
     }
 
-    /// Holds a value; looks at all that are held if they are too large.
+    /// Holds a value, and examines all held values if they are too large.
     fn hold(&mut self, value: &str) {
         let count = self.held.entry_ref(value).or_insert(0);
         if *count == 0 {
@@ -90,13 +85,13 @@ impl Column {
         }
         *count += 1;
         if self.held_bytes > self.budget {
-            self.look_at_held();
+            self.examine_held();
         }
     }
 
-    /// The profile of all that was taken.
+    /// Returns the profile of all values.
     pub fn finish(mut self) -> Result<Profile, datasketches::error::Error> {
-        self.look_at_held();
+        self.examine_held();
         let mut profile = self.profile;
         self.nearness.settle(&mut profile.kinds);
         profile.distinct = self.different.estimate().round() as u64;
@@ -106,23 +101,23 @@ impl Column {
         }
         profile.values = self.values;
         if let Some(values) = &profile.values {
-            // Where all are known there is no need to estimate.
+            // All values are known, so their number need not be estimated.
             profile.distinct = values.len() as u64;
         }
         Ok(profile)
     }
 
-    fn look_at_held(&mut self) {
+    fn examine_held(&mut self) {
         self.held_bytes = 0;
         let mut held: Vec<(String, u64)> = std::mem::take(&mut self.held).into_iter().collect();
-        // What the sketches make of values depends on their order a little.
+        // The result of the sketches depends slightly on the order of the values.
         held.sort_unstable();
         for (value, rows) in held {
-            self.look_at(&value, rows);
+            self.examine(&value, rows);
         }
     }
 
-    fn look_at(&mut self, value: &str, rows: u64) {
+    fn examine(&mut self, value: &str, rows: u64) {
         let profile = &mut self.profile;
         if is_null_like(value) {
             profile.null_like += rows;
@@ -177,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_counted_by_what_they_are() {
+    fn values_are_counted_by_kind_and_shape() {
         let found = profile(&["95", "0.25", "", "NA", "95", "NEW"], false);
         assert_eq!((found.rows(), found.empty, found.null_like, found.given), (6, 1, 1, 4));
         assert_eq!((found.distinct, found.shortest, found.longest), (3, 2, 4));
@@ -189,10 +184,6 @@ mod tests {
 
     #[test]
     fn days_of_two_readings_are_settled_by_the_others_and_by_the_file_date() {
-        let kinds = |values: &[&str]| {
-            let kinds = profile(values, false).kinds.into_keys();
-            kinds.map(|kind| kind.to_string()).collect::<Vec<_>>()
-        };
         assert_eq!(kinds(&["01/02/1980", "31/01/1980"]), ["date %d/%m/%Y"]);
         assert_eq!(kinds(&["01/02/1980", "01/31/1980"]), ["date %m/%d/%Y"]);
         assert_eq!(kinds(&["05/10/2025", "04/10/2025", "03/01/2025"]), ["date %d/%m/%Y"]);
@@ -200,15 +191,19 @@ mod tests {
         assert_eq!(kinds(&["01/02/1980", "03/04/1981"]), ["date %m/%d/%Y or %d/%m/%Y"]);
     }
 
+    fn kinds(values: &[&str]) -> Vec<String> {
+        profile(values, false).kinds.into_keys().map(|kind| kind.to_string()).collect()
+    }
+
     #[test]
-    fn of_texts_that_are_encoded_twice_only_the_shapes_are_kept() {
+    fn only_the_shapes_of_texts_that_are_encoded_twice_are_kept() {
         let found = profile(&["KÃ¶ln", "Köln", "KÃ¶ln", "Bonn"], true);
         assert_eq!(found.encoded_twice, 2);
         assert_eq!(found.encoded_twice_shapes.iter().collect::<Vec<_>>(), ["AA?AA"]);
     }
 
     #[test]
-    fn of_a_personal_column_no_value_is_kept() {
+    fn no_value_of_a_personal_column_is_kept() {
         let found = profile(&["4111", "ann@example.com"], true);
         assert_eq!((found.given, found.distinct), (2, 2));
         assert!(found.values.is_none() && found.percentiles.is_empty());

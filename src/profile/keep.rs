@@ -1,4 +1,4 @@
-//! Profiles are computed from mirrors, several files at once, and kept in staging.
+//! To **keep** profiles: they are computed from mirrors, several files at once, and stored in staging.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::mirror::Mirror;
 use crate::progress::{Listener, Total};
 use crate::store::{self, Store, layout, object};
 
-/// Kept profiles that are fetched at once.
+/// How many stored profiles are fetched at once.
 const FETCHED_AT_ONCE: usize = 16;
 
 /// What can go wrong while profiles are computed.
@@ -38,7 +38,7 @@ pub enum Error {
         #[source]
         source: object_store::Error,
     },
-    /// The sketches refuse their work.
+    /// A sketch fails.
     #[error("cannot compute the profile of {path}")]
     Sketch {
         /// The mirror.
@@ -47,7 +47,7 @@ pub enum Error {
         #[source]
         source: datasketches::error::Error,
     },
-    /// A profile cannot be written down.
+    /// A profile cannot be written as JSON.
     #[error("the profile of {path} cannot be written as JSON")]
     Json {
         /// The mirror.
@@ -78,19 +78,18 @@ impl Explain for Error {
             Self::Staging { source, .. } => Some(store::hint(source)),
             Self::Mirror { source, .. } => Some(match store::hint_of_staging(source) {
                 Some(hint) => hint,
-                None => "remove the mirror that is named, and run again: it is then read anew"
-                    .to_owned(),
+                None => "remove the named mirror, and run again: it is then made anew".to_owned(),
             }),
             Self::Sketch { .. } | Self::Json { .. } | Self::Cancelled { .. } => None,
         }
     }
 }
 
-/// The profile of every file of a mirror, in its order; computes missing ones. A file whose day/month order
-/// is ambiguous takes it from the other files.
+/// Returns the profile of every file of a mirror, in the order of the files, and computes missing ones. A file whose
+/// day/month order is ambiguous takes it from the other files.
 ///
 /// # Errors
-/// The first [`Error`]; profiles that are computed by then are kept.
+/// The first [`Error`]; profiles that are already computed are kept.
 pub async fn profiles(
     staging: &Store,
     dataset: &Dataset,
@@ -128,30 +127,33 @@ pub async fn profiles(
     Ok(profiles)
 }
 
-/// The profiles that are there already; `None` for the others.
+/// Fetches the profiles that already exist; `None` for the others.
 async fn kept(
     staging: &Store,
     dataset: &Dataset,
     mirror: &Mirror,
 ) -> Result<Vec<Option<FileProfile>>, Error> {
     let key = layout::profiles(&dataset.name);
-    let there: HashMap<Path, u64> = object::sizes(&staging.objects, &staging.path(&key))
-        .await
-        .map_err(|source| Error::Staging { path: staging.display(&key), source })?;
+    let existing: HashMap<Path, u64> =
+        object::sizes(&staging.objects, &staging.path(&key))
+            .await
+            .map_err(|source| Error::Staging { path: staging.display(&key), source })?;
     let fetching = mirror.files.iter().map(|file| {
         let path = staging.path(&Task::of(dataset, file).path);
-        let is_there = there.contains_key(&path);
-        async move {
-            if !is_there {
-                return Ok(None);
-            }
-            let failed = |source| Error::Staging { path: staging.key(&path), source };
-            let bytes = staging.objects.get(&path).await.map_err(failed)?;
-            let bytes = bytes.bytes().await.map_err(failed)?;
-            // One that is not understood is computed anew.
-            Ok(serde_json::from_slice(&bytes).ok())
-        }
-        .boxed()
+        fetch(staging, Some(path).filter(|path| existing.contains_key(path))).boxed()
     });
     stream::iter(fetching.collect::<Vec<_>>()).buffered(FETCHED_AT_ONCE).try_collect().await
+}
+
+/// Fetches a profile, if there is one. One that cannot be parsed is computed again.
+async fn fetch(staging: &Store, path: Option<Path>) -> Result<Option<FileProfile>, Error> {
+    let Some(path) = path else { return Ok(None) };
+    let content = match staging.objects.get(&path).await {
+        Ok(answer) => answer.bytes().await,
+        Err(error) => Err(error),
+    };
+    match content {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(source) => Err(Error::Staging { path: staging.key(&path), source }),
+    }
 }

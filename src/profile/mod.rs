@@ -1,10 +1,10 @@
 //! A **profile** says what the values of a column are like in one source file: how many there are, how
-//! long, of which shapes and kinds. It is computed from the mirror, kept in staging as
+//! long, of which shapes and kinds. It is computed from the mirror, stored in staging where
 //! [`layout`](crate::store::layout) says, and never computed twice.
 //!
-//! The hash covers the mirror's, the profile's version and which columns are personal. Of a personal
-//! column no value is kept, only shapes and counts; of the others, the values of a column that has few
-//! of them, and the quantiles of its numbers.
+//! Its hash covers the mirror's hash, the profile's version and which columns are personal. Of a personal column only
+//! shapes and counts are kept, and no value. Of other columns the quantiles of numbers are kept, and all values if
+//! there are few.
 
 mod column;
 mod keep;
@@ -52,7 +52,7 @@ pub struct Profile {
     pub empty: u64,
     /// Rows that say in another way that there is no value: `NA`, `None`, zero dates.
     pub null_like: u64,
-    /// Rows with a value: neither empty nor null-like. All below is about these.
+    /// Rows with a value that is neither empty nor null-like. All fields below are about these.
     pub given: u64,
     /// About how many different values there are (HyperLogLog, a standard error of 1.6 %).
     pub distinct: u64,
@@ -60,9 +60,9 @@ pub struct Profile {
     pub shortest: u64,
     /// Characters of the longest value.
     pub longest: u64,
-    /// Rows a kind.
+    /// Rows per kind.
     pub kinds: BTreeMap<Kind, u64>,
-    /// Rows a shape, for the first [`SHAPES`] shapes.
+    /// Rows per shape, for the first [`SHAPES`] shapes.
     pub shapes: BTreeMap<String, u64>,
     /// Rows of all other shapes.
     pub other_shapes: u64,
@@ -72,10 +72,9 @@ pub struct Profile {
     /// The first [`FEW_SHAPES`] shapes of such values.
     #[serde(default)]
     pub encoded_twice_shapes: BTreeSet<String>,
-    /// The 0th, 1st … 100th percentile of the values that are numbers (t-digest); of a personal column,
-    /// none.
+    /// The 0th, 1st … 100th percentile of the values that are numbers (t-digest); empty for a personal column.
     pub percentiles: Vec<f64>,
-    /// Rows a value, where there are at most [`FEW_VALUES`], all short, and the column is not personal.
+    /// Rows per value, if there are at most [`FEW_VALUES`], all short, and the column is not personal.
     pub values: Option<BTreeMap<String, u64>>,
 }
 
@@ -100,7 +99,7 @@ impl Profile {
         self.date_kinds().map(|(_, rows)| rows).sum()
     }
 
-    /// The format in which most dates are written; both, where it is one or the other.
+    /// The format in which most dates are written; both formats if they are unclear.
     pub fn date_format(&self) -> Option<String> {
         self.date_kinds().max_by_key(|(_, rows)| *rows)?.0.date_format()
     }

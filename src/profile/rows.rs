@@ -1,19 +1,19 @@
-//! The **rows** of a file as one number: the same for the same rows, in whatever order rows and columns come.
+//! The **rows** of a file as one digest: the same for the same rows, whatever the order of rows and columns.
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray, StringViewArray};
 use datafusion::arrow::datatypes::DataType;
 
 use crate::domain::digest::{self, Hasher};
 
-/// Stands before each value. It is in no UTF-8.
+/// Separates values. No UTF-8 text contains this byte.
 const BEFORE_VALUE: u8 = 0xff;
 
 /// Adds up the digests of rows.
 pub struct Rows {
-    /// The columns by name, so that their order in the file does not count.
+    /// The columns sorted by name, so that their order in the file does not matter.
     names: Vec<String>,
     sum: u64,
-    /// The bytes of a row, on their way to its digest.
+    /// The bytes of the current row.
     row: Vec<u8>,
 }
 
@@ -24,32 +24,31 @@ enum Texts<'a> {
 }
 
 impl Rows {
-    /// Of a file with these columns.
-    pub fn new<'a>(names: impl Iterator<Item = &'a String>) -> Self {
-        let mut names: Vec<String> = names.cloned().collect();
+    /// Starts with the columns of a file.
+    pub fn new<'a>(columns: impl Iterator<Item = &'a String>) -> Self {
+        let mut names: Vec<String> = columns.cloned().collect();
         names.sort();
         Self { names, sum: 0, row: Vec::new() }
     }
 
     /// Takes the rows of a batch.
     pub fn add(&mut self, batch: &RecordBatch) {
-        let texts = |name: &String| Texts::of(batch.column_by_name(name)?);
-        let columns: Vec<Option<Texts<'_>>> = self.names.iter().map(texts).collect();
+        let columns: Vec<Texts<'_>> =
+            self.names.iter().filter_map(|name| Texts::of(batch.column_by_name(name)?)).collect();
         for row in 0..batch.num_rows() {
             self.row.clear();
-            for column in columns.iter().flatten() {
-                // No text holds this byte, so that no two rows have the same bytes.
+            for column in &columns {
                 self.row.push(BEFORE_VALUE);
                 self.row.extend_from_slice(column.value(row).as_bytes());
             }
             let mut hasher = Hasher::default();
             hasher.add(&self.row);
-            // A sum, so that a row that is there twice counts twice.
+            // A sum, so that a row that occurs twice counts twice.
             self.sum = self.sum.wrapping_add(hasher.finish_as_number());
         }
     }
 
-    /// The digest of all rows and of the columns' names.
+    /// Returns the digest of all rows and of the columns' names.
     pub fn finish(self) -> String {
         let sum = self.sum.to_string();
         digest::of(self.names.iter().chain([&sum]))
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_same_in_any_order_and_no_other_rows_are() {
+    fn only_the_same_rows_have_the_same_digest_in_any_order() {
         let one = digest(&[("a", &["1", "2", "2"]), ("b", &["x", "y", "y"])]);
         assert_eq!(one, digest(&[("b", &["y", "x", "y"]), ("a", &["2", "1", "2"])]));
         for (a, b) in [

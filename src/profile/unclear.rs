@@ -1,5 +1,5 @@
-//! A day is **unclear** where its month could be its day: `01/02/2025`. Most can be settled, by what
-//! else is known: the other values of the column, the file date, the files of neighbouring days.
+//! A day is **unclear** if its month could be its day: `01/02/2025`. Most unclear days can be settled by the other
+//! values of the column, the file date, or the files of neighbouring days.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,16 +7,23 @@ use super::FileProfile;
 use crate::domain::FileDate;
 use crate::values::{Kind, day};
 
-/// Days from the file date within which a day is near to it; the first is asked first, because the two readings
-/// of a day can lie a month apart.
+/// How many days from the file date count as near to it. The smaller distance is tried first, because the two
+/// readings of a day can be a month apart.
 const NEAR: [i64; 2] = [3, 31];
-/// One reading is meant where it is near to the file date so many times as often as the other.
+/// A reading is taken if it is near to the file date more than this many times as often as the other one.
 const TIMES: u64 = 9;
 
-/// Rows a kind.
+/// Rows per kind.
 type Kinds = BTreeMap<Kind, u64>;
 
-/// How many unclear days of a column are near to the file date, in the one reading and in the other.
+/// One of the two readings of an unclear day, in the order of [`Kind::Unclear`].
+#[derive(Clone, Copy)]
+enum Reading {
+    One,
+    Other,
+}
+
+/// How many unclear days of a column are near to the file date, in either reading.
 pub struct Nearness {
     date: FileDate,
     one: [u64; 2],
@@ -24,54 +31,68 @@ pub struct Nearness {
 }
 
 impl Nearness {
-    /// To a file date.
+    /// Starts with a file date.
     pub fn to(date: FileDate) -> Self {
         Self { date, one: [0; 2], other: [0; 2] }
     }
 
-    /// Takes a value of so many rows, if it is an unclear day.
+    /// Takes a value that occurs in this many rows, if it is an unclear day.
     pub fn add(&mut self, kind: &Kind, value: &str, rows: u64) {
         let Kind::Unclear(..) = kind else { return };
         let Some(day::Written { day, other: Some((other, _)), .. }) = day::written(value) else {
             return;
         };
-        let distance = |day: chrono::NaiveDate| (day - self.date.0).num_days().abs();
+        let distances = [day, other].map(|day| (day - self.date.0).num_days().abs());
         for (place, near) in NEAR.into_iter().enumerate() {
-            self.one[place] += if distance(day) <= near { rows } else { 0 };
-            self.other[place] += if distance(other) <= near { rows } else { 0 };
+            let [of_one, of_other] = distances;
+            self.one[place] += if of_one <= near { rows } else { 0 };
+            self.other[place] += if of_other <= near { rows } else { 0 };
         }
     }
 
-    /// Settles the unclear days of a file's column: by those that are clear, or else by the reading in
-    /// which most are near to the file date and few are in the other.
+    /// Settles the unclear days of a file's column by its clear days, or else by the reading in which most of them
+    /// are near to the file date, if few are in the other reading.
     pub fn settle(&self, kinds: &mut Kinds) {
         let clear = kinds.clone();
         settle_by(kinds, &clear);
-        let unclear: u64 = rows_unclear(kinds);
-        let is_meant = |near: [u64; 2], not: [u64; 2], place: usize| {
-            near[place] * 2 > unclear && near[place] > TIMES * not[place]
-        };
-        let chosen = (0..NEAR.len()).find_map(|place| {
-            let is_one = is_meant(self.one, self.other, place);
-            (is_one || is_meant(self.other, self.one, place)).then_some(is_one)
+        let Some(reading) = self.reading(rows_unclear(kinds)) else { return };
+        replace_unclear(kinds, |one, other| match reading {
+            Reading::One => Kind::Date(one),
+            Reading::Other => Kind::Date(other),
         });
-        let choose: fn(&str, &str) -> String = match chosen {
-            Some(true) => |one, _| one.to_owned(),
-            Some(false) => |_, other| other.to_owned(),
-            None => return,
-        };
-        let before = std::mem::take(kinds);
-        for (kind, rows) in before {
-            let kind = match kind {
-                Kind::Unclear(one, other) => Kind::Date(choose(&one, &other)),
-                kind => kind,
-            };
-            *kinds.entry(kind).or_default() += rows;
-        }
+    }
+
+    /// Chooses the reading by the file date, if one of them is clearly nearer.
+    fn reading(&self, unclear: u64) -> Option<Reading> {
+        self.one.into_iter().zip(self.other).find_map(|(one, other)| {
+            if is_meant(one, other, unclear) {
+                Some(Reading::One)
+            } else if is_meant(other, one, unclear) {
+                Some(Reading::Other)
+            } else {
+                None
+            }
+        })
     }
 }
 
-/// Settles what is unclear in one file by the nearest of the others in which the column's days are
+/// Whether a reading is meant that gives `near` days near to the file date, if the other one gives `other`.
+fn is_meant(near: u64, other: u64, unclear: u64) -> bool {
+    near * 2 > unclear && near > TIMES * other
+}
+
+/// Replaces each unclear kind by the one that is chosen from its two formats.
+fn replace_unclear(kinds: &mut Kinds, choose: impl Fn(String, String) -> Kind) {
+    for (kind, rows) in std::mem::take(kinds) {
+        let settled = match kind {
+            Kind::Unclear(one, other) => choose(one, other),
+            kind => kind,
+        };
+        *kinds.entry(settled).or_default() += rows;
+    }
+}
+
+/// Settles what is unclear in one file by the nearest of the other files in which the column's days are
 /// clear. The profiles are in the order of their file dates.
 pub fn settle(profiles: &mut [&mut FileProfile]) {
     let mut clear: HashMap<String, Vec<(usize, Kinds)>> = HashMap::new();
@@ -87,8 +108,8 @@ pub fn settle(profiles: &mut [&mut FileProfile]) {
     }
     for (file, place) in unclear {
         let column = &mut profiles[file].columns[place];
-        let others = clear.get(&column.name).map(Vec::as_slice).unwrap_or_default();
-        let mut others: Vec<_> = others.iter().collect();
+        let clear_files = clear.get(&column.name).map(Vec::as_slice).unwrap_or_default();
+        let mut others: Vec<&(usize, Kinds)> = clear_files.iter().collect();
         others.sort_by_key(|(other, _)| other.abs_diff(file));
         for (_, nearest) in others {
             settle_by(&mut column.kinds, nearest);
@@ -96,21 +117,18 @@ pub fn settle(profiles: &mut [&mut FileProfile]) {
     }
 }
 
-/// Turns unclear days into days of the reading that is more frequent among clear ones, if any is.
+/// Settles unclear days by the reading that is more frequent among the clear days, if there are any.
 fn settle_by(kinds: &mut Kinds, clear: &Kinds) {
-    let count = |format: &String| clear.get(&Kind::Date(format.clone())).copied();
-    let before = std::mem::take(kinds);
-    for (kind, rows) in before {
-        let kind = match kind {
-            Kind::Unclear(one, other) => match (count(&one), count(&other)) {
-                (None, None) => Kind::Unclear(one, other),
-                (a, b) if a >= b => Kind::Date(one),
-                _ => Kind::Date(other),
-            },
-            kind => kind,
-        };
-        *kinds.entry(kind).or_default() += rows;
-    }
+    replace_unclear(kinds, |one, other| match (dates_in(clear, &one), dates_in(clear, &other)) {
+        (None, None) => Kind::Unclear(one, other),
+        (of_one, of_other) if of_one >= of_other => Kind::Date(one),
+        _ => Kind::Date(other),
+    });
+}
+
+/// How many rows have a date in this format.
+fn dates_in(kinds: &Kinds, format: &str) -> Option<u64> {
+    kinds.get(&Kind::Date(format.to_owned())).copied()
 }
 
 fn rows_unclear(kinds: &Kinds) -> u64 {
@@ -149,18 +167,20 @@ mod tests {
     }
 
     #[test]
-    fn of_two_readings_a_month_apart_the_one_of_the_file_date_is_meant() {
-        let settled = |day: u32, value: &str| {
-            let date = chrono::NaiveDate::from_ymd_opt(2025, 3, day).expect("a day");
-            let kind = Kind::of(value).0;
-            let mut nearness = Nearness::to(FileDate(date));
-            nearness.add(&kind, value, 2);
-            let mut kinds = Kinds::from([(kind, 2)]);
-            nearness.settle(&mut kinds);
-            kinds.into_keys().map(|kind| kind.to_string()).collect::<Vec<_>>()
-        };
-        assert_eq!(settled(4, "03/04/2025"), ["date %m/%d/%Y"]);
-        assert_eq!(settled(4, "04/03/2025"), ["date %d/%m/%Y"]);
-        assert_eq!(settled(20, "03/04/2025"), ["date %m/%d/%Y or %d/%m/%Y"]);
+    fn of_two_readings_a_month_apart_the_one_near_the_file_date_is_taken() {
+        assert_eq!(settled_by_march(4, "03/04/2025"), ["date %m/%d/%Y"]);
+        assert_eq!(settled_by_march(4, "04/03/2025"), ["date %d/%m/%Y"]);
+        assert_eq!(settled_by_march(20, "03/04/2025"), ["date %m/%d/%Y or %d/%m/%Y"]);
+    }
+
+    /// The kinds of a value in the file of a day of March.
+    fn settled_by_march(day: u32, value: &str) -> Vec<String> {
+        let date = chrono::NaiveDate::from_ymd_opt(2025, 3, day).expect("a day");
+        let kind = Kind::of(value).0;
+        let mut nearness = Nearness::to(FileDate(date));
+        nearness.add(&kind, value, 2);
+        let mut kinds = Kinds::from([(kind, 2)]);
+        nearness.settle(&mut kinds);
+        kinds.into_keys().map(|kind| kind.to_string()).collect()
     }
 }

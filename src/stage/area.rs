@@ -1,7 +1,8 @@
-//! The **area** of staging that belongs to one fingerprint: to some mirrors, some SQL, and one program.
+//! An **area** of staging belongs to one fingerprint: to some mirrors, some SQL, and one version of the program.
 
 use std::collections::HashMap;
 
+use datafusion::arrow::datatypes::Schema;
 use object_store::path::Path;
 use serde::Deserialize;
 
@@ -14,31 +15,27 @@ use crate::tables::Catalog;
 /// The version of the manifest's own form.
 pub(super) const MANIFEST_VERSION: u32 = 3;
 
-/// What decides the values that the same SQL makes of the same text: the sources of this program and the
-/// versions of all libraries, as the build script found them.
+/// The digest of this program's sources and the versions of all libraries, from the build script. The same SQL may
+/// make other values from the same text if any of them changes.
 const PROGRAM: &str = env!("BACKFILL_SOURCES");
 
-/// Where the staged files of one fingerprint lie.
+/// The place of the staged files of one fingerprint.
 #[derive(Clone, Debug)]
 pub struct Area {
     staging: Store,
     dataset: String,
     fingerprint: String,
     sql_hash: String,
-    /// Staged files that were there at the start, with their sizes.
+    /// Staged files that existed at the start, with their sizes.
     existing: HashMap<Path, u64>,
 }
 
 impl Area {
-    /// The area of a catalog's mirrors and SQL, whose `stage.sql` gives `schema`.
+    /// Opens the area of a catalog's mirrors and SQL; `schema` is what `stage.sql` gives.
     ///
     /// # Errors
     /// [`Error::Staging`] if it cannot be listed.
-    pub async fn open(
-        catalog: &Catalog,
-        schema: &datafusion::arrow::datatypes::Schema,
-        staging: &Store,
-    ) -> Result<Self, Error> {
+    pub async fn open(catalog: &Catalog, schema: &Schema, staging: &Store) -> Result<Self, Error> {
         let dataset = catalog.dataset.name.clone();
         let sql_hash = catalog.sql.hash();
         let fingerprint = fingerprint(catalog, schema, &sql_hash);
@@ -49,7 +46,7 @@ impl Area {
         Ok(Self { staging: staging.clone(), dataset, fingerprint, sql_hash, existing })
     }
 
-    /// The key of a mirror's staged file, and its size if it is there already.
+    /// Returns the key of a mirror's staged file, and its size if it already exists.
     pub fn staged(&self, mirrored: &Mirrored) -> (String, Option<u64>) {
         let file = mirrored.path.filename().unwrap_or_default();
         let date = mirrored.file.date;
@@ -58,7 +55,7 @@ impl Area {
         (key, size)
     }
 
-    /// The manifest of some staged files, which are sorted here.
+    /// Makes the manifest of some staged files, and sorts them.
     pub fn manifest(&self, mut files: Vec<StagedFile>) -> Manifest {
         files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
         Manifest {
@@ -72,7 +69,7 @@ impl Area {
         }
     }
 
-    /// Writes the manifest of a batch, unless it holds nothing.
+    /// Writes the manifest of a batch, unless it is empty.
     ///
     /// # Errors
     /// [`Error::Manifest`].
@@ -82,7 +79,7 @@ impl Area {
         manifest.write(&self.staging, &key).await
     }
 
-    /// Writes the manifest of the whole.
+    /// Writes the manifest of the whole range.
     ///
     /// # Errors
     /// [`Error::Manifest`].
@@ -95,43 +92,67 @@ impl Area {
 #[derive(Deserialize)]
 struct Maker {
     sql_hash: String,
-    /// Older versions of the program did not say which they were.
+    /// Empty if an older version of the program wrote the manifest.
     #[serde(default)]
     program: String,
 }
 
-/// Whether the rows of a manifest, given as it was written, were made by this program with the SQL of a digest:
-/// if not, their area has another fingerprint than one of today, and no run will use it.
+/// Whether this version of the program made the rows of a manifest, with the SQL of this digest. If not, a run would
+/// use another fingerprint today and never use these rows. The manifest is given as it was written.
 pub fn is_of_today(manifest: &[u8], sql_hash: &str) -> bool {
     let maker = serde_json::from_slice::<Maker>(manifest);
     maker.is_ok_and(|maker| maker.program == PROGRAM && maker.sql_hash == sql_hash)
 }
 
-/// The digest of everything that decides which rows are staged and what their values are: the program, the
-/// SQL, the columns that it reads and gives, and the mirrors.
-fn fingerprint(
-    catalog: &Catalog,
-    schema: &datafusion::arrow::datatypes::Schema,
-    sql_hash: &str,
-) -> String {
+/// Returns the digest of everything that determines the staged rows and their values: the program, the SQL, the
+/// columns that it reads and gives, and the mirrors.
+fn fingerprint(catalog: &Catalog, schema: &Schema, sql_hash: &str) -> String {
     let mut hasher = Hasher::default();
-    let mut add = |part: &str| {
-        hasher.add((part.len() as u64).to_le_bytes());
-        hasher.add(part);
-    };
-    add(PROGRAM);
-    add(sql_hash);
+    add(&mut hasher, PROGRAM);
+    add(&mut hasher, sql_hash);
     for column in catalog.columns.iter() {
-        add(column);
+        add(&mut hasher, column);
     }
-    add("staged");
+    add(&mut hasher, "staged");
     for field in schema.fields() {
-        add(field.name());
-        add(&field.data_type().to_string());
+        add(&mut hasher, field.name());
+        add(&mut hasher, &field.data_type().to_string());
     }
-    add("mirrors");
+    add(&mut hasher, "mirrors");
     for mirrored in &catalog.mirror.files {
-        add(mirrored.hash());
+        add(&mut hasher, mirrored.hash());
     }
     hasher.finish()
+}
+
+/// Adds a part with its length, so that no two lists of parts give the same digest.
+fn add(hasher: &mut Hasher, part: &str) {
+    hasher.add((part.len() as u64).to_le_bytes());
+    hasher.add(part);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_of_today_if_program_and_sql_are() {
+        let manifest = format!("{{\"sql_hash\": \"a\", \"program\": \"{PROGRAM}\"}}");
+        assert!(is_of_today(manifest.as_bytes(), "a"));
+        assert!(!is_of_today(manifest.as_bytes(), "b"));
+        assert!(!is_of_today(b"{\"sql_hash\": \"a\"}", "a"), "an older program wrote it");
+        assert!(!is_of_today(b"cut off", "a"));
+    }
+
+    #[test]
+    fn parts_of_a_fingerprint_do_not_run_together() {
+        let digests = [["ab", "c"], ["a", "bc"]].map(|parts| {
+            let mut hasher = Hasher::default();
+            for part in parts {
+                add(&mut hasher, part);
+            }
+            hasher.finish()
+        });
+        assert_ne!(digests[0], digests[1]);
+    }
 }

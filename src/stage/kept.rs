@@ -1,8 +1,9 @@
-//! What staging **keeps** of earlier runs: the staged files that its manifests name and that are still
-//! there, whatever SQL they were made with.
+//! What staging has **kept** from earlier runs: the staged files that its manifests name and that still exist,
+//! whatever SQL they were made with.
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::{self, StreamExt};
 use object_store::ObjectStoreExt;
@@ -12,20 +13,20 @@ use super::area::MANIFEST_VERSION;
 use super::{Error, Manifest, StagedFile};
 use crate::store::{Store, layout, object};
 
-/// The staged files of a dataset that are still there, by the name of their source file.
+/// The staged files of a dataset that still exist, by the name of their source file.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
     files: HashMap<String, Vec<KeptFile>>,
 }
 
-/// A staged file that is still there.
+/// A staged file that still exists.
 #[derive(Clone, Debug)]
 pub struct KeptFile {
     /// The file.
     pub staged: StagedFile,
-    /// What identifies its inputs and its SQL.
+    /// The fingerprint of its inputs and SQL.
     pub fingerprint: String,
-    /// What identifies its SQL.
+    /// The digest of its SQL.
     pub sql_hash: String,
 }
 
@@ -33,25 +34,19 @@ pub struct KeptFile {
 const AT_ONCE: usize = 16;
 
 impl Kept {
-    /// Looks for the staged files of a dataset. A manifest that cannot be understood names none.
+    /// Looks for the staged files of a dataset. A manifest that cannot be parsed is ignored.
     ///
     /// # Errors
     /// [`Error::Staging`].
     pub async fn find(staging: &Store, dataset: &str) -> Result<Self, Error> {
         let folder = staging.path(&layout::staged_of(dataset));
-        let failed = |path: &Path| {
-            let path = staging.key(path);
-            move |source| Error::Staging { path, source }
-        };
-        let sizes = object::sizes(&staging.objects, &folder).await.map_err(failed(&folder))?;
-        let is_manifest = |path: &&Path| path.as_ref().ends_with(".json");
-        let paths: Vec<Path> = sizes.keys().filter(is_manifest).cloned().collect();
-        let mut manifests = stream::iter(paths)
-            .map(|path| async move {
-                let read = async { staging.objects.get(&path).await?.bytes().await };
-                read.await.map_err(failed(&path))
-            })
-            .buffer_unordered(AT_ONCE);
+        let sizes = object::sizes(&staging.objects, &folder)
+            .await
+            .map_err(|source| Error::Staging { path: staging.key(&folder), source })?;
+        let paths: Vec<Path> =
+            sizes.keys().filter(|path| path.as_ref().ends_with(".json")).cloned().collect();
+        let mut manifests =
+            stream::iter(paths).map(|path| read(staging, path)).buffer_unordered(AT_ONCE);
         let mut kept = Self::default();
         let mut seen = HashSet::new();
         while let Some(text) = manifests.try_next().await? {
@@ -75,8 +70,16 @@ impl Kept {
         }
     }
 
-    /// The first staged file of a source file that is the right one.
-    pub fn of(&self, file_name: &str, is_it: impl Fn(&KeptFile) -> bool) -> Option<&KeptFile> {
-        self.files.get(file_name)?.iter().find(|file| is_it(file))
+    /// Returns the first staged file of a source file that fits.
+    pub fn of(&self, file_name: &str, fits: impl Fn(&KeptFile) -> bool) -> Option<&KeptFile> {
+        self.files.get(file_name)?.iter().find(|file| fits(file))
     }
+}
+
+async fn read(staging: &Store, path: Path) -> Result<Bytes, Error> {
+    let content = match staging.objects.get(&path).await {
+        Ok(answer) => answer.bytes().await,
+        Err(error) => Err(error),
+    };
+    content.map_err(|source| Error::Staging { path: staging.key(&path), source })
 }

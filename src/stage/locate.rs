@@ -1,6 +1,6 @@
-//! To **locate** a failure is to find the row and the column that make `stage.sql` fail: the engine's
-//! own error says neither, and its text may quote the value. Halves of the file are staged again, then
-//! the columns of one row; it is done only when a run is about to end anyway.
+//! To **locate** a failure is to find the row and the column on which `stage.sql` fails. The engine's own error names
+//! neither, and its text may quote the value. The row is found by staging halves of the file again, and the column by
+//! staging single columns of that row. This is done only when a run is about to fail anyway.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct Spot {
     pub column: Option<String>,
 }
 
-/// Finds the first of a file's survivors on which `stage.sql` fails; `None` if none fails by itself.
+/// Finds the first of a file's survivors on which `stage.sql` fails; `None` if it fails on no single row.
 /// `plan_of` gives the plan of `stage.sql` over some of the rows.
 pub async fn locate(
     rows: &[u64],
@@ -33,16 +33,17 @@ pub async fn locate(
     let (mut from, mut to) = (0, rows.len());
     while to - from > 1 {
         let middle = from + (to - from) / 2;
-        match fails(plan_of(&rows[from..middle]).await?).await {
-            true => to = middle,
-            false => from = middle,
+        if fails(plan_of(&rows[from..middle]).await?).await {
+            to = middle;
+        } else {
+            from = middle;
         }
     }
     let all = plan_of(&rows[from..to]).await?;
     if !fails(all.clone()).await {
         return None;
     }
-    // Where a row came from is given as it is, so that this can only fail because of a WHERE.
+    // The file name is selected unchanged, so this can only fail because of a WHERE.
     if fails(all.clone().select_columns(&[provenance::FILE_NAME]).ok()?).await {
         return Some(Spot { row_id: rows[from], column: None });
     }
@@ -63,8 +64,8 @@ async fn fails(rows: DataFrame) -> bool {
     }
 }
 
-/// Rows as a table into which no condition is pushed down: it would be decided on the file's other
-/// rows too.
+/// Returns rows as a table into which no condition is pushed down: it would be evaluated on the file's other rows,
+/// too.
 pub fn alone(rows: DataFrame) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let schema = Arc::new(rows.schema().as_arrow().clone());
     let rows = Arc::new(Alone { schema: Arc::clone(&schema), rows });

@@ -1,5 +1,5 @@
-//! The **manifest** says what staging holds: for each source file the Parquet object with its rows
-//! and the counts that lead to them. It is written last.
+//! The **manifest** says what staging holds: for each source file the Parquet object with its rows, and its counts.
+//! It is written last.
 
 use chrono::{DateTime, Utc};
 use object_store::{ObjectStoreExt, PutPayload};
@@ -16,11 +16,11 @@ pub struct Manifest {
     pub version: u32,
     /// The dataset.
     pub dataset: String,
-    /// What identifies inputs and SQL.
+    /// The fingerprint of inputs and SQL.
     pub fingerprint: String,
-    /// What identifies the SQL.
+    /// The digest of the SQL.
     pub sql_hash: String,
-    /// What identifies the program that made it.
+    /// The digest of the program that made it.
     #[serde(default)]
     pub program: String,
     /// When it was written.
@@ -38,15 +38,15 @@ pub struct StagedFile {
     pub key: String,
     /// Its file date.
     pub date: FileDate,
-    /// Which version of the object it is.
+    /// The version of the source object.
     pub identity: Identity,
     /// The staged object, relative to the staging URL.
     pub path: String,
     /// Its size in bytes.
     pub size: u64,
-    /// How many records the file has.
+    /// The counts of its records.
     pub counts: Counts,
-    /// Names the set of its rows that survived.
+    /// The digest of the set of its surviving rows.
     pub survivors: String,
 }
 
@@ -87,12 +87,19 @@ impl Manifest {
     /// # Errors
     /// [`Error::Manifest`].
     pub async fn write(&self, staging: &Store, key: &str) -> Result<(), Error> {
-        let failed = |source| Error::Manifest { path: key.to_owned(), source };
-        let text = serde_json::to_vec_pretty(self).map_err(|error| {
-            failed(object_store::Error::Generic { store: "JSON", source: Box::new(error) })
-        })?;
-        let payload = PutPayload::from(text);
-        staging.objects.put(&staging.path(key), payload).await.map(|_| ()).map_err(failed)
+        let written = match self.to_json() {
+            Ok(payload) => staging.objects.put(&staging.path(key), payload).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        written.map_err(|source| Error::Manifest { path: key.to_owned(), source })
+    }
+
+    fn to_json(&self) -> object_store::Result<PutPayload> {
+        let text = serde_json::to_vec_pretty(self);
+        text.map(PutPayload::from).map_err(|error| object_store::Error::Generic {
+            store: "JSON",
+            source: Box::new(error),
+        })
     }
 }
 
@@ -101,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_add_up_or_they_do_not() {
+    fn counts_add_up_only_if_every_record_is_accounted_for() {
         let counts =
             Counts { records: 10, accepted: 9, rejected: 1, superseded: 2, filtered: 1, staged: 6 };
         assert!(counts.add_up());

@@ -1,13 +1,12 @@
-//! **Staging** is the Parquet result of the SQL: exactly the rows to load. It lies in the staging area as
-//! [`layout`](crate::store::layout) says.
+//! **Staging** is the Parquet result of the SQL: exactly the rows to load. Its paths are those of
+//! [`layout`](crate::store::layout).
 //!
-//! A batch is loaded as soon as its manifest is written, while the next ones are staged; the manifest of
-//! the whole is written last. The folder's fingerprint covers everything that decides a value, so that the
-//! same work done again finds itself done, file by file, and any Parquet tool that reads the folder reads
-//! the rows to load.
+//! A batch is loaded as soon as its manifest is written, while the next ones are staged; the manifest of the whole
+//! range is written last. The folder's fingerprint covers everything that determines a value. So a run finds the files
+//! that an earlier one has staged, and any Parquet tool that reads the folder reads exactly the rows to load.
 //!
-//! `stage.sql` is row-wise: names, casts, clean-up, and which rows to leave out. It is run for one source
-//! file at a time, and a plan in which rows depend on each other is refused.
+//! `stage.sql` is row-wise: names, casts, clean-up, and which rows to leave out. It is run for one source file at a
+//! time, and a plan in which rows depend on each other is refused.
 
 mod area;
 mod kept;
@@ -62,11 +61,11 @@ pub enum Error {
     NotRowWise {
         /// The SQL file.
         path: String,
-        /// The part of the plan that is not.
+        /// The part of the plan that is not row-wise.
         what: String,
     },
     /// `stage.sql` returns a row twice, or one that did not survive.
-    #[error("{path} returns row {row_id} of {file} twice, or though it was superseded")]
+    #[error("{path} returns row {row_id} of {file} twice, or although it was superseded")]
     UnexpectedRow {
         /// The SQL file.
         path: String,
@@ -107,7 +106,7 @@ pub enum Error {
         /// The source file.
         file: String,
     },
-    /// Staging cannot be looked at.
+    /// Staging cannot be read.
     #[error("cannot read {path} in staging")]
     Staging {
         /// The object or prefix.
@@ -145,7 +144,7 @@ impl Explain for Error {
             Self::Row { source, .. } => source.hint(),
             Self::NotRowWise { .. } => Some(
                 "stage.sql is a SELECT of expressions FROM source with an optional WHERE; what \
-                 compares rows belongs into dedupe.sql or a check"
+                 compares rows belongs in dedupe.sql or a check"
                     .to_owned(),
             ),
             Self::UnexpectedRow { .. } | Self::ChangedProvenance { .. } => {
@@ -154,8 +153,8 @@ impl Explain for Error {
             Self::Write { source, .. } => Some(match store::find_error(source) {
                 Some(error) if store::is_transient(error) => store::hint(error),
                 _ => {
-                    "check that the staging area has room and may be written; run again: the files \
-                      that are whole are kept"
+                    "check that the staging area has free space and may be written; run again: complete \
+                     files are kept"
                         .to_owned()
                 }
             }),

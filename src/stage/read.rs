@@ -19,10 +19,10 @@ use crate::domain::provenance;
 use crate::engine::Engine;
 use crate::store::{Store, object};
 
-/// Rows on their way.
+/// A stream of rows.
 pub type Rows = BoxStream<'static, Result<RecordBatch, ParquetError>>;
 
-/// The columns of a staged file.
+/// Reads the columns of a staged file.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -31,8 +31,8 @@ pub async fn schema_of(staging: &Store, file: &StagedFile) -> Result<SchemaRef, 
     Ok(Arc::clone(rows.schema()))
 }
 
-/// The rows of a staged file in the order of their `_row_id`. It has them in this order as a rule; otherwise the
-/// engine sorts them, within its memory.
+/// Reads the rows of a staged file in the order of their `_row_id`. Usually the file has this order; otherwise the
+/// engine sorts the rows within its memory limit.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -55,8 +55,7 @@ async fn is_in_order(staging: &Store, file: &StagedFile) -> Result<bool, Parquet
     let mut last = i64::MIN;
     while let Some(batch) = ids.try_next().await? {
         let Some(column) = batch.columns().first() else { return Ok(false) };
-        let column = cast(column, &DataType::Int64)?;
-        for id in column.as_primitive::<Int64Type>().values() {
+        for id in cast(column, &DataType::Int64)?.as_primitive::<Int64Type>().values() {
             if *id <= last {
                 return Ok(false);
             }
@@ -71,8 +70,9 @@ async fn sorted(
     whole: Arc<Whole>,
 ) -> Result<SendableRecordBatchStream, DataFusionError> {
     let table = StreamingTable::try_new(Arc::clone(&whole.schema), vec![whole])?;
-    let session = engine.session(Vec::new(), "staged", 1);
-    let session = session.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let session = engine
+        .session(Vec::new(), "staged", 1)
+        .map_err(|error| DataFusionError::External(Box::new(error)))?;
     let by_row = vec![col(provenance::ROW_ID).sort(true, false)];
     session.read_table(Arc::new(table))?.sort(by_row)?.execute_stream().await
 }
@@ -96,12 +96,13 @@ impl PartitionStream for Whole {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (staging, file) = (self.staging.clone(), self.file.clone());
-        let rows = async move {
+        let opened = async move {
             let path = staging.path(&file.path);
             object::read(&staging.objects, &path, file.size).await
         };
-        let rows = stream::once(rows).try_flatten();
-        let rows = rows.map_err(|error| DataFusionError::ParquetError(Box::new(error)));
+        let rows = stream::once(opened)
+            .try_flatten()
+            .map_err(|error| DataFusionError::ParquetError(Box::new(error)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
     }
 }

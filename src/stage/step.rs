@@ -1,4 +1,4 @@
-//! To **stage** a batch: its files, several at once, and its manifest when all are done.
+//! The **step** that stages a batch: its files, several at once, and its manifest when all files are done.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::mirror::Mirrored;
 use crate::sql::Query;
 use crate::tables::{Catalog, source_of};
 
-/// The columns that `stage.sql` gives, checked for what later steps need.
+/// Returns the columns that `stage.sql` gives. They include those that later steps need.
 ///
 /// # Errors
 /// [`Error::Query`] if it does not plan or lacks a column, [`Error::NotRowWise`].
@@ -28,8 +28,8 @@ pub async fn schema(catalog: &Catalog) -> Result<SchemaRef, Error> {
     Ok(Arc::new(rows.schema().as_arrow().clone()))
 }
 
-/// The columns that `stage.sql` gives and that differ from one load of the same files to the next: the time,
-/// and what is random.
+/// Returns the columns of `stage.sql` whose values differ from one load of the same files to the next, because they
+/// depend on the time or on chance.
 ///
 /// # Errors
 /// [`Error::Query`] if it does not plan.
@@ -38,7 +38,7 @@ pub async fn varying(catalog: &Catalog) -> Result<Vec<String>, Error> {
     varying_over(engine, name, &catalog.sql.stage, &catalog.columns).await
 }
 
-/// Like [`varying`], of a `source` with these columns of which nothing is registered.
+/// Like [`varying`], for a `source` with these columns that is not registered.
 ///
 /// # Errors
 /// [`Error::Query`] if it does not plan.
@@ -56,22 +56,21 @@ pub async fn varying_over(
     Ok(given.filter(|(_, expression)| varies(expression)).map(|(name, _)| name).collect())
 }
 
-/// Whether an expression depends on when it is evaluated.
+/// Whether an expression may have another value each time it is evaluated.
 fn varies(expression: &Expr) -> bool {
-    let varies = expression.exists(|part| {
+    let has_varying_call = expression.exists(|part| {
         Ok(match part {
             Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
             _ => false,
         })
     });
-    varies.unwrap_or(true)
+    has_varying_call.unwrap_or(true)
 }
 
-/// Stages the `wanted` files of a batch, several at once, and writes the batch's manifest, unless it holds
-/// none.
+/// Stages the `wanted` files of a batch, several at once, and writes the batch's manifest unless it is empty.
 ///
 /// # Errors
-/// The first [`Error`]; staged files that are whole by then are kept and used by the next run.
+/// The first [`Error`]; staged files that are already complete are kept, and the next run uses them.
 pub async fn stage(
     catalog: &Catalog,
     survivors: &Survivors,
@@ -81,7 +80,7 @@ pub async fn stage(
 ) -> Result<Manifest, Error> {
     let engine = catalog.engine();
     let tasks = wanted.iter().map(|mirrored| task(catalog, survivors, mirrored, area));
-    // In no order: a large file does not hold up those behind it.
+    // In no particular order, so that a large file does not hold up the others.
     let files: Vec<StagedFile> = stream::iter(tasks)
         .map(|task| async move {
             let staged = task.run(engine).await?;
@@ -99,21 +98,26 @@ pub async fn stage(
 }
 
 fn task(catalog: &Catalog, survivors: &Survivors, mirrored: &Arc<Mirrored>, area: &Area) -> Task {
-    let none = || RowSet::none(mirrored.note.summary.records);
     let (path, existing) = area.staged(mirrored);
+    let survivors = survivors.of(&mirrored.file.name).cloned();
+    let rows = survivors.unwrap_or_else(|| RowSet::none(mirrored.note.summary.records));
+    Task { existing, ..task_of_rows(catalog, mirrored, rows, path) }
+}
+
+fn task_of_rows(catalog: &Catalog, mirrored: &Arc<Mirrored>, rows: RowSet, path: String) -> Task {
     Task {
         dataset: catalog.dataset.name.clone(),
         sql_path: catalog.sql.stage.path.clone(),
         sql: catalog.sql.stage.text.clone(),
         columns: catalog.columns.to_vec(),
         mirrored: Mirrored::clone(mirrored),
-        survivors: survivors.of(&mirrored.file.name).cloned().unwrap_or_else(none),
+        survivors: rows,
         path,
-        existing,
+        existing: None,
     }
 }
 
-/// Stages some rows of one file by themselves, at a path of their own below the staging URL.
+/// Stages only some rows of one file, at a path of their own below the staging URL.
 ///
 /// # Errors
 /// [`Error`].
@@ -123,17 +127,7 @@ pub async fn stage_rows(
     rows: RowSet,
     path: String,
 ) -> Result<StagedFile, Error> {
-    let task = Task {
-        dataset: catalog.dataset.name.clone(),
-        sql_path: catalog.sql.stage.path.clone(),
-        sql: catalog.sql.stage.text.clone(),
-        columns: catalog.columns.to_vec(),
-        mirrored: Mirrored::clone(mirrored),
-        survivors: rows,
-        path,
-        existing: None,
-    };
-    task.run(catalog.engine()).await
+    task_of_rows(catalog, mirrored, rows, path).run(catalog.engine()).await
 }
 
 /// Writes the manifest of everything that was staged, from those of the batches.

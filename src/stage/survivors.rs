@@ -1,9 +1,10 @@
-//! The **survivors** of one file: what `stage.sql` reads as `source`, and what it is to give, each once.
+//! The **survivors** of one file: the rows that `stage.sql` reads as `source`, and that it must give exactly once.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, Int64Array, RecordBatch};
+use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::catalog::TableProvider;
@@ -18,10 +19,10 @@ use crate::engine::{self, Engine};
 use crate::mirror::Mirrored;
 use crate::tables::{dated, source_of};
 
-/// The survivors of one file as the table `source`, with the columns of the whole range.
+/// Returns the survivors of one file as the table `source`, with the columns of the whole range.
 ///
 /// # Errors
-/// The engine's, if the table cannot be made.
+/// If the engine cannot make the table.
 pub fn survivors_of(
     engine: &Engine,
     columns: &[String],
@@ -34,14 +35,13 @@ pub fn survivors_of(
     }
     let session = SessionContext::new();
     let rows = session.read_table(table)?;
-    let keep = session.read_table(Arc::new(row_ids(survivors)?))?;
-    let keep = keep.alias("keep")?;
+    let keep = session.read_table(Arc::new(row_ids(survivors)?))?.alias("keep")?;
     let key = [provenance::ROW_ID];
     let joined = rows.join(keep, JoinType::LeftSemi, &key, &key, None)?;
     Ok(Arc::new(ViewTable::new(joined.into_unoptimized_plan(), None)))
 }
 
-/// A row set as a table of one column, `_row_id`.
+/// Returns a row set as a table with one column, `_row_id`.
 fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
     let ids = Int64Array::from_iter_values(rows.iter().map(|record| record as i64));
     let schema =
@@ -50,7 +50,7 @@ fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
     MemTable::try_new(schema, vec![vec![batch]])
 }
 
-/// Makes sure that every staged row is a survivor of its file, once.
+/// Makes sure that every staged row is a survivor of its file, and is staged only once.
 pub struct Seen<'a> {
     path: String,
     file: &'a str,
@@ -60,7 +60,7 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// Of one file; `schema` is what the `stage.sql` at `path` gives.
+    /// Starts with the survivors of one file; `schema` is what the `stage.sql` at `path` gives.
     ///
     /// # Errors
     /// If it lacks a column that says where a row came from.
@@ -70,16 +70,12 @@ impl<'a> Seen<'a> {
         survivors: &RowSet,
         schema: &Schema,
     ) -> Result<Self, engine::Error> {
-        let index = |column: &'static str| {
-            let missing = |_| engine::Error::MissingColumn { path: path.to_owned(), column };
-            schema.index_of(column).map_err(missing)
-        };
         Ok(Self {
             path: path.display().to_string(),
             file,
             left: survivors.clone(),
-            name_index: index(provenance::FILE_NAME)?,
-            id_index: index(provenance::ROW_ID)?,
+            name_index: index_of(provenance::FILE_NAME, schema, path)?,
+            id_index: index_of(provenance::ROW_ID, schema, path)?,
         })
     }
 
@@ -88,20 +84,8 @@ impl<'a> Seen<'a> {
     /// # Errors
     /// [`Error::ChangedProvenance`], [`Error::UnexpectedRow`].
     pub fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        let changed = |column| Error::ChangedProvenance { path: self.path.clone(), column };
-        let names = cast(batch.column(self.name_index), &DataType::Utf8View);
-        let names = names.map_err(|_| changed(provenance::FILE_NAME))?;
-        let names = names.as_string_view();
-        if names.null_count() > 0 || names.iter().flatten().any(|name| name != self.file) {
-            return Err(changed(provenance::FILE_NAME));
-        }
-        let ids = cast(batch.column(self.id_index), &DataType::Int64);
-        let ids = ids.map_err(|_| changed(provenance::ROW_ID))?;
-        let ids = ids.as_primitive::<Int64Type>();
-        if ids.null_count() > 0 {
-            return Err(changed(provenance::ROW_ID));
-        }
-        for &row_id in ids.values() {
+        self.refuse_other_names(batch)?;
+        for &row_id in &self.row_ids(batch)? {
             if row_id < 0 || !self.left.remove(row_id as u64) {
                 let (path, file) = (self.path.clone(), self.file.to_owned());
                 return Err(Error::UnexpectedRow { path, file, row_id });
@@ -109,4 +93,33 @@ impl<'a> Seen<'a> {
         }
         Ok(())
     }
+
+    fn refuse_other_names(&self, batch: &RecordBatch) -> Result<(), Error> {
+        let column = cast(batch.column(self.name_index), &DataType::Utf8View)
+            .map_err(|_| self.changed(provenance::FILE_NAME))?;
+        let names = column.as_string_view();
+        if names.null_count() > 0 || names.iter().flatten().any(|name| name != self.file) {
+            return Err(self.changed(provenance::FILE_NAME));
+        }
+        Ok(())
+    }
+
+    fn row_ids(&self, batch: &RecordBatch) -> Result<ScalarBuffer<i64>, Error> {
+        let column = cast(batch.column(self.id_index), &DataType::Int64)
+            .map_err(|_| self.changed(provenance::ROW_ID))?;
+        if column.null_count() > 0 {
+            return Err(self.changed(provenance::ROW_ID));
+        }
+        Ok(column.as_primitive::<Int64Type>().values().clone())
+    }
+
+    fn changed(&self, column: &'static str) -> Error {
+        Error::ChangedProvenance { path: self.path.clone(), column }
+    }
+}
+
+fn index_of(column: &'static str, schema: &Schema, path: &Path) -> Result<usize, engine::Error> {
+    schema
+        .index_of(column)
+        .map_err(|_| engine::Error::MissingColumn { path: path.to_owned(), column })
 }

@@ -1,5 +1,5 @@
-//! To stage **one file**: run `stage.sql` over its survivors, and write what it gives. A task says
-//! everything that decides its result, so that any process with an engine over the same staging can do it.
+//! The **task** of staging one file: it runs `stage.sql` over the survivors and writes the result. A task holds
+//! everything that determines its result, so that any process with an engine over the same staging can do it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::engine::{self, Engine, plan_query};
 use crate::failpoint;
 use crate::mirror::Mirrored;
 use crate::sql::{self, Query, row_dependence};
-use crate::store::object::{self, ParquetWriter};
+use crate::store::object::{self, ParquetWriter, blocking};
 
 /// The staging of one file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Task {
     /// The dataset.
     pub dataset: String,
-    /// Where `stage.sql` stands, for messages.
+    /// The path of `stage.sql`, for messages.
     pub sql_path: PathBuf,
     /// Its text.
     pub sql: String,
@@ -39,11 +39,11 @@ pub struct Task {
     pub survivors: RowSet,
     /// Where the result goes, below the staging URL.
     pub path: String,
-    /// The size of what is there already.
+    /// The size of the result of an earlier run, if it exists.
     pub existing: Option<u64>,
 }
 
-/// What a staged file says of itself.
+/// The note in the footer of a staged file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
     survivors: String,
@@ -87,7 +87,7 @@ impl Task {
         Ok(self.staged(counts, head.size, digest))
     }
 
-    /// The note of a staged file that is there already.
+    /// Reads the note of a staged file that already exists.
     async fn note(&self, engine: &Engine, path: &Path, size: u64) -> Result<Option<Note>, Error> {
         object::read_note(&engine.staging.objects, path, size)
             .await
@@ -126,24 +126,26 @@ impl Task {
                 let source = datafusion::error::DataFusionError::External(source);
                 self.failed(engine::Error::Plan { path, source: Box::new(source) })
             }
-            // It was read before as what it is.
+            // The same text was parsed before, so no other error can occur.
             _ => self.failed(engine::Error::Execution { kind: "stage.sql" }),
         })
     }
 
     async fn write(&self, engine: &Engine, query: &Query, path: &Path) -> Result<Written, Error> {
-        let source = survivors_of(engine, &self.columns, &self.mirrored, &self.survivors);
-        let source = source.map_err(|error| self.failed(engine::Error::execution(error)))?;
+        let source = survivors_of(engine, &self.columns, &self.mirrored, &self.survivors)
+            .map_err(|error| self.failed(engine::Error::execution(error)))?;
         let plan = plan_over(engine, &self.dataset, query, source).await?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
         let mut seen = self.seen(query, &schema)?;
         let objects = Arc::clone(&engine.staging.objects);
         let mut writer = ParquetWriter::new(objects, path, schema);
         let mut rows = 0;
-        let batches = plan.execute_stream().await;
-        let mut batches = batches.map_err(|error| self.failed(engine::Error::execution(error)))?;
-        while let Some(batch) = batches.next().await {
-            let batch = batch.map_err(|error| self.failed(engine::Error::execution(error)))?;
+        let mut batches = plan
+            .execute_stream()
+            .await
+            .map_err(|error| self.failed(engine::Error::execution(error)))?;
+        while let Some(next) = batches.next().await {
+            let batch = next.map_err(|error| self.failed(engine::Error::execution(error)))?;
             seen.take(&batch)?;
             rows += batch.num_rows() as u64;
             writer = blocking(move || writer.write(&batch).map(|()| writer))
@@ -158,7 +160,7 @@ impl Task {
         Seen::new(&query.path, file, &self.survivors, schema).map_err(|error| self.failed(error))
     }
 
-    /// Says on which row `stage.sql` fails, if that can be found out.
+    /// Makes the error that names the row on which `stage.sql` fails, if it can be found.
     async fn failed_on_a_row(
         &self,
         engine: &Engine,
@@ -166,8 +168,11 @@ impl Task {
         source: engine::Error,
     ) -> Error {
         let rows: Vec<u64> = self.survivors.iter().collect();
-        let plan_of = async |rows: &[u64]| self.plan_of_rows(engine, query, rows).await;
-        match locate::locate(&rows, plan_of).await {
+        let found = locate::locate(&rows, async |some: &[u64]| {
+            self.plan_of_rows(engine, query, some).await
+        })
+        .await;
+        match found {
             Some(locate::Spot { row_id, column }) => Error::Row {
                 path: query.path.display().to_string(),
                 file: self.mirrored.file.name.clone(),
@@ -179,7 +184,7 @@ impl Task {
         }
     }
 
-    /// What `stage.sql` makes of some rows of the file; `None` if it cannot be planned.
+    /// Plans `stage.sql` over some rows of the file; `None` if it cannot be planned.
     async fn plan_of_rows(
         &self,
         engine: &Engine,
@@ -190,8 +195,8 @@ impl Task {
         for row in rows {
             set.insert(*row);
         }
-        let source = survivors_of(engine, &self.columns, &self.mirrored, &set).ok()?;
-        let source = engine.session(Vec::new(), &self.dataset, 1).ok()?.read_table(source).ok()?;
+        let table = survivors_of(engine, &self.columns, &self.mirrored, &set).ok()?;
+        let source = engine.session(Vec::new(), &self.dataset, 1).ok()?.read_table(table).ok()?;
         plan_over(engine, &self.dataset, query, locate::alone(source).ok()?).await.ok()
     }
 
@@ -214,38 +219,39 @@ pub(super) async fn plan_over(
     query: &Query,
     source: Arc<dyn TableProvider>,
 ) -> Result<DataFrame, Error> {
-    let failed = |source| Error::Query { what: dataset.to_owned(), source };
-    let session = session(engine, dataset, source).map_err(failed)?;
-    let plan = plan_query(&session, query).await.map_err(failed)?;
-    for column in [provenance::FILE_NAME, provenance::ROW_ID] {
-        if plan.schema().index_of_column_by_name(None, column).is_none() {
-            let path = query.path.clone();
-            return Err(failed(engine::Error::MissingColumn { path, column }));
-        }
-    }
+    let plan = plan_with_provenance(engine, dataset, query, source)
+        .await
+        .map_err(|source| Error::Query { what: dataset.to_owned(), source })?;
     match row_dependence(plan.logical_plan()) {
         None => Ok(plan),
         Some(what) => Err(Error::NotRowWise { path: query.path.display().to_string(), what }),
     }
 }
 
-/// A session that knows one table, `source`, in the dataset's schema.
+/// Plans `stage.sql` and makes sure that it says where a row came from.
+async fn plan_with_provenance(
+    engine: &Engine,
+    dataset: &str,
+    query: &Query,
+    source: Arc<dyn TableProvider>,
+) -> Result<DataFrame, engine::Error> {
+    let plan = plan_query(&session(engine, dataset, source)?, query).await?;
+    for column in [provenance::FILE_NAME, provenance::ROW_ID] {
+        if plan.schema().index_of_column_by_name(None, column).is_none() {
+            return Err(engine::Error::MissingColumn { path: query.path.clone(), column });
+        }
+    }
+    Ok(plan)
+}
+
+/// Makes a session with one table, `source`, in the dataset's schema.
 fn session(
     engine: &Engine,
     dataset: &str,
     source: Arc<dyn TableProvider>,
 ) -> Result<SessionContext, engine::Error> {
-    let schema = MemorySchemaProvider::new();
+    let schema = Arc::new(MemorySchemaProvider::new());
     schema.register_table("source".to_owned(), source).map_err(engine::Error::execution)?;
-    let schema: Arc<dyn SchemaProvider> = Arc::new(schema);
-    engine.session(vec![(dataset.to_owned(), schema)], dataset, 1)
-}
-
-/// Runs work that blocks on a thread for it.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ParquetError> + Send + 'static,
-) -> Result<T, ParquetError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|join| Err(ParquetError::External(Box::new(join))))
+    let schemas: Vec<(String, Arc<dyn SchemaProvider>)> = vec![(dataset.to_owned(), schema)];
+    engine.session(schemas, dataset, 1)
 }

@@ -1,5 +1,5 @@
-//! To **accept** is to take over that rows were deleted from the target on purpose, such as those of a person
-//! who asked for it, so that runs go on without them and do not bring them back.
+//! To **accept** is to record that rows were deleted from the target on purpose, for example because a person asked
+//! for it. Later runs then go on without these rows and do not bring them back.
 
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -20,7 +20,7 @@ pub struct Accepted {
     pub target: String,
     /// The files of which rows are gone.
     pub files: Vec<AcceptedFile>,
-    /// The files whose rows are others than ours, or more, so that nothing is accepted.
+    /// The files of which the target has more rows than were loaded, or rows of others: nothing is accepted for them.
     pub refused: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct AcceptedFile {
 }
 
 impl AcceptedFile {
-    /// Rows that are gone.
+    /// The number of rows that are gone.
     pub fn deleted(&self) -> u64 {
         self.loaded - self.in_target
     }

@@ -1,5 +1,5 @@
-//! The **life** of loaded rows after the load: that they are there, stay what they were, and can be
-//! taken out again; and of what staging holds.
+//! The **life** of loaded rows after the load: they are verified, replayed, accepted as deleted, or undone. Staging
+//! is pruned, and views are refreshed.
 
 mod accept;
 mod prune;

@@ -1,7 +1,7 @@
-//! To **refresh** after a load is to have the materialized views that depend on the targets show what was loaded:
-//! each after those that it reads, each in a transaction of its own.
+//! To **refresh** after a load is to update the materialized views that depend on the targets: each after those that it
+//! reads, each in its own transaction.
 //!
-//! A failure undoes nothing: what was loaded stays, and views that do not read the one that failed are refreshed.
+//! A failure undoes nothing: what was loaded stays, and views that do not read the failed one are still refreshed.
 
 use std::time::Instant;
 
@@ -19,30 +19,30 @@ use crate::target::{self, MaterializedView, Web};
 pub struct Changed {
     /// The target.
     pub table: TableName,
-    /// Whether this run has loaded files into it, or taken some out, or would do so; or every view is asked for.
+    /// Whether this run has loaded or deleted rows of it, or would do so. Also true if all views are asked for.
     pub is_changed: bool,
 }
 
-/// What became of a materialized view.
+/// A materialized view after a refresh.
 #[derive(Clone, Debug, Serialize)]
 pub struct RefreshedView {
     /// Its name, quoted where it must be.
     pub view: String,
-    /// What became of it.
+    /// Whether it was refreshed.
     #[serde(flatten)]
     pub outcome: Refreshing,
-    /// Why its readers had to wait; `None` if they had not.
+    /// Why its readers had to wait; `None` if they did not.
     pub why_readers_wait: Option<&'static str>,
     /// The numbers of the targets that it depends on.
     #[serde(skip)]
     pub tables: Vec<usize>,
 }
 
-/// What became of a materialized view.
+/// Whether a materialized view was refreshed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Refreshing {
-    /// It shows what was loaded.
+    /// It was refreshed.
     Refreshed {
         /// How long it took.
         seconds: f64,
@@ -54,7 +54,7 @@ pub enum Refreshing {
         /// Why.
         reason: String,
     },
-    /// It could not be refreshed, or would not be.
+    /// It could not be refreshed.
     Failed {
         /// Why.
         reason: String,
@@ -70,7 +70,7 @@ pub enum Refreshed {
     All,
 }
 
-/// Whether views are refreshed, or only said to be.
+/// Whether views are refreshed, or only listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They are refreshed.
@@ -79,10 +79,10 @@ pub enum Mode {
     DryRun,
 }
 
-/// Refreshes the materialized views that depend on targets that have changed, and says which others there are.
+/// Refreshes the materialized views that depend on changed targets, and lists the others as skipped.
 ///
 /// # Errors
-/// [`Error::Target`], if the database cannot be asked which there are.
+/// [`Error::Target`] if the database cannot be asked for its views.
 pub async fn refresh(
     project: &Project,
     targets: &[Changed],
@@ -117,7 +117,7 @@ async fn views(project: &Project, targets: &[Changed]) -> Result<Vec<Materialize
     Ok(web.await?.materialized_views())
 }
 
-/// What becomes of a view that is not even tried; `before` has those that it may read.
+/// Returns why a view is not refreshed without a try, if there is a reason; `before` has the views that it may read.
 fn outcome_without_trying(
     view: &MaterializedView,
     targets: &[Changed],
@@ -129,12 +129,10 @@ fn outcome_without_trying(
         let reason = format!("this run has not changed {}", tables.join(", "));
         return Some(Refreshing::Skipped { reason });
     }
-    let has_failed = |number: &&usize| {
-        let read = before.get(**number).map(|read| &read.outcome);
-        matches!(read, Some(Refreshing::Failed { .. }))
-    };
-    if let Some(read) = view.reads.iter().find(has_failed).and_then(|number| before.get(*number)) {
-        let reason = format!("it reads {}, which is not refreshed", read.view);
+    let mut read = view.reads.iter().filter_map(|number| before.get(*number));
+    let failed = read.find(|read| matches!(read.outcome, Refreshing::Failed { .. }));
+    if let Some(failed) = failed {
+        let reason = format!("it reads {}, which is not refreshed", failed.view);
         return Some(Refreshing::Failed { reason });
     }
     let reason = format!("this user may not refresh it; its owner is {}", view.owner);
@@ -151,4 +149,58 @@ async fn try_to_refresh(project: &Project, view: &MaterializedView) -> Result<Re
         }
         Err(error) => Refreshing::Failed { reason: error.to_string() },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A view that depends on the first target.
+    fn view(name: &str, reads: Vec<usize>) -> MaterializedView {
+        MaterializedView {
+            name: name.to_owned(),
+            owner: "analyst".to_owned(),
+            may_refresh: true,
+            why_readers_wait: None,
+            tables: vec![0],
+            reads,
+        }
+    }
+
+    fn target(is_changed: bool) -> Changed {
+        Changed { table: "public.orders".parse().expect("a table"), is_changed }
+    }
+
+    fn refreshed(name: &str, outcome: Refreshing) -> RefreshedView {
+        RefreshedView { view: name.to_owned(), outcome, why_readers_wait: None, tables: vec![0] }
+    }
+
+    #[test]
+    fn only_views_of_changed_targets_are_tried() {
+        let daily = view("daily", Vec::new());
+        assert_eq!(outcome_without_trying(&daily, &[target(true)], &[]), None);
+        let skipped = outcome_without_trying(&daily, &[target(false)], &[]);
+        let reason = "this run has not changed public.orders".to_owned();
+        assert_eq!(skipped, Some(Refreshing::Skipped { reason }));
+    }
+
+    #[test]
+    fn a_view_that_reads_a_failed_one_is_not_tried() {
+        let monthly = view("monthly", vec![0]);
+        let done = refreshed("daily", Refreshing::Refreshed { seconds: 1.0 });
+        assert_eq!(outcome_without_trying(&monthly, &[target(true)], &[done]), None);
+        let failed = refreshed("daily", Refreshing::Failed { reason: "x".to_owned() });
+        let outcome = outcome_without_trying(&monthly, &[target(true)], &[failed]);
+        let reason = "it reads daily, which is not refreshed".to_owned();
+        assert_eq!(outcome, Some(Refreshing::Failed { reason }));
+    }
+
+    #[test]
+    fn a_view_of_another_owner_is_not_tried() {
+        let foreign = MaterializedView { may_refresh: false, ..view("daily", Vec::new()) };
+        let outcome = outcome_without_trying(&foreign, &[target(true)], &[]);
+        assert!(
+            matches!(outcome, Some(Refreshing::Failed { reason }) if reason.contains("analyst"))
+        );
+    }
 }

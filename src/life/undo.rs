@@ -1,10 +1,10 @@
 //! To **undo** a run is to bring its targets back to what they were before it, batch by batch, the last one first.
 //!
-//! Exactly the rows that the run wrote are deleted, and those that it replaced or deleted come back, from where it
-//! saved them in the ledger's schema. Each batch is one transaction with the ledger's own entries, so that an undo
-//! that was killed goes on where it was.
+//! Exactly the rows that the run wrote are deleted. Those that it replaced or deleted are restored from the ledger's
+//! schema, where the run saved them. Each batch is one transaction together with the ledger's entries, so that a
+//! killed undo continues where it stopped.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -18,13 +18,13 @@ use crate::target::{self, Database, Target, UndoRefusal, Undoable, Undoing};
 /// What undoing is allowed to do that is refused otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowed {
-    /// Set off triggers, and change other tables through foreign keys.
+    /// Fire triggers, and change other tables through foreign keys.
     pub side_effects: bool,
-    /// Bring rows back of files of which somebody deleted rows on purpose.
+    /// Restore rows of files of which somebody deleted rows on purpose.
     pub restore_deleted: bool,
 }
 
-/// One dataset of a run that is undone, or would be.
+/// One dataset of a run that is undone, or would be undone.
 #[derive(Clone, Debug, Serialize)]
 pub struct Undone {
     /// The run.
@@ -35,11 +35,11 @@ pub struct Undone {
     pub target: String,
     /// The batches, in the order in which they are undone.
     pub batches: Vec<UndoneBatch>,
-    /// The files that it touched, by name; none before it is undone.
+    /// The files whose rows changed, by name; empty before it is undone.
     pub files: Vec<UndoneFile>,
 }
 
-/// A batch that is undone, or would be.
+/// A batch that is undone, or would be undone.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct UndoneBatch {
     /// Its number.
@@ -48,23 +48,23 @@ pub struct UndoneBatch {
     pub start: FileDate,
     /// Its last day.
     pub end: FileDate,
-    /// Rows that were deleted, or would be, as far as the ledger knows.
+    /// Rows that were deleted, or would be deleted, as far as the ledger knows.
     pub removed: u64,
-    /// Rows that were brought back, or would be.
+    /// Rows that were restored, or would be restored.
     pub restored: u64,
-    /// What came of it.
+    /// Whether it is undone.
     pub state: BatchState,
 }
 
-/// What came of a batch.
+/// Whether a batch is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchState {
-    /// It is still to be undone.
+    /// It is not undone yet.
     ToUndo,
-    /// It is undone now.
+    /// It was undone now.
     Undone,
-    /// It had been undone before.
+    /// It was undone before.
     UndoneBefore,
 }
 
@@ -77,7 +77,7 @@ pub struct UndoneFile {
     pub before: u64,
     /// Rows that were deleted.
     pub removed: u64,
-    /// Rows that were brought back.
+    /// Rows that were restored.
     pub restored: u64,
     /// Rows that the target has now.
     pub in_target: u64,
@@ -102,7 +102,7 @@ pub async fn plan_undo(
 /// Undoes a run. Nothing is changed if any of its datasets cannot be undone.
 ///
 /// # Errors
-/// As [`plan_undo`]; batches that are undone by then stay undone, and the same command goes on with the others.
+/// As [`plan_undo`]; batches that are already undone stay so, and the same command continues with the others.
 pub async fn undo(
     database: &Database,
     run: &str,
@@ -128,7 +128,7 @@ pub async fn undo(
     Ok(undone)
 }
 
-/// Takes back that datasets are being undone of which nothing is undone, as far as the database allows it.
+/// Removes the mark that datasets are being undone if none of their batches is, as far as the database allows it.
 async fn unmark(database: &Database, found: &[Undoable]) {
     for undoable in found {
         let run = &undoable.run;
@@ -136,24 +136,29 @@ async fn unmark(database: &Database, found: &[Undoable]) {
             .session(async |client: &Client| ledger::unmark_undoing(client, run).await)
             .await;
         if unmarked.is_err() {
-            tracing::debug!("that nothing was undone could not be recorded in the ledger");
+            tracing::debug!("the ledger still says that a dataset is being undone");
         }
     }
 }
 
-/// Keeps the run from loading more, if it is still going on, and waits for its batches; what there is to undo then.
+/// Keeps the run from loading more, if it is still running, and waits for its batches. Returns what can be undone
+/// then.
 async fn stop_runs(database: &Database, found: Vec<Undoable>) -> Result<Vec<Undoable>, Error> {
     let mut run = None;
     for undoable in &found {
-        let of = &undoable.run;
-        database.session(async |client: &Client| ledger::mark_undoing(client, of).await).await?;
-        database.session(async |client: &Client| ledger::await_batches(client, of).await).await?;
-        run = Some(of.run_id.clone());
+        let marked = &undoable.run;
+        database
+            .session(async |client: &Client| ledger::mark_undoing(client, marked).await)
+            .await?;
+        database
+            .session(async |client: &Client| ledger::await_batches(client, marked).await)
+            .await?;
+        run = Some(marked.run_id.clone());
     }
     let Some(run) = run else { return Ok(found) };
     let mut now = target::undoable(database, &run).await?;
     for undoable in &mut now {
-        // What it was before it was marked.
+        // The status before it was marked.
         let before = found.iter().find(|before| before.run.dataset == undoable.run.dataset);
         if let Some(before) = before {
             undoable.run.status = before.run.status.clone();
@@ -162,7 +167,7 @@ async fn stop_runs(database: &Database, found: Vec<Undoable>) -> Result<Vec<Undo
     Ok(now)
 }
 
-/// Refuses what cannot be undone, or may not be.
+/// Refuses to undo what cannot be undone, or may not be undone.
 async fn refuse(
     database: &Database,
     undoable: &Undoable,
@@ -209,15 +214,17 @@ fn refuse_lost_rows(undoable: &Undoable, batch: &BatchOf) -> Result<(), UndoRefu
     Err(UndoRefusal::NotKept { run, table, batch: batch.number, replaced, kept: batch.saved })
 }
 
-/// What undoing changes in other tables, and which triggers it sets off.
+/// Returns what undoing changes in other tables, and which triggers it fires.
 fn side_effects(undoable: &Undoable, target: &Target) -> Vec<String> {
     let effects = &target.effects;
-    let restores = undoable.batches.iter().any(|batch| batch.saved > 0);
-    let inserting = effects.insert_triggers.iter().filter(|_| restores);
-    let deleting = effects.delete_triggers.iter().map(|name| format!("{name} (on DELETE)"));
     // A foreign key to which no row refers changes nothing.
     let cascades = undoable.cascades.iter().filter(|cascade| !cascade.starts_with("0 ")).cloned();
-    cascades.chain(deleting).chain(inserting.map(|name| format!("{name} (on INSERT)"))).collect()
+    let deleting = effects.delete_triggers.iter().map(|name| format!("{name} (on DELETE)"));
+    let mut found: Vec<String> = cascades.chain(deleting).collect();
+    if undoable.batches.iter().any(|batch| batch.saved > 0) {
+        found.extend(effects.insert_triggers.iter().map(|name| format!("{name} (on INSERT)")));
+    }
+    found
 }
 
 fn planned(undoable: &Undoable) -> Undone {
@@ -231,18 +238,13 @@ fn planned(undoable: &Undoable) -> Undone {
 }
 
 fn planned_batch(batch: &BatchOf) -> UndoneBatch {
-    let (removed, restored) = match batch.is_undone {
-        true => (0, 0),
-        false => (batch.inserted + batch.updated, batch.saved),
+    let (removed, restored, state) = if batch.is_undone {
+        (0, 0, BatchState::UndoneBefore)
+    } else {
+        (batch.inserted + batch.updated, batch.saved, BatchState::ToUndo)
     };
-    UndoneBatch {
-        batch: batch.number,
-        start: batch.days.0,
-        end: batch.days.1,
-        removed,
-        restored,
-        state: if batch.is_undone { BatchState::UndoneBefore } else { BatchState::ToUndo },
-    }
+    let (start, end) = batch.days;
+    UndoneBatch { batch: batch.number, start, end, removed, restored, state }
 }
 
 /// Undoes one dataset of a run.
@@ -289,21 +291,22 @@ async fn undo_batches(
     Ok(())
 }
 
-/// Adds what came of a batch to its files.
+/// Adds the rows of an undone batch to its files.
 fn add(files: &mut BTreeMap<String, UndoneFile>, done: &target::UndoneBatch) {
     let counts = [&done.before, &done.removed, &done.restored, &done.after];
     let names: BTreeSet<&String> = counts.iter().flat_map(|counts| counts.keys()).collect();
     for name in names {
-        let of = |counts: &HashMap<String, u64>| counts.get(name).copied().unwrap_or(0);
+        let [before, removed, restored, after] =
+            counts.map(|counts| counts.get(name).copied().unwrap_or(0));
         let file = files.entry(name.clone()).or_insert_with(|| UndoneFile {
             file_name: name.clone(),
-            before: of(&done.before),
+            before,
             removed: 0,
             restored: 0,
             in_target: 0,
         });
-        file.removed += of(&done.removed);
-        file.restored += of(&done.restored);
-        file.in_target = of(&done.after);
+        file.removed += removed;
+        file.restored += restored;
+        file.in_target = after;
     }
 }

@@ -1,9 +1,11 @@
-//! The **judge** says of each object of staging whether it goes, and why.
+//! The **judge** decides for each object of staging whether it is deleted, and why.
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::needed::{Needed, NeededOfDataset};
 use super::pruned::Reason;
@@ -14,27 +16,27 @@ use crate::store::Store;
 use crate::store::inventory::{self, Held};
 use crate::store::layout::{self, Key, Kind};
 
-/// Says what goes.
+/// Decides what is deleted.
 pub struct Judge {
     needed: Needed,
-    /// What no run will use goes if it was written before.
+    /// Objects that no run will use are deleted if they were written before this time.
     useless_before: DateTime<Utc>,
-    /// Whatever was written before goes, if there is such a time.
+    /// All objects that were written before this time are deleted, because they are too old.
     old_before: Option<DateTime<Utc>>,
-    /// Whatever was written before goes, because there is too much.
+    /// All objects that were written before this time are deleted, because there are too many bytes.
     surplus_before: Option<DateTime<Utc>>,
-    /// Nothing that was written since goes.
+    /// No object that was written after this time is deleted.
     newest: DateTime<Utc>,
-    /// When the mirrors that stay were written, by dataset, date and name.
+    /// When each kept mirror was written, by dataset, date and name.
     kept: HashMap<String, DateTime<Utc>>,
-    /// Whether mirrors that were to go could not be deleted: then no rejects go.
+    /// Whether some mirrors could not be deleted: then no rejects are deleted.
     has_stuck_mirrors: bool,
-    /// Dataset, date and stem of these.
+    /// Dataset, date and stem of the kept mirrors.
     stems: HashSet<String>,
 }
 
 impl Judge {
-    /// A judge who knows what is needed.
+    /// Starts with what is needed and the rule.
     pub fn new(needed: Needed, rule: Rule, now: DateTime<Utc>) -> Self {
         let day_ago = days_before(now, 1);
         let old_before = rule.older_than_days.map(|days| days_before(now, days).min(day_ago));
@@ -50,29 +52,29 @@ impl Judge {
         }
     }
 
-    /// Has everything go that was written before a time, because there is too much.
+    /// Deletes all objects that were written before a time, because there are too many bytes.
     pub fn limit(&mut self, before: Option<DateTime<Utc>>) {
         self.surplus_before = before;
     }
 
-    /// Nothing goes that was written since.
+    /// The time after which no object is deleted.
     pub fn newest_to_delete(&self) -> DateTime<Utc> {
         self.newest
     }
 
-    /// Forgets which mirrors stay.
+    /// Forgets which mirrors are kept, before staging is swept again.
     pub fn begin(&mut self) {
         self.kept.clear();
         self.stems.clear();
     }
 
-    /// Has no rejects go, because some of their mirrors are still there.
+    /// Keeps all rejects, because some of their mirrors are still there.
     pub fn keep_rejects(&mut self) {
         self.has_stuck_mirrors = true;
     }
 
-    /// How old an object counts, and why it goes, if it does. Mirrors are to be judged before what belongs to
-    /// them.
+    /// Returns the time by which the age of an object is judged, and why it is deleted, if it is. Mirrors must be
+    /// judged before the objects that belong to them.
     pub fn judge(&mut self, key: &Key, held: &Held) -> (DateTime<Utc>, Option<Reason>) {
         let written = held.modified;
         if key.is_leftover {
@@ -100,12 +102,12 @@ impl Judge {
         }
     }
 
-    /// Why what a killed write has left goes, if it does.
+    /// Returns why an object that a killed write has left is deleted, if it is.
     pub fn judge_leftover(&self, key: &Key, held: &Held) -> Option<Reason> {
         (key.is_leftover && held.modified < self.useless_before).then_some(Reason::Leftover)
     }
 
-    /// Why an area of staged rows goes, if it does.
+    /// Returns why an area of staged rows is deleted, if it is.
     ///
     /// # Errors
     /// [`Error`] if its manifest cannot be read.
@@ -126,31 +128,31 @@ impl Judge {
     }
 
     fn by_age(&self, written: DateTime<Utc>) -> Option<Reason> {
-        let is_before = |time: Option<DateTime<Utc>>| time.is_some_and(|time| written < time);
-        match (is_before(self.old_before), is_before(self.surplus_before)) {
-            (true, _) => Some(Reason::Old),
-            (false, true) => Some(Reason::Surplus),
-            (false, false) => None,
+        if self.old_before.is_some_and(|time| written < time) {
+            Some(Reason::Old)
+        } else if self.surplus_before.is_some_and(|time| written < time) {
+            Some(Reason::Surplus)
+        } else {
+            None
         }
     }
 
-    /// Whether a run of today would make another mirror, or none.
+    /// Whether a run would make another mirror today, or none.
     fn is_outdated_mirror(&self, key: &Key, held: &Held) -> bool {
         let mirrors =
             self.needed.of_dataset(&key.dataset).and_then(|needed| needed.mirrors.as_ref());
         mirrors.is_some_and(|mirrors| !mirrors.contains(&held.location))
     }
 
-    /// Whether rows are staged with another SQL, by another version of the program, or from a mirror that is
-    /// outdated: then they have another fingerprint today.
+    /// Whether rows were staged with other SQL, by another version of the program, or from an outdated mirror: a
+    /// run would stage them with another fingerprint today.
     async fn is_outdated_area(&self, staging: &Store, area: &[(Key, Held)]) -> Result<bool, Error> {
         let dataset = area.first().map(|(key, _)| key.dataset.as_str()).unwrap_or_default();
         let Some(needed) = self.needed.of_dataset(dataset) else { return Ok(false) };
         if area.iter().any(|(key, _)| is_of_outdated_mirror(staging, needed, key)) {
             return Ok(true);
         }
-        let is_manifest = |(key, _): &&(Key, Held)| key.date.is_none() && !key.is_leftover;
-        let manifest = area.iter().find(is_manifest);
+        let manifest = area.iter().find(|(key, _)| key.date.is_none() && !key.is_leftover);
         let (Some((_, manifest)), Some(sql_hash)) = (manifest, &needed.sql_hash) else {
             return Ok(false);
         };
@@ -159,24 +161,29 @@ impl Judge {
     }
 }
 
-/// Whether a staged file was made of a mirror that no run of today would use.
+/// Whether a staged file was made from a mirror that no run would use today.
 fn is_of_outdated_mirror(staging: &Store, needed: &NeededOfDataset, key: &Key) -> bool {
     let (Some(mirrors), Some(date)) = (&needed.mirrors, key.date) else { return false };
     !mirrors.contains(&staging.path(&layout::mirror(&key.dataset, date, &key.name)))
 }
 
-/// The content of a small object; nothing if it is gone.
-async fn read(staging: &Store, held: &Held) -> Result<Option<bytes::Bytes>, Error> {
-    let failed =
-        |source| Error::from(inventory::Error::List { place: staging.key(&held.location), source });
-    let answer = match staging.objects.get(&held.location).await {
-        Err(object_store::Error::NotFound { .. }) => return Ok(None),
-        answer => answer.map_err(failed)?,
-    };
-    answer.bytes().await.map(Some).map_err(failed)
+/// Reads a small object; `None` if it is gone.
+async fn read(staging: &Store, held: &Held) -> Result<Option<Bytes>, Error> {
+    match get(&*staging.objects, &held.location).await {
+        Ok(content) => Ok(Some(content)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(source) => {
+            let place = staging.key(&held.location);
+            Err(inventory::Error::List { place, source }.into())
+        }
+    }
 }
 
-/// What is known of a source file by the keys of all kinds of objects that belong to it.
+async fn get(objects: &dyn ObjectStore, location: &Path) -> object_store::Result<Bytes> {
+    objects.get(location).await?.bytes().await
+}
+
+/// Returns the name that the objects of one source file have in common, whatever their kind.
 fn name(key: &Key, name: &str) -> String {
     let date = key.date.map(|date| date.to_string()).unwrap_or_default();
     format!("{}/{date}/{name}", key.dataset)

@@ -1,8 +1,9 @@
-//! To **prune** staging is to delete what no run will use again, and what is too old, or too much.
+//! To **prune** staging is to delete what no run will use again, what is too old, and the oldest objects if there are
+//! too many bytes.
 //!
-//! Nothing is deleted that is newer than a day, so that a run that is under way keeps its files. Staging is gone
-//! through without holding it in memory: of each mirror that is kept only the name is remembered, and of a
-//! limit in bytes only how many bytes were written in which second, from which follows how old is too old.
+//! Nothing newer than a day is deleted, so that a running run keeps its files. The list of objects is never held in
+//! memory. For each kept mirror only its name is remembered. For a limit in bytes it is remembered how many bytes were
+//! written in each second, which gives the time before which objects are deleted.
 
 mod judge;
 mod needed;
@@ -45,24 +46,23 @@ pub async fn prune(
         }
     };
     if let Some(bytes) = rule.keep_bytes {
-        let survey = Sweep::new(&project.staging, Mode::Show);
-        let survey = sweep(project, scope.as_ref(), &mut judge, survey).await?;
+        let survey = sweep(project, scope.as_ref(), &mut judge, Mode::Show).await?;
         judge.limit(survey.too_old_for(bytes, judge.newest_to_delete()));
     }
-    let swept = Sweep::new(&project.staging, mode);
-    let swept = sweep(project, scope.as_ref(), &mut judge, swept).await?;
+    let swept = sweep(project, scope.as_ref(), &mut judge, mode).await?;
     Ok(swept.pruned(project.staging.display("").trim_end_matches('/').to_owned(), rule.keep_bytes))
 }
 
-/// Goes through everything once.
+/// Goes through all of staging once.
 async fn sweep<'a>(
     project: &'a Project,
     scope: Option<&BTreeSet<String>>,
     judge: &mut Judge,
-    mut sweep: Sweep<'a>,
+    mode: Mode,
 ) -> Result<Sweep<'a>, Error> {
+    let mut sweep = Sweep::new(&project.staging, mode);
     judge.begin();
-    // Mirrors come first: what belongs to them goes after them, never before.
+    // Mirrors come first: the objects that belong to them are deleted after them, never before.
     for kind in [Kind::Mirrors, Kind::Rejects, Kind::Profiles, Kind::Runs] {
         let mut objects = inventory::walk(&project.staging, kind.folder());
         while let Some(held) = objects.next().await {
@@ -111,7 +111,7 @@ async fn sweep_area(
     Ok(())
 }
 
-/// What an object is, if it is ours and of a dataset that is pruned.
+/// Reads the key of an object, if it is ours and of a dataset that is pruned.
 fn ours(
     project: &Project,
     scope: Option<&BTreeSet<String>>,

@@ -1,4 +1,4 @@
-//! What is **needed**: the mirrors that a run of today would use again, and with them what is made of them.
+//! What is **needed**: the mirrors that a run would use again today. What was made from them is needed, too.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,37 +11,37 @@ use crate::project::Project;
 use crate::source;
 use crate::sql::Sql;
 
-/// What runs of today would use, by dataset.
+/// What runs would use today, by dataset.
 pub struct Needed {
     datasets: HashMap<String, NeededOfDataset>,
 }
 
-/// What runs of a dataset would use.
+/// What runs of a dataset would use today.
 pub struct NeededOfDataset {
-    /// Where the mirrors of all its source files lie, by today's dialect; `None` if the source has no file of
-    /// it: that may be a slip, so that nothing follows from it.
+    /// The paths of the mirrors of all its source files, by today's dialect. `None` if the source has no file of
+    /// the dataset: that may be a mistake, so nothing counts as outdated because of it.
     pub mirrors: Option<HashSet<Path>>,
     /// The digest of its SQL; `None` if it cannot be read.
     pub sql_hash: Option<String>,
 }
 
 impl Needed {
-    /// Asks the source for every file of every dataset.
+    /// Lists every file of every dataset in the source.
     ///
     /// # Errors
-    /// [`Error::Source`] if it cannot be listed: then nothing is known to be of no use.
+    /// [`Error::Source`] if the source cannot be listed: then it is not known what is outdated.
     pub async fn of(project: &Project) -> Result<Self, Error> {
         let mut datasets = HashMap::new();
         for dataset in &project.config.datasets {
-            let mirrors = mirrors(project, dataset).await?;
-            let mirrors = Some(mirrors).filter(|mirrors| !mirrors.is_empty());
+            let mirrors =
+                Some(mirrors(project, dataset).await?).filter(|mirrors| !mirrors.is_empty());
             let sql_hash = Sql::read(dataset).ok().map(|sql| sql.hash());
             datasets.insert(dataset.name.clone(), NeededOfDataset { mirrors, sql_hash });
         }
         Ok(Self { datasets })
     }
 
-    /// What runs of a dataset would use; `None` if it is not in the configuration.
+    /// Returns what runs of a dataset would use; `None` if it is not in the configuration.
     pub fn of_dataset(&self, dataset: &str) -> Option<&NeededOfDataset> {
         self.datasets.get(dataset)
     }

@@ -1,6 +1,7 @@
-//! What was **pruned**, or would be.
+//! What was **pruned**, or would be pruned.
 
 use std::fmt;
+use std::iter::Sum;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,17 +9,17 @@ use serde::Serialize;
 use crate::store::inventory;
 use crate::store::layout::Kind;
 
-/// Why an object goes.
+/// Why an object is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// No run will use it: its source file is gone or changed, or the dialect, the SQL or the program did.
+    /// No run will use it: its source file is gone, or the file, the dialect, the SQL or the program changed.
     Outdated,
-    /// A write that was killed has left it.
+    /// A killed write has left it.
     Leftover,
-    /// It is older than was asked for.
+    /// It is older than the rule allows.
     Old,
-    /// It is among the oldest of what is too much.
+    /// It is among the oldest, and there are more bytes than the rule allows.
     Surplus,
 }
 
@@ -33,7 +34,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// How much there is.
+/// A number of files and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Amount {
     /// Files.
@@ -50,53 +51,62 @@ impl Amount {
     }
 }
 
+impl Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::default(), |sum, amount| Self {
+            files: sum.files + amount.files,
+            bytes: sum.bytes + amount.bytes,
+        })
+    }
+}
+
 /// The objects of one kind.
 #[derive(Clone, Debug, Serialize)]
 pub struct KindTotals {
     /// The kind.
     pub kind: Kind,
-    /// How much there was.
+    /// All of them.
     pub held: Amount,
     /// When the oldest was written.
     pub oldest: Option<DateTime<Utc>>,
-    /// How much of it goes.
+    /// Those that are deleted.
     pub pruned: Amount,
 }
 
-/// How much goes for one reason.
+/// The objects that are deleted for one reason.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReasonTotals {
     /// The reason.
     pub reason: Reason,
-    /// How much.
+    /// How many.
     #[serde(flatten)]
     pub amount: Amount,
 }
 
-/// What was deleted of staging, or would be.
+/// What was deleted from staging, or would be deleted.
 #[derive(Debug, Serialize)]
 pub struct Pruned {
     /// The URL of staging.
     pub staging: String,
-    /// Whether nothing was deleted, but only counted.
+    /// Whether objects were only counted, and not deleted.
     pub is_dry_run: bool,
     /// By kind.
     pub kinds: Vec<KindTotals>,
     /// By reason.
     pub reasons: Vec<ReasonTotals>,
-    /// How much there was.
+    /// All objects.
     pub held: Amount,
-    /// How much of it goes.
+    /// Those that are deleted.
     pub pruned: Amount,
-    /// How much is left.
+    /// Those that are left.
     pub left: Amount,
-    /// How many bytes were to be left at the most.
+    /// The most bytes that should be left.
     pub keep_bytes: Option<u64>,
     /// Objects in the folders of staging that are not of this program, and are left alone.
     pub not_ours: u64,
-    /// Keys of objects that could not be deleted, the first of them.
+    /// The first keys of objects that could not be deleted.
     pub failed: Vec<String>,
-    /// That some could not be deleted.
+    /// The error, if some could not be deleted.
     #[serde(skip)]
     pub failure: Option<inventory::Error>,
 }

@@ -2,35 +2,52 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What is deleted besides what no run will use again.
+/// What is deleted besides the objects that no run will use again.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rule {
-    /// What is older than so many days, whatever it is.
+    /// All objects that are older than this many days.
     pub older_than_days: Option<u64>,
-    /// The oldest, until no more than so many bytes are left.
+    /// The oldest objects, until at most this many bytes are left.
     pub keep_bytes: Option<u64>,
 }
 
 /// Whether anything is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing is; what would be is counted.
+    /// Objects that would be deleted are only counted.
     Show,
-    /// What is to go is deleted.
+    /// Objects are deleted.
     Delete,
 }
 
 /// Which datasets are pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All that staging holds, also such as are not in the configuration.
+    /// All datasets in staging, including those that are not in the configuration.
     Everything,
-    /// Those of the configuration.
+    /// The datasets of the configuration.
     Configured,
 }
 
-/// The time so many days before another one.
+/// Returns the time this many days before `now`; 1970 if that is too far back for a date.
 pub fn days_before(now: DateTime<Utc>, days: u64) -> DateTime<Utc> {
-    let days = i64::try_from(days).ok().and_then(TimeDelta::try_days);
-    days.and_then(|days| now.checked_sub_signed(days)).unwrap_or(DateTime::UNIX_EPOCH)
+    i64::try_from(days)
+        .ok()
+        .and_then(TimeDelta::try_days)
+        .and_then(|span| now.checked_sub_signed(span))
+        .unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_before_never_fail() {
+        let now: DateTime<Utc> = "2025-09-22T10:00:00Z".parse().expect("a time");
+        let expected: DateTime<Utc> = "2025-09-20T10:00:00Z".parse().expect("a time");
+        assert_eq!(days_before(now, 0), now);
+        assert_eq!(days_before(now, 2), expected);
+        assert_eq!(days_before(now, u64::MAX), DateTime::UNIX_EPOCH);
+    }
 }

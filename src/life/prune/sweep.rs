@@ -1,4 +1,5 @@
-//! A **sweep** goes once through staging: it counts what is there, and deletes what goes, some at once.
+//! A **sweep** goes through staging once: it counts the objects, and deletes those that the judge says, many at a
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +11,18 @@ use crate::store::Store;
 use crate::store::inventory::{self, Held};
 use crate::store::layout::Kind;
 
-/// Objects that are deleted at once.
+/// How many objects are deleted at once.
 const AT_ONCE: usize = 4000;
-/// Keys that are named of objects that could not be deleted.
+/// How many objects that could not be deleted are named.
 const NAMED: usize = 20;
 
-/// One way through staging.
+/// One pass through staging.
 pub struct Sweep<'a> {
     staging: &'a Store,
     mode: Mode,
     kinds: BTreeMap<Kind, KindTotals>,
     reasons: BTreeMap<Reason, Amount>,
-    /// The bytes of what stays, by the second from which it counts.
+    /// The bytes of kept objects, by the second of the time by which their age is judged.
     by_second: BTreeMap<i64, u64>,
     going: Vec<(Kind, Reason, Held)>,
     not_ours: u64,
@@ -31,7 +32,7 @@ pub struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    /// One that has seen nothing yet.
+    /// Starts a sweep.
     pub fn new(staging: &'a Store, mode: Mode) -> Self {
         Self {
             staging,
@@ -52,7 +53,7 @@ impl<'a> Sweep<'a> {
         self.not_ours += 1;
     }
 
-    /// Takes an object that counts as written at `age`, and goes if there is a reason.
+    /// Counts an object, and deletes it if there is a reason; `age` is the time by which its age is judged.
     pub async fn take(
         &mut self,
         kind: Kind,
@@ -72,7 +73,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Deletes what has been taken and goes.
+    /// Deletes the objects that were collected to be deleted.
     pub async fn flush(&mut self) {
         let going = std::mem::take(&mut self.going);
         let mut left = Default::default();
@@ -95,7 +96,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Whether something that goes could not be deleted.
+    /// Whether an object could not be deleted.
     pub fn has_failed(&self) -> bool {
         self.failures > 0
     }
@@ -110,8 +111,8 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// The time before which everything has to go so that no more than `keep` bytes stay; nothing if no more
-    /// do. Nothing goes that was written at `newest` or since.
+    /// Returns the time before which all objects must be deleted so that at most `keep` bytes are left; `None` if
+    /// there are no more bytes than that. Objects that were written at `newest` or later are not deleted.
     pub fn too_old_for(&self, keep: u64, newest: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut bytes: u64 = self.by_second.values().sum();
         let mut before = None;
@@ -125,20 +126,15 @@ impl<'a> Sweep<'a> {
         before
     }
 
-    /// What came of it.
+    /// Returns the result.
     pub fn pruned(self, staging: String, keep_bytes: Option<u64>) -> Pruned {
-        let sum = |amount: fn(&KindTotals) -> Amount| {
-            self.kinds.values().map(amount).fold(Amount::default(), |sum, amount| Amount {
-                files: sum.files + amount.files,
-                bytes: sum.bytes + amount.bytes,
-            })
-        };
-        let (held, pruned) = (sum(|kind| kind.held), sum(|kind| kind.pruned));
+        let held: Amount = self.kinds.values().map(|kind| kind.held).sum();
+        let pruned: Amount = self.kinds.values().map(|kind| kind.pruned).sum();
         let failures = self.failures;
         let first = self.failed.first().cloned().unwrap_or_default();
         let failure =
             self.first.map(|source| inventory::Error::Delete { failed: failures, first, source });
-        let reason = |(reason, amount)| ReasonTotals { reason, amount };
+        let reasons = self.reasons.into_iter();
         Pruned {
             staging,
             is_dry_run: self.mode == Mode::Show,
@@ -146,7 +142,7 @@ impl<'a> Sweep<'a> {
             held,
             pruned,
             kinds: self.kinds.into_values().collect(),
-            reasons: self.reasons.into_iter().map(reason).collect(),
+            reasons: reasons.map(|(reason, amount)| ReasonTotals { reason, amount }).collect(),
             keep_bytes,
             not_ours: self.not_ours,
             failed: self.failed,

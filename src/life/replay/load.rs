@@ -1,5 +1,5 @@
-//! To **load** a replay: prove that the rows which are there stay what they are, stage the new ones by themselves, and
-//! bring them in batch by batch.
+//! The **load** of a replay: it proves that the rows in the target are what today's SQL gives, stages the new rows
+//! separately, and loads them batch by batch.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::super::verify::deep::{Comparison, DeepOptions, groups};
 use super::super::verify::found::FoundFile;
 use super::{ReplayOptions, ReplayedFile, Selected, SideEffects};
 use crate::dedupe::Survivors;
-use crate::domain::USUAL_BATCH_DAYS;
+use crate::domain::{Event, USUAL_BATCH_DAYS};
 use crate::error::Error;
 use crate::failpoint;
 use crate::life::Verification;
@@ -23,9 +23,9 @@ use crate::state::{FileState, Refusal};
 use crate::store::layout;
 use crate::tables::Catalog;
 use crate::target::ledger::{self, Replay, RunRecord};
-use crate::target::{self, Batch, Encoder, Job, Needs, Target};
+use crate::target::{self, Batch, DeepCounts, Encoder, Job, Needs, Target};
 
-/// What is loaded where.
+/// A dataset whose rejects are replayed.
 pub struct Loading<'a> {
     /// The project.
     pub project: &'a Project,
@@ -37,7 +37,7 @@ pub struct Loading<'a> {
     pub target: &'a Target,
 }
 
-/// A file on its way.
+/// A file that is ready to be loaded.
 struct Ready {
     file: ReplayedFile,
     replay: Replay,
@@ -49,7 +49,7 @@ impl Loading<'_> {
     /// Loads the selected rows.
     ///
     /// # Errors
-    /// [`Refusal::Replay`] if rows that are there are not what today's SQL gives; [`Error`].
+    /// [`Refusal::Replay`] if rows in the target are not what today's SQL gives; [`Error`].
     pub async fn load(
         &self,
         states: &[FileState],
@@ -60,13 +60,13 @@ impl Loading<'_> {
         let whole = self.stage_whole(states, &selected, &schema).await?;
         let ready = self.stage_new(states, selected, &whole).await?;
         self.refuse_other_rows(states, &ready, &whole).await?;
-        let encoder = self.ready_target(&schema, options).await?;
+        let prepared = self.prepare_target(&schema, options).await?;
         self.record_run(options).await?;
-        self.load_batches(&ready, encoder, options).await?;
+        self.load_batches(&ready, prepared, options).await?;
         Ok(ready.into_iter().map(|ready| ready.file).collect())
     }
 
-    /// Stages the selected files as a whole, as a run does; by name.
+    /// Stages all rows of the selected files, as a run does; by name.
     async fn stage_whole(
         &self,
         states: &[FileState],
@@ -75,9 +75,14 @@ impl Loading<'_> {
     ) -> Result<HashMap<String, FoundFile>, Error> {
         let names: HashMap<&str, usize> =
             selected.iter().map(|file| (states[file.index].name.as_str(), file.index)).collect();
-        let mirrors = self.catalog.mirror.files.iter();
-        let mirrors: Vec<Arc<Mirrored>> =
-            mirrors.filter(|file| names.contains_key(file.file.name.as_str())).cloned().collect();
+        let mirrors: Vec<Arc<Mirrored>> = self
+            .catalog
+            .mirror
+            .files
+            .iter()
+            .filter(|file| names.contains_key(file.file.name.as_str()))
+            .cloned()
+            .collect();
         let area = Area::open(self.catalog, schema, &self.project.staging).await?;
         let at_once = self.project.config.limits.files_at_once;
         let manifest = stage::stage(self.catalog, self.survivors, &mirrors, &area, at_once).await?;
@@ -89,7 +94,7 @@ impl Loading<'_> {
         Ok(found.collect())
     }
 
-    /// Stages the new rows of each file by themselves.
+    /// Stages the new rows of each file separately.
     async fn stage_new(
         &self,
         states: &[FileState],
@@ -131,38 +136,52 @@ impl Loading<'_> {
     }
 
     async fn stage_rows(&self, state: &FileState, file: &Selected) -> Result<StagedFile, Error> {
-        let mirrors = &mut self.catalog.mirror.files.iter();
-        let mirrored = mirrors.find(|mirrored| mirrored.file.name == state.name);
-        let cancelled = || stage::Error::Cancelled { file: state.name.clone() };
-        let mirrored = mirrored.ok_or_else(cancelled)?;
+        let mut mirrors = self.catalog.mirror.files.iter();
+        let Some(mirrored) = mirrors.find(|mirrored| mirrored.file.name == state.name) else {
+            return Err(stage::Error::Cancelled { file: state.name.clone() }.into());
+        };
         let name = mirrored.path.filename().unwrap_or_default();
         let dataset = &self.catalog.dataset.name;
         let path = layout::replayed(&self.project.id, dataset, state.date, name);
         Ok(stage::stage_rows(self.catalog, mirrored, file.rows.clone(), path).await?)
     }
 
-    /// Refuses if rows that are there are others than today's SQL gives, or if it gives others besides the new ones.
+    /// Refuses if the target has other rows than today's SQL gives, or if the SQL gives more besides the new ones.
     async fn refuse_other_rows(
         &self,
         states: &[FileState],
         ready: &[Ready],
         whole: &HashMap<String, FoundFile>,
     ) -> Result<(), Error> {
-        let (dataset, sql) = (&self.catalog.dataset, &self.catalog.sql);
-        let mut refused = Vec::new();
-        for file in ready {
-            let before =
-                whole.get(&file.replay.file_name).map(|found| states[found.index].ledger.as_ref());
-            let before = before.flatten().map_or(0, |entry| entry.counts.staged);
-            if before + file.file.loaded != file.replay.counts.staged {
-                refused.push(format!("{} (stage.sql leaves out other rows of it)", file.file.key));
-            }
+        let mut refused: Vec<String> = ready
+            .iter()
+            .filter(|file| {
+                let found = whole.get(&file.replay.file_name);
+                let entry = found.and_then(|found| states[found.index].ledger.as_ref());
+                let before = entry.map_or(0, |entry| entry.counts.staged);
+                before + file.file.loaded != file.replay.counts.staged
+            })
+            .map(|file| format!("{} (stage.sql leaves out other rows of it)", file.file.key))
+            .collect();
+        refused.extend(self.different_files(states, whole).await?);
+        if refused.is_empty() {
+            return Ok(());
         }
+        let table = self.catalog.dataset.table.to_string();
+        Err(Refusal::Replay { table, files: refused }.into())
+    }
+
+    /// Compares the files with the target cell by cell, and describes those that differ.
+    async fn different_files(
+        &self,
+        states: &[FileState],
+        whole: &HashMap<String, FoundFile>,
+    ) -> Result<Vec<String>, Error> {
         let comparison = Comparison {
             project: self.project,
-            dataset,
+            dataset: &self.catalog.dataset,
             target: self.target,
-            sql,
+            sql: &self.catalog.sql,
             varying: stage::varying(self.catalog).await?,
             options: DeepOptions { connections: 2 },
         };
@@ -170,52 +189,68 @@ impl Loading<'_> {
         files.sort_by_key(|file| file.index);
         let bytes = files.iter().map(|file| file.staged.identity.size).sum();
         self.project.progress.begin("compare", Total { files: files.len() as u64, bytes });
+        let mut different = Vec::new();
         for group in groups(self.project, files).await? {
             let found = comparison.of(&group, states).await?.deep;
             for (file, counts) in group.files.iter().zip(&found.files) {
-                let state = &states[file.index];
-                let held = state.ledger.as_ref().map_or(0, |entry| entry.held);
-                let is_as_loaded = counts.equal + counts.extra == held
-                    && (counts.extra == 0 || dataset.placement.merges());
-                if counts.different > 0 || !is_as_loaded {
-                    let columns: Vec<&str> = found.columns.keys().map(String::as_str).collect();
-                    refused.push(format!(
-                        "{} ({} of its rows differ{}{})",
-                        state.key,
-                        counts.different + held.abs_diff(counts.equal + counts.different),
-                        if columns.is_empty() { "" } else { ", in some of these columns: " },
-                        columns.join(", ")
-                    ));
-                }
+                let columns = found.columns.keys();
+                different.extend(self.difference(&states[file.index], *counts, columns));
             }
         }
         self.project.progress.end();
-        match refused.is_empty() {
-            true => Ok(()),
-            false => {
-                Err(Refusal::Replay { table: dataset.table.to_string(), files: refused }.into())
-            }
-        }
+        Ok(different)
     }
 
-    /// Makes sure that the target takes the rows.
-    async fn ready_target(
+    /// Says in what a file differs from the target, if it does; `columns` are all columns that differ in its group.
+    fn difference<'a>(
         &self,
-        schema: &SchemaRef,
-        options: ReplayOptions,
-    ) -> Result<(Target, Arc<Encoder>), Error> {
+        state: &FileState,
+        counts: DeepCounts,
+        columns: impl Iterator<Item = &'a String>,
+    ) -> Option<String> {
+        let held = state.ledger.as_ref().map_or(0, |entry| entry.held);
+        let may_have_extra = self.catalog.dataset.placement.merges();
+        let is_as_loaded =
+            counts.equal + counts.extra == held && (counts.extra == 0 || may_have_extra);
+        if counts.different == 0 && is_as_loaded {
+            return None;
+        }
+        let columns: Vec<&str> = columns.map(String::as_str).collect();
+        Some(format!(
+            "{} ({} of its rows differ{}{})",
+            state.key,
+            counts.different + held.abs_diff(counts.equal + counts.different),
+            if columns.is_empty() { "" } else { ", in some of these columns: " },
+            columns.join(", ")
+        ))
+    }
+
+    /// Refuses to fire triggers unless that is allowed.
+    fn refuse_triggers(&self, options: ReplayOptions) -> Result<(), Error> {
         let dataset = &self.catalog.dataset;
         let effects = target::effects(self.target);
-        let merges = dataset.placement.merges();
-        let of_updates = effects.update_cascades.iter().map(|cascade| cascade.description.clone());
-        let of_updates = effects.update_triggers.iter().cloned().chain(of_updates);
-        let of_updates = of_updates.filter(|_| merges);
-        let triggers: Vec<String> =
-            effects.insert_triggers.iter().cloned().chain(of_updates).collect();
+        let mut triggers = effects.insert_triggers;
+        if dataset.placement.merges() {
+            triggers.extend(effects.update_triggers);
+            let cascades = effects.update_cascades.into_iter();
+            triggers.extend(cascades.map(|cascade| cascade.description));
+        }
         if options.side_effects == SideEffects::Refuse && !triggers.is_empty() {
             let table = dataset.table.to_string();
             return Err(Refusal::Triggers { table, triggers }.into());
         }
+        Ok(())
+    }
+
+    /// Makes sure that the target takes the rows.
+    async fn prepare_target(
+        &self,
+        schema: &SchemaRef,
+        options: ReplayOptions,
+    ) -> Result<(Target, Arc<Encoder>), Error> {
+        self.refuse_triggers(options)?;
+        let dataset = &self.catalog.dataset;
+        let merges = dataset.placement.merges();
         let moves = merges || self.target.guest.needs_lock();
         let needs =
             Needs { updates: merges, locks: moves, is_temporary: moves, ..Needs::default() };
@@ -292,19 +327,18 @@ impl Loading<'_> {
         self.project.progress.end();
         if !skipped.is_empty() {
             let files = skipped.into_iter().collect();
-            self.project
-                .notice(&self.catalog.dataset, crate::domain::Event::DoneMeanwhile { files });
+            self.project.notice(&self.catalog.dataset, Event::DoneMeanwhile { files });
         }
         Ok(())
     }
 
-    /// Records how it ended.
+    /// Records how the run ended.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn record_end(&self, verification: &Verification) -> Result<(), Error> {
-        let text = serde_json::to_string(verification);
-        let text = text.map_err(|source| Error::Json { what: "the accounting", source })?;
+        let text = serde_json::to_string(verification)
+            .map_err(|source| Error::Json { what: "the accounting", source })?;
         let status = if verification.totals.wrong == 0 { "done" } else { "failed" };
         let (id, name) = (&self.project.id, &self.catalog.dataset.name);
         let database = self.project.database()?;

@@ -1,14 +1,15 @@
 //! To **replay** is to load the records that could not be read before and can be read now, because the dialect or the
-//! SQL was changed: with the same `_row_id`, into the same target, beside the rows that are there.
+//! SQL was changed: with the same `_row_id`, into the same target, beside the rows that are loaded already.
 //!
-//! All other rows stay as they are. That they are what today's SQL makes of the files is proven first, cell by cell;
-//! otherwise nothing is loaded. Each batch is one transaction with the ledger, as in a run: a replay that is killed is
-//! done by doing it again.
+//! All other rows stay as they are. First every cell is compared: if the target has other rows than today's SQL gives,
+//! nothing is loaded. Each batch is one transaction with the ledger, as in a run; a killed replay is completed by
+//! running it again.
 
 mod load;
 mod select;
 
 use serde::Serialize;
+use tokio_postgres::Client;
 
 use super::verify::{Verification, verify_counts};
 use crate::check;
@@ -38,7 +39,7 @@ pub struct Replayed {
     pub files: Vec<ReplayedFile>,
     /// The keys of files that changed in the source since they were loaded, and are not replayed.
     pub changed: Vec<String>,
-    /// How the files stand afterwards.
+    /// What was verified afterwards.
     pub verification: Option<Verification>,
 }
 
@@ -64,14 +65,14 @@ pub struct ReplayedFile {
 pub struct ReplayOptions {
     /// The file dates.
     pub range: DateRange,
-    /// Whether triggers of the target may be set off.
+    /// Whether triggers of the target may fire.
     pub side_effects: SideEffects,
 }
 
 /// What is done about triggers of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SideEffects {
-    /// They are set off.
+    /// They fire.
     Allow,
     /// Nothing is loaded.
     Refuse,
@@ -80,7 +81,7 @@ pub enum SideEffects {
 /// Replays the rejects of a range.
 ///
 /// # Errors
-/// [`Error`]; batches that are committed by then stay.
+/// [`Error`]; batches that are already committed stay.
 pub async fn replay(
     project: &Project,
     dataset: &Dataset,
@@ -103,8 +104,8 @@ pub async fn replay(
         changed: Vec::new(),
         verification: None,
     };
-    let is_loaded = |file: &FileState| file.ledger.is_some() && !file.is_gone();
-    let Some(target) = target.filter(|_| states.iter().any(is_loaded)) else {
+    let has_loaded = states.iter().any(|file| file.ledger.is_some() && !file.is_gone());
+    let Some(target) = target.filter(|_| has_loaded) else {
         return Ok(replayed);
     };
     let catalog = registered(project, dataset, &sql, options.range).await?;
@@ -126,8 +127,8 @@ pub async fn replay(
     Ok(replayed)
 }
 
-/// Refuses a range that leaves out days that were loaded, if `dedupe.sql` compares rows: a new row may be the same as
-/// one of theirs.
+/// Refuses a range without some of the loaded days if `dedupe.sql` compares rows: a new row may be the same as a row
+/// of these days.
 async fn refuse_narrow_range(
     project: &Project,
     catalog: &Catalog,
@@ -140,9 +141,7 @@ async fn refuse_narrow_range(
     }
     let loaded = project
         .database()?
-        .session(async |client: &tokio_postgres::Client| {
-            ledger::loaded_range(client, &dataset.table).await
-        })
+        .session(async |client: &Client| ledger::loaded_range(client, &dataset.table).await)
         .await?;
     match loaded.map(|loaded| loaded.hull(range)) {
         Some(loaded_with) if !range.covers(loaded_with) => {

@@ -1,5 +1,5 @@
-//! Which records are replayed: those of a file that were rejected when it was loaded, can be read now, and survive. All
-//! other rows must survive as they did.
+//! The **selection** of records to replay: those that were rejected when their file was loaded, can be read now, and
+//! survive. All other rows must survive as they did then.
 
 use std::collections::HashMap;
 
@@ -19,20 +19,20 @@ pub struct Selected {
     pub index: usize,
     /// The rows to load, before `stage.sql` leaves any out.
     pub rows: RowSet,
-    /// Records that can be read now and could not be.
+    /// Records that can be read now and could not be read before.
     pub readable: u64,
 }
 
-/// What there is to replay.
+/// What can be replayed.
 #[derive(Default)]
 pub struct Selection {
     /// The files, with their rows.
     pub files: Vec<Selected>,
-    /// The keys of files that changed in the source since they were loaded: only a reload brings them in.
+    /// The keys of files that changed in the source since they were loaded: only a reload loads them.
     pub changed: Vec<String>,
 }
 
-/// Selects the files of which more can be read, or whose SQL was changed, and their rows.
+/// Selects the files of which more records can be read, or whose SQL was changed, and their rows.
 ///
 /// # Errors
 /// [`Refusal::Replay`] if other rows of a file survive or can be read than before.
@@ -43,9 +43,9 @@ pub async fn select(
     states: &[FileState],
 ) -> Result<Selection, Error> {
     let hash = catalog.sql.hash();
-    let mirrors = catalog.mirror.files.iter();
+    let files = catalog.mirror.files.iter();
     let mirrors: HashMap<&str, &Mirrored> =
-        mirrors.map(|mirrored| (mirrored.file.name.as_str(), &**mirrored)).collect();
+        files.map(|mirrored| (mirrored.file.name.as_str(), &**mirrored)).collect();
     let (mut selected, mut refused) = (Selection::default(), Vec::new());
     for (index, file) in states.iter().enumerate() {
         let (Some(entry), Some(mirrored)) = (&file.ledger, mirrors.get(file.name.as_str())) else {
@@ -58,8 +58,8 @@ pub async fn select(
             selected.changed.push(file.key.clone());
             continue;
         }
-        let none = || RowSet::none(mirrored.note.summary.records);
-        let now = survivors.of(&file.name).cloned().unwrap_or_else(none);
+        let survivors = survivors.of(&file.name).cloned();
+        let now = survivors.unwrap_or_else(|| RowSet::none(mirrored.note.summary.records));
         match rejected_before(project, catalog, mirrored, entry, &now).await? {
             Err(why) => refused.push(format!("{} ({why})", file.key)),
             Ok(_) if entry.held != file.rows_before() => refused.push(format!(
@@ -78,17 +78,15 @@ pub async fn select(
             }
         }
     }
-    match refused.is_empty() {
-        true => Ok(selected),
-        false => {
-            let table = catalog.dataset.table.to_string();
-            Err(Refusal::Replay { table, files: refused }.into())
-        }
+    if refused.is_empty() {
+        return Ok(selected);
     }
+    let table = catalog.dataset.table.to_string();
+    Err(Refusal::Replay { table, files: refused }.into())
 }
 
-/// The records of a file that were rejected when it was loaded. Without them, the same rows survive as then: the
-/// ledger's digest proves that they are the right ones.
+/// Finds the records of a file that were rejected when it was loaded, or says why they are not known. Without them the
+/// same rows survive as then, which is proven by the ledger's digest.
 async fn rejected_before(
     project: &Project,
     catalog: &Catalog,
@@ -117,21 +115,48 @@ async fn rejected_before(
     if of_load.is_empty() {
         return Ok(Err("the rejects of its load are not in staging any more".to_owned()));
     }
-    let is_right = |rejected: &Vec<u64>| {
-        let mut before = now.clone();
-        for row in rejected {
-            before.remove(*row);
-        }
-        before.digest() == entry.survivors
-    };
-    Ok(of_load.into_iter().find(is_right).ok_or_else(|| other.to_owned()))
+    let right = of_load.into_iter().find(|rows| without(now, rows).digest() == entry.survivors);
+    Ok(right.ok_or_else(|| other.to_owned()))
 }
 
-/// The rows that are in a set.
+/// Returns a set without some rows.
+fn without(set: &RowSet, rows: &[u64]) -> RowSet {
+    let mut rest = set.clone();
+    for row in rows {
+        rest.remove(*row);
+    }
+    rest
+}
+
+/// Returns those of the rows that are in a set.
 fn common(rows: &[u64], set: &RowSet) -> RowSet {
     let mut common = RowSet::none(set.records());
     for row in rows.iter().filter(|row| set.contains(**row)) {
         common.insert(*row);
     }
     common
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(rows: &[u64]) -> RowSet {
+        let mut set = RowSet::none(10);
+        for row in rows {
+            set.insert(*row);
+        }
+        set
+    }
+
+    #[test]
+    fn rejected_rows_that_survive_now_are_replayed() {
+        assert_eq!(common(&[1, 3, 9], &set(&[0, 1, 2, 3])).digest(), set(&[1, 3]).digest());
+        assert_eq!(common(&[], &set(&[0])).count(), 0);
+    }
+
+    #[test]
+    fn without_its_rejected_rows_a_file_has_the_survivors_of_its_load() {
+        assert_eq!(without(&set(&[0, 1, 2, 3]), &[1, 3, 9]).digest(), set(&[0, 2]).digest());
+    }
 }

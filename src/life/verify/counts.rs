@@ -1,5 +1,5 @@
-//! To verify **counts** is to compare the rows of each file in the target with what the ledger says of it, and
-//! the ledger with what staging still has. Of the source only the listing is read.
+//! To verify **counts** is to compare the rows of each file in the target with the ledger, and the ledger with what
+//! staging still has. Only the listing of the source is read.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Counted {
     pub verification: Verification,
     /// The state of each of its files, in the same order.
     pub states: Vec<FileState>,
-    /// The target; `None` if there is no such table.
+    /// The target; `None` if the table does not exist.
     pub target: Option<Target>,
     /// What staging keeps.
     pub kept: Kept,
@@ -39,7 +39,7 @@ pub async fn verify_counts(
     dataset: &Dataset,
     range: DateRange,
 ) -> Result<Verification, Error> {
-    // Without SQL nobody can say whether it was edited; the rows are counted all the same.
+    // Without the SQL it is not known whether it was edited; the rows are counted anyway.
     let sql_hash = Sql::read(dataset).ok().map(|sql| sql.hash());
     Ok(count(project, dataset, range, sql_hash.as_deref()).await?.verification)
 }
@@ -63,8 +63,8 @@ pub async fn count(
     };
     let kept = Kept::find(&project.staging, &dataset.name).await?;
     let mirrors = mirrors(project, dataset, &files, sql_hash).await?;
-    let is_known = |file: &FileState| file.ledger.is_some() || file.rows_before() > 0;
-    let (states, new): (Vec<_>, Vec<_>) = files.files.into_iter().partition(is_known);
+    let (states, new): (Vec<FileState>, Vec<FileState>) =
+        files.files.into_iter().partition(|file| file.ledger.is_some() || file.rows_before() > 0);
     let mut lines: Vec<VerifiedFile> =
         states.iter().map(|file| line(file, sql_hash, &kept, &mirrors)).collect();
     if target.is_none() {
@@ -84,8 +84,8 @@ pub async fn count(
     Ok(Counted { verification, states, target, kept })
 }
 
-/// Asks the database for the target and for what it holds of the files. Files that are gone from the source are
-/// added if the ledger says that the target holds rows of them, whether it does or not.
+/// Asks the database for the target and what it holds of the files. A file that is gone from the source is added if
+/// the ledger says that the target holds rows of it, even if the target has none.
 async fn ask(
     project: &Project,
     dataset: &Dataset,
@@ -107,10 +107,11 @@ async fn ask(
             Ok((target, held.state))
         })
         .await?;
-    let is_lost = |entry: &&LedgerEntry| {
-        entry.held > 0 && held.rows.get(&entry.file_name).is_none_or(|rows| *rows == 0)
-    };
-    let lost: Vec<LedgerEntry> = held.others.iter().filter(is_lost).cloned().collect();
+    let others = held.others.iter().filter(|entry| entry.held > 0);
+    let lost: Vec<LedgerEntry> = others
+        .filter(|entry| held.rows.get(&entry.file_name).is_none_or(|rows| *rows == 0))
+        .cloned()
+        .collect();
     files.fill_target(held);
     for entry in lost {
         let mut file = FileState::gone(entry, 1);
@@ -121,7 +122,7 @@ async fn ask(
     Ok(target)
 }
 
-/// The rows that are neither the ledger's nor of the source's files, nor dlt's. Reads the whole table.
+/// Counts the rows that belong neither to the ledger, nor to files of the source, nor to dlt. Reads the whole table.
 async fn unclaimed(
     project: &Project,
     dataset: &Dataset,
@@ -134,19 +135,21 @@ async fn unclaimed(
         .await?;
     let listed: HashSet<&str> = files.files.iter().map(|file| file.name.as_str()).collect();
     let prefix = project.source.file_name(&dataset.prefix);
-    let others = project
+    let other_prefixes: Vec<String> = project
         .config
         .datasets
         .iter()
-        .filter(|other| other.table == dataset.table && other.name != dataset.name);
-    let others: Vec<String> = others.map(|other| project.source.file_name(&other.prefix)).collect();
-    let is_of_another = |name: &str| others.iter().any(|prefix| name.starts_with(prefix));
-    let is_asked_for =
-        |name: &str| date_of(dataset, &prefix, name).is_none_or(|date| files.range.contains(date));
+        .filter(|other| other.table == dataset.table && other.name != dataset.name)
+        .map(|other| project.source.file_name(&other.prefix))
+        .collect();
     let mut unclaimed =
         UnclaimedRows { without_file: files.rows_without_file(), ..UnclaimedRows::default() };
     for (name, rows) in rows {
-        if !listed.contains(name.as_str()) && !is_of_another(&name) && is_asked_for(&name) {
+        let is_in_range =
+            date_of(dataset, &prefix, &name).is_none_or(|date| files.range.contains(date));
+        let is_claimed = listed.contains(name.as_str())
+            || other_prefixes.iter().any(|other| name.starts_with(other));
+        if is_in_range && !is_claimed {
             unclaimed.files += 1;
             unclaimed.rows += rows;
         }
@@ -154,25 +157,31 @@ async fn unclaimed(
     Ok(unclaimed)
 }
 
-/// Says of a file that was loaded into a table that does not exist why nothing of it is there.
+/// Changes the verdict of a loaded file whose table does not exist.
 fn without_table(file: &mut VerifiedFile) {
     if let (Verdict::Wrong(why), Some(held)) = (&mut file.account.verdict, file.account.held) {
         *why = format!("{held} rows were loaded, and the table does not exist");
     }
 }
 
-/// The mirrors that are still there, of files that were read as they would be today; by the name of the file.
+/// Finds the existing mirrors of files that were loaded as they would be loaded today, by the name of the file.
 async fn mirrors(
     project: &Project,
     dataset: &Dataset,
     files: &Files,
     sql_hash: Option<&str>,
 ) -> Result<HashMap<String, Arc<Mirrored>>, Error> {
-    let is_same = |file: &&FileState| {
-        file.ledger.as_ref().is_some_and(|entry| changed(file, entry, sql_hash).is_none())
-    };
-    let wanted = files.files.iter().filter(|_| sql_hash.is_some()).filter(is_same);
-    let wanted = wanted.filter_map(|file| file.source.clone()).collect();
+    if sql_hash.is_none() {
+        return Ok(HashMap::new());
+    }
+    let wanted = files
+        .files
+        .iter()
+        .filter(|file| {
+            file.ledger.as_ref().is_some_and(|entry| changed(file, entry, sql_hash).is_none())
+        })
+        .filter_map(|file| file.source.clone())
+        .collect();
     let limits = project.config.limits;
     let mirrors = mirror::kept(&project.staging, dataset, wanted, limits).await?;
     Ok(mirrors.into_iter().map(|mirrored| (mirrored.file.name.clone(), mirrored)).collect())
@@ -199,7 +208,7 @@ fn line(
     }
 }
 
-/// What is another one than when the file was loaded.
+/// Returns what has changed since the file was loaded, if anything has.
 pub fn changed(
     file: &FileState,
     entry: &LedgerEntry,
@@ -212,14 +221,14 @@ pub fn changed(
     sql_hash.is_some_and(|hash| hash != entry.sql_hash).then_some(ChangedSince::Sql)
 }
 
-/// Whether a staged file is what was loaded: made of the same object with the same SQL, and of the same rows.
+/// Whether a staged file is what was loaded: it was made from the same object, with the same SQL and the same rows.
 pub fn is_of_load(kept: &KeptFile, entry: &LedgerEntry) -> bool {
     kept.sql_hash == entry.sql_hash
         && kept.staged.survivors == entry.survivors
         && kept.staged.identity.is_same_as(&entry.identity)
 }
 
-/// Compares the counts of the ledger with those of staging, as far as it is still there.
+/// Compares the counts of the ledger with what staging still has.
 fn against_staging(
     entry: &LedgerEntry,
     staged: Option<&KeptFile>,

@@ -1,4 +1,4 @@
-//! To verify **deep** is to compare every cell of the rows that were loaded with what the target holds.
+//! A **deep** verification compares every cell of the rows that were loaded with what the target holds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,18 +26,18 @@ use crate::target::{
     self, ComparedColumn, Deep, DeepCounts, DeepFile, DeepJob, Encoder, Target, compare_deep,
 };
 
-/// How a deep verification goes about it.
+/// The options of a deep verification.
 #[derive(Clone, Copy, Debug)]
 pub struct DeepOptions {
     /// How many connections read at once.
     pub connections: usize,
 }
 
-/// About how many rows are read with one statement, if an index finds them; otherwise each statement reads the
-/// whole table.
+/// About how many rows one statement reads if an index finds them.
 const ROWS_BY_INDEX: u64 = 100_000;
+/// About how many rows one statement reads without an index; each statement then scans the whole table.
 const ROWS_BY_TABLE: u64 = 2_000_000;
-/// How many files are read with one statement at most.
+/// How many files one statement reads at most.
 const MOST_FILES: usize = 500;
 /// How many pairs of shapes are shown for a column.
 const MOST_SHAPES: usize = 5;
@@ -72,7 +72,7 @@ pub async fn verify_deep(
     let comparison = Comparison { project, dataset, target: &target, sql: &sql, varying, options };
     for group in groups(project, files).await? {
         let GroupFound { deep: found, columns } = match comparison.of(&group, &states).await {
-            // The target has changed since these were staged with other SQL.
+            // These were staged with earlier SQL, and the target's columns have changed since.
             Err(Error::Target(error @ target::Error::Mismatch { .. })) if !group.is_current => {
                 for file in &group.files {
                     unverified(&mut verification, file.index, error.to_string());
@@ -94,7 +94,7 @@ pub async fn verify_deep(
     Ok(verification)
 }
 
-/// Says that a file could not be verified; what is wrong by counts stays so.
+/// Records that a file could not be verified, unless its counts are already wrong.
 fn unverified(verification: &mut Verification, index: usize, why: String) {
     let verdict = &mut verification.files[index].account.verdict;
     if *verdict == Verdict::Ok {
@@ -102,18 +102,17 @@ fn unverified(verification: &mut Verification, index: usize, why: String) {
     }
 }
 
-/// The columns that `stage.sql` gives and that differ from one load to the next. The columns of `source` are those of
-/// the mirrors that are there; without one, those that `stage.sql` names.
+/// Finds the columns of `stage.sql` whose values differ from one load to the next. The columns of `source` are those of
+/// the mirrors in staging; if there are none, those that `stage.sql` names.
 async fn varying(project: &Project, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> {
     let Wanted { dataset, sql, range, states } = wanted;
     let files = states.iter().filter_map(|file| file.source.clone()).collect();
     let mirrors = mirror::kept(&project.staging, dataset, files, project.config.limits).await?;
-    let columns = match mirrors.is_empty() {
-        true => {
-            let of_files = |name: &String| !provenance::is_provenance(name);
-            mentioned_columns(&sql.stage).0.into_iter().filter(of_files).collect()
-        }
-        false => union_of_headers(&mirrors, &dataset.optional_columns),
+    let columns = if mirrors.is_empty() {
+        let mentioned = mentioned_columns(&sql.stage).0.into_iter();
+        mentioned.filter(|name| !provenance::is_provenance(name)).collect()
+    } else {
+        union_of_headers(&mirrors, &dataset.optional_columns)
     };
     let engine = &project.engine;
     match stage::varying_over(engine, &dataset.name, &sql.stage, &columns).await {
@@ -147,10 +146,10 @@ pub async fn groups(project: &Project, files: Vec<FoundFile>) -> Result<Vec<Grou
             None => schema_of(project, &file.staged).await?,
         };
         schemas.insert(file.fingerprint.clone(), Arc::clone(&schema));
-        let is_alike = |group: &&mut Group| {
+        let group = groups.iter_mut().find(|group| {
             group.is_current == file.is_current && group.schema.fields() == schema.fields()
-        };
-        match groups.iter_mut().find(is_alike) {
+        });
+        match group {
             Some(group) => group.files.push(file),
             None => {
                 let is_current = file.is_current;
@@ -161,7 +160,7 @@ pub async fn groups(project: &Project, files: Vec<FoundFile>) -> Result<Vec<Grou
     Ok(groups)
 }
 
-/// What is compared with what.
+/// A comparison of staged rows with a target.
 pub struct Comparison<'a> {
     /// The project.
     pub project: &'a Project,
@@ -173,7 +172,7 @@ pub struct Comparison<'a> {
     pub sql: &'a Sql,
     /// The columns that differ from one load to the next.
     pub varying: Vec<String>,
-    /// How to go about it.
+    /// The options.
     pub options: DeepOptions,
 }
 
@@ -194,10 +193,10 @@ impl Comparison<'_> {
         let (encoder, mut lost) = Encoder::of_loaded(schema, &target, &path, constants)?;
         let encoder = Arc::new(encoder);
         let mut but = self.varying.clone();
-        // Nobody can say any more what the load filled in.
+        // It is not known what the server filled in during the load.
         but.extend(target.varying.iter().cloned());
         if !group.is_current {
-            // Their values may have been others.
+            // The constants may have had other values.
             but.extend(constants.keys().cloned());
             lost.retain(|name| !constants.contains_key(name));
         }
@@ -221,18 +220,19 @@ impl Comparison<'_> {
     }
 }
 
-/// What was found of a group.
+/// The result of comparing a group.
 pub struct GroupFound {
     /// The rows, file by file.
     pub deep: Deep,
     columns: LeftOut,
 }
 
-/// The columns of a staged file.
-async fn schema_of(project: &Project, file: &StagedFile) -> Result<SchemaRef, Error> {
-    let schema = stage::schema_of(&project.staging, file).await;
-    let path = || project.staging.display(&file.path);
-    Ok(schema.map_err(|source| target::Error::Staged { path: path(), source })?)
+/// Reads the columns of a staged file.
+async fn schema_of(project: &Project, file: &StagedFile) -> Result<SchemaRef, target::Error> {
+    stage::schema_of(&project.staging, file).await.map_err(|source| {
+        let path = project.staging.display(&file.path);
+        target::Error::Staged { path, source }
+    })
 }
 
 fn deep_file(file: &FoundFile, states: &[FileState]) -> DeepFile {
@@ -241,7 +241,7 @@ fn deep_file(file: &FoundFile, states: &[FileState]) -> DeepFile {
     DeepFile { staged: file.staged.clone(), xids }
 }
 
-/// The files cut into batches by their rows.
+/// Cuts the files into batches by the number of their rows.
 fn batches(files: &[DeepFile], has_index: bool) -> Vec<&[DeepFile]> {
     let most_rows = if has_index { ROWS_BY_INDEX } else { ROWS_BY_TABLE };
     let mut batches = Vec::new();
@@ -260,7 +260,7 @@ fn batches(files: &[DeepFile], has_index: bool) -> Vec<&[DeepFile]> {
     batches
 }
 
-/// Decides what the comparison says of a file, `lost` being columns that were loaded and that the target does not
+/// Decides on a file by what the comparison found; `lost` are columns that were loaded and that the target does not
 /// have any more.
 fn judge(
     verification: &mut Verification,
@@ -272,9 +272,9 @@ fn judge(
     let line = &mut verification.files[file.index];
     let held = line.account.held.unwrap_or(0);
     let matched = found.equal + found.different;
-    // A merge leaves rows of other programs beside its own, and the ledger counts them.
-    let beside = if dataset.placement.merges() { found.extra_of_others } else { 0 };
-    let beside = if matched + found.extra <= held { beside } else { 0 };
+    // A merge keeps rows of other programs, and the ledger counts them.
+    let keeps_others = dataset.placement.merges() && matched + found.extra <= held;
+    let beside = if keeps_others { found.extra_of_others } else { 0 };
     let missing = held.saturating_sub(matched + beside);
     let rows = ComparedRows {
         equal: found.equal,
@@ -287,16 +287,20 @@ fn judge(
     };
     line.rows = Some(rows);
     line.account.in_target = matched + found.extra;
-    let problems = [
+    let mut problems: Vec<String> = [
         (rows.different, "rows have other values than were loaded"),
         (rows.missing, "rows that were loaded are missing"),
         (rows.extra, "rows were not loaded, or are there twice"),
-    ];
-    let problems = problems.iter().filter(|(rows, _)| *rows > 0);
-    let mut problems: Vec<String> = problems.map(|(rows, what)| format!("{rows} {what}")).collect();
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
     if !lost.is_empty() && held > 0 {
-        let lost = lost.join(", ");
-        problems.push(format!("column(s) that were loaded are not in the target any more: {lost}"));
+        problems.push(format!(
+            "column(s) that were loaded are not in the target any more: {}",
+            lost.join(", ")
+        ));
     }
     if !problems.is_empty() {
         line.account.verdict = Verdict::Wrong(problems.join("; "));
@@ -307,12 +311,13 @@ fn judge(
 
 fn fill(cells: &mut Cells, deep: Deep) {
     cells.columns = column_cells(deep.columns);
-    let cell = |place: target::Place| DifferentCell {
-        file: place.file,
-        row_id: place.row_id,
-        column: place.column,
-    };
-    cells.first = deep.places.into_iter().map(cell).collect();
+    cells.first = deep.places.into_iter().map(DifferentCell::from).collect();
+}
+
+impl From<target::Place> for DifferentCell {
+    fn from(place: target::Place) -> Self {
+        Self { file: place.file, row_id: place.row_id, column: place.column }
+    }
 }
 
 fn column_cells(columns: BTreeMap<String, ComparedColumn>) -> Vec<ColumnCells> {
@@ -331,4 +336,44 @@ fn column_cells(columns: BTreeMap<String, ComparedColumn>) -> Vec<ColumnCells> {
         .collect();
     cells.sort_by(|a, b| b.rows.cmp(&a.rows).then(a.column.cmp(&b.column)));
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Identity;
+    use crate::stage::Counts;
+
+    /// A file with this many staged rows.
+    fn file(rows: u64) -> DeepFile {
+        let last_modified = "2025-01-01T00:00:00Z".parse().expect("a time");
+        let staged = StagedFile {
+            file_name: "bucket/orders/1.csv".to_owned(),
+            key: "orders/1.csv".to_owned(),
+            date: "2025-09-22".parse().expect("a day"),
+            identity: Identity { size: 1, etag: None, last_modified },
+            path: String::new(),
+            size: 1,
+            counts: Counts { staged: rows, ..Counts::default() },
+            survivors: String::new(),
+        };
+        DeepFile { staged, xids: Vec::new() }
+    }
+
+    /// The number of files in each batch.
+    fn sizes(rows: &[u64], has_index: bool) -> Vec<usize> {
+        let files: Vec<DeepFile> = rows.iter().map(|rows| file(*rows)).collect();
+        batches(&files, has_index).iter().map(|batch| batch.len()).collect()
+    }
+
+    #[test]
+    fn files_are_read_in_batches_of_limited_rows() {
+        assert_eq!(sizes(&[], true), [0; 0]);
+        assert_eq!(sizes(&[40_000, 40_000, 40_000, 10], true), [2, 2]);
+        // Without an index every statement reads the whole table, so that fewer are sent.
+        assert_eq!(sizes(&[40_000, 40_000, 40_000, 10], false), [4]);
+        // A file is never cut.
+        assert_eq!(sizes(&[1, 5_000_000, 1], true), [1, 1, 1]);
+        assert_eq!(sizes(&vec![0; MOST_FILES + 1], true), [MOST_FILES, 1]);
+    }
 }

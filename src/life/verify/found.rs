@@ -1,6 +1,6 @@
-//! What was loaded is **found** in staging, or staged again as a run does it.
+//! The rows that were loaded are **found** in staging, or staged again as a run does it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::counts::{changed, is_of_load};
@@ -19,9 +19,9 @@ use crate::tables::Catalog;
 /// The rows that were loaded of some files, as they were staged.
 #[derive(Default)]
 pub struct Found {
-    /// The files of which they are known.
+    /// The files whose rows are known.
     pub files: Vec<FoundFile>,
-    /// The others, each with the reason: the place of a file among those that were asked for.
+    /// The others, each as its place among the files that were asked for, with the reason.
     pub unknown: Vec<(usize, String)>,
 }
 
@@ -32,15 +32,15 @@ pub struct FoundFile {
     pub index: usize,
     /// The rows.
     pub staged: StagedFile,
-    /// Names the inputs and the SQL: files that have it in common have the same columns.
+    /// The fingerprint of the inputs and the SQL: files with the same fingerprint have the same columns.
     pub fingerprint: String,
     /// Whether they were made with today's SQL.
     pub is_current: bool,
-    /// Whether they were found in staging, and not made again.
+    /// Whether they were found in staging; otherwise they were staged again.
     pub is_kept: bool,
 }
 
-/// What rows are looked for.
+/// The files whose rows are looked for.
 pub struct Wanted<'a> {
     /// The dataset.
     pub dataset: &'a Dataset,
@@ -62,9 +62,9 @@ pub async fn find(project: &Project, wanted: &Wanted<'_>, kept: &Kept) -> Result
     let mut missing = Vec::new();
     for (index, file) in wanted.states.iter().enumerate() {
         let Some(entry) = &file.ledger else { continue };
-        let is_it =
-            |kept: &stage::KeptFile| is_of_load(kept, entry) && kept.staged.counts == entry.counts;
-        match (kept.of(&file.name, is_it), changed(file, entry, Some(&hash))) {
+        let kept_file = kept
+            .of(&file.name, |kept| is_of_load(kept, entry) && kept.staged.counts == entry.counts);
+        match (kept_file, changed(file, entry, Some(&hash))) {
             (Some(kept), _) => found.files.push(FoundFile {
                 index,
                 staged: kept.staged.clone(),
@@ -105,20 +105,19 @@ async fn again(
         catalog = registered(project, wanted.dataset, wanted.sql, hull).await?;
     }
     let names: Vec<&str> = missing.iter().map(|(_, file, _)| file.name.as_str()).collect();
-    let (fingerprint, staged) = stage_again(project, &catalog, &names).await?;
-    let mut staged: HashMap<String, StagedFile> =
-        staged.into_iter().map(|file| (file.file_name.clone(), file)).collect();
+    let (fingerprint, files) = stage_again(project, &catalog, &names).await?;
+    let mut staged_files: HashMap<String, StagedFile> =
+        files.into_iter().map(|file| (file.file_name.clone(), file)).collect();
     for (index, file, entry) in missing {
-        match staged.remove(&file.name) {
+        match staged_files.remove(&file.name) {
             Some(staged)
                 if staged.survivors == entry.survivors && staged.counts == entry.counts =>
             {
-                let (fingerprint, is_current) = (fingerprint.clone(), true);
                 found.files.push(FoundFile {
                     index,
                     staged,
-                    fingerprint,
-                    is_current,
+                    fingerprint: fingerprint.clone(),
+                    is_current: true,
                     is_kept: false,
                 });
             }
@@ -135,7 +134,7 @@ fn other_rows(range: DateRange) -> String {
     )
 }
 
-/// Mirrors a range and registers it, whatever its listing finds.
+/// Mirrors a range and registers it; findings of its listing do not matter.
 ///
 /// # Errors
 /// [`Error`].
@@ -162,10 +161,10 @@ pub async fn stage_again(
     let survivors = dedupe::dedupe(catalog).await?;
     let schema = stage::schema(catalog).await?;
     let area = Area::open(catalog, &schema, &project.staging).await?;
-    let wanted: std::collections::HashSet<&str> = names.iter().copied().collect();
-    let mirrors = catalog.mirror.files.iter();
+    let wanted: HashSet<&str> = names.iter().copied().collect();
+    let files = catalog.mirror.files.iter();
     let mirrors: Vec<Arc<Mirrored>> =
-        mirrors.filter(|file| wanted.contains(file.file.name.as_str())).cloned().collect();
+        files.filter(|file| wanted.contains(file.file.name.as_str())).cloned().collect();
     let at_once = project.config.limits.files_at_once;
     let manifest = stage::stage(catalog, &survivors, &mirrors, &area, at_once).await?;
     Ok((manifest.fingerprint, manifest.files))

@@ -1,4 +1,5 @@
-//! The columns that are **left out** of a deep verification: they say nothing of what was loaded, or are not there.
+//! The columns that are **left out** of a deep verification: they do not hold what was loaded, or do not exist any
+//! more.
 
 use super::verification::Cells;
 use crate::domain::provenance;
@@ -6,17 +7,17 @@ use crate::target::{Encoder, Target, compared_columns};
 
 /// The columns that are not compared.
 pub struct LeftOut {
-    /// They depend on the load, or the server fills them in.
+    /// Columns that depend on the load, or that the server fills in.
     not_compared: Vec<String>,
-    /// The load did not give them.
+    /// Columns that the load did not give.
     not_given: Vec<String>,
-    /// They were loaded, and the target does not have them any more.
+    /// Columns that were loaded, and that the target does not have any more.
     pub lost: Vec<String>,
 }
 
 impl LeftOut {
-    /// The columns of the target that are not compared, by the reason, `but` being those that depend on the load; and
-    /// those that are `lost`.
+    /// Sorts the columns of the target that are not compared by the reason; `but` are those that depend on the load,
+    /// and `lost` are those that the target does not have any more.
     pub fn of(target: &Target, encoder: &Encoder, but: &[String], lost: Vec<String>) -> Self {
         let compared = compared_columns(target, encoder, but);
         let mut columns = Self { not_compared: Vec::new(), not_given: Vec::new(), lost };
@@ -29,15 +30,16 @@ impl LeftOut {
             }
             let is_given = encoder.columns().any(|given| given.name == *name);
             let is_filled_in = column.has_default || column.is_generated;
-            match is_given || is_filled_in || but.contains(name) {
-                true => columns.not_compared.push(name.clone()),
-                false => columns.not_given.push(name.clone()),
+            if is_given || is_filled_in || but.contains(name) {
+                columns.not_compared.push(name.clone());
+            } else {
+                columns.not_given.push(name.clone());
             }
         }
         columns
     }
 
-    /// Adds each column that is not known yet.
+    /// Adds each column that is not there yet.
     pub fn add_to(self, cells: &mut Cells) {
         for (names, known) in [
             (self.not_compared, &mut cells.not_compared),

@@ -1,4 +1,4 @@
-//! To **verify** is to count what the target holds, after a run or at any later time, and to keep the accounting of
+//! To **verify** is to count what the target holds, after a run or at any later time, and to store the accounting of
 //! a run. A deep verification compares every cell.
 
 pub(super) mod counts;
@@ -25,8 +25,7 @@ use crate::state::{Accounting, Files};
 use crate::store::layout;
 use crate::target::{self, Target, ledger};
 
-/// Counts the target, and accounts for every file. Whether it adds up is for
-/// [`Accounting::refuse`] to say.
+/// Counts the rows of the target, and accounts for every file. [`Accounting::refuse`] then checks that it adds up.
 ///
 /// # Errors
 /// [`Error::Target`] if the target cannot be counted.
@@ -48,7 +47,7 @@ pub async fn verify(
     Ok(files.accounting())
 }
 
-/// Keeps the accounting of a run in the ledger and in staging.
+/// Stores the accounting of a run in the ledger and in staging.
 ///
 /// # Errors
 /// [`Error::Target`], [`Error::Accounting`].
@@ -57,8 +56,8 @@ pub async fn store_accounting(
     dataset: &Dataset,
     accounting: &Accounting,
 ) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(accounting);
-    let text = text.map_err(|source| Error::Json { what: "the accounting", source })?;
+    let text = serde_json::to_string_pretty(accounting)
+        .map_err(|source| Error::Json { what: "the accounting", source })?;
     let status = if accounting.refuse().is_ok() { "done" } else { "failed" };
     let (id, name) = (&project.id, &dataset.name);
     project

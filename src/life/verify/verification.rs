@@ -1,4 +1,4 @@
-//! A **verification** is what was found when loaded files were verified: a line for each, and what they come to.
+//! A **verification** is the result of verifying loaded files: a line for each file, and their totals.
 
 use serde::Serialize;
 
@@ -11,26 +11,26 @@ pub struct Verification {
     pub dataset: String,
     /// The target.
     pub target: String,
-    /// Every file of which the ledger or the target knows, by file date, then key.
+    /// Every file that the ledger or the target knows, by file date, then key.
     pub files: Vec<VerifiedFile>,
     /// Files of the source that are not loaded.
     pub not_loaded: usize,
-    /// Whether there is such a table as the target.
+    /// Whether the target exists.
     pub target_exists: bool,
-    /// Rows of the target of which nobody knows who has put them there.
+    /// Rows of the target whose loader is not known.
     pub unclaimed: UnclaimedRows,
-    /// What the files come to.
+    /// The totals of the files.
     pub totals: VerificationTotals,
-    /// What a deep verification found besides; `None` if only rows were counted.
+    /// What a deep verification found about columns and cells; `None` if only rows were counted.
     pub cells: Option<Cells>,
 }
 
-/// Rows of the target that are neither the ledger's nor of the source's files, nor dlt's.
+/// Rows of the target that belong neither to the ledger, nor to files of the source, nor to dlt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UnclaimedRows {
-    /// Rows without a `_file_name`, whatever the range.
+    /// Rows without a `_file_name`, in the whole target.
     pub without_file: u64,
-    /// Other files, of days in the range or of days that are not known.
+    /// Other files, of days in the range or of unknown days.
     pub files: usize,
     /// Their rows.
     pub rows: u64,
@@ -44,13 +44,13 @@ pub struct VerifiedFile {
     pub account: Account,
     /// Whether the source does not have it any more.
     pub is_gone: bool,
-    /// What is another one than when it was loaded.
+    /// What has changed since it was loaded.
     pub changed: Option<ChangedSince>,
     /// How its rows compare, if they were compared.
     pub rows: Option<ComparedRows>,
 }
 
-/// What is another one than when a file was loaded.
+/// What has changed since a file was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangedSince {
@@ -73,19 +73,19 @@ impl ChangedSince {
 /// How the rows of one file compare, cell by cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ComparedRows {
-    /// Rows that are what was loaded.
+    /// Rows that are as they were loaded.
     pub equal: u64,
-    /// Rows of which a cell is another one.
+    /// Rows with a different cell.
     pub different: u64,
     /// Rows that the target should hold and does not.
     pub missing: u64,
-    /// Rows of the target that were not loaded, or are there a second time.
+    /// Rows of the target that were not loaded, or are there twice.
     pub extra: u64,
     /// Staged rows that the target need not hold: newer rows replaced them, or they were deleted on purpose.
     pub not_held: u64,
-    /// Rows that another transaction wrote than the load: somebody has updated them, or the table was restored.
+    /// Rows that were written again after the load: somebody has updated them, or the table was restored.
     pub rewritten: u64,
-    /// Whether what was staged for the load is still there; otherwise it was made again from the source.
+    /// Whether the rows were found in staging; otherwise they were staged again from the source.
     pub is_from_staging: bool,
 }
 
@@ -104,7 +104,7 @@ pub struct VerificationTotals {
     pub rows: u64,
 }
 
-/// What a deep verification found besides rows.
+/// What a deep verification found about columns and cells.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Cells {
     /// The columns that differ, those with most rows first.
@@ -138,7 +138,7 @@ pub struct ShapePair {
     pub loaded: String,
     /// As it is in the target.
     pub target: String,
-    /// In how many of the rows that were looked at.
+    /// In how many of the examined rows.
     pub rows: u64,
 }
 
@@ -161,15 +161,16 @@ impl Verification {
 
     /// Counts the verdicts.
     pub fn sum(&mut self) {
-        let count = |is_it: fn(&Verdict) -> bool| {
-            self.files.iter().filter(|file| is_it(&file.account.verdict)).count()
-        };
-        self.totals = VerificationTotals {
-            files: self.files.len(),
-            ok: count(|verdict| *verdict == Verdict::Ok),
-            unverified: count(|verdict| matches!(verdict, Verdict::Unverified(_))),
-            wrong: count(|verdict| matches!(verdict, Verdict::Wrong(_))),
-            rows: self.files.iter().map(|file| file.account.in_target).sum(),
-        };
+        let mut totals = VerificationTotals { files: self.files.len(), ..Default::default() };
+        for file in &self.files {
+            totals.rows += file.account.in_target;
+            match file.account.verdict {
+                Verdict::Ok => totals.ok += 1,
+                Verdict::Unverified(_) => totals.unverified += 1,
+                Verdict::Wrong(_) => totals.wrong += 1,
+                Verdict::Removed => {}
+            }
+        }
+        self.totals = totals;
     }
 }

@@ -1,7 +1,7 @@
-//! **Progress**: what a step tells of its work while it works, and the bars that show it.
+//! **Progress**: what a step reports while it works, and the bars that show it.
 //!
-//! Steps tell through [`Progress`] and never print. The bars go to standard error, only where it is
-//! a terminal, and late: a step that is over within half a second draws nothing.
+//! Steps report to a [`Progress`] and never print. The bars are drawn on standard error, only if it is a terminal,
+//! and only after half a second, so that a short step draws nothing.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -21,22 +21,22 @@ pub struct Total {
     pub bytes: u64,
 }
 
-/// Told by the steps what they do.
+/// Receives what the steps report.
 pub trait Progress: Send + Sync {
-    /// A step begins: its name and how much it has to do.
+    /// A step begins; `step` is its name.
     fn begin(&self, step: &str, total: Total);
-    /// So much more is done.
+    /// This much more is done.
     fn advance(&self, files: u64, bytes: u64, rows: u64);
-    /// The step is over.
+    /// The step has ended.
     fn end(&self);
-    /// Something that a person should know.
+    /// There is something that a person should know.
     fn notice(&self, notice: &Notice);
 }
 
-/// Shares one listener among the tasks of a step.
+/// A listener that the tasks of a step share.
 pub type Listener = Arc<dyn Progress>;
 
-/// Tells nobody.
+/// Ignores everything.
 pub struct Silent;
 
 impl Progress for Silent {
@@ -46,7 +46,7 @@ impl Progress for Silent {
     fn notice(&self, _: &Notice) {}
 }
 
-/// Draws nothing, and writes notes to standard error: for logs and pipes.
+/// Draws nothing, and writes notices to standard error: for logs and pipes.
 pub struct Notes;
 
 impl Progress for Notes {
@@ -60,18 +60,18 @@ impl Progress for Notes {
 }
 
 fn write_notice(notice: &Notice) {
-    // A closed standard error is no reason to stop a load.
+    // A closed standard error must not stop a load.
     let _ = writeln!(std::io::stderr(), "{}", printable_message(&notice.to_string()));
 }
 
-/// Passes everything on, each notice once, and keeps the notices.
+/// Passes everything on to a listener, each notice only once, and keeps the notices.
 pub struct Recorder {
     listener: Listener,
     notices: Mutex<Vec<Notice>>,
 }
 
 impl Recorder {
-    /// Passes everything on to `listener`.
+    /// Makes a recorder that passes everything on to `listener`.
     pub fn new(listener: Listener) -> Self {
         Self { listener, notices: Mutex::default() }
     }
@@ -79,8 +79,8 @@ impl Recorder {
     /// The notices about a dataset so far, in their order.
     pub fn notices(&self, dataset: &str) -> Vec<Notice> {
         let Ok(notices) = self.notices.lock() else { return Vec::new() };
-        let is_about = |notice: &&Notice| notice.dataset.as_deref() == Some(dataset);
-        notices.iter().filter(is_about).cloned().collect()
+        let about = notices.iter().filter(|notice| notice.dataset.as_deref() == Some(dataset));
+        about.cloned().collect()
     }
 }
 
@@ -108,7 +108,7 @@ impl Progress for Recorder {
     }
 }
 
-/// Draws one bar a step on standard error.
+/// Draws one bar per step on standard error.
 #[derive(Default)]
 pub struct Bars {
     current: Mutex<Option<Bar>>,
@@ -199,10 +199,6 @@ mod tests {
     fn a_notice_is_shown_once_and_kept() {
         let counter = Arc::new(Counter::default());
         let recorder = Recorder::new(Arc::clone(&counter) as Listener);
-        let empty = |key: &str| {
-            let event = Event::Listed(Finding::ZeroBytes { key: key.to_owned() });
-            Notice::of("people", event)
-        };
         for key in ["a", "b", "a"] {
             recorder.notice(&empty(key));
         }
@@ -214,5 +210,11 @@ mod tests {
             (json["level"].as_str(), json["code"].as_str()),
             (Some("warning"), Some("records-rejected"))
         );
+    }
+
+    /// A notice that a file has zero bytes.
+    fn empty(key: &str) -> Notice {
+        let event = Event::Listed(Finding::ZeroBytes { key: key.to_owned() });
+        Notice::of("people", event)
     }
 }

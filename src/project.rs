@@ -1,31 +1,31 @@
-//! A **project** that is opened: its configuration, its stores, the SQL engine and the target database.
-//! What every command does with them first is here: list, mirror, register, ask the target.
+//! An opened **project**: its configuration, its stores, the SQL engine and the target database. The first steps of
+//! every command are here: list, mirror, register, ask the target.
+
+mod beside;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::sql::parser::Statement;
-use tokio_postgres::Client;
+pub use target::{LARGE_TABLE, date_of};
 
 use crate::check::{self, Outcome};
 use crate::config::Config;
-use crate::domain::{Dataset, DateRange, Environment, Event, FileDate, Notice, first_date};
+use crate::domain::{Dataset, DateRange, Environment, Event, Notice};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::failpoint;
 use crate::mirror::{self, Mirror, Mirrored};
 use crate::progress::{Listener, Recorder};
 use crate::source::{self, Listing};
-use crate::sql::{Sql, mentioned_tables, orders_by_plain_name};
-use crate::state::{Files, PinnedColumn, PinnedDataset};
+use crate::sql::{Sql, orders_by_plain_name};
 use crate::store::Store;
-use crate::tables::{self, Beside, BesideError, Catalog, Lookup};
-use crate::target::ledger::Scope;
-use crate::target::{self, Database, Definition, Target};
+use crate::tables::{self, Catalog, Lookup};
+use crate::target::{Database, Error as TargetError};
 
 /// An opened project.
 pub struct Project {
-    /// The id of what is done with it: when it was opened, and some letters.
+    /// The id of a run: when the project was opened, and some letters.
     pub id: String,
     /// Where the source files are.
     pub source: Store,
@@ -37,15 +37,15 @@ pub struct Project {
     pub engine: Engine,
     /// The configuration.
     pub config: Config,
-    /// Hears of all work.
+    /// Receives the progress and notices of all steps.
     pub progress: Listener,
     recorder: Arc<Recorder>,
-    /// With what references are opened.
+    /// The environment with which references are opened.
     environment: Environment,
 }
 
 impl Project {
-    /// Opens the stores and the engine. The database is reached by those who need it.
+    /// Opens the stores and the engine. No connection to the database is opened here.
     ///
     /// # Errors
     /// [`Error`] if a place cannot be opened.
@@ -57,27 +57,35 @@ impl Project {
         let source = config.source.open(environment)?;
         let staging = config.staging.open(environment)?;
         let engine = Engine::new(&staging, config.limits)?;
+        let recorder = Arc::new(Recorder::new(progress));
+        let listener = Arc::clone(&recorder) as Listener;
         let database = match Database::from_environment(environment) {
-            Ok(database) => Some(database),
-            Err(target::Error::NoDatabase) => None,
+            Ok(database) => Some(database.with_listener(Arc::clone(&listener))),
+            Err(TargetError::NoDatabase) => None,
             Err(error) => return Err(error.into()),
         };
-        let recorder = Arc::new(Recorder::new(progress));
-        let progress = Arc::clone(&recorder) as Listener;
-        let database = database.map(|database| database.with_listener(Arc::clone(&progress)));
-        let (id, environment) = (new_id(), environment.clone());
-        Ok(Self { id, source, staging, database, engine, config, progress, recorder, environment })
+        Ok(Self {
+            id: new_id(),
+            source,
+            staging,
+            database,
+            engine,
+            config,
+            progress: listener,
+            recorder,
+            environment: environment.clone(),
+        })
     }
 
     /// The target database.
     ///
     /// # Errors
-    /// [`target::Error::NoDatabase`].
-    pub fn database(&self) -> Result<&Database, target::Error> {
-        self.database.as_ref().ok_or(target::Error::NoDatabase)
+    /// [`TargetError::NoDatabase`].
+    pub fn database(&self) -> Result<&Database, TargetError> {
+        self.database.as_ref().ok_or(TargetError::NoDatabase)
     }
 
-    /// Tells the person something about a dataset.
+    /// Reports something about a dataset to the person who runs the command.
     pub fn notice(&self, dataset: &Dataset, event: Event) {
         self.progress.notice(&Notice::of(&dataset.name, event));
     }
@@ -87,7 +95,7 @@ impl Project {
         self.recorder.notices(&dataset.name)
     }
 
-    /// Lists the files of a range, and refuses what a run may not pass over.
+    /// Lists the files of a range, and refuses files that a run must not skip.
     ///
     /// # Errors
     /// [`Error::Source`].
@@ -102,7 +110,7 @@ impl Project {
         Ok(listing)
     }
 
-    /// Warns of days of which `dedupe.sql` takes another file for the newest than the numbers in the names say.
+    /// Warns of days on which `dedupe.sql` takes another file for the newest than the numbers in the file names do.
     pub fn warn_of_plain_names(&self, dataset: &Dataset, sql: &Sql, listing: &Listing) {
         if orders_by_plain_name(&sql.dedupe) {
             for event in listing.days_in_plain_order() {
@@ -111,159 +119,7 @@ impl Project {
         }
     }
 
-    /// Asks the database for the target and for what it holds of the files.
-    ///
-    /// # Errors
-    /// [`Error::Target`].
-    pub async fn ask_target(
-        &self,
-        dataset: &Dataset,
-        files: &mut Files,
-    ) -> Result<Option<Target>, Error> {
-        let prefix = self.source.file_name(&dataset.prefix);
-        let scope = Scope {
-            target: &dataset.table,
-            dataset: &dataset.name,
-            prefix: &prefix,
-            range: files.range,
-        };
-        let names = files.names();
-        let (target, mut held) = self
-            .database()?
-            .session(async |client: &Client| {
-                let target = Target::find(client, &dataset.table).await?;
-                let held = target::held(client, target.as_ref(), scope, &names).await?;
-                Ok((target, held))
-            })
-            .await?;
-        held.state.ignored =
-            files.ignored.iter().map(|key| self.source.file_name(&key.key)).collect();
-        held.state.live_since = live_since(dataset, &prefix, &held.live_files);
-        files.fill_target(held.state);
-        if let Some(target) = &target {
-            self.ask_ours(target, files).await?;
-            self.warn_of_target(dataset, target, files);
-        }
-        Ok(target)
-    }
-
-    /// Asks a target for every file that its rows are from, whoever loaded them and whatever the range, and so for
-    /// the first day of another loader. That of dlt is known already. Reads the whole table.
-    ///
-    /// # Errors
-    /// [`Error::Target`].
-    pub async fn ask_every_file(
-        &self,
-        dataset: &Dataset,
-        target: &Target,
-        files: &mut Files,
-    ) -> Result<(), Error> {
-        if target.guest.dlt().is_some() {
-            return Ok(());
-        }
-        let asked = self.database()?.session(async |client: &Client| {
-            let every = target::count_every_file(client, target).await?;
-            let others = target::of_others(client, target, &every).await?;
-            Ok::<_, target::Error>((every, others))
-        });
-        let (every, others) = asked.await?;
-        let prefix = self.source.file_name(&dataset.prefix);
-        // What lies elsewhere may be another dataset's.
-        let others: Vec<String> =
-            others.into_iter().filter(|name| name.starts_with(&prefix)).collect();
-        files.fill_every_file(every, live_since(dataset, &prefix, &others));
-        Ok(())
-    }
-
-    /// Tells what a person should know about the target.
-    fn warn_of_target(&self, dataset: &Dataset, target: &Target, files: &Files) {
-        let table = files.target.clone();
-        if !target.has_file_name_index && target.bytes > LARGE_TABLE {
-            self.notice(dataset, Event::NoFileNameIndex { table: target.table.clone() });
-        }
-        if target.guest.dlt().is_some_and(|dlt| dlt.loads.is_none()) {
-            self.notice(dataset, Event::NoLoadsTable { table: table.clone() });
-        }
-        if files.unfinished > 0 {
-            let (table, rows) = (table.clone(), files.unfinished);
-            self.notice(dataset, Event::LoadUnfinished { table, rows });
-        }
-        if files.changes_other_tables() {
-            let changes = files.effects.cascades.clone();
-            self.notice(dataset, Event::Cascades { table, changes });
-        }
-        self.warn_of_triggers(dataset, files);
-    }
-
-    /// Warns of the triggers and rules of the target that a run sets off.
-    pub fn warn_of_triggers(&self, dataset: &Dataset, files: &Files) {
-        let triggers = files.triggers();
-        if !triggers.is_empty() {
-            let (load, delete) = (files.to_load().count(), files.to_remove().count());
-            let table = files.target.clone();
-            self.notice(dataset, Event::Triggers { table, triggers, files: load + delete });
-        }
-    }
-
-    /// Asks the database whose the rows are that a run might delete, and what deleting them would change
-    /// elsewhere, unless that is known already.
-    ///
-    /// # Errors
-    /// [`Error::Target`].
-    pub async fn ask_ours(&self, target: &Target, files: &mut Files) -> Result<(), Error> {
-        let contested = files.contested();
-        if contested.is_empty() {
-            return Ok(());
-        }
-        let at_stake = self
-            .database()?
-            .session(async |client: &Client| target::at_stake(client, target, &contested).await)
-            .await?;
-        files.fill_ours(&at_stake.ours, at_stake.cascades);
-        Ok(())
-    }
-
-    /// The target as the database has it; `None` if there is no such table, or no database is named.
-    ///
-    /// # Errors
-    /// [`Error::Target`].
-    pub async fn find_target(&self, dataset: &Dataset) -> Result<Option<Target>, Error> {
-        let Some(database) = &self.database else { return Ok(None) };
-        let table = &dataset.table;
-        Ok(database.session(async |client: &Client| Target::find(client, table).await).await?)
-    }
-
-    /// What a run would do with the files of a dataset, as it is kept in a file.
-    pub fn pin(
-        &self,
-        dataset: &Dataset,
-        sql: &Sql,
-        target: Option<&Target>,
-        files: &Files,
-    ) -> PinnedDataset {
-        let columns = target.map(|target| {
-            let columns = target.columns.iter();
-            columns.map(|column| PinnedColumn {
-                name: column.name.clone(),
-                data_type: column.type_text.clone(),
-            })
-        });
-        let columns = columns.map(Iterator::collect);
-        PinnedDataset::of(dataset, &self.config.source.to_string(), sql, columns, files)
-    }
-
-    /// How the target is declared in the database; `None` if there is no such table, or no database is
-    /// named.
-    ///
-    /// # Errors
-    /// [`Error::Target`].
-    pub async fn define_target(&self, dataset: &Dataset) -> Result<Option<Definition>, Error> {
-        let Some(database) = &self.database else { return Ok(None) };
-        let table = &dataset.table;
-        Ok(database.session(async |client: &Client| Definition::find(client, table).await).await?)
-    }
-
-    /// Mirrors what has no mirror yet.
+    /// Mirrors the files that have no mirror yet.
     ///
     /// # Errors
     /// [`Error::Mirror`].
@@ -296,7 +152,7 @@ impl Project {
         Ok(catalog)
     }
 
-    /// Mirrors what is missing and registers it: what checks by hand start from.
+    /// Mirrors a range and registers it, for checks by hand.
     ///
     /// # Errors
     /// [`Error`].
@@ -306,8 +162,8 @@ impl Project {
         self.register(dataset, sql, mirror).await
     }
 
-    /// Mirrors what is missing and makes tables of it: what queries by hand start from, which need no SQL of
-    /// the dataset, nor that it is right.
+    /// Mirrors a range and makes tables of it, for queries by hand. They work even if the dataset's SQL is missing or
+    /// wrong.
     ///
     /// # Errors
     /// [`Error`].
@@ -315,7 +171,7 @@ impl Project {
         self.look_up_files(dataset, self.list(dataset, range).await?).await
     }
 
-    /// The same of files that are listed.
+    /// Like [`look_up`](Self::look_up), for files that are already listed.
     ///
     /// # Errors
     /// [`Error`].
@@ -336,7 +192,7 @@ impl Project {
     /// Runs every check of a registered dataset; a failed check is not an error here.
     ///
     /// # Errors
-    /// [`Error::Check`] if a check cannot run, and what [`beside`](Self::beside) says.
+    /// [`Error::Check`] if a check cannot run, and the errors of [`beside`](Self::beside).
     pub async fn check(&self, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
         let checks = catalog.sql.checks.iter().map(|check| &check.query.statement);
         let beside = self.beside(&catalog.dataset, catalog.mirror.range, checks).await?;
@@ -344,81 +200,15 @@ impl Project {
         Ok(check::check(&catalog, &self.staging, &self.id).await?)
     }
 
-    /// The tables beside a dataset that statements name: of other datasets, over the same days, and references.
-    ///
-    /// # Errors
-    /// [`Error::Beside`] if a reference cannot be read, or a dataset has no file on these days;
-    /// [`check::Error::NotExports`] if files of it are not exports.
-    pub async fn beside<'a>(
-        &self,
-        dataset: &Dataset,
-        range: DateRange,
-        statements: impl Iterator<Item = &'a Statement>,
-    ) -> Result<Beside, Error> {
-        let named: BTreeSet<Vec<String>> = statements.flat_map(mentioned_tables).collect();
-        let mut beside = self.references(&named).await?;
-        let others = self.config.datasets.iter().chain(&self.config.beside);
-        let is_named = |other: &&Dataset| {
-            other.name != dataset.name
-                && named.iter().any(|parts| schema_of(parts) == Some(&other.name))
-        };
-        for other in others.filter(is_named) {
-            let mirror = self.mirror(other, self.list(other, range).await?).await?;
-            if mirror.files.is_empty() {
-                let (dataset, other) = (dataset.name.clone(), other.name.clone());
-                return Err(BesideError::NoFiles { dataset, other, range }.into());
-            }
-            let sql = Sql::read(other)?;
-            check::refuse_not_exports(other, &sql, mirror.headers())?;
-            let catalog = tables::register(&self.engine, other, sql, mirror, &self.progress);
-            beside.add_dataset(&catalog.await?);
-        }
-        Ok(beside)
-    }
-
-    /// The references that are among some tables.
-    ///
-    /// # Errors
-    /// [`Error::Beside`].
-    async fn references(&self, named: &BTreeSet<Vec<String>>) -> Result<Beside, Error> {
-        let mut beside = Beside::default();
-        for reference in &self.config.references {
-            if named.iter().any(|parts| parts.last() == Some(&reference.name)) {
-                let store = reference.place.open(&self.environment)?;
-                let most = self.config.limits.sql_memory;
-                let table = tables::read_reference(reference, &store, most).await?;
-                beside.add_reference(&reference.name, table);
-            }
-        }
-        Ok(beside)
-    }
-
-    /// All references, for a shell, in which any statement may come.
-    ///
-    /// # Errors
-    /// [`Error::Beside`].
-    pub async fn all_references(&self) -> Result<Beside, Error> {
-        let names = self.config.references.iter().map(|reference| vec![reference.name.clone()]);
-        self.references(&names.collect()).await
-    }
-
-    /// The references that a statement names.
-    ///
-    /// # Errors
-    /// [`Error::Beside`].
-    pub async fn references_of(&self, statement: &Statement) -> Result<Beside, Error> {
-        self.references(&mentioned_tables(statement)).await
-    }
-
-    /// Warns of personal columns that no file has: the name may be a slip, and then the values of the
-    /// column that is meant are shown.
+    /// Warns of personal columns that no file has: if a name is mistyped, the values of the column that was meant
+    /// are shown.
     pub fn warn_of_personal<'a>(
         &self,
         dataset: &Dataset,
         headers: impl Iterator<Item = &'a String>,
     ) {
-        let columns: std::collections::BTreeSet<&str> = headers.map(String::as_str).collect();
-        let columns: Vec<&str> = columns.into_iter().collect();
+        let names: BTreeSet<&str> = headers.map(String::as_str).collect();
+        let columns: Vec<&str> = names.into_iter().collect();
         let unmatched = dataset.unmatched_personal(&columns);
         if !unmatched.is_empty() && !columns.is_empty() {
             let entries = unmatched.into_iter().map(str::to_owned).collect();
@@ -427,49 +217,29 @@ impl Project {
     }
 }
 
-/// The schema in the name of a table, if it has one.
-fn schema_of(parts: &[String]) -> Option<&String> {
-    parts.len().checked_sub(2).and_then(|place| parts.get(place))
-}
-
-/// The size in bytes above which it takes long to read a table as a whole.
-pub const LARGE_TABLE: u64 = 256 << 20;
-
-/// The first day of files of the live loader: by the dataset's own pattern if they lie under its prefix, else
-/// the first date in the name.
-fn live_since(dataset: &Dataset, prefix: &str, names: &[String]) -> Option<FileDate> {
-    names.iter().filter_map(|name| date_of(dataset, prefix, name)).min()
-}
-
-/// The file date in the name by which rows refer to a file: by the dataset's own pattern if it lies under its prefix,
-/// else the first date in it.
-pub fn date_of(dataset: &Dataset, prefix: &str, name: &str) -> Option<FileDate> {
-    let key = name.strip_prefix(prefix);
-    let of_pattern = key.and_then(|key| dataset.key.iter().find_map(|p| p.date_of(key)));
-    of_pattern.or_else(|| first_date(name))
-}
-
-/// An id that sorts by time, with the process, so that two differ.
+/// Makes an id that sorts by time. It contains the process id, so that two ids of the same moment differ.
 fn new_id() -> String {
     let now = chrono::Utc::now();
     format!("{}-{:04x}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id() & 0xffff)
 }
 
-/// The columns of every file.
+/// Returns the columns of every file, one file after the other.
 pub fn headers(mirror: &Mirror) -> impl Iterator<Item = &String> {
     mirror.headers().flat_map(|(_, names)| names)
 }
 
-/// Columns that the dataset's SQL reads and some files lack, but for those that the dataset calls
-/// optional: they will be NULL, and a person should know.
+/// Finds columns that the dataset's SQL reads and some files lack, except those that the dataset calls optional. They
+/// will be NULL, and a person should know.
 async fn missing_columns(catalog: &Catalog) -> Vec<Event> {
     let files = &catalog.mirror.files;
     let mut having: BTreeMap<&str, usize> = BTreeMap::new();
     for name in headers(&catalog.mirror) {
         *having.entry(name).or_default() += 1;
     }
-    let is_optional = |name: &str| catalog.dataset.optional_columns.iter().any(|o| o == name);
-    having.retain(|name, count| *count < files.len() && !is_optional(name));
+    for name in &catalog.dataset.optional_columns {
+        having.remove(name.as_str());
+    }
+    having.retain(|_, count| *count < files.len());
     if having.is_empty() {
         return Vec::new();
     }
@@ -479,12 +249,12 @@ async fn missing_columns(catalog: &Catalog) -> Vec<Event> {
 }
 
 fn missing_column(files: &[Arc<Mirrored>], name: &str, having: usize) -> Event {
-    let lacks = |file: &&Arc<Mirrored>| !file.note.summary.header.iter().any(|other| other == name);
-    let first = files.iter().find(lacks).map(|file| file.file.key.clone()).unwrap_or_default();
+    let lacking =
+        files.iter().find(|file| !file.note.summary.header.iter().any(|other| other == name));
     Event::ColumnMissing {
         column: name.to_owned(),
         files: files.len() - having,
         of: files.len(),
-        first,
+        first: lacking.map(|file| file.file.key.clone()).unwrap_or_default(),
     }
 }

@@ -1,4 +1,4 @@
-//! The **batches** of a run: staged and loaded one after the other, several at once.
+//! The **batches** of a run: they are staged one after the other, and several are loaded at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use crate::tables::Catalog;
 use crate::target::ledger::{self, RunRecord};
 use crate::target::{self, Batch, Encoder, Job, Target};
 
-/// What is loaded where.
+/// A dataset that is being loaded.
 pub struct Loading<'a> {
     /// The project.
     pub project: &'a Project,
@@ -45,11 +45,11 @@ pub struct Committed {
 }
 
 impl Loading<'_> {
-    /// Stages and loads batch by batch, several at once: while the server writes some, the next is staged,
-    /// so that no connection waits for it.
+    /// Stages and loads batch by batch. While the server writes some batches, the next one is staged, so that no
+    /// connection waits for it.
     ///
     /// # Errors
-    /// The first [`Error`]; batches that are committed by then stay.
+    /// The first [`Error`]; batches that are already committed stay.
     pub async fn stage_and_load(
         &self,
         catalog: &Catalog,
@@ -75,12 +75,19 @@ impl Loading<'_> {
         self.project.progress.end();
         if let Err(error) = &results {
             if !matches!(error, Error::Target(target::Error::CommitUnknown { .. })) {
-                self.tell_committed();
+                self.report_committed();
             }
             self.record_failure(error).await;
         }
-        let (manifests, loaded): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
-        let loaded: Vec<Loaded> = loaded.into_iter().flatten().collect();
+        let (manifests, batches): (Vec<Manifest>, Vec<Option<Loaded>>) =
+            results?.into_iter().unzip();
+        let loaded: Vec<Loaded> = batches.into_iter().flatten().collect();
+        self.report_loaded(&loaded);
+        Ok((stage::conclude(&area, manifests).await?, loaded))
+    }
+
+    /// Reports what the batches did besides loading their files.
+    fn report_loaded(&self, loaded: &[Loaded]) {
         let meanwhile: Vec<String> =
             loaded.iter().flat_map(|batch| batch.skipped.clone()).collect();
         if !meanwhile.is_empty() {
@@ -95,13 +102,12 @@ impl Loading<'_> {
         if again > 0 {
             self.project.notice(self.dataset, Event::MergeAgain { files: again });
         }
-        Ok((stage::conclude(&area, manifests).await?, loaded))
     }
 
     /// Deletes the rows of files that are gone, if the range has no other file.
     ///
     /// # Errors
-    /// The first [`Error`]; batches that are committed by then stay.
+    /// The first [`Error`]; batches that are already committed stay.
     pub async fn remove(&self) -> Result<(), Error> {
         self.record_run().await?;
         let reload = HashMap::new();
@@ -140,8 +146,8 @@ impl Loading<'_> {
         })
     }
 
-    /// How many batches are loaded at once: one, if some of them delete rows of files that are gone,
-    /// because these have to be committed before the others.
+    /// How many batches are loaded at once: one if some of them delete the rows of gone files, because these have
+    /// to be committed before the others.
     fn batches_at_once(&self) -> usize {
         match self.files.to_remove().next() {
             Some(_) => 1,
@@ -149,7 +155,7 @@ impl Loading<'_> {
         }
     }
 
-    /// Stages batch after batch, and waits with each until it is taken.
+    /// Stages batch after batch, and waits after each one until it is taken.
     async fn stage_ahead(
         &self,
         catalog: &Catalog,
@@ -191,15 +197,15 @@ impl Loading<'_> {
         Ok((manifest, loaded))
     }
 
-    /// Says which batches stay though the run fails.
-    fn tell_committed(&self) {
+    /// Reports which batches stay although the run fails.
+    fn report_committed(&self) {
         let Ok(committed) = self.committed.lock() else { return };
         let Committed { batches, files, rows } = *committed;
         let of = self.files.batches().len();
         self.project.notice(self.dataset, Event::Committed { batches, of, files, rows });
     }
 
-    /// Makes the ledger if there is none, and records that the run starts to load.
+    /// Creates the ledger if it does not exist, and records that the run starts to load.
     async fn record_run(&self) -> Result<(), Error> {
         let record = RunRecord {
             run_id: &self.project.id,

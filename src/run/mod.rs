@@ -1,7 +1,6 @@
-//! A **run** is one execution of the chain over a range; this is the only place that knows the order of
-//! its steps.
+//! A **run** is one execution of the chain over a range. This is the only place that knows the order of its steps.
 //!
-//! Each step takes the value that the step before it returned, so that the order is in the types.
+//! Each step takes the value that the step before it returned, so that the types enforce the order.
 
 mod batches;
 mod order;
@@ -34,7 +33,7 @@ use crate::state::{
 use crate::tables::Catalog;
 use crate::target::{self, Encoder, Needs, Target, ledger};
 
-/// What came of a dataset.
+/// The result of a run for one dataset.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The run.
@@ -43,20 +42,20 @@ pub struct Report {
     pub plan: Plan,
     /// What the checks found.
     pub checks: Vec<Outcome>,
-    /// Every file accounted for.
+    /// The accounting of every file.
     pub accounting: Accounting,
-    /// What a person should know.
+    /// Notices for the person who started the run.
     pub notices: Vec<Notice>,
-    /// What became of the materialized views that depend on the target; `None` if nobody asked for it.
+    /// The materialized views that depend on the target; `None` if they were not to be refreshed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Vec<RefreshedView>>,
 }
 
-/// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify; `pinned` is what was planned, if a
-/// plan is run that was kept in a file.
+/// Loads one dataset: list, mirror, register, check, dedupe, stage, load, verify. `pinned` is the plan, if it was saved
+/// in a file.
 ///
 /// # Errors
-/// The first [`Error`]. What is committed by then stays and is skipped next time.
+/// The first [`Error`]. What is already committed stays and is skipped next time.
 pub async fn run(
     project: &Project,
     dataset: &Dataset,
@@ -77,7 +76,9 @@ pub async fn run(
     if files.is_done() && files.has_seen_range() {
         return nothing_to_load(project, dataset, &files);
     }
-    if let (true, Some(target)) = (listing.files.is_empty(), &target) {
+    if let Some(target) = &target
+        && listing.files.is_empty()
+    {
         return only_remove(project, dataset, options, files, target).await;
     }
     look::refuse_what_does_not_fit(project, dataset, &sql, &files, target.as_ref()).await?;
@@ -96,7 +97,7 @@ pub async fn run(
     warn_of_nuls(project, dataset, &mirror);
     project.warn_of_personal(dataset, headers(&mirror));
     let catalog = project.register(dataset, sql, mirror).await?;
-    let (target, encoder) = ready_target(project, &catalog, &files).await?;
+    let (target, encoder) = prepare_target(project, &catalog, &files).await?;
     files.fill_effects(target::effects(&target));
     let (checks, survivors) = tokio::join!(check(project, &catalog), dedupe(&catalog));
     let (checks, survivors) = (checks?, survivors?);
@@ -118,20 +119,20 @@ pub async fn run(
     Ok(report(project, dataset, &files, checks, accounting))
 }
 
-/// Refuses what is not as it was planned; `now` is how it is.
+/// Refuses to load if anything differs from the saved plan; `now` is what would be loaded.
 fn refuse_unplanned(
     pinned: Option<&PinnedDataset>,
     now: impl FnOnce() -> PinnedDataset,
 ) -> Result<(), Refusal> {
     let Some(pinned) = pinned else { return Ok(()) };
     let differences = pinned.differences(&now());
-    match differences.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::NotAsPlanned { dataset: pinned.dataset.clone(), differences }),
+    if differences.is_empty() {
+        return Ok(());
     }
+    Err(Refusal::NotAsPlanned { dataset: pinned.dataset.clone(), differences })
 }
 
-/// Whether everything is still as a plan says that was kept in a file. Looks at every dataset before any is loaded.
+/// Refuses to load if anything differs from a saved plan. Compares every dataset before any is loaded.
 ///
 /// # Errors
 /// [`Refusal::NotAsPlanned`], and what [`look::pin`] says.
@@ -172,8 +173,7 @@ fn report(
     }
 }
 
-/// Refuses to load a range that holds files that are not exports, or a batch with more rejects than the
-/// dataset allows.
+/// Refuses to load a range with files that are not exports, or a batch with more rejects than the dataset allows.
 fn refuse_bad_files(
     dataset: &Dataset,
     sql: &Sql,
@@ -187,7 +187,7 @@ fn refuse_bad_files(
     Ok(())
 }
 
-/// Refuses to load files that differ from the others in a way that the dataset says to refuse.
+/// Refuses to load files that differ from the others in a way that the dataset's settings refuse.
 async fn refuse_drift(
     project: &Project,
     dataset: &Dataset,
@@ -200,7 +200,7 @@ async fn refuse_drift(
 }
 
 /// Makes sure that the target exists and takes what `stage.sql` gives, before any row is staged.
-async fn ready_target(
+async fn prepare_target(
     project: &Project,
     catalog: &Catalog,
     files: &Files,
@@ -234,7 +234,7 @@ async fn ready_target(
     Ok((target, Arc::new(encoder)))
 }
 
-/// Warns of NUL characters that were taken out of values.
+/// Warns of NUL characters that were removed from values.
 fn warn_of_nuls(project: &Project, dataset: &Dataset, mirror: &Mirror) {
     let counts: Vec<u64> =
         mirror.files.iter().map(|file| file.note.summary.records_with_nul).collect();
@@ -244,7 +244,7 @@ fn warn_of_nuls(project: &Project, dataset: &Dataset, mirror: &Mirror) {
     }
 }
 
-/// What the role must be able to do to the target.
+/// Returns the rights that the database role needs on the target.
 fn needs(catalog: &Catalog, files: &Files, target: Option<&Target>) -> Needs {
     let needs = Needs::to_place(&catalog.dataset.placement, target);
     Needs { deletes: needs.deletes || files.deletes_rows(), ..needs }
@@ -252,10 +252,11 @@ fn needs(catalog: &Catalog, files: &Files, target: Option<&Target>) -> Needs {
 
 async fn check(project: &Project, catalog: &Catalog) -> Result<Vec<Outcome>, Error> {
     let outcomes = project.check(catalog).await?;
-    let warns = |outcome: &&Outcome| outcome.severity == Severity::Warn && !outcome.has_passed();
-    for outcome in outcomes.iter().filter(warns) {
-        let summary = check::summary(outcome);
-        project.notice(&catalog.dataset, Event::CheckWarned { summary });
+    for outcome in &outcomes {
+        if outcome.severity == Severity::Warn && !outcome.has_passed() {
+            let summary = check::summary(outcome);
+            project.notice(&catalog.dataset, Event::CheckWarned { summary });
+        }
     }
     tracing::info!(dataset = catalog.dataset.name, checks = outcomes.len(), "checked");
     check::refuse(&outcomes, false)?;
@@ -268,7 +269,7 @@ async fn dedupe(catalog: &Catalog) -> Result<Survivors, Error> {
     Ok(survivors)
 }
 
-/// Accounts for files that are all there already, by what the target was found to hold.
+/// Accounts for the files of a range in which nothing is left to do, by the rows that the target was found to hold.
 fn nothing_to_load(project: &Project, dataset: &Dataset, files: &Files) -> Result<Report, Error> {
     let accounting = files.accounting();
     accounting.refuse()?;
@@ -283,7 +284,7 @@ async fn only_remove(
     mut files: Files,
     target: &Target,
 ) -> Result<Report, Error> {
-    // Without a file nobody can tell whether dedupe.sql compares rows.
+    // Without a file it is not known whether dedupe.sql compares rows.
     refuse_narrow_range(project, dataset, options, &files).await?;
     let committed = Default::default();
     let loading = batches::Loading { project, dataset, options, files: &files, target, committed };
@@ -294,9 +295,9 @@ async fn only_remove(
     Ok(report(project, dataset, &files, Vec::new(), accounting))
 }
 
-/// Refuses to load files without comparing them with those of other days that were loaded before, or to
-/// delete their rows: a row that a file outside this range supersedes would come in beside the one that is
-/// there, and one that was superseded would not come back. A merge compares with the target itself.
+/// Refuses to load files, or to delete their rows, if files of days outside this range were loaded before: a row that
+/// such a file supersedes would be loaded beside the newer one, and a row that was superseded would not come back. A
+/// merge compares rows with the target itself, so it is never refused.
 async fn refuse_narrow_range(
     project: &Project,
     dataset: &Dataset,

@@ -8,8 +8,8 @@ use crate::project::Project;
 use crate::sql::Sql;
 use crate::target;
 
-/// The datasets of a project in the order in which they are loaded: that of the configuration, but for
-/// tables that refer to others, which come after them.
+/// Returns the datasets of a project in the order in which they are loaded: that of the configuration, except that a
+/// table comes after those that it refers to.
 ///
 /// # Errors
 /// [`Error`], if a dataset's SQL cannot be read, or the database cannot be asked.
@@ -19,7 +19,7 @@ pub async fn in_order(project: &Project) -> Result<Vec<&Dataset>, Error> {
         return Ok(datasets.iter().collect());
     }
     let tables: Vec<TableName> = datasets.iter().map(|dataset| dataset.table.clone()).collect();
-    // Of a table that does not exist yet target.sql says what it will refer to.
+    // For a table that does not exist yet, target.sql says what it will refer to.
     let mut references = declared(datasets)?;
     if let Some(database) = &project.database {
         let found =
@@ -29,7 +29,7 @@ pub async fn in_order(project: &Project) -> Result<Vec<&Dataset>, Error> {
     Ok(sorted(datasets.len(), &references).into_iter().map(|place| &datasets[place]).collect())
 }
 
-/// Which datasets' `target.sql` refers to the table of which other one, by their places.
+/// Returns which dataset refers to which other one in its `target.sql`, by their places.
 fn declared(datasets: &[Dataset]) -> Result<Vec<(usize, usize)>, Error> {
     let mut pairs = Vec::new();
     for (place, dataset) in datasets.iter().enumerate() {
@@ -41,21 +41,28 @@ fn declared(datasets: &[Dataset]) -> Result<Vec<(usize, usize)>, Error> {
     Ok(pairs)
 }
 
-/// The places from 0 to `count`, so that of each pair of `references` the second comes before the first;
-/// where nothing else is asked they stay in order. Of a circle the one that stands first comes first.
+/// Sorts the places from 0 to `count` so that of each pair of `references` the second comes before the first.
+/// Otherwise they stay in order. The first place of a circle comes before the others.
 fn sorted(count: usize, references: &[(usize, usize)]) -> Vec<usize> {
     let mut waiting: Vec<usize> = (0..count).collect();
     let mut order = Vec::with_capacity(count);
     while !waiting.is_empty() {
-        let next = waiting.iter().position(|place| !waits(*place, &waiting, references));
-        let of_circle =
-            || waiting.iter().position(|place| is_in_circle(*place, &waiting, references));
-        order.push(waiting.remove(next.or_else(of_circle).unwrap_or(0)));
+        let next = next_of(&waiting, references);
+        order.push(waiting.remove(next));
     }
     order
 }
 
-/// Whether one of those that are waiting refers to itself by way of others.
+/// Returns which of the waiting places comes next: the first that waits for no other, or else the first of a circle.
+fn next_of(waiting: &[usize], references: &[(usize, usize)]) -> usize {
+    waiting
+        .iter()
+        .position(|place| !waits(*place, waiting, references))
+        .or_else(|| waiting.iter().position(|place| is_in_circle(*place, waiting, references)))
+        .unwrap_or(0)
+}
+
+/// Whether a waiting place refers to itself through other waiting places.
 fn is_in_circle(place: usize, waiting: &[usize], references: &[(usize, usize)]) -> bool {
     let mut reached = vec![place];
     let mut next = 0;
@@ -75,7 +82,7 @@ fn is_in_circle(place: usize, waiting: &[usize], references: &[(usize, usize)]) 
     false
 }
 
-/// Whether one of those that are waiting has to come before this one.
+/// Whether a waiting place has to come before this one.
 fn waits(place: usize, waiting: &[usize], references: &[(usize, usize)]) -> bool {
     references.iter().any(|(from, to)| *from == place && *to != place && waiting.contains(to))
 }
@@ -92,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_refer_to_each_other_are_loaded_nevertheless() {
+    fn tables_that_refer_to_each_other_are_loaded_anyway() {
         assert_eq!(sorted(3, &[(0, 1), (1, 0), (2, 0)]), [0, 1, 2]);
         assert_eq!(sorted(3, &[(0, 1), (1, 2), (2, 1)]), [1, 0, 2]);
     }

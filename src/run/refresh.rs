@@ -1,14 +1,13 @@
-//! The last step of `run --refresh`: materialized views show what was loaded.
+//! To **refresh** is the last step of `run --refresh`: the materialized views then show what was loaded.
 
 use super::Report;
-use crate::domain::Dataset;
 use crate::error::Error;
 use crate::life::{self, Changed, Mode, Refreshed, RefreshedView, Refreshing};
 use crate::project::Project;
 use crate::state::{LoadedBy, Verdict};
 
-/// Refreshes what depends on the targets that a run has changed, or on all of them, and puts what became of it into the reports of the
-/// datasets.
+/// Refreshes the views that depend on the targets that a run has changed, or on all its targets, and adds the results
+/// to the reports of the datasets.
 ///
 /// # Errors
 /// [`Error::NotRefreshed`].
@@ -21,9 +20,9 @@ pub async fn refresh(
         let is_chosen = which == Refreshed::All || has_changed(report);
         (report.plan.dataset.as_str(), is_chosen)
     });
-    let views = life::refresh(project, &targets(project, names), Mode::Refresh).await;
-    let views = views.map_err(|error| {
-        // Not the error itself: running again loads nothing, and so refreshes nothing.
+    let refreshed = life::refresh(project, &targets(project, names), Mode::Refresh).await;
+    let views = refreshed.map_err(|error| {
+        // Not the error itself, which may be transient: the same command would load nothing, and so refresh nothing.
         Error::NotRefreshed { views: vec![format!("which there are is not known ({error})")] }
     })?;
     for (number, report) in reports.iter_mut().enumerate() {
@@ -33,24 +32,26 @@ pub async fn refresh(
     if failed.is_empty() { Ok(()) } else { Err(Error::NotRefreshed { views: failed }) }
 }
 
-/// The targets of datasets, by their names.
+/// Returns the targets of datasets, given by their names and whether they have changed.
 pub fn targets<'a>(
     project: &Project,
     names: impl Iterator<Item = (&'a str, bool)>,
 ) -> Vec<Changed> {
-    let dataset = |name: &str| project.config.datasets.iter().find(|known| known.name == name);
-    let target = |(name, is_changed): (&str, bool)| {
-        dataset(name).map(|Dataset { table, .. }| Changed { table: table.clone(), is_changed })
-    };
-    names.filter_map(target).collect()
+    let datasets = &project.config.datasets;
+    names
+        .filter_map(|(name, is_changed)| {
+            let dataset = datasets.iter().find(|dataset| dataset.name == name)?;
+            Some(Changed { table: dataset.table.clone(), is_changed })
+        })
+        .collect()
 }
 
-/// The views that depend on the target of this number.
+/// Returns the views that depend on the target with this number.
 pub fn of_target(views: &[RefreshedView], number: usize) -> Vec<RefreshedView> {
     views.iter().filter(|view| view.tables.contains(&number)).cloned().collect()
 }
 
-/// Whether a run has loaded files, or taken the rows of some out.
+/// Whether a run has loaded files, or deleted the rows of some.
 fn has_changed(report: &Report) -> bool {
     report
         .accounting

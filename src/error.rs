@@ -1,4 +1,4 @@
-//! The root of all errors: what went wrong, what to do next, and with which code the program ends.
+//! The root **error** of every command: what went wrong, what to do next, and the exit code.
 
 use std::process::ExitCode;
 
@@ -8,11 +8,11 @@ use crate::{
     target,
 };
 
-/// How the program ends. The numbers are part of its interface.
+/// The exit codes. The numbers are part of the program's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// All is done.
+    /// Everything is done.
     Done = 0,
     /// Something failed.
     Failed = 1,
@@ -48,7 +48,7 @@ impl From<ErrorKind> for Exit {
     }
 }
 
-/// How many reasons are shown.
+/// How many reasons an error shows.
 const REASONS: usize = 3;
 
 /// Anything that ends a command.
@@ -57,7 +57,7 @@ pub enum Error {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// The command line, beyond what its parser sees.
+    /// The command line, beyond what its parser checks.
     #[error("{0}")]
     Usage(String),
     /// A store.
@@ -93,7 +93,7 @@ pub enum Error {
     /// Pruning staging.
     #[error(transparent)]
     Inventory(#[from] store::inventory::Error),
-    /// What the target holds already stands in the way.
+    /// What the target already holds must not be changed without asking.
     #[error(transparent)]
     Refusal(#[from] state::Refusal),
     /// The target database.
@@ -102,7 +102,7 @@ pub enum Error {
     /// The accounting.
     #[error(transparent)]
     Unbalanced(#[from] state::Unbalanced),
-    /// The accounting cannot be kept in staging.
+    /// The accounting cannot be written to staging.
     #[error("cannot write the accounting to {path}")]
     Accounting {
         /// The object.
@@ -111,7 +111,7 @@ pub enum Error {
         #[source]
         source: object_store::Error,
     },
-    /// A plan that was kept in a file cannot be read.
+    /// A saved plan cannot be read.
     #[error("cannot read the plan {path}: {reason}")]
     Plan {
         /// The file.
@@ -138,21 +138,19 @@ pub enum Error {
     /// No dataset has a file in the range.
     #[error("no files{} under {prefixes}", days.as_ref().map(|days| format!(" {days}")).unwrap_or_default())]
     NoFiles {
-        /// The days that were asked for, with a preposition before them; `None` if all were.
+        /// The requested days, with a preposition before them; `None` if all days were requested.
         days: Option<String>,
         /// The prefixes.
         prefixes: String,
     },
-    /// A range ends with the last day that is loaded, and none is, of no dataset.
+    /// A range ends with `last`, the last loaded day, and no dataset has a loaded day.
     #[error("no day is loaded into {} yet, so `last` is not known", tables.join(", "))]
     NothingLoaded {
         /// The targets.
         tables: Vec<String>,
     },
-    /// No key under a prefix holds a date that is recognised.
-    #[error(
-        "none of the {keys} key(s) under {place} holds a date that is known for one: {example}"
-    )]
+    /// No date was recognised in any key under a prefix.
+    #[error("no date was recognised in any of the {keys} key(s) under {place}, such as {example}")]
     NoDates {
         /// The URL with the prefix.
         place: String,
@@ -209,7 +207,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// How the program ends because of it.
+    /// The exit code of the error.
     pub fn exit(&self) -> Exit {
         self.kind().into()
     }
@@ -278,7 +276,7 @@ impl Explain for Error {
                 "load its history first, with a date: --start YYYY-MM-DD; --prefix chooses datasets"
             }
             Self::NoDates { .. } => {
-                "say with --key where the date stands, such as 'report_{date:%Y-%m-%d}*.csv', \
+                "say with --key where the date is, such as 'report_{date:%Y-%m-%d}*.csv', \
                  'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; the README lists its parts"
             }
             Self::NoneUsable { .. } => {
@@ -286,8 +284,8 @@ impl Explain for Error {
                  what its files need under csv, such as encoding or names"
             }
             Self::NotRefreshed { .. } => {
-                "what is loaded stays; once the reason is mended, the same command with --refresh=all refreshes \
-                 the views also if nothing is left to load"
+                "what is loaded stays; once the cause is fixed, the same command with --refresh=all refreshes \
+                 the views even if nothing is left to load"
             }
             #[cfg(feature = "demo")]
             Self::Embedded(_) => "run it again; the log has more with RUST_LOG=debug",

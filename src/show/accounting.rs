@@ -1,10 +1,10 @@
-//! The accounting of a run as a table.
+//! The **accounting** of a run as a table.
 
-use super::table;
+use super::{known, table};
 use crate::printable::grouped;
 use crate::state::{Account, Accounting, LoadedBy, Sums};
 
-/// One line a file, and the sums.
+/// Writes one line per file, and the sums.
 pub fn accounting(accounting: &Accounting) -> String {
     let merges = accounting.totals.updated + accounting.totals.skipped_older > 0;
     let mut heads =
@@ -24,7 +24,6 @@ pub fn accounting(accounting: &Accounting) -> String {
 
 fn line(account: &Account, merges: bool) -> Vec<String> {
     let name = account.key.rsplit('/').next().unwrap_or(&account.key);
-    let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), grouped);
     let counts = account.counts;
     let by = match account.loaded_by {
         LoadedBy::ThisRun => "",
@@ -34,12 +33,12 @@ fn line(account: &Account, merges: bool) -> Vec<String> {
     let mut cells = vec![
         account.date.to_string(),
         name.to_owned(),
-        count(counts.map(|counts| counts.records)),
-        count(counts.map(|counts| counts.rejected)),
-        count(counts.map(|counts| counts.superseded)),
-        count(counts.map(|counts| counts.filtered)),
-        count(counts.map(|counts| counts.staged)),
-        count(account.inserted),
+        known(counts.map(|counts| counts.records)),
+        known(counts.map(|counts| counts.rejected)),
+        known(counts.map(|counts| counts.superseded)),
+        known(counts.map(|counts| counts.filtered)),
+        known(counts.map(|counts| counts.staged)),
+        known(account.inserted),
     ];
     if merges {
         cells.extend([grouped(account.updated), grouped(account.skipped_older)]);

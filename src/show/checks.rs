@@ -1,11 +1,11 @@
-//! The outcomes of checks as a table.
+//! The outcomes of **checks** as a table.
 
 use super::{Suite, table};
 use crate::check::{Outcome, Rejects};
 use crate::printable::grouped;
 use crate::sql::Severity;
 
-/// One line a check, and then the rejects, and the drift that is refused.
+/// Writes one line per check, then the rejects and the refused drift.
 pub fn checks(suite: Suite<'_>) -> String {
     let Suite { dataset, checks, rejects, drift } = suite;
     let mut text = outcomes_of(dataset, checks);
@@ -39,7 +39,7 @@ fn outcomes_of(dataset: &str, outcomes: &[Outcome]) -> String {
     format!("{dataset}\n{table}\n")
 }
 
-/// How many records are rejected, and why; nothing if none is.
+/// Writes how many records are rejected, and why; nothing if none is.
 fn rejects(rejects: &Rejects) -> String {
     if rejects.rejected == 0 {
         return String::new();

@@ -1,11 +1,11 @@
-//! What depends on a target as tables.
+//! The **dependents** of a target as tables.
 
 use std::fmt::Write;
 
 use super::table;
 use crate::look::{Dependent, Dependents, EarlierDays, Shown, ToRefresh};
 
-/// One line per dependent, then the materialized views in the order in which they are refreshed.
+/// Writes one line per dependent, then the materialized views in the order in which they are refreshed.
 pub fn dependents(found: &Dependents) -> String {
     let mut text = format!("{} → {}", found.dataset, found.target);
     // Writing to a text cannot fail.
@@ -48,7 +48,7 @@ fn line(dependent: &Dependent) -> Vec<String> {
     ]
 }
 
-/// What stands between, the middle of a long way left out.
+/// Writes the names between a dependent and the target, without the middle of a long list.
 fn through(names: &[String]) -> String {
     match names {
         [first, middle @ .., last] if names.len() > LONGEST_WAY => {
@@ -58,20 +58,15 @@ fn through(names: &[String]) -> String {
     }
 }
 
-/// As many names are shown of what stands between.
+/// The most names between a dependent and the target that are shown.
 const LONGEST_WAY: usize = 4;
 
 fn earlier_days(dependent: &Dependent) -> String {
     let mut text = match &dependent.earlier_days {
         None => String::new(),
-        Some(EarlierDays { shown, why }) => {
-            let shown = match shown {
-                Shown::Yes => "yes",
-                Shown::No => "no",
-                Shown::Unknown => "unknown",
-            };
-            format!("{shown}: {why}")
-        }
+        Some(EarlierDays { shown: Shown::Yes, why }) => format!("yes: {why}"),
+        Some(EarlierDays { shown: Shown::No, why }) => format!("no: {why}"),
+        Some(EarlierDays { shown: Shown::Unknown, why }) => format!("unknown: {why}"),
     };
     let _ = match dependent.holds {
         Some(range) => write!(text, "; holds {range} now"),
@@ -88,9 +83,10 @@ fn to_refresh(views: &[ToRefresh]) -> String {
             None => "go on reading".to_owned(),
             Some(why) => format!("wait: {why}"),
         };
-        let user = match view.may_refresh {
-            true => "may refresh it".to_owned(),
-            false => format!("may not refresh it; its owner is {}", view.owner),
+        let user = if view.may_refresh {
+            "may refresh it".to_owned()
+        } else {
+            format!("may not refresh it; its owner is {}", view.owner)
         };
         table.add_row(vec![(index + 1).to_string(), view.view.clone(), readers, user]);
     }

@@ -1,10 +1,10 @@
-//! A diagnosis as lines of text, by area and dataset.
+//! The diagnosis of the **doctor** as lines of text, by area and dataset.
 
 use std::fmt::Write;
 
 use crate::look::doctor::{Area, Diagnosis, HealthCheck, State};
 
-/// One line a check under the head of its area, then the sums.
+/// Writes one line per check under the heading of its area, then the sums.
 pub fn doctor(diagnosis: &Diagnosis) -> String {
     let mut text = String::new();
     let mut before = None;

@@ -1,4 +1,4 @@
-//! Drift as text: the epochs, what changed between them, what is odd, and what the SQL makes of it.
+//! **Drift** as text: the epochs, what changed between them, odd days and files, and whether the SQL fits.
 
 use std::fmt::Write;
 
@@ -9,12 +9,12 @@ use crate::look::drift::{Content, Drift, Epoch, Fit, TargetSeen, spans};
 use crate::mirror::Rejected;
 use crate::printable::{cut, grouped};
 
-/// So many names are told of a list; JSON has them all.
+/// The most names of a list that are shown; JSON has them all.
 const NAMES: usize = 12;
-/// So many characters are told of a name.
+/// The most characters of a name that are shown.
 const NAME: usize = 100;
 
-/// The drift of one dataset; with what is proposed where that is asked for.
+/// Writes the drift of one dataset, and with `propose` the proposed lines for stage.sql.
 pub fn drift(drift: &Drift, propose: bool) -> String {
     let mut text = format!(
         "{} ({}), {}: {} files, {} format(s) in {} epoch(s)\n",
@@ -26,30 +26,15 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
         drift.epochs.len()
     );
     text.push_str(&epochs(drift));
-    // Writing to a text cannot fail.
-    for (place, epoch) in drift.epochs.iter().enumerate() {
-        if drift.epochs[..place].iter().any(|earlier| earlier.format == epoch.format) {
-            let _ = writeln!(text, "  {}  back to format {}", epoch.from, epoch.format);
-            continue;
-        }
-        for change in &epoch.changes {
-            let _ = writeln!(text, "  {}  {}", epoch.from, shortened(&change.to_string()));
-        }
-    }
-    if !drift.oddities.is_empty() {
-        let _ = writeln!(text, "\nodd days and files");
-    }
-    for oddity in &drift.oddities {
-        let _ = writeln!(text, "  {oddity}");
-    }
-    for hint in hints(drift) {
-        let _ = writeln!(text, "  hint: {hint}");
-    }
+    text.push_str(&changes(drift));
+    text.push_str(&oddities(drift));
     if drift.content.is_none() && !drift.rejects.is_empty() {
-        let title = match drift.are_all_read {
-            true => "rejected",
-            false => "rejected among the first records (--deep reads all)",
+        let title = if drift.are_all_read {
+            "rejected"
+        } else {
+            "rejected among the first records (--deep reads all)"
         };
+        // Writing to a text cannot fail.
         let _ = writeln!(text, "\n{title}");
         text.push_str(&rejects(&drift.rejects));
     }
@@ -65,15 +50,51 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
     match &drift.fit {
         Some(fit) => text.push_str(&self::fit(fit, &drift.epochs)),
         None if drift.epochs.is_empty() => {}
-        None => text.push_str("\nUNVERIFIED: the dataset has no SQL yet to hold this against\n"),
+        None => text.push_str("\nUNVERIFIED: the dataset has no SQL yet to compare this with\n"),
     }
     if propose {
-        let _ = writeln!(text, "\nlines for stage.sql");
-        let none = ["  -- nothing to bring together".to_owned()];
-        let lines = drift.proposal.iter().map(|line| format!("    {line}"));
-        let lines: Vec<String> = lines.collect();
-        let lines = if lines.is_empty() { none.to_vec() } else { lines };
-        let _ = writeln!(text, "{}", lines.join("\n"));
+        text.push_str(&proposal(drift));
+    }
+    text
+}
+
+/// Writes what changed from each epoch to the next.
+fn changes(drift: &Drift) -> String {
+    let mut text = String::new();
+    for (place, epoch) in drift.epochs.iter().enumerate() {
+        if drift.epochs[..place].iter().any(|earlier| earlier.format == epoch.format) {
+            let _ = writeln!(text, "  {}  back to format {}", epoch.from, epoch.format);
+            continue;
+        }
+        for change in &epoch.changes {
+            let _ = writeln!(text, "  {}  {}", epoch.from, shortened(&change.to_string()));
+        }
+    }
+    text
+}
+
+fn oddities(drift: &Drift) -> String {
+    let mut text = String::new();
+    if !drift.oddities.is_empty() {
+        let _ = writeln!(text, "\nodd days and files");
+    }
+    for oddity in &drift.oddities {
+        let _ = writeln!(text, "  {oddity}");
+    }
+    for hint in hints(drift) {
+        let _ = writeln!(text, "  hint: {hint}");
+    }
+    text
+}
+
+/// Writes the proposed lines for stage.sql.
+fn proposal(drift: &Drift) -> String {
+    let mut text = String::from("\nlines for stage.sql\n");
+    if drift.proposal.is_empty() {
+        text.push_str("  -- nothing to bring together\n");
+    }
+    for line in &drift.proposal {
+        let _ = writeln!(text, "    {line}");
     }
     text
 }
@@ -82,8 +103,17 @@ fn epochs(drift: &Drift) -> String {
     if drift.epochs.is_empty() {
         return String::new();
     }
-    let heads =
-        ["from", "to", "files", "format", "columns", "between", "line end", "encoding", "in"];
+    let heads = [
+        "from",
+        "to",
+        "files",
+        "format",
+        "columns",
+        "delimiter",
+        "line ending",
+        "encoding",
+        "compression",
+    ];
     let mut table = table(&heads, &[2, 3, 4]);
     for epoch in &drift.epochs {
         let format = &drift.formats[epoch.format - 1];
@@ -103,7 +133,7 @@ fn epochs(drift: &Drift) -> String {
     format!("{table}\n")
 }
 
-/// What to do about files that cannot be read, each once.
+/// Returns what to do about files that cannot be read, each hint once.
 fn hints(drift: &Drift) -> Vec<&str> {
     let mut hints: Vec<&str> = Vec::new();
     for oddity in &drift.oddities {
@@ -128,7 +158,8 @@ fn rejects_of_file(reject: &Rejected) -> String {
 fn content(content: &Content) -> String {
     let Reference { from, to, files, rows } = &content.reference;
     let rows = grouped(*rows);
-    let mut text = format!("\ncontent, against {from} to {to} ({files} files, {rows} rows)\n");
+    let mut text =
+        format!("\ncontent, compared with {from} to {to} ({files} files, {rows} rows)\n");
     text.push_str(&rejects(&content.rejects));
     for contradiction in &content.contradictions {
         let DateContradiction { column, text: formats, .. } = contradiction;
@@ -157,38 +188,73 @@ fn fit(fit: &Fit, epochs: &[Epoch]) -> String {
         let columns = shortened(&fit.not_given.join(", "));
         let _ = writeln!(text, "  stage.sql does not give: {columns}");
     }
-    let mut said: Vec<(String, Vec<usize>)> = Vec::new();
-    for (place, fit) in fit.epochs.iter().enumerate() {
-        let sentences = [("NULL", &fit.read_as_null), ("not loaded", &fit.not_loaded)];
-        for (what, columns) in sentences.into_iter().filter(|(_, columns)| !columns.is_empty()) {
-            let sentence = format!("{what}: {}", shortened(&columns.join(", ")));
-            match said.iter_mut().find(|(other, _)| *other == sentence) {
-                Some((_, places)) => places.push(place),
-                None => said.push((sentence, vec![place])),
-            }
-        }
-    }
-    for (sentence, places) in said {
+    for (sentence, places) in sentences(fit) {
         let _ = writeln!(text, "  {sentence} ({})", spans(epochs, &places));
     }
     let target = match fit.target {
         TargetSeen::Found if fit.failures.is_empty() => "  the target takes what stage.sql gives",
-        TargetSeen::Found => "  the target is there",
-        TargetSeen::Missing => "  the target is missing; a run makes it from target.sql",
+        TargetSeen::Found => "  the target exists",
+        TargetSeen::Missing => "  the target is missing; a run creates it from target.sql",
         TargetSeen::Unverified => "  UNVERIFIED: no database is named, so the target is not known",
     };
     let _ = writeln!(text, "{target}");
     text
 }
 
-/// A sentence with the first names of its list.
+/// Returns which columns are NULL or not loaded, each sentence with the places of the epochs for which it holds.
+fn sentences(fit: &Fit) -> Vec<(String, Vec<usize>)> {
+    let mut sentences: Vec<(String, Vec<usize>)> = Vec::new();
+    for (place, epoch) in fit.epochs.iter().enumerate() {
+        for (what, columns) in [("NULL", &epoch.read_as_null), ("not loaded", &epoch.not_loaded)] {
+            if columns.is_empty() {
+                continue;
+            }
+            let sentence = format!("{what}: {}", shortened(&columns.join(", ")));
+            match sentences.iter_mut().find(|(other, _)| *other == sentence) {
+                Some((_, places)) => places.push(place),
+                None => sentences.push((sentence, vec![place])),
+            }
+        }
+    }
+    sentences
+}
+
+/// Shortens a sentence to the first names of its list.
 fn shortened(sentence: &str) -> String {
-    let (start, list) = sentence.split_once(": ").map_or(("", sentence), |(a, b)| (a, b));
+    let (start, list) = match sentence.split_once(": ") {
+        Some((start, list)) => (format!("{start}: "), list),
+        None => (String::new(), sentence),
+    };
     let names: Vec<_> = list.split(", ").map(|name| cut(name, NAME)).collect();
-    let start = if start.is_empty() { String::new() } else { format!("{start}: ") };
-    let told = names[..names.len().min(NAMES)].join(", ");
+    let shown = names[..names.len().min(NAMES)].join(", ");
     match names.len().checked_sub(NAMES) {
-        Some(more @ 1..) => format!("{start}{told} and {more} more"),
-        _ => format!("{start}{told}"),
+        Some(more @ 1..) => format!("{start}{shown} and {more} more"),
+        _ => format!("{start}{shown}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::drift::EpochFit;
+
+    #[test]
+    fn long_lists_are_shortened_and_counted() {
+        let names: Vec<String> = (1..=14).map(|number| format!("c{number}")).collect();
+        let sentence = format!("new columns: {}", names.join(", "));
+        let shown = "new columns: c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12 and 2 more";
+        assert_eq!(shortened(&sentence), shown);
+        assert_eq!(shortened("new columns: a, b"), "new columns: a, b");
+        assert_eq!(shortened("a, b"), "a, b");
+    }
+
+    #[test]
+    fn the_same_sentence_of_several_epochs_is_said_once() {
+        let columns = vec!["a".to_owned()];
+        let epoch = EpochFit { read_as_null: columns.clone(), ..EpochFit::default() };
+        let other = EpochFit { not_loaded: columns, ..EpochFit::default() };
+        let fit = Fit { epochs: vec![epoch.clone(), other, epoch], ..Fit::default() };
+        let expected = [("NULL: a".to_owned(), vec![0, 2]), ("not loaded: a".to_owned(), vec![1])];
+        assert_eq!(sentences(&fit), expected);
     }
 }

@@ -1,14 +1,11 @@
-//! Estimates in words and as a table, each number with where it comes from.
+//! **Estimates** in words and as a table, each number with its source.
 
-use super::table;
+use super::{UNKNOWN, table};
 use crate::look::estimate::{Estimate, Figure};
 use crate::look::{Choice, Scope};
 use crate::printable::{bytes, grouped};
 
-/// What is shown of a number that is not known.
-const UNKNOWN: &str = "?";
-
-/// One estimate, a line for each number.
+/// Writes one estimate, a line per number.
 pub fn estimate(estimate: &Estimate) -> String {
     let Estimate { rows, growth, seconds, month_dollars, reading, .. } = estimate;
     let grows = figure(growth, |growth| {
@@ -41,7 +38,7 @@ pub fn estimate(estimate: &Estimate) -> String {
     )
 }
 
-/// The options beside each other.
+/// Writes the options as a table.
 pub fn choices(choices: &[Choice]) -> String {
     let heads = [
         "load", "days", "files", "~rows", "~time", "~table", "~indexes", "~TOAST", "~WAL",
@@ -50,42 +47,40 @@ pub fn choices(choices: &[Choice]) -> String {
     let mut table = table(&heads, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     for choice in choices {
         let Some(estimate) = &choice.estimate else { continue };
-        let grows = |part: fn(&crate::look::estimate::Growth) -> u64| {
-            figure(&estimate.growth, |growth| bytes(part(growth)))
-        };
+        let growth = &estimate.growth;
         table.add_row(vec![
             scope(choice.what),
             grouped(choice.days as u64),
             grouped(estimate.files as u64),
             figure(&estimate.rows, |rows| grouped(*rows)),
             figure(&estimate.seconds, |seconds| time(*seconds)),
-            grows(|growth| growth.table),
-            grows(|growth| growth.indexes),
-            grows(|growth| growth.toast),
-            grows(|growth| growth.wal),
+            figure(growth, |growth| bytes(growth.table)),
+            figure(growth, |growth| bytes(growth.indexes)),
+            figure(growth, |growth| bytes(growth.toast)),
+            figure(growth, |growth| bytes(growth.wal)),
             figure(&estimate.month_dollars, |money| dollars(*money)),
             dollars(estimate.reading.request_dollars),
             answer(&choice.fits).to_owned(),
         ]);
     }
-    let refusals = choices.iter().filter_map(|choice| {
-        let refusal = choice.refusal.as_ref()?;
-        Some(format!("does not fit: {}: {refusal}\n", scope(choice.what)))
-    });
-    let refusals: String = refusals.collect();
-    let sources = choices.iter().find_map(|choice| choice.estimate.as_ref()).map(sources);
-    // Why each does not fit is said already.
-    let some = choices.iter().filter(|choice| choice.what != Scope::Nothing);
-    let open = some.map(|choice| &choice.fits).find(|fits| fits.value != Some(false));
-    let fits = open.filter(|_| sources.is_some()).map(|fits| format!("fits: {}\n", fits.source));
-    format!(
-        "Options\n{table}\n{refusals}{}{}",
-        sources.unwrap_or_default(),
-        fits.unwrap_or_default()
-    )
+    let mut text = format!("Options\n{table}\n");
+    for choice in choices {
+        if let Some(refusal) = &choice.refusal {
+            text.push_str(&format!("does not fit: {}: {refusal}\n", scope(choice.what)));
+        }
+    }
+    if let Some(estimate) = choices.iter().find_map(|choice| choice.estimate.as_ref()) {
+        text.push_str(&sources(estimate));
+        // The lines above already say why others do not fit.
+        let mut loads = choices.iter().filter(|choice| choice.what != Scope::Nothing);
+        if let Some(choice) = loads.find(|choice| choice.fits.value != Some(false)) {
+            text.push_str(&format!("fits: {}\n", choice.fits.source));
+        }
+    }
+    text
 }
 
-/// Whether something fits, as a line under an estimate.
+/// Writes whether something fits, as a line under an estimate.
 pub fn fits(fits: &Figure<bool>) -> String {
     format!("fits      {} [{}]\n", answer(fits), fits.source)
 }
@@ -98,7 +93,7 @@ fn answer(fits: &Figure<bool>) -> &'static str {
     }
 }
 
-/// Where the numbers of a table of options come from.
+/// Writes the sources of the numbers in a table of options.
 fn sources(estimate: &Estimate) -> String {
     let internet = dollars(estimate.reading.internet_dollars);
     format!(
@@ -123,7 +118,7 @@ fn figure<T>(figure: &Figure<T>, text: impl Fn(&T) -> String) -> String {
     figure.value.as_ref().map_or_else(|| UNKNOWN.to_owned(), text)
 }
 
-/// A time in words.
+/// Writes a time in words.
 fn time(seconds: f64) -> String {
     match seconds {
         0.0 => "0 min".to_owned(),
@@ -133,11 +128,32 @@ fn time(seconds: f64) -> String {
     }
 }
 
-/// Money, to the cent, or to as many digits as are needed to see that it is not nothing.
+/// Writes an amount of money to the cent; less than a cent is shown as that, and not as zero.
 fn dollars(money: f64) -> String {
     match money {
         0.0 => "$0".to_owned(),
         money if money < 0.01 => "under $0.01".to_owned(),
         money => format!("${money:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_money_are_rounded_for_people() {
+        for (seconds, expected) in [
+            (0.0, "0 min"),
+            (59.0, "under 1 min"),
+            (90.0, "2 min"),
+            (5399.0, "90 min"),
+            (9000.0, "2.5 h"),
+        ] {
+            assert_eq!(time(seconds), expected);
+        }
+        for (money, expected) in [(0.0, "$0"), (0.004, "under $0.01"), (12.5, "$12.50")] {
+            assert_eq!(dollars(money), expected);
+        }
     }
 }

@@ -1,21 +1,20 @@
-//! Gaps as the tables that a planner would write by hand: what S3 holds, what the database holds, what is
-//! missing.
+//! **Gaps** as three tables: what S3 holds, what the database holds, and what is missing.
 
 use super::table;
 use crate::domain::{Cadence, FileDate};
 use crate::printable::{bytes, grouped};
 use crate::state::{Gap, GapKind, Gaps, Holding, Missing, TargetHolding};
 
-/// What is shown of a day that is not known.
-const NOTHING: &str = "-";
+/// What is shown for a day that does not exist or is not known.
+const NO_DAY: &str = "-";
 
-/// The three tables over all datasets, and what is to be said besides.
+/// Writes the three tables over all datasets, and notes about them.
 pub fn gaps(datasets: &[&Gaps]) -> String {
-    let tables = [in_source(datasets), in_target(datasets), missing(datasets)];
+    let mut tables = vec![in_source(datasets), in_target(datasets), missing(datasets)];
+    tables.retain(|table| !table.is_empty());
     let notes: String = datasets.iter().map(|gaps| notes(gaps)).collect();
-    let tables: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
-    let gap = if notes.is_empty() { "" } else { "\n" };
-    format!("{}{gap}{notes}", tables.join("\n"))
+    let separator = if notes.is_empty() { "" } else { "\n" };
+    format!("{}{separator}{notes}", tables.join("\n"))
 }
 
 fn in_source(datasets: &[&Gaps]) -> String {
@@ -53,26 +52,27 @@ fn in_target(datasets: &[&Gaps]) -> String {
             ]);
         }
     }
-    match datasets.iter().any(|gaps| gaps.held.is_some()) {
-        true => format!("Database\n{table}\n"),
-        false => "Database\nUNVERIFIED: no database is named, so what is loaded is not known\n"
-            .to_owned(),
+    if datasets.iter().any(|gaps| gaps.held.is_some()) {
+        format!("Database\n{table}\n")
+    } else {
+        "Database\nUNVERIFIED: no database is named, so what is loaded is not known\n".to_owned()
     }
 }
 
-/// Who has loaded what; nobody, if the table is empty or missing.
+/// Returns who has loaded what; one line even if the table is empty or missing.
 fn loaders(held: &TargetHolding) -> Vec<(&'static str, &Holding)> {
     let all = [
         ("backfill", &held.ours),
         ("the live loader", &held.live),
         ("files of other prefixes", &held.elsewhere),
     ];
-    let some: Vec<_> = all.into_iter().filter(|(_, holding)| holding.files > 0).collect();
-    match (some.is_empty(), held.exists) {
-        (false, _) => some,
-        (true, true) => vec![("nobody", &held.ours)],
-        (true, false) => vec![("no such table yet", &held.ours)],
+    let mut loaders = Vec::from(all);
+    loaders.retain(|(_, holding)| holding.files > 0);
+    if loaders.is_empty() {
+        let nobody = if held.exists { "nobody" } else { "no such table yet" };
+        loaders.push((nobody, &held.ours));
     }
+    loaders
 }
 
 fn missing(datasets: &[&Gaps]) -> String {
@@ -86,12 +86,11 @@ fn missing(datasets: &[&Gaps]) -> String {
             table.add_row(row(&gaps.prefix, gap));
         }
         if gaps.gaps.is_empty() {
-            let nothing = || NOTHING.to_owned();
             table.add_row(vec![
                 gaps.prefix.clone(),
                 "none".to_owned(),
-                nothing(),
-                nothing(),
+                day(None),
+                day(None),
                 count(0),
                 count(0),
                 count(0),
@@ -119,7 +118,7 @@ fn row(prefix: &str, gap: &Gap) -> Vec<String> {
     ]
 }
 
-/// What the tables do not show.
+/// Writes what the tables do not show.
 fn notes(gaps: &Gaps) -> String {
     let mut lines = Vec::new();
     for days in &gaps.missing {
@@ -129,7 +128,7 @@ fn notes(gaps: &Gaps) -> String {
         let (who, files) = (if only.is_ours { "backfill" } else { "the live loader" }, only.files);
         let when = match only.from.zip(only.to) {
             Some((from, to)) => span(from, to),
-            None => "of days that are not known".to_owned(),
+            None => "of unknown days".to_owned(),
         };
         let rows = grouped(only.rows);
         lines.push(format!("only in the database: {files} file(s) {when}, {rows} rows by {who}"));
@@ -161,10 +160,9 @@ fn notes(gaps: &Gaps) -> String {
     lines.into_iter().map(|line| format!("{}: {line}\n", gaps.prefix)).collect()
 }
 
-/// What is missing, in the words of the cadence.
+/// Writes what is missing, in the words of the cadence.
 fn lacking(missing: &Missing) -> String {
     let Missing { from, to, every, files, .. } = *missing;
-    let month = |day: FileDate| day.0.format("%Y-%m").to_string();
     let (span, one) = match every {
         Cadence::Day => (span(from, to), "day"),
         Cadence::Weekdays => (span(from, to), "weekday"),
@@ -174,7 +172,11 @@ fn lacking(missing: &Missing) -> String {
     format!("{span} ({} {one}(s))", count(files))
 }
 
-/// The first day of the live loader, if the table does not show it because of the days that were asked for.
+fn month(day: FileDate) -> String {
+    day.0.format("%Y-%m").to_string()
+}
+
+/// Writes the first day of the live loader, if the table does not show it because it is outside the range.
 fn live_since(held: &TargetHolding) -> Option<String> {
     let since = held.live_since.filter(|since| held.live.first != Some(*since))?;
     Some(format!("the live loader's first day is {since}: gaps from that day on are its own"))
@@ -189,5 +191,40 @@ fn count(number: usize) -> String {
 }
 
 fn day(date: Option<FileDate>) -> String {
-    date.map_or_else(|| NOTHING.to_owned(), |date| date.to_string())
+    date.map_or_else(|| NO_DAY.to_owned(), |date| date.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(every: Cadence, from: &str, to: &str, files: usize) -> Missing {
+        let [from, to] = [from, to].map(|day| day.parse().expect("a day"));
+        Missing { from, to, days: 0, every, files }
+    }
+
+    #[test]
+    fn missing_files_are_named_in_the_words_of_the_cadence() {
+        for (found, expected) in [
+            (missing(Cadence::Day, "2025-09-01", "2025-09-01", 1), "for 2025-09-01 (1 day(s))"),
+            (
+                missing(Cadence::Week, "2025-09-01", "2025-09-14", 2),
+                "from 2025-09-01 to 2025-09-14 (2 week(s))",
+            ),
+            (missing(Cadence::Month, "2025-09-01", "2025-09-30", 1), "for 2025-09 (1 month(s))"),
+        ] {
+            assert_eq!(lacking(&found), expected);
+        }
+    }
+
+    #[test]
+    fn an_empty_and_a_missing_table_have_a_line() {
+        let mut held = TargetHolding { exists: true, ..TargetHolding::default() };
+        assert_eq!(loaders(&held)[0].0, "nobody");
+        held.exists = false;
+        assert_eq!(loaders(&held)[0].0, "no such table yet");
+        held.live.files = 2;
+        let names: Vec<&str> = loaders(&held).iter().map(|(loader, _)| *loader).collect();
+        assert_eq!(names, ["the live loader"]);
+    }
 }

@@ -1,4 +1,4 @@
-//! Checks as JUnit XML, the form in which CI systems show test results.
+//! Checks as **JUnit** XML, which CI systems show as test results.
 
 use crate::check::{Outcome, Rejects};
 use crate::look::drift::Instance;
@@ -11,16 +11,16 @@ pub struct Suite<'a> {
     pub dataset: &'a str,
     /// What its checks found.
     pub checks: &'a [Outcome],
-    /// Its rejects beside its limit.
+    /// Its rejects, compared with their limit.
     pub rejects: &'a Rejects,
-    /// What there is of the kinds of drift that it refuses; `None` if it refuses none.
+    /// The instances of drift that it refuses; `None` if it refuses no drift.
     pub drift: Option<&'a [Instance]>,
 }
 
-/// A test case: nothing if it passed, or else a message and lines that say more.
+/// A test case. One that passed has no message.
 struct Case<'a> {
     name: &'a str,
-    /// Whether it failed, or only warns.
+    /// Whether it failed; a case with a message that did not fail is a warning.
     fails: bool,
     /// `error` or `warn`.
     kind: &'static str,
@@ -28,9 +28,9 @@ struct Case<'a> {
     lines: Vec<String>,
 }
 
-/// One test suite a dataset: one test case a check, one for its rejects, and one for the drift that it
-/// refuses. A warning is a case with an
-/// output, unless `warnings_fail`. There are counts and places in it, never values.
+/// Writes one test suite per dataset: one test case per check, one for its rejects, and one for the drift that it
+/// refuses. A warning is a case with an output, unless `warnings_fail`. The text has counts and locations, never
+/// values.
 pub fn junit(suites: &[Suite<'_>], warnings_fail: bool) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for suite in suites {
@@ -72,7 +72,8 @@ fn case(outcome: &Outcome, warnings_fail: bool) -> Case<'_> {
     case
 }
 
-/// Rejects fail if a run would refuse a batch because of them; as long as the limit allows them, they warn.
+/// Makes the test case of the rejects. It fails if a run would refuse a batch because of them; rejects that the limit
+/// allows are a warning.
 fn rejects(rejects: &Rejects) -> Case<'static> {
     let mut case = Case {
         name: "rejects",
@@ -103,21 +104,22 @@ fn drift(instances: &[Instance]) -> Case<'static> {
 }
 
 fn written(dataset: &str, case: &Case<'_>) -> String {
-    let (name, dataset) = (escaped(case.name), escaped(dataset));
-    let open = format!("    <testcase classname=\"{dataset}\" name=\"{name}\"");
+    let (name, class) = (escaped(case.name), escaped(dataset));
+    let open = format!("    <testcase classname=\"{class}\" name=\"{name}\"");
     if case.message.is_empty() {
         return format!("{open}/>\n");
     }
     let (message, lines) = (escaped(&case.message), escaped(&case.lines.join("\n")));
     let kind = case.kind;
-    let told = match case.fails {
-        true => format!("<failure message=\"{message}\" type=\"{kind}\">{lines}</failure>"),
-        false => format!("<system-out>warning: {message}\n{lines}</system-out>"),
+    let result = if case.fails {
+        format!("<failure message=\"{message}\" type=\"{kind}\">{lines}</failure>")
+    } else {
+        format!("<system-out>warning: {message}\n{lines}</system-out>")
     };
-    format!("{open}>\n      {told}\n    </testcase>\n")
+    format!("{open}>\n      {result}\n    </testcase>\n")
 }
 
-/// A text that may stand in XML; characters that XML cannot hold are left out.
+/// Escapes a text for XML; characters that XML cannot hold are left out.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! **Reports**: what commands have to say, as tables for people, and as a page.
+//! To **show** results: as tables and text for people, as JUnit XML, and as an HTML page.
 
 mod accounting;
 mod checks;
@@ -33,7 +33,17 @@ pub use verification::verification;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-/// A table with these column heads; those of `right` hold numbers.
+use crate::printable::grouped;
+
+/// What is shown for a number that is not known.
+const UNKNOWN: &str = "?";
+
+/// Writes a count, or that it is not known.
+fn known(count: Option<u64>) -> String {
+    count.map_or_else(|| UNKNOWN.to_owned(), grouped)
+}
+
+/// Makes a table with these column heads; the columns of `right` hold numbers.
 pub fn table(heads: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);

@@ -1,4 +1,4 @@
-//! A plan as a table.
+//! A **plan** as a table.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::printable::{bytes, grouped};
 use crate::source::Reason;
 use crate::state::{Plan, PlannedFile};
 
-/// One line a file, then what is ignored, found, and the sums.
+/// Writes one line per file, then the ignored keys and the sums.
 pub fn plan(plan: &Plan) -> String {
     let mut text =
         format!("{} ({}) → {}, {}\n", plan.dataset, plan.prefix, plan.target, plan.range);
@@ -24,8 +24,12 @@ pub fn plan(plan: &Plan) -> String {
             file.action.describe(),
         ]);
     }
-    let out_of_range = |reason: Reason| reason == Reason::OutOfRange;
-    for ignored in plan.ignored.iter().filter(|ignored| !out_of_range(ignored.reason)) {
+    let mut outside = 0;
+    for ignored in &plan.ignored {
+        if ignored.reason == Reason::OutOfRange {
+            outside += 1;
+            continue;
+        }
         table.add_row(vec![
             String::new(),
             ignored.key.clone(),
@@ -37,7 +41,6 @@ pub fn plan(plan: &Plan) -> String {
     }
     // Writing to a text cannot fail.
     let _ = writeln!(text, "{table}");
-    let outside = plan.ignored.iter().filter(|ignored| out_of_range(ignored.reason)).count();
     if outside > 0 {
         let _ = writeln!(text, "{outside} more file(s) outside the range");
     }

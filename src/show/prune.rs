@@ -1,4 +1,4 @@
-//! What was pruned of staging as a table.
+//! What **prune** has deleted from staging, as a table.
 
 use std::fmt::Write;
 
@@ -6,10 +6,10 @@ use super::table;
 use crate::life::Pruned;
 use crate::printable::{bytes, grouped};
 
-/// One line a kind, then why things go, and how much is left.
+/// Writes one line per kind, then the reasons, and how much is left.
 pub fn prune(pruned: &Pruned) -> String {
-    let goes = if pruned.is_dry_run { "would go" } else { "deleted" };
-    let mut table = table(&["", "files", "size", "oldest (UTC)", goes, "size"], &[1, 2, 4, 5]);
+    let deleted = if pruned.is_dry_run { "would go" } else { "deleted" };
+    let mut table = table(&["", "files", "size", "oldest (UTC)", deleted, "size"], &[1, 2, 4, 5]);
     for kind in &pruned.kinds {
         table.add_row(vec![
             kind.kind.to_string(),
@@ -32,7 +32,7 @@ pub fn prune(pruned: &Pruned) -> String {
     if let Some(keep) = pruned.keep_bytes.filter(|keep| pruned.left.bytes > *keep) {
         let _ = writeln!(
             text,
-            "that is more than {}: what is newer than a day is never deleted",
+            "that is more than {}: files newer than a day are never deleted",
             bytes(keep)
         );
     }

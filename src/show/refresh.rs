@@ -1,14 +1,14 @@
-//! What became of materialized views as a table.
+//! The result of a **refresh** of materialized views, as a table.
 
 use super::table;
 use crate::life::{RefreshedView, Refreshing};
 
-/// What a person has to do if an earlier run did not come to its end.
+/// What a person has to do if an earlier run was stopped before its refresh.
 const SKIPPED: &str = "\
 if an earlier run was stopped after it had loaded and before it refreshed, send REFRESH MATERIALIZED VIEW for these
 ";
 
-/// One line per view, in the order in which they are refreshed.
+/// Writes one line per view, in the order in which they are refreshed.
 pub fn refresh(views: &[RefreshedView]) -> String {
     if views.is_empty() {
         return "no materialized view depends on the target\n".to_owned();
@@ -28,10 +28,6 @@ pub fn refresh(views: &[RefreshedView]) -> String {
         };
         table.add_row(vec![view.view.clone(), refreshed, readers]);
     }
-    let is_skipped = |view: &RefreshedView| matches!(view.outcome, Refreshing::Skipped { .. });
-    let hint = match views.iter().any(is_skipped) {
-        true => SKIPPED,
-        false => "",
-    };
-    format!("{table}\n{hint}")
+    let has_skipped = views.iter().any(|view| matches!(view.outcome, Refreshing::Skipped { .. }));
+    format!("{table}\n{}", if has_skipped { SKIPPED } else { "" })
 }

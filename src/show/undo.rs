@@ -1,4 +1,4 @@
-//! An undone run as text.
+//! The **undo** of a run as text.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::table;
 use crate::life::{BatchState, Undone};
 use crate::printable::grouped;
 
-/// One line a batch, and the sums.
+/// Writes one line per batch, and the sums.
 pub fn undone(undone: &Undone) -> String {
     let mut text = format!("run {}: {} → {}\n", undone.run_id, undone.dataset, undone.target);
     let mut table = table(&["batch", "days", "rows removed", "rows restored", ""], &[0, 2, 3]);
@@ -26,18 +26,16 @@ pub fn undone(undone: &Undone) -> String {
     }
     // Writing to a text cannot fail.
     let _ = writeln!(text, "{table}");
-    let sum = |count: fn(&crate::life::UndoneBatch) -> u64| {
-        grouped(undone.batches.iter().map(count).sum())
-    };
-    let (removed, restored) = (sum(|batch| batch.removed), sum(|batch| batch.restored));
-    let is_plan = undone.batches.iter().any(|batch| batch.state == BatchState::ToUndo);
-    let _ = match is_plan {
-        true => writeln!(text, "would remove {removed} rows, and restore {restored}"),
-        false => writeln!(
+    let removed = grouped(undone.batches.iter().map(|batch| batch.removed).sum());
+    let restored = grouped(undone.batches.iter().map(|batch| batch.restored).sum());
+    let _ = if undone.batches.iter().any(|batch| batch.state == BatchState::ToUndo) {
+        writeln!(text, "would remove {removed} rows, and restore {restored}")
+    } else {
+        writeln!(
             text,
             "removed {removed} rows, and restored {restored}; {} file(s) were counted before and after",
             undone.files.len()
-        ),
+        )
     };
     text
 }

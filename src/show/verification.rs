@@ -1,12 +1,12 @@
-//! A verification as a table.
+//! A **verification** as a table.
 
 use std::fmt::Write;
 
-use super::table;
+use super::{UNKNOWN, known, table};
 use crate::life::{Cells, UnclaimedRows, Verification, VerifiedFile};
 use crate::printable::grouped;
 
-/// One line a file, the columns and cells that differ, and the sums.
+/// Writes one line per file, the columns and cells that differ, and the sums.
 pub fn verification(verification: &Verification) -> String {
     let Verification { dataset, target, .. } = verification;
     let mut text = format!("{dataset} → {target}\n");
@@ -41,7 +41,7 @@ pub fn verification(verification: &Verification) -> String {
     text
 }
 
-/// Rows of which nobody knows who has put them there.
+/// Writes how many rows there are whose loader is not known.
 fn unclaimed(verification: &Verification) -> String {
     let UnclaimedRows { without_file, files, rows } = verification.unclaimed;
     let table = &verification.target;
@@ -66,16 +66,15 @@ fn counted(files: &[VerifiedFile]) -> String {
     let heads = ["date", "file", "records", "rejected", "staged", "held", "in target", ""];
     let mut table = table(&heads, &[2, 3, 4, 5, 6]);
     for file in files {
-        let count = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), grouped);
         let account = &file.account;
         let counts = account.counts;
         table.add_row(vec![
             account.date.to_string(),
             name(file),
-            count(counts.map(|counts| counts.records)),
-            count(counts.map(|counts| counts.rejected)),
-            count(counts.map(|counts| counts.staged)),
-            count(account.held),
+            known(counts.map(|counts| counts.records)),
+            known(counts.map(|counts| counts.rejected)),
+            known(counts.map(|counts| counts.staged)),
+            known(account.held),
             grouped(account.in_target),
             verdict(file),
         ]);
@@ -101,7 +100,7 @@ fn compared(files: &[VerifiedFile]) -> String {
                 ]
                 .map(grouped),
             ),
-            None => line.extend(std::iter::repeat_n("?".to_owned(), 6)),
+            None => line.extend(std::iter::repeat_n(UNKNOWN.to_owned(), 6)),
         }
         line.push(verdict(file));
         table.add_row(line);

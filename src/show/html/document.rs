@@ -1,4 +1,4 @@
-//! The **document** that the report's page shows: everything in it is counted here, and nothing there.
+//! The **document** that the report's page shows. Everything is counted here, and nothing in the page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// What stands in the window's title.
+    /// The title of the window.
     pub fn title(&self) -> String {
         let names: Vec<&str> = self.datasets.iter().map(|d| d.dataset.as_str()).collect();
         format!("{}, {} to {}", names.join(", "), self.from, self.to)
@@ -69,7 +69,7 @@ struct Totals {
 #[derive(Debug, Serialize)]
 struct Day {
     date: FileDate,
-    /// Where the file is; of several files, what is most pressing.
+    /// Where the file is; of several files, the greatest value.
     state: Coverage,
     why: Option<String>,
     files: usize,
@@ -162,7 +162,7 @@ struct AccountPart {
     why: Option<String>,
 }
 
-/// The document of a range.
+/// Makes the document of a range.
 pub fn document(range: DateRange, run_id: Option<String>, overviews: &[Overview]) -> Document {
     Document {
         program: concat!("backfill ", env!("CARGO_PKG_VERSION")),
@@ -211,14 +211,17 @@ fn dataset(overview: &Overview) -> Dataset {
 }
 
 fn oddities(drift: &Drift) -> Vec<String> {
-    let contradictions = drift.content.iter().flat_map(|content| &content.contradictions);
-    let contradictions = contradictions
-        .map(|found| format!("{}: contradicting date formats: {}", found.column, found.text));
-    drift.oddities.iter().map(ToString::to_string).chain(contradictions).collect()
+    let mut oddities: Vec<String> = drift.oddities.iter().map(ToString::to_string).collect();
+    for found in drift.content.iter().flat_map(|content| &content.contradictions) {
+        let (column, formats) = (&found.column, &found.text);
+        oddities.push(format!("{column}: contradicting date formats: {formats}"));
+    }
+    oddities
 }
 
 fn days(overview: &Overview) -> Vec<Day> {
     let refused = refused(&overview.drift);
+    let live_since = overview.files.live_since();
     let mut by_day: BTreeMap<FileDate, Vec<&FileState>> = BTreeMap::new();
     for file in &overview.files.files {
         by_day.entry(file.date).or_default().push(file);
@@ -226,33 +229,33 @@ fn days(overview: &Overview) -> Vec<Day> {
     let content = overview.drift.content.as_ref().map(counts_by_day);
     let missing: BTreeSet<FileDate> =
         overview.files.findings.iter().flat_map(Finding::missing_days).collect();
-    let without_file = |date| match missing.contains(&date) {
-        true => (Coverage::Missing, None),
-        false => (Coverage::NotDue, None),
-    };
-    let live_since = overview.files.live_since();
-    let day = |date: FileDate| {
+    let dates = overview.drift.range.days();
+    let days = dates.map(|date| {
         let files = by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
         let states = files.iter().map(|file| state(&overview.files, file, &refused, live_since));
-        let (state, why) =
-            states.max_by_key(|(state, _)| *state).unwrap_or_else(|| without_file(date));
-        let files: Vec<_> = files.iter().filter(|file| !file.is_gone()).collect();
-        let counts = content.as_ref().filter(|_| !files.is_empty());
-        let counts = counts.map(|by_day| by_day.get(&date).copied().unwrap_or_default());
-        Day {
-            date,
-            state,
-            why,
-            files: files.len(),
-            bytes: files.iter().map(|file| file.size()).sum(),
-            rows: counts.map(|(rows, _)| rows),
-            rejects: counts.map(|(_, rejects)| rejects),
-        }
-    };
-    overview.drift.range.days().map(day).collect()
+        let found = states.max_by_key(|(state, _)| *state);
+        let without_file =
+            if missing.contains(&date) { Coverage::Missing } else { Coverage::NotDue };
+        let counts = content.as_ref().map(|by_day| by_day.get(&date).copied().unwrap_or_default());
+        day(date, files, found.unwrap_or((without_file, None)), counts)
+    });
+    days.collect()
 }
 
-/// Rows and rejects of each day.
+/// Makes a day of its files, their state and their rows and rejects.
+fn day(
+    date: FileDate,
+    files: &[&FileState],
+    (state, why): (Coverage, Option<String>),
+    counts: Option<(u64, u64)>,
+) -> Day {
+    let in_source: Vec<&&FileState> = files.iter().filter(|file| !file.is_gone()).collect();
+    let (rows, rejects) = counts.filter(|_| !in_source.is_empty()).unzip();
+    let bytes = in_source.iter().map(|file| file.size()).sum();
+    Day { date, state, why, files: in_source.len(), bytes, rows, rejects }
+}
+
+/// Counts the rows and rejects of each day.
 fn counts_by_day(content: &Content) -> BTreeMap<FileDate, (u64, u64)> {
     let mut by_day: BTreeMap<FileDate, (u64, u64)> = BTreeMap::new();
     for file in &content.files {
@@ -264,7 +267,7 @@ fn counts_by_day(content: &Content) -> BTreeMap<FileDate, (u64, u64)> {
     by_day
 }
 
-/// The keys that would make a run fail, and why.
+/// Returns the keys that would make a run fail, and why.
 fn refused(drift: &Drift) -> BTreeMap<&str, String> {
     let mut refused = BTreeMap::new();
     for oddity in &drift.oddities {
@@ -281,7 +284,7 @@ fn refused(drift: &Drift) -> BTreeMap<&str, String> {
     refused
 }
 
-/// Where a file is, and why.
+/// Returns where a file is, and why.
 fn state(
     files: &Files,
     file: &FileState,
@@ -303,84 +306,94 @@ fn state(
 }
 
 fn epochs(drift: &Drift) -> Vec<Epoch> {
-    let epoch = |epoch: &drift::Epoch| {
-        let format = &drift.formats[epoch.format - 1];
-        Epoch {
-            from: epoch.from,
-            to: epoch.to,
-            format: epoch.format,
-            columns: epoch.columns,
-            files: epoch.keys.len(),
-            delimiter: format.delimiter.clone(),
-            line_end: format.line_end.clone(),
-            encoding: format.encoding.clone(),
-            byte_order_mark: format.byte_order_mark,
-            compression: format.compression.clone(),
-            changes: epoch.changes.iter().map(Change::to_string).collect(),
-        }
-    };
-    drift.epochs.iter().map(epoch).collect()
+    drift.epochs.iter().map(|epoch| self::epoch(epoch, &drift.formats[epoch.format - 1])).collect()
+}
+
+fn epoch(epoch: &drift::Epoch, format: &drift::Format) -> Epoch {
+    Epoch {
+        from: epoch.from,
+        to: epoch.to,
+        format: epoch.format,
+        columns: epoch.columns,
+        files: epoch.keys.len(),
+        delimiter: format.delimiter.clone(),
+        line_end: format.line_end.clone(),
+        encoding: format.encoding.clone(),
+        byte_order_mark: format.byte_order_mark,
+        compression: format.compression.clone(),
+        changes: epoch.changes.iter().map(Change::to_string).collect(),
+    }
 }
 
 fn fit(fit: &Fit, drift: &Drift) -> FitPart {
     let failures = fit.failures.iter().map(|f| format!("{}: {}", f.place, f.reason)).collect();
-    let by_days = |columns: fn(&drift::EpochFit) -> &Vec<String>| {
-        let mut places: BTreeMap<&Vec<String>, Vec<usize>> = BTreeMap::new();
-        for (place, epoch) in fit.epochs.iter().enumerate() {
-            places.entry(columns(epoch)).or_default().push(place);
-        }
-        let lines = places.into_iter().filter(|(columns, _)| !columns.is_empty());
-        let line = |(columns, places): (&Vec<String>, Vec<usize>)| {
-            let days = drift::spans(&drift.epochs, &places);
-            Columns { days, columns: columns.clone() }
-        };
-        lines.map(line).collect()
-    };
     FitPart {
         failures,
         not_given: fit.not_given.clone(),
         target: fit.target,
-        read_as_null: by_days(|epoch| &epoch.read_as_null),
-        not_loaded: by_days(|epoch| &epoch.not_loaded),
+        read_as_null: by_days(drift, fit.epochs.iter().map(|epoch| &epoch.read_as_null)),
+        not_loaded: by_days(drift, fit.epochs.iter().map(|epoch| &epoch.not_loaded)),
     }
 }
 
-fn content(content: &Content) -> ContentPart {
-    let dates: BTreeSet<FileDate> = content.files.iter().map(|file| file.date).collect();
-    let dates: Vec<FileDate> = dates.into_iter().collect();
-    let place_of: BTreeMap<&str, usize> =
-        content.columns.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
-    // Of several files of a day, the cell shows all differences and the highest level.
-    let mut cells: BTreeMap<(usize, usize), (u8, Vec<String>)> = BTreeMap::new();
-    for file in &content.files {
-        let Ok(date) = dates.binary_search(&file.date) else { continue };
-        for (column, differences) in &file.differences {
-            let Some(column) = place_of.get(column.as_str()) else { continue };
-            let cell = cells.entry((date, *column)).or_default();
-            for difference in differences {
-                cell.0 = cell.0.max(difference.level());
-                cell.1.push(format!("{}: {difference}", difference.name()));
-            }
-        }
+/// Groups the columns of each epoch: the same columns appear once, with all days of their epochs.
+fn by_days<'a>(drift: &Drift, of_epochs: impl Iterator<Item = &'a Vec<String>>) -> Vec<Columns> {
+    let mut places: BTreeMap<&Vec<String>, Vec<usize>> = BTreeMap::new();
+    for (place, columns) in of_epochs.enumerate().filter(|(_, columns)| !columns.is_empty()) {
+        places.entry(columns).or_default().push(place);
     }
-    let finding = |finding: &drift::content::Finding| FindingPart {
-        column: finding.column.clone(),
-        what: finding.difference.name(),
-        from: finding.from,
-        to: finding.to,
-        text: finding.difference.to_string(),
-    };
+    places
+        .into_iter()
+        .map(|(columns, places)| Columns {
+            days: drift::spans(&drift.epochs, &places),
+            columns: columns.clone(),
+        })
+        .collect()
+}
+
+fn content(content: &Content) -> ContentPart {
+    let days: BTreeSet<FileDate> = content.files.iter().map(|file| file.date).collect();
+    let dates: Vec<FileDate> = days.into_iter().collect();
     ContentPart {
         reference: content.reference.clone(),
         measure: content.measure,
         columns_compared: content.columns_compared,
         columns: content.columns.clone(),
+        cells: cells(content, &dates),
         dates,
-        cells: cells
-            .into_iter()
-            .map(|((date, column), (level, texts))| (date, column, level, texts.join("; ")))
-            .collect(),
         findings: content.findings.iter().map(finding).collect(),
+    }
+}
+
+/// Returns the cells that differ. If a day has several files, its cells show all differences and the highest level.
+fn cells(content: &Content, dates: &[FileDate]) -> Vec<(usize, usize, u8, String)> {
+    let place_of: BTreeMap<&str, usize> =
+        content.columns.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let mut cells: BTreeMap<(usize, usize), (u8, Vec<String>)> = BTreeMap::new();
+    for file in &content.files {
+        let Ok(date) = dates.binary_search(&file.date) else { continue };
+        for (name, differences) in &file.differences {
+            let Some(column) = place_of.get(name.as_str()) else { continue };
+            let (level, texts) = cells.entry((date, *column)).or_default();
+            for difference in differences {
+                *level = (*level).max(difference.level());
+                texts.push(format!("{}: {difference}", difference.name()));
+            }
+        }
+    }
+    cells
+        .into_iter()
+        .map(|((date, column), (level, texts))| (date, column, level, texts.join("; ")))
+        .collect()
+}
+
+fn finding(finding: &drift::content::Finding) -> FindingPart {
+    FindingPart {
+        column: finding.column.clone(),
+        what: finding.difference.name(),
+        from: finding.from,
+        to: finding.to,
+        text: finding.difference.to_string(),
     }
 }
 
@@ -395,37 +408,38 @@ fn check(outcome: &Outcome) -> Check {
 }
 
 fn accounting(accounting: &Accounting) -> AccountingPart {
-    let file = |account: &Account| {
-        let counts = account.counts.as_ref();
-        let (verdict, why) = match &account.verdict {
-            Verdict::Ok => ("OK", None),
-            Verdict::Unverified(why) => ("UNVERIFIED", Some(why.clone())),
-            Verdict::Wrong(why) => ("WRONG", Some(why.clone())),
-            Verdict::Removed => ("REMOVED", None),
-        };
-        AccountPart {
-            date: account.date,
-            key: account.key.clone(),
-            records: counts.map(|counts| counts.records),
-            accepted: counts.map(|counts| counts.accepted),
-            rejected: counts.map(|counts| counts.rejected),
-            staged: counts.map(|counts| counts.staged),
-            superseded: counts.map(|counts| counts.superseded),
-            filtered: counts.map(|counts| counts.filtered),
-            inserted: account.inserted,
-            in_target: account.in_target,
-            loaded_by: match account.loaded_by {
-                LoadedBy::ThisRun => "this run",
-                LoadedBy::AnotherRun => "another run",
-                LoadedBy::AnotherLoader => "another loader",
-            },
-            verdict,
-            why,
-        }
-    };
     AccountingPart {
         target: accounting.target.clone(),
-        files: accounting.files.iter().map(file).collect(),
+        files: accounting.files.iter().map(account).collect(),
         totals: accounting.totals,
+    }
+}
+
+fn account(account: &Account) -> AccountPart {
+    let counts = account.counts.as_ref();
+    let (verdict, why) = match &account.verdict {
+        Verdict::Ok => ("OK", None),
+        Verdict::Unverified(why) => ("UNVERIFIED", Some(why.clone())),
+        Verdict::Wrong(why) => ("WRONG", Some(why.clone())),
+        Verdict::Removed => ("REMOVED", None),
+    };
+    AccountPart {
+        date: account.date,
+        key: account.key.clone(),
+        records: counts.map(|counts| counts.records),
+        accepted: counts.map(|counts| counts.accepted),
+        rejected: counts.map(|counts| counts.rejected),
+        staged: counts.map(|counts| counts.staged),
+        superseded: counts.map(|counts| counts.superseded),
+        filtered: counts.map(|counts| counts.filtered),
+        inserted: account.inserted,
+        in_target: account.in_target,
+        loaded_by: match account.loaded_by {
+            LoadedBy::ThisRun => "this run",
+            LoadedBy::AnotherRun => "another run",
+            LoadedBy::AnotherLoader => "another loader",
+        },
+        verdict,
+        why,
     }
 }

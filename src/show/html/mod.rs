@@ -1,7 +1,7 @@
 //! The **report** as one HTML file: it needs no network, no other file and no server.
 //!
-//! The page is a template with a style, a chart library and a script of its own, all inside it; what
-//! it shows is one JSON document, the one that `--output json` prints.
+//! The page is a template with a style, a chart library and a script inside it. It shows one JSON document, the same
+//! that `--output json` prints.
 
 mod document;
 
@@ -30,20 +30,20 @@ const SCRIPT: [&str; 15] = [
     include_str!("page/script/page.js"),
 ];
 
-/// The page that shows a document.
+/// Makes the page that shows a document.
 pub fn html(document: &Document) -> String {
     let json = serde_json::to_string(document).unwrap_or_default();
     let parts = [
         ("{{title}}", escaped(&document.title())),
         ("/*{{style}}*/", STYLE.to_owned()),
         ("/*{{charts}}*/", CHARTS.to_owned()),
-        // Inside a script element only a `<` could end it.
+        // A script element can only be ended by a `<`.
         ("{{document}}", json.replace('<', "\\u003c")),
         ("/*{{script}}*/", SCRIPT.join("\n")),
     ];
     let mut page = String::with_capacity(PAGE.len() + CHARTS.len() + json.len());
     let mut rest = PAGE;
-    // In the order of the template and in one pass: what is put in is not looked at again.
+    // In the order of the template and in one pass, so that marks in inserted texts are not replaced.
     for (mark, content) in parts {
         let (before, after) = rest.split_once(mark).unwrap_or((rest, ""));
         page.push_str(before);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mark_of_the_template_is_there_once_and_in_order() {
+    fn the_template_has_every_mark_once_and_in_order() {
         let marks =
             ["{{title}}", "/*{{style}}*/", "/*{{charts}}*/", "{{document}}", "/*{{script}}*/"];
         let places: Vec<usize> = marks.iter().filter_map(|mark| PAGE.find(mark)).collect();

@@ -1,5 +1,5 @@
-//! The **embedded default**: an S3 server and a Postgres inside the process, so that the demo and
-//! the tests run the production code path without anything installed.
+//! The **embedded servers**: an S3 server and a Postgres inside the process, so that the demo and the tests run the
+//! production code path without installing anything.
 
 mod postgres;
 mod s3;
@@ -13,7 +13,7 @@ pub enum Error {
     /// A server does not start.
     #[error("the embedded {server} does not start: {reason}")]
     Start {
-        /// Which one.
+        /// The server.
         server: &'static str,
         /// Why.
         reason: String,

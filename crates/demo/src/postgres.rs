@@ -6,7 +6,7 @@ use pglite_oxide::PgliteServer;
 
 use crate::Error;
 
-/// A running embedded Postgres; it ends when it is dropped.
+/// A running embedded Postgres; it stops when it is dropped.
 pub struct EmbeddedPostgres {
     server: PgliteServer,
 }

@@ -1,5 +1,5 @@
-//! An embedded **S3 server**: a folder whose subfolders are buckets, over HTTP on a local port,
-//! with signatures checked. It remembers the requests that it answered, and can be told to fail.
+//! An embedded **S3 server**: it serves the subfolders of a folder as buckets, over HTTP on a local port, and checks
+//! signatures. It remembers the requests that it answered, and a script can make it fail.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -25,14 +25,14 @@ const ACCESS_KEY: &str = "backfill";
 /// The only user's secret, of a server that listens on this machine only.
 const SECRET_KEY: &str = "backfill-on-this-machine-only";
 
-/// What the server answers instead of what was asked for.
+/// A faulty answer of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// 503 Slow Down.
     SlowDown,
     /// 403 Access Denied.
     Forbidden,
-    /// 403 for an object that lies in an archive.
+    /// 403 for an archived object.
     Archived,
     /// 400 because the bucket is in this region; the answer names it unless it is empty.
     WrongRegion(&'static str),
@@ -40,14 +40,14 @@ pub enum Fault {
     NoSuchBucket,
     /// 403 because the clocks differ by too much.
     TimeTooSkewed,
-    /// What was asked for, from a server whose clock is so many seconds ahead.
+    /// A normal answer, from a server whose clock is this many seconds ahead.
     ClockAhead(i64),
 }
 
-/// Decides over a request, given as `METHOD /path?query`.
+/// Decides on a request, given as `METHOD /path?query`.
 type Script = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
-/// A running S3 server; it ends when it is dropped.
+/// A running S3 server; it stops when it is dropped.
 pub struct S3Server {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
@@ -61,13 +61,12 @@ impl S3Server {
     /// # Errors
     /// [`Error::Start`].
     pub async fn start(folder: &Path) -> Result<Self, Error> {
-        let failed = |reason: String| Error::Start { server: "S3 server", reason };
         let files = FileSystem::new(folder).map_err(|error| failed(format!("{error:?}")))?;
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
-        let listener = listener.map_err(|error| failed(error.to_string()))?;
+        let listener =
+            TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(error.to_string()))?;
         let port = listener.local_addr().map_err(|error| failed(error.to_string()))?.port();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(Mutex::new(None));
@@ -86,12 +85,12 @@ impl S3Server {
         ]
     }
 
-    /// The requests answered since the last call, as `METHOD /path?query`, with the range if any.
+    /// Returns the requests answered since the last call, as `METHOD /path?query`, with the range if there is one.
     pub fn take_requests(&self) -> Vec<String> {
         self.requests.lock().map(|mut log| std::mem::take(&mut *log)).unwrap_or_default()
     }
 
-    /// Lets `script` decide over every request from now on.
+    /// Lets `script` decide on every request from now on.
     pub fn follow(&self, script: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
         if let Ok(mut current) = self.script.lock() {
             *current = Some(Box::new(script));
@@ -103,6 +102,10 @@ impl Drop for S3Server {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn failed(reason: String) -> Error {
+    Error::Start { server: "S3 server", reason }
 }
 
 async fn serve(
@@ -126,17 +129,18 @@ async fn serve(
     }
 }
 
-/// Remembers a request, and asks the script what to do with it.
+/// Remembers a request, and asks the script for a fault.
 fn note(
     request: &Request<Incoming>,
     requests: &Mutex<Vec<String>>,
     script: &Mutex<Option<Script>>,
 ) -> Option<Fault> {
-    let range = request.headers().get("range").and_then(|range| range.to_str().ok());
-    let range = range.map(|range| format!(" {range}")).unwrap_or_default();
-    let line = format!("{} {}{range}", request.method(), request.uri());
-    let mut script = script.lock().ok()?;
-    let fault = script.as_mut().and_then(|script| script(&line));
+    let mut line = format!("{} {}", request.method(), request.uri());
+    if let Some(range) = request.headers().get("range").and_then(|range| range.to_str().ok()) {
+        line.push(' ');
+        line.push_str(range);
+    }
+    let fault = script.lock().ok()?.as_mut().and_then(|script| script(&line));
     if let Ok(mut requests) = requests.lock() {
         requests.push(line);
     }
@@ -172,7 +176,7 @@ async fn answer(
     response
 }
 
-/// An answer that says what time it is by a clock that is ahead.
+/// Sets the time of an answer by a clock that is ahead, if that is the fault.
 fn with_date(mut response: Response<Body>, fault: Option<Fault>) -> Response<Body> {
     if let Some(Fault::ClockAhead(seconds)) = fault {
         let date = Utc::now() + TimeDelta::seconds(seconds);

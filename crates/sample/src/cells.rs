@@ -1,8 +1,8 @@
-//! Cells: the values of one row before they become CSV.
+//! **Cells**: the values of one row before they become CSV.
 //!
-//! Cells are pushed in the order of [`COLUMNS`], each under its column's name; a debug build
-//! checks the name, so a cell cannot land under another column unnoticed. All values go into one
-//! buffer that is reused from row to row: nothing is allocated for a row.
+//! Cells are pushed in the order of [`COLUMNS`], each under its column's name. A debug build checks the name, so that
+//! no cell gets under another column. All values go into one buffer that is reused for every row, so that nothing is
+//! allocated per row.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -16,18 +16,18 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Forgets the row, keeps the memory.
+    /// Forgets the row and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
     }
 
-    /// How many cells have been pushed.
+    /// The number of cells that have been pushed.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// The value at a position of [`COLUMNS`].
+    /// Returns the value at a position of [`COLUMNS`].
     pub(super) fn get(&self, position: usize) -> &[u8] {
         let start = match position {
             0 => 0,
@@ -55,7 +55,7 @@ impl Cells {
         self.push(column, |out| out.extend_from_slice(text.as_bytes()));
     }
 
-    /// Pushes a text, or nothing where it does not apply.
+    /// Pushes a text if it applies, or else an empty cell.
     pub(super) fn text_if(&mut self, column: &str, applies: bool, text: &str) {
         self.text(column, if applies { text } else { "" });
     }
@@ -75,7 +75,7 @@ impl Cells {
         self.text(column, if flag { "YES" } else { "NO" });
     }
 
-    /// Pushes what `some` appends, or nothing.
+    /// Pushes what `some` appends if there is a value, or else an empty cell.
     pub(super) fn maybe<T>(
         &mut self,
         column: &str,
@@ -125,7 +125,7 @@ pub(super) fn push_hex<const WIDTH: usize>(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits);
 }
 
-/// Appends an amount as the vendor does: `95` when whole, else two decimals, `0.25`.
+/// Appends an amount as the vendor does: `95` if it is whole, or else with two decimals, `0.25`.
 pub(super) fn push_money(out: &mut Vec<u8>, cents: u64) {
     push_number(out, cents / 100);
     if !cents.is_multiple_of(100) {

@@ -1,8 +1,8 @@
-//! The columns of an export, by their names in the vendor's order.
+//! The **columns** of an export, by name, in the vendor's order.
 
 /// The header of an export as the vendor writes it today, all 129 columns in order.
 ///
-/// The last five were appended later; files from before that end at `fulfillment_number`.
+/// The last five were appended later; older files end at `fulfillment_number`.
 pub const COLUMNS: [&str; 129] = [
     "orders_id",
     "created_by",
@@ -141,13 +141,13 @@ pub(super) const BILLING: std::ops::Range<usize> = 2..12;
 /// The ten columns of the delivery address, in the order of [`BILLING`].
 pub(super) const DELIVERY: std::ops::Range<usize> = 12..22;
 
-/// How many columns the vendor appended at the end, later than the rest.
+/// The number of columns that the vendor appended later.
 pub(super) const APPENDED: usize = 5;
 
-/// The position of a column that is known to exist.
+/// Returns the position of a column that is known to exist.
 ///
 /// # Panics
-/// When no column has this name: the callers name columns of [`COLUMNS`] only.
+/// If no column has this name. The callers only name columns of [`COLUMNS`].
 pub(super) fn position(name: &str) -> usize {
     match COLUMNS.iter().position(|column| *column == name) {
         Some(position) => position,

@@ -1,18 +1,17 @@
-//! A fault: one way in which a record is bad.
+//! A **fault**: one way in which a record is bad.
 //!
-//! Every fault ends with its line: a reader that starts again after the line end has lost one
-//! record and no more.
+//! Every fault is limited to its line: a reader that resumes after the line ending loses one record and no more.
 
 use crate::columns::position;
 
-/// A field that is written as it is, in place of the cell of a column.
+/// A field that is written unchanged instead of the cell of a column.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Raw {
     pub(super) column: usize,
     pub(super) field: &'static [u8],
 }
 
-/// How a bad record is bad.
+/// What is wrong with a bad record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     TooFewFields,
@@ -32,13 +31,13 @@ impl Fault {
         Self::InvalidByte,
     ];
 
-    /// The field that is bad, where it is one.
+    /// Returns the bad field, if the fault is in a single field.
     pub(super) fn raw(self) -> Option<Raw> {
         let (column, field): (_, &[u8]) = match self {
             Self::TooFewFields | Self::TooManyFields => return None,
             Self::TextAfterClosingQuote => ("billing_city", b"\"Springfield\" IL"),
             Self::QuoteInQuotedField => ("products_description", b"\"a\"b\""),
-            // Invalid in UTF-8, and no letter of Windows-1252 either.
+            // Invalid in UTF-8, and not a letter of Windows-1252 either.
             Self::InvalidByte => ("billing_lname", b"Sam\x81ple"),
         };
         Some(Raw { column: position(column), field })

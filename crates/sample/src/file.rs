@@ -1,7 +1,7 @@
-//! A file: the bytes of one export, and how they reach the disk.
+//! A **file**: the bytes of one export, and how they are written to the disk.
 //!
-//! The same plan always gives the same bytes. A file is written under a temporary name in its own
-//! folder and then renamed, so that under its own name it is either whole or not there.
+//! The same plan always gives the same bytes. A file is written under a temporary name in its folder and then renamed,
+//! so that under its own name it is either complete or does not exist.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,13 +16,13 @@ use crate::row;
 use crate::stream::Position;
 use crate::{Error, WrittenFile, columns};
 
-/// How much is collected before it is handed on.
+/// How many bytes are collected before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// In a file with Windows-1252 letters, one order in this many has them.
 const ORDERS_PER_ACCENT: u32 = 37;
 
-/// Writes a file below `out`, whose folder exists.
+/// Writes a file below `out`; its folder must exist.
 pub(super) fn write(out: &Path, plan: &FilePlan) -> Result<WrittenFile, Error> {
     let path = out.join(&plan.path);
     let temporary = path.with_extension("csv.partial");
@@ -37,24 +37,24 @@ pub(super) fn write(out: &Path, plan: &FilePlan) -> Result<WrittenFile, Error> {
             quirks: plan.quirks.clone(),
         }),
         Err(source) => {
-            // The first error is the one to report; a leftover is overwritten by the next run.
+            // The first error is reported; the next run overwrites a leftover.
             let _ = std::fs::remove_file(&temporary);
             Err(Error::Write { path, source })
         }
     }
 }
 
-/// How many records a file has, the bad ones included.
+/// Returns how many records a file has, including the bad ones.
 fn rows(plan: &FilePlan) -> u64 {
     u64::from(plan.rows()) + faults(plan).len() as u64
 }
 
 fn faults(plan: &FilePlan) -> &'static [Fault] {
-    let is_bad = |quirk: &Quirk| matches!(quirk, Quirk::BadRecords { .. });
-    if plan.quirks.iter().any(is_bad) { &Fault::ALL } else { &[] }
+    let has_bad = plan.quirks.iter().any(|quirk| matches!(quirk, Quirk::BadRecords { .. }));
+    if has_bad { &Fault::ALL } else { &[] }
 }
 
-/// Writes a file's bytes to `to` and tells how many they were.
+/// Writes a file's bytes to `to` and returns how many they were.
 pub(super) fn render(plan: &FilePlan, to: &mut impl Write) -> io::Result<u64> {
     let layout = Layout::new(&plan.quirks);
     let accents = accents(plan);
@@ -88,9 +88,9 @@ pub(super) fn render(plan: &FilePlan, to: &mut impl Write) -> io::Result<u64> {
     Ok(bytes + buffer.len() as u64)
 }
 
-/// The bad records of a file, spread over it: each with the place that it stands before.
+/// Returns the bad records of a file, spread over it; each with the place before which it is written.
 ///
-/// They are rows that no file sends again, so that no key depends on one.
+/// They are rows that no file sends again, so that no key depends on them.
 fn placed_faults(plan: &FilePlan) -> impl Iterator<Item = (u32, Position, Fault)> {
     let faults = faults(plan);
     let parts = faults.len() as u64 + 1;
@@ -102,7 +102,7 @@ fn placed_faults(plan: &FilePlan) -> impl Iterator<Item = (u32, Position, Fault)
     })
 }
 
-/// The fields with Windows-1252 letters, if the file has any.
+/// Returns the fields with Windows-1252 letters, if the file has any.
 fn accents(plan: &FilePlan) -> Vec<Raw> {
     if !plan.quirks.contains(&Quirk::Windows1252) {
         return Vec::new();
@@ -115,7 +115,7 @@ fn accents(plan: &FilePlan) -> Vec<Raw> {
     fields.map(|(column, field)| Raw { column: columns::position(column), field }).to_vec()
 }
 
-/// The accents of a row: all or none. They go by the order, since its rows share a customer.
+/// Returns the accents of a row: all or none. All rows of an order get the same, because they share a customer.
 fn accents_of<'a>(accents: &'a [Raw], plan: &FilePlan, row: Position) -> &'a [Raw] {
     if accents.is_empty() {
         return &[];

@@ -1,14 +1,13 @@
-//! A layout: how a file puts its cells into lines.
+//! A **layout**: how a file puts its cells into lines.
 //!
-//! CSV after RFC 4180 with the fewest quotes possible, in the columns and with the line ends that
-//! the file's quirks ask for.
+//! It is CSV as in RFC 4180 with the fewest quotes possible. The file's quirks decide on the columns and line endings.
 
 use crate::cells::Cells;
 use crate::columns::{APPENDED, BILLING, COLUMNS, DELIVERY, position};
 use crate::fault::{Fault, Raw};
 use crate::quirks::{Quirk, RENAMED};
 
-/// The columns of a file and its line ends.
+/// The columns of a file and its line ending.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// Positions in [`COLUMNS`], in the file's order.
@@ -19,7 +18,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The layout of a file with these quirks.
+    /// Makes the layout of a file with these quirks.
     pub(super) fn new(quirks: &[Quirk]) -> Self {
         let mut layout = Self {
             columns: (0..COLUMNS.len()).collect(),
@@ -38,8 +37,8 @@ impl Layout {
             Quirk::LacksLastColumns => {
                 self.columns.retain(|column| *column < COLUMNS.len() - APPENDED);
             }
-            // Both addresses and two unlike columns change places: a reader that goes by
-            // position finds plausible values in some, nonsense in others.
+            // Both addresses and two different columns change places: a reader that uses positions finds plausible
+            // values in some columns, and nonsense in others.
             Quirk::ReorderedColumns => {
                 self.columns[BILLING.start..DELIVERY.end].rotate_left(BILLING.len());
                 self.columns.swap(position("order_date"), position("order_status"));
@@ -56,7 +55,7 @@ impl Layout {
         }
     }
 
-    /// Appends what stands before the first record.
+    /// Appends what comes before the first record.
     pub(super) fn start(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.mark);
         self.header(out);
@@ -90,7 +89,7 @@ impl Layout {
         self.end(out);
     }
 
-    /// Appends the first `count` fields of a record, without a line end.
+    /// Appends the first `count` fields of a record, without a line ending.
     fn fields(&self, cells: &Cells, raw: &[Raw], count: usize, out: &mut Vec<u8>) {
         for (place, column) in self.columns.iter().take(count).enumerate() {
             separate(place, out);
@@ -101,7 +100,7 @@ impl Layout {
         }
     }
 
-    /// Appends a line end.
+    /// Appends a line ending.
     fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.line_end);
     }
@@ -113,7 +112,7 @@ fn separate(place: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a cell as a field, in quotes only where it needs them.
+/// Appends a cell as a field, in quotes only if it needs them.
 fn push_field(cell: &[u8], out: &mut Vec<u8>) {
     if !cell.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
         return out.extend_from_slice(cell);
@@ -201,12 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_fields_is_wrong_only_where_that_is_the_fault() {
-        // Row 0 has no comma inside quotes, so that separators can be counted.
-        let fields = |fault| 1 + faulty(fault).iter().filter(|byte| **byte == b',').count();
+    fn the_number_of_fields_is_wrong_only_if_that_is_the_fault() {
         assert_eq!(fields(Fault::TooFewFields), 40);
         assert_eq!(fields(Fault::TooManyFields), COLUMNS.len() + 2);
         assert_eq!(fields(Fault::InvalidByte), COLUMNS.len());
+    }
+
+    /// Counts the fields of row 0, which has no comma inside quotes.
+    fn fields(fault: Fault) -> usize {
+        1 + faulty(fault).iter().filter(|byte| **byte == b',').count()
     }
 
     #[test]

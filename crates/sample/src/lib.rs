@@ -1,20 +1,20 @@
-//! A sample: synthetic exports of the shape that the CRM Sticky.io pushes to a bucket.
+//! A **sample**: synthetic exports of the shape that the CRM Sticky.io writes to a bucket.
 //!
 //! ```text
 //! <out>/
 //!   orders-create/
-//!     report_2025-09-22T1849_8f3a1c.csv     one file a day
+//!     report_2025-09-22T1849_8f3a1c.csv     one file per day
 //!     report_2025-09-23T2007_03be75.csv
 //!   orders-update/
 //!     report_2025-09-22T1815_c41d02.csv
 //! ```
 //!
-//! The same [`Options`] give the same bytes on every machine. A file may send rows of the days
-//! before it again, changed, as the vendor does when an order moves on; and the files of the first
-//! prefix may have quirks, each of them planted on purpose and told ([`Quirk`]).
+//! The same [`Options`] give the same bytes on every machine. A file may send changed rows of earlier days again, as the
+//! vendor does when the state of an order changes. The files of the first prefix may have quirks; each is planted on
+//! purpose and reported ([`Quirk`]).
 //!
-//! No person in a sample is real, and none can be reached: telephone numbers, mail hosts, internet
-//! addresses and card numbers are of the ranges kept for examples and tests.
+//! No person in a sample is real, and nobody can be reached: telephone numbers, mail hosts, internet addresses and card
+//! numbers are from the ranges that are reserved for examples and tests.
 
 mod cells;
 mod columns;
@@ -47,30 +47,30 @@ use plan::FilePlan;
 /// What a sample should be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// How many days, with a file each, under every prefix.
+    /// The number of days under every prefix; each has a file.
     pub days: u32,
-    /// The rows of a file; from 20 on, a file has up to 5% more or fewer.
+    /// The rows of a file. From 20 rows on, a file has up to 5% more or fewer.
     pub rows: u32,
     /// The first day.
     pub start: NaiveDate,
     /// Another seed gives other orders.
     pub seed: u64,
-    /// The share, from 0 to 1, of a file's rows that send a row of one of the five days before
-    /// again, changed: the same `orders_id` and `products_id`, a later state.
+    /// The share, from 0 to 1, of a file's rows that were sent on one of the five days before: with the same
+    /// `orders_id` and `products_id`, in a later state.
     ///
-    /// The oldest file has nothing to send again. Above five sixths there are too few rows, and a
-    /// file sends some of them twice.
+    /// The oldest file has nothing to send again. Above five sixths there are too few rows, and a file sends some of
+    /// them twice.
     pub resend: f64,
     /// Whether the files of the first prefix have quirks.
     ///
-    /// All are planted from 14 days on; with fewer days, those that fit.
+    /// All quirks are planted from 14 days on; with fewer days, those that fit.
     pub quirks: bool,
     /// The folders, such as `orders-create`.
     pub prefixes: Vec<String>,
 }
 
 impl Default for Options {
-    /// 28 days from 2025-09-22 of created and of updated orders, 1000 rows a file, no surprises.
+    /// 28 days from 2025-09-22 of created and of updated orders, 1000 rows per file, without quirks.
     fn default() -> Self {
         Self {
             days: 28,
@@ -89,7 +89,7 @@ impl Default for Options {
 pub struct WrittenFile {
     /// Its path below the output folder: prefix and name.
     pub path: PathBuf,
-    /// Its data records, bad ones included; headers are not counted.
+    /// Its data records, including bad ones, without headers.
     pub rows: u64,
     /// Its size.
     pub bytes: u64,
@@ -141,14 +141,13 @@ pub enum Error {
     },
 }
 
-/// Writes a sample below the folder `out`, which is created if need be.
+/// Writes a sample below the folder `out`, which is created if it does not exist.
 ///
-/// Files are written side by side, one thread a core, and replace files of the same name.
-/// `on_file` hears of each on the caller's thread as it is finished, which is not always in the
-/// order of [`Summary::files`].
+/// Files are written in parallel, one thread per core, and replace files of the same name. `on_file` is called on the
+/// caller's thread for each finished file, not always in the order of [`Summary::files`].
 ///
 /// # Errors
-/// The first failure; files being written on other threads are then finished, no others begun.
+/// The first failure. Other threads then finish the files that they are writing, and start no others.
 pub fn write(
     out: &Path,
     options: &Options,
@@ -179,20 +178,20 @@ fn write_files(
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody listens any more once another file has failed.
+                    // The receiver is gone once another file has failed.
                     if sender.send(file::write(out, plan)).is_err() {
                         break;
                     }
                 }
             });
         }
-        // Or the loop below would wait for this sender, too.
+        // Otherwise the loop below would also wait for this sender.
         drop(sender);
         let mut files = Vec::with_capacity(plans.len());
         for written in receiver {
-            let written = written?;
-            on_file(&written);
-            files.push(written);
+            let file = written?;
+            on_file(&file);
+            files.push(file);
         }
         Ok(files)
     })

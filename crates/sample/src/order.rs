@@ -1,4 +1,4 @@
-//! An order: who bought what, from where and when. It never changes once it is placed.
+//! An **order**: who bought what, from where and when. It never changes once it is placed.
 
 use chrono::{Datelike, Days, NaiveDate};
 
@@ -15,7 +15,7 @@ pub(super) struct Order {
     pub(super) id: u64,
     pub(super) created_by: &'static str,
     pub(super) billing: Person,
-    /// Somebody else to deliver to, in few orders.
+    /// Another person to deliver to, in a few orders.
     pub(super) delivery: Option<Person>,
     pub(super) shipping: &'static Shipping,
     pub(super) placed: NaiveDate,
@@ -29,7 +29,7 @@ pub(super) struct Order {
     /// Month and year, as in 1227.
     pub(super) expires: u32,
     pub(super) gateway: u32,
-    /// What the address on the internet is made from.
+    /// Random bits for the internet address.
     pub(super) address: u64,
     pub(super) is_recurring: bool,
     pub(super) installments: u32,
@@ -41,7 +41,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// The order whose first row has this position.
+    /// Draws the order whose first row has this position.
     pub(super) fn draw(stream: &Stream, day: NaiveDate, index: u32) -> Self {
         let random = &mut stream.at(Purpose::Order, day, index);
         let placed = earlier(day, u32::from(random.chance(350)));
@@ -72,10 +72,10 @@ impl Order {
     }
 }
 
-/// One product of an order: what one row is about.
+/// One product of an order, which is one row.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Never twice in a stream, unlike the order's id.
+    /// Unique in a stream, unlike the order's id.
     pub(super) prospect: u64,
     pub(super) product_id: u64,
     pub(super) product: &'static Product,
@@ -86,19 +86,19 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// The product at a position, whose order's first row has the index `first`.
+    /// Draws the product at a position; `first` is the index of its order's first row.
     pub(super) fn draw(stream: &Stream, order: &Order, position: Position, first: u32) -> Self {
         let Position { day, index, .. } = position;
         let count = PRODUCTS.len() as u32;
-        let mut product = stream.at(Purpose::Product, day, first).below(count);
+        let mut number = stream.at(Purpose::Product, day, first).below(count);
         let mut random = stream.at(Purpose::Line, day, index);
         if first != index {
-            // Another product than the order's first, so that order and product make a key.
-            product = (product + 1 + random.below(count - 1)) % count;
+            // Another product than the order's first one, so that order and product are a key.
+            number = (number + 1 + random.below(count - 1)) % count;
         }
         let quantity = if random.chance(120) { 2 + u64::from(random.below(3)) } else { 1 };
-        let product_id = 1000 + u64::from(product);
-        let product = &PRODUCTS[product as usize];
+        let product_id = 1000 + u64::from(number);
+        let product = &PRODUCTS[number as usize];
         let cents = product.cents * quantity;
         let tax_cents = (cents * u64::from(order.tax_rate) + 5_000) / 10_000;
         Self {
@@ -113,16 +113,16 @@ impl Line {
     }
 }
 
-/// A number that no other row first sent on any day has.
+/// Returns a number that is unique among all rows of all days.
 ///
-/// Nine digits, as the vendor's are, up to 100,000 rows a day; beyond, longer.
+/// It has nine digits, like the vendor's numbers, up to 100,000 rows per day, and more digits beyond.
 fn number_of_row(day: NaiveDate, index: u32) -> u64 {
     let day = i64::from(day.num_days_from_ce() - FIRST_DAY).rem_euclid(100_000) as u64;
     let (above, below) = (u64::from(index / 100_000), u64::from(index % 100_000));
     above * 10_000_000_000 + day * 100_000 + below
 }
 
-/// The day some days earlier, or the same day where the calendar begins.
+/// Returns the day some days earlier, or the same day at the beginning of the calendar.
 fn earlier(day: NaiveDate, days: u32) -> NaiveDate {
     day.checked_sub_days(Days::new(u64::from(days))).unwrap_or(day)
 }

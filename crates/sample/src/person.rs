@@ -1,20 +1,20 @@
-//! A person: somebody invented, with an address, a telephone and a mail address.
+//! A **person**: invented, with an address, a telephone number and a mail address.
 //!
-//! Telephone numbers are of the range 555-0100 to 555-0199, which is kept for fiction.
+//! Telephone numbers are from the range 555-0100 to 555-0199, which is reserved for fiction.
 
 use crate::cells::{Cells, push_digits, push_number};
 use crate::columns::COLUMNS;
 use crate::random::Random;
 use crate::words::{FIRST_NAMES, HOSTS, LAST_NAMES, STREETS, TOWNS, Town};
 
-/// Somebody to bill, or to deliver to.
+/// A person to bill or to deliver to.
 #[derive(Debug)]
 pub(super) struct Person {
     first: &'static str,
     last: &'static str,
     house: u32,
     street: &'static str,
-    /// The apartment, in few addresses.
+    /// The apartment, in a few addresses.
     unit: Option<u32>,
     town: &'static Town,
     postcode_end: u32,
@@ -25,7 +25,7 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// Invents somebody.
+    /// Invents a person.
     pub(super) fn draw(random: &mut Random) -> Self {
         Self {
             first: random.word(&FIRST_NAMES),
@@ -42,7 +42,7 @@ impl Person {
         }
     }
 
-    /// Pushes the ten columns of an address, of which `columns` says where they start.
+    /// Pushes the ten columns of an address at the positions `columns`.
     pub(super) fn push(&self, cells: &mut Cells, columns: std::ops::Range<usize>) {
         let names = &COLUMNS[columns];
         cells.text(names[0], self.first);
@@ -68,7 +68,7 @@ impl Person {
     }
 
     fn telephone(&self, out: &mut Vec<u8>) {
-        // Customers type it as they like.
+        // Customers type their numbers in different ways.
         let (open, close): (&[u8], &[u8]) = match self.line % 3 {
             0 => (b"(", b") "),
             1 => (b"", b"-"),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn now_and_then_a_city_has_a_comma() {
+    fn a_few_cities_have_a_comma() {
         let cities: Vec<_> = (0..500).map(|seed| address(seed)[4].clone()).collect();
         let commas = cities.iter().filter(|city| city.contains(',')).count();
         assert!((1..100).contains(&commas), "{commas}");

@@ -1,8 +1,7 @@
-//! The plan: which files there will be, with which rows and quirks.
+//! The **plan**: which files there will be, with which rows and quirks.
 //!
-//! The plan of a run is small and made in one go; each of its files can then be written alone,
-//! in any order, on any thread. A day's own rows are numbered from 0; rows that a file sends again
-//! name the day and number of the first time.
+//! The plan is small and made at once; each of its files can then be written independently, in any order, on any thread.
+//! A day's own rows are numbered from 0. A row that is sent again has the day and number of its first time.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,13 +14,13 @@ use crate::random::Random;
 use crate::stream::{Position, Purpose, Stream};
 use crate::{Error, Options};
 
-/// A row is sent again up to this many days after the first time.
+/// A row is sent again up to this many days after its first time.
 const RESEND_DAYS: u32 = 5;
 
-/// The largest prime below 2^32. Steps of it visit every row once before they meet one again.
+/// The largest prime below 2^32. Steps of this size visit every row once before any row is repeated.
 const STRIDE: u64 = 4_294_967_291;
 
-/// What is to be written.
+/// The files to write.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) files: Vec<FilePlan>,
@@ -29,13 +28,13 @@ pub(super) struct Plan {
     pub(super) missing_days: Vec<(String, NaiveDate)>,
 }
 
-/// One file to be written.
+/// One file to write.
 #[derive(Debug)]
 pub(super) struct FilePlan {
     pub(super) path: PathBuf,
     pub(super) stream: Stream,
     pub(super) day: NaiveDate,
-    /// The numbers of the rows that the file is the first to send.
+    /// The numbers of the rows that this file is the first to send.
     pub(super) own: Range<u32>,
     pub(super) resends: Resends,
     pub(super) quirks: Vec<Quirk>,
@@ -51,12 +50,12 @@ pub(super) struct Resends {
 }
 
 impl FilePlan {
-    /// How many rows the file has, without bad records.
+    /// The number of rows of the file, without bad records.
     pub(super) fn rows(&self) -> u32 {
         self.own.len() as u32 + self.resends.count
     }
 
-    /// The row at a place in the file. Rows that are sent again are spread evenly over the file.
+    /// Returns the row at a place in the file. Rows that are sent again are spread evenly over the file.
     pub(super) fn position(&self, place: u32) -> Position {
         let (count, rows) = (u64::from(self.resends.count), u64::from(self.rows()));
         let before = u64::from(place) * count / rows;
@@ -69,7 +68,7 @@ impl FilePlan {
 }
 
 impl Resends {
-    /// Chooses `count` rows among those of the last days of `own_rows`, if they have any.
+    /// Chooses `count` rows of the last days of `own_rows`, if these have any.
     fn draw(count: u32, own_rows: &[(NaiveDate, u32)], random: &mut Random) -> Self {
         let days: Vec<_> = (1..=RESEND_DAYS)
             .zip(own_rows.iter().rev())
@@ -89,11 +88,11 @@ impl Resends {
             }
             row -= u64::from(*own);
         }
-        unreachable!("a remainder of the total is below it")
+        unreachable!("a remainder is smaller than its divisor")
     }
 }
 
-/// A key has four digits for the year.
+/// The last year that a key can hold, which has four digits for the year.
 const LAST_YEAR: i32 = 9999;
 
 /// Plans a run.
@@ -106,17 +105,16 @@ pub(super) fn plan(options: &Options) -> Result<Plan, Error> {
         if prefix.is_empty() || !inside || !seen.insert(folder) {
             return Err(Error::Prefix { path: folder.to_path_buf() });
         }
-        let quirky = options.quirks && number == 0;
-        let quirks = (0..options.days).map(|day| match quirky {
-            true => DayQuirks::planted(day, options.days),
-            false => DayQuirks::none(),
+        let has_quirks = options.quirks && number == 0;
+        let quirks = (0..options.days).map(|day| {
+            if has_quirks { DayQuirks::planted(day, options.days) } else { DayQuirks::none() }
         });
         plan_prefix(options, prefix, quirks, &mut plan)?;
     }
     Ok(plan)
 }
 
-/// Plans the files of a prefix from the oldest day on, since later ones send older rows again.
+/// Plans the files of a prefix, oldest day first, because later files send older rows again.
 fn plan_prefix(
     options: &Options,
     prefix: &str,
@@ -145,7 +143,7 @@ fn plan_prefix(
     Ok(())
 }
 
-/// The evening's file of a day; `own_rows` has how many each day before it was the first to send.
+/// Plans the evening file of a day; `own_rows` has the number of own rows of each earlier day.
 fn first_file(
     options: &Options,
     prefix: &str,
@@ -166,7 +164,7 @@ fn first_file(
     }
 }
 
-/// The night's file of the same day, a fifth as long, whose rows are all new.
+/// Plans the night file of the same day: it is a fifth as long, and all its rows are new.
 fn second_file(first: &FilePlan) -> FilePlan {
     let mut random = first.stream.report(Purpose::File, first.day, 1);
     let start = first.own.end;
@@ -180,18 +178,18 @@ fn second_file(first: &FilePlan) -> FilePlan {
     }
 }
 
-/// The number of rows of a day: within 5% of `rows`, or `rows` when they are few.
+/// Draws the number of rows of a day: within 5% of `rows`, or exactly `rows` if these are few.
 fn row_count(rows: u32, random: &mut Random) -> u32 {
     let span = rows / 20;
     (rows - span).saturating_add(random.below(2 * span + 1))
 }
 
-/// A share of a number of rows.
+/// Returns a share of a number of rows.
 fn share(rows: u32, share: f64) -> u32 {
     (f64::from(rows) * share.clamp(0.0, 1.0)).round() as u32
 }
 
-/// A file's name, with a time of the day in the three hours from `hour` on.
+/// Draws a file's name, with a time within the three hours from `hour` on.
 fn file_name(day: NaiveDate, hour: u32, random: &mut Random) -> String {
     let (hour, minute) = (hour + random.below(3), random.below(60));
     let suffix = random.next() >> 40;
@@ -259,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn even_when_all_rows_are_to_be_sent_again_there_are_rows() {
+    fn files_have_rows_even_if_all_are_sent_again() {
         assert!(planned(1.0).iter().all(|file| file.rows() >= 190));
     }
 

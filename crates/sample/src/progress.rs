@@ -1,8 +1,7 @@
-//! Progress: what has become of an order by the time a file reports it.
+//! **Progress**: the state of an order when a file reports it.
 //!
-//! Each order has a fate, drawn once. A revision is one more step along it: shipped, retried,
-//! refunded. Every revision differs from the one before, so that a row which is sent again is
-//! always a changed row.
+//! Each order has a fate, which is drawn once. Each revision is one more step of it: shipped, retried, refunded. Every
+//! revision differs from the one before, so that a row that is sent again has always changed.
 
 use chrono::{Days, NaiveDate};
 
@@ -25,7 +24,7 @@ enum Fate {
 #[derive(Debug)]
 pub(super) struct Progress {
     fate: Fate,
-    /// How far along its fate the order is: the revision, and one more for a quick order.
+    /// How many steps of its fate the order has made: the revision, and one more for a quick order.
     steps: u32,
     shipped: NaiveDate,
     /// The day of the newest event.
@@ -38,7 +37,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The state at `revision` of the order that `random` belongs to.
+    /// Draws the state of an order at a revision; `random` belongs to the order.
     pub(super) fn draw(random: &mut Random, day: NaiveDate, revision: u32) -> Self {
         let fate = match random.below(1000) {
             0..740 => Fate::Fulfilled,
@@ -91,11 +90,12 @@ impl Progress {
     /// Pushes `order_status` to `return_reason`.
     pub(super) fn status(&self, cells: &mut Cells, shipping: &Shipping) {
         let declined = self.fate == Fate::Declined;
-        let undone = self.is(Fate::Refunded, 1) || self.is(Fate::Voided, 1);
-        let status = match (declined, undone) {
-            (true, _) => "DECLINED",
-            (_, true) => "VOID/REFUNDED",
-            _ => "NEW",
+        let status = if declined {
+            "DECLINED"
+        } else if self.is(Fate::Refunded, 1) || self.is(Fate::Voided, 1) {
+            "VOID/REFUNDED"
+        } else {
+            "NEW"
         };
         cells.text("order_status", status);
         cells.text_if("decline_reason", declined, self.reason);
@@ -145,12 +145,12 @@ impl Progress {
         let attempts = if declined { self.revision } else { 0 };
         cells.number("retry_attempt", u64::from(attempts));
         cells.maybe("hold_date", self.date_if(self.is_held()), push_iso_date);
-        let names = ["void_flag", "void_amount", "void_date", "void_user"];
-        self.repayment(cells, names, self.is(Fate::Voided, 1), cents);
-        let names = ["refund_flag", "refund_amount", "refund_date", "refund_user"];
-        // The first refund is of a part.
-        let cents = if self.steps == 1 { cents / 2 } else { cents };
-        self.repayment(cells, names, self.is(Fate::Refunded, 1), cents);
+        let voids = ["void_flag", "void_amount", "void_date", "void_user"];
+        self.repayment(cells, voids, self.is(Fate::Voided, 1), cents);
+        let refunds = ["refund_flag", "refund_amount", "refund_date", "refund_user"];
+        // The first refund is of one half.
+        let refunded = if self.steps == 1 { cents / 2 } else { cents };
+        self.repayment(cells, refunds, self.is(Fate::Refunded, 1), refunded);
     }
 
     fn repayment(&self, cells: &mut Cells, names: [&str; 4], repaid: bool, cents: u64) {
@@ -188,7 +188,7 @@ impl Progress {
     }
 }
 
-/// The day some days later, or the same day where the calendar ends.
+/// Returns the day some days later, or the same day at the end of the calendar.
 pub(super) fn later(day: NaiveDate, days: u32) -> NaiveDate {
     day.checked_add_days(Days::new(u64::from(days))).unwrap_or(day)
 }

@@ -1,8 +1,7 @@
-//! Quirks: what is wrong with a file, on purpose.
+//! **Quirks**: what is wrong with a file, on purpose.
 //!
-//! Real exports change their format and break; a reader should be tried on files that do. A quirk
-//! is planted at a known place, once, and is told to the caller, so that what a reader finds can
-//! be compared with what there is to find.
+//! Real exports change their format and break, so a reader should be tested on such files. Each quirk is planted once at
+//! a known place and reported to the caller, so that what a reader finds can be compared with it.
 
 use std::fmt;
 
@@ -20,7 +19,7 @@ pub(super) const RENAMED: (&str, &str) = ("billing_email", "billing_email_addres
 pub enum Quirk {
     /// The last five columns are missing: the vendor appended them later.
     LacksLastColumns,
-    /// The columns stand in another order.
+    /// The columns are in another order.
     ReorderedColumns,
     /// A column has another name.
     RenamedColumn,
@@ -33,7 +32,7 @@ pub enum Quirk {
     Windows1252,
     /// The file is the second of its day, with rows of its own.
     SecondFileOfDay,
-    /// The header stands in the middle once more. It is not counted as a row.
+    /// The header is repeated in the middle. It is not counted as a row.
     RepeatedHeader,
     /// The file starts with a byte order mark, and its lines end in LF alone.
     LineFeedsAndByteOrderMark,
@@ -66,40 +65,45 @@ pub(super) struct DayQuirks {
 }
 
 impl DayQuirks {
-    /// A day as it should be.
+    /// A day without quirks.
     pub(super) fn none() -> Self {
         Self { files: 1, quirks: Vec::new() }
     }
 
-    /// What is planted on the day number `day`, from 0, of a run of `days`.
+    /// Returns what is planted on the day number `day`, from 0, of a run of `days`.
     ///
-    /// The oldest third of the days lacks the last columns. All else is planted on a day of its
-    /// own, at a fourteenth of the run; a shorter run is the beginning of one of fourteen days.
+    /// The oldest third of the days lacks the last columns. Every other quirk has a day of its own, at a fourteenth of
+    /// the run; a run of fewer than fourteen days is the beginning of a run of fourteen.
     pub(super) fn planted(day: u32, days: u32) -> Self {
-        let scale = u64::from(days.max(ALL_DAYS));
-        let at = |place: u64| u64::from(day) == scale * place / u64::from(ALL_DAYS);
         let mut planted = Self::none();
         if day < days / 3 {
             planted.quirks.push(Quirk::LacksLastColumns);
         }
-        // Renaming comes first, since the old name is that of the oldest files. A missing last
-        // day would not be a gap.
-        match () {
-            () if at(0) => planted.quirks.push(Quirk::RenamedColumn),
-            () if at(1) => planted.quirks.push(Quirk::Windows1252),
-            () if at(3) => planted.quirks.push(Quirk::ReorderedColumns),
-            () if at(5) => {
+        // The renamed column comes first, because the oldest files have the old name. A missing last day would not
+        // be a gap.
+        match fourteenth(day, days) {
+            Some(0) => planted.quirks.push(Quirk::RenamedColumn),
+            Some(1) => planted.quirks.push(Quirk::Windows1252),
+            Some(3) => planted.quirks.push(Quirk::ReorderedColumns),
+            Some(5) => {
                 let count = Fault::ALL.len() as u64;
                 planted.quirks.push(Quirk::BadRecords { count });
             }
-            () if at(7) && day + 1 < days => planted.files = 0,
-            () if at(9) => planted.files = 2,
-            () if at(11) => planted.quirks.push(Quirk::RepeatedHeader),
-            () if at(12) => planted.quirks.push(Quirk::LineFeedsAndByteOrderMark),
-            () => {}
+            Some(7) if day + 1 < days => planted.files = 0,
+            Some(9) => planted.files = 2,
+            Some(11) => planted.quirks.push(Quirk::RepeatedHeader),
+            Some(12) => planted.quirks.push(Quirk::LineFeedsAndByteOrderMark),
+            _ => {}
         }
         planted
     }
+}
+
+/// Returns which fourteenth of a run starts on a day, if one does.
+fn fourteenth(day: u32, days: u32) -> Option<u64> {
+    let scale = u64::from(days.max(ALL_DAYS));
+    let parts = u64::from(ALL_DAYS);
+    (0..parts).find(|place| u64::from(day) == scale * place / parts)
 }
 
 #[cfg(test)]
@@ -110,10 +114,13 @@ mod tests {
         (0..days).map(|day| DayQuirks::planted(day, days)).collect()
     }
 
-    /// How many days have something planted, apart from missing columns.
+    /// Counts the days with a quirk other than missing columns.
     fn count(days: u32) -> usize {
-        let lacks = |quirk: &Quirk| *quirk == Quirk::LacksLastColumns;
-        run(days).iter().filter(|day| day.files != 1 || !day.quirks.iter().all(lacks)).count()
+        let mut run = run(days);
+        for day in &mut run {
+            day.quirks.retain(|quirk| *quirk != Quirk::LacksLastColumns);
+        }
+        run.iter().filter(|day| **day != DayQuirks::none()).count()
     }
 
     #[test]
@@ -142,9 +149,13 @@ mod tests {
 
     #[test]
     fn the_oldest_third_of_the_days_lacks_the_last_columns() {
-        let lacks = |day: &DayQuirks| day.quirks.contains(&Quirk::LacksLastColumns);
-        assert_eq!(run(28).iter().position(|day| !lacks(day)), Some(9));
-        assert_eq!(run(28).iter().filter(|day| lacks(day)).count(), 9);
+        let lacking: Vec<usize> = run(28)
+            .iter()
+            .enumerate()
+            .filter(|(_, day)| day.quirks.contains(&Quirk::LacksLastColumns))
+            .map(|(place, _)| place)
+            .collect();
+        assert_eq!(lacking, (0..9).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! A row: one product of one order, as one file reports it.
+//! A **row**: one product of one order, as one file reports it.
 //!
-//! A row is a pure function of its [`Stream`] and its [`Position`]. So a row that is sent again on
-//! a later day is the row of the first day at a higher revision: the same order, customer and
-//! product, another [`Progress`].
+//! A row is a pure function of its [`Stream`] and its [`Position`]. A row that is sent again on a later day is the row of
+//! the first day at a higher revision: the same order, customer and product, with another [`Progress`].
 
 use crate::cells::{
     Cells, push_clock, push_date, push_digits, push_hex, push_iso_date, push_moment, push_number,
@@ -102,7 +101,7 @@ fn push_gateway(order: &Order, cells: &mut Cells) {
     cells.push("ip_address", |out| push_internet_address(out, order.address));
 }
 
-/// Appends an address of a range that is kept for documentation: RFC 5737 and RFC 3849.
+/// Appends an address of a range that is reserved for documentation: RFC 5737 and RFC 3849.
 fn push_internet_address(out: &mut Vec<u8>, bits: u64) {
     let network: &[u8] = match bits & 15 {
         0..4 => b"2001:db8:",
@@ -205,8 +204,9 @@ mod tests {
     fn row(prefix: &str, index: u32, revision: u32) -> Vec<String> {
         let mut cells = Cells::default();
         draw(&Stream::new(1, prefix), Position { day: day(), index, revision }, &mut cells);
-        let text = |column| String::from_utf8(cells.get(column).to_vec()).expect("ASCII");
-        (0..cells.len()).map(text).collect()
+        (0..cells.len())
+            .map(|column| String::from_utf8(cells.get(column).to_vec()).expect("ASCII"))
+            .collect()
     }
 
     fn rows() -> Vec<Vec<String>> {
@@ -229,8 +229,7 @@ mod tests {
     #[test]
     fn about_eight_rows_in_a_hundred_repeat_the_order_and_its_customer() {
         let rows = rows();
-        let same_order = |pair: &&[Vec<String>]| pair[0][0] == pair[1][0];
-        let pairs: Vec<_> = rows.windows(2).filter(same_order).collect();
+        let pairs: Vec<_> = rows.windows(2).filter(|pair| pair[0][0] == pair[1][0]).collect();
         assert!((120..200).contains(&pairs.len()), "{}", pairs.len());
         for pair in pairs {
             assert_eq!(pair[0][..DELIVERY.end], pair[1][..DELIVERY.end]);
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefixes_of_a_family_tell_of_the_same_orders() {
+    fn the_prefixes_of_a_family_have_the_same_orders() {
         let (created, updated) = (row("orders-create", 7, 0), row("orders-update", 7, 1));
         assert_eq!(created[..DELIVERY.end], updated[..DELIVERY.end]);
         assert_ne!(created, row("prospects-create", 7, 0));

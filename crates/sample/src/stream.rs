@@ -1,7 +1,7 @@
-//! A stream: the endless rows of one prefix, of which a file sends some.
+//! A **stream**: the endless rows of one prefix; each file sends some of them.
 //!
-//! Who ordered what is drawn from the seed and the first word of the prefix, what became of it
-//! from the whole prefix: `orders-update` tells of the same orders as `orders-create`.
+//! Orders are drawn from the seed and the first word of the prefix, their progress from the whole prefix:
+//! `orders-update` has the same orders as `orders-create`.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -14,7 +14,7 @@ pub(super) struct Stream {
     reports: u64,
 }
 
-/// What random numbers are drawn for, so that no two draws are alike.
+/// What random numbers are drawn for; different purposes give different numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     File,
@@ -25,19 +25,19 @@ pub(super) enum Purpose {
     Second,
 }
 
-/// Which row of a stream.
+/// The position of a row in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     /// The date of the file that sends the row first.
     pub(super) day: NaiveDate,
     /// The row's place among the rows first sent on that day.
     pub(super) index: u32,
-    /// 0 when the row is first sent; higher, the later it is sent again.
+    /// How many days later the row is sent again; 0 the first time.
     pub(super) revision: u32,
 }
 
 impl Stream {
-    /// The stream of a prefix.
+    /// Makes the stream of a prefix.
     pub(super) fn new(seed: u64, prefix: &str) -> Self {
         let family = prefix.rsplit_once('-').map_or(prefix, |(family, _)| family);
         Self {
@@ -46,25 +46,30 @@ impl Stream {
         }
     }
 
-    /// Random numbers about an order: the same under every prefix of its family.
+    /// Returns random numbers about an order; they are the same under every prefix of its family.
     pub(super) fn at(&self, purpose: Purpose, day: NaiveDate, index: u32) -> Random {
         draws(self.orders, purpose, day, index)
     }
 
-    /// Random numbers about what this prefix reports.
+    /// Returns random numbers about what this prefix reports.
     pub(super) fn report(&self, purpose: Purpose, day: NaiveDate, index: u32) -> Random {
         draws(self.reports, purpose, day, index)
     }
 
-    /// True for a row that is the second product of the order before it: about 8% of rows.
+    /// Whether a row is the second product of the order before it, as about 8% of rows are.
+    ///
+    /// A candidate that follows another candidate is not taken, so that no order has three products and only one row
+    /// before must be examined.
     fn is_second_product(&self, day: NaiveDate, index: u32) -> bool {
-        // 8.8% are candidates; one after another candidate is not taken, so that no order has
-        // three products and the answer needs no look further back.
-        let candidate = |index| self.at(Purpose::Second, day, index).chance(88);
-        index > 0 && candidate(index) && !candidate(index - 1)
+        index > 0 && self.is_candidate(day, index) && !self.is_candidate(day, index - 1)
     }
 
-    /// The index of the first row of the order that a row belongs to.
+    /// Whether a row is a candidate for a second product, as 8.8% of rows are.
+    fn is_candidate(&self, day: NaiveDate, index: u32) -> bool {
+        self.at(Purpose::Second, day, index).chance(88)
+    }
+
+    /// Returns the index of the first row of the order that a row belongs to.
     pub(super) fn order_index(&self, day: NaiveDate, index: u32) -> u32 {
         index - u32::from(self.is_second_product(day, index))
     }

@@ -1,4 +1,4 @@
-//! Tests of whole samples: what is written, read back by a simple reader.
+//! **Tests** of whole samples, which are read back by a simple reader.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// A folder that is gone when the test is over.
+/// A folder that is deleted at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -29,20 +29,20 @@ fn small() -> Options {
 
 /// A sample in memory: the plans of its files and their bytes.
 fn rendered(options: &Options) -> Vec<(FilePlan, Vec<u8>)> {
-    let files = plan::plan(options).expect("a plan").files;
-    let render = |plan: FilePlan| {
-        let mut bytes = Vec::new();
-        file::render(&plan, &mut bytes).expect("memory");
-        (plan, bytes)
-    };
-    files.into_iter().map(render).collect()
+    plan::plan(options).expect("a plan").files.into_iter().map(render).collect()
+}
+
+fn render(plan: FilePlan) -> (FilePlan, Vec<u8>) {
+    let mut bytes = Vec::new();
+    file::render(&plan, &mut bytes).expect("memory");
+    (plan, bytes)
 }
 
 fn bytes(options: &Options) -> Vec<Vec<u8>> {
     rendered(options).into_iter().map(|(_, bytes)| bytes).collect()
 }
 
-/// Splits CSV as RFC 4180 has it, character by character.
+/// Splits CSV as RFC 4180 defines it, character by character.
 fn records(bytes: &[u8]) -> Vec<Vec<String>> {
     let text = std::str::from_utf8(bytes).expect("UTF-8");
     let mut records = vec![vec![String::new()]];
@@ -65,11 +65,11 @@ fn records(bytes: &[u8]) -> Vec<Vec<String>> {
 }
 
 fn key(record: &[String]) -> (String, String) {
-    let cell = |name| record[columns::position(name)].clone();
-    (cell("orders_id"), cell("products_id"))
+    let [order, product] = ["orders_id", "products_id"].map(columns::position);
+    (record[order].clone(), record[product].clone())
 }
 
-/// The file that has this quirk.
+/// Returns the file that has this quirk.
 fn quirky(wanted: impl Fn(&Quirk) -> bool) -> (FilePlan, Vec<u8>) {
     let mut files = rendered(&Options { quirks: true, ..small() });
     files.retain(|(plan, _)| plan.quirks.iter().any(&wanted));
@@ -128,7 +128,7 @@ fn rows_and_bytes_are_about_those_of_the_real_exports() {
     let options = Options { days: 1, rows: 5000, ..small() };
     let file = bytes(&options).remove(0);
     let average = file.len() / (records(&file).len() - 1);
-    assert!((740..=810).contains(&average), "{average} bytes a row");
+    assert!((740..=810).contains(&average), "{average} bytes per row");
 }
 
 #[test]
@@ -169,36 +169,37 @@ fn windows_1252_letters_are_not_utf_8() {
 }
 
 #[test]
-fn the_number_of_bad_records_is_told_exactly() {
+fn the_number_of_bad_records_is_reported_exactly() {
     let (plan, file) = quirky(|quirk| matches!(quirk, Quirk::BadRecords { count: 5 }));
     let lines = file.split(|byte| *byte == b'\n').count() - 1;
     assert_eq!(lines, plan.rows() as usize + 5 + 1);
-    let good = bytes(&small()).remove(5);
-    let header_end = |file: &[u8]| file.iter().position(|byte| *byte == b'\n');
-    // The other records are those of the file without the quirk.
-    assert_eq!(header_end(&file), header_end(&good));
-    let good: HashSet<_> = good.split(|byte| *byte == b'\n').collect();
+    // The header and the other records are those of the file without the quirk.
+    let plain = bytes(&small()).remove(5);
+    let good: HashSet<_> = plain.split(|byte| *byte == b'\n').collect();
     let bad = file.split(|byte| *byte == b'\n').filter(|line| !good.contains(line));
     assert_eq!(bad.count(), 5);
+    assert!(file.split(|byte| *byte == b'\n').next() == plain.split(|byte| *byte == b'\n').next());
 }
 
 #[test]
 fn a_reordered_file_has_the_same_cells_under_the_same_names() {
     let (_, file) = quirky(|quirk| *quirk == Quirk::ReorderedColumns);
     let plain = bytes(&small()).remove(3);
-    let named = |file: &[u8], record: usize, name: &str| {
-        let records = records(file);
-        let column = records[0].iter().position(|column| column == name);
-        column.map(|column| records[record][column].clone())
-    };
+    let (reordered, usual) = (records(&file), records(&plain));
     for name in ["billing_email", "delivery_city", "order_date", "order_status", "notes"] {
-        assert_eq!(named(&file, 7, name), named(&plain, 7, name), "{name}");
+        assert_eq!(named(&reordered, 7, name), named(&usual, 7, name), "{name}");
     }
-    assert_ne!(records(&file)[7], records(&plain)[7]);
+    assert_ne!(reordered[7], usual[7]);
+}
+
+/// Returns the cell of a record by the name of its column.
+fn named<'a>(records: &'a [Vec<String>], record: usize, name: &str) -> Option<&'a str> {
+    let column = records[0].iter().position(|column| column == name)?;
+    Some(&records[record][column])
 }
 
 #[test]
-fn a_repeated_header_stands_in_the_middle_and_is_no_row() {
+fn a_repeated_header_is_in_the_middle_and_not_counted_as_a_row() {
     let (plan, file) = quirky(|quirk| *quirk == Quirk::RepeatedHeader);
     let records = records(&file);
     assert_eq!(records.len(), plan.rows() as usize + 2);
@@ -209,8 +210,8 @@ fn a_repeated_header_stands_in_the_middle_and_is_no_row() {
 fn the_second_file_of_a_day_is_later_and_has_other_keys() {
     let (second, file) = quirky(|quirk| *quirk == Quirk::SecondFileOfDay);
     let files = rendered(&Options { quirks: true, ..small() });
-    let same_day = |(plan, _): &&(FilePlan, Vec<u8>)| plan.day == second.day;
-    let (first, first_file) = files.iter().find(same_day).expect("a first file");
+    let (first, first_file) =
+        files.iter().find(|(plan, _)| plan.day == second.day).expect("a first file");
     assert!(first.path < second.path);
     let keys: HashSet<_> = records(first_file)[1..].iter().map(|record| key(record)).collect();
     let others = records(&file);
@@ -219,14 +220,14 @@ fn the_second_file_of_a_day_is_later_and_has_other_keys() {
 }
 
 #[test]
-fn what_is_told_is_what_is_on_the_disk() {
+fn the_reported_files_are_those_on_the_disk() {
     let folder = Folder::new();
     let options = Options { quirks: true, rows: 30, ..Options::default() };
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let summary =
-        write(&folder.0, &options, &mut |file| told.push(file.clone())).expect("a sample");
-    told.sort_by(|left, right| left.path.cmp(&right.path));
-    assert_eq!(told, summary.files);
+        write(&folder.0, &options, &mut |file| reported.push(file.clone())).expect("a sample");
+    reported.sort_by(|left, right| left.path.cmp(&right.path));
+    assert_eq!(reported, summary.files);
     assert_eq!(summary.files.len(), 56);
     let missing = options.start + chrono::Days::new(14);
     assert_eq!(summary.missing_days, [("orders-create".to_owned(), missing)]);
@@ -250,7 +251,7 @@ fn a_path_that_cannot_be_a_folder_is_named_in_the_error() {
     std::fs::remove_file(&folder.0).expect("removed");
 }
 
-/// The names in a folder, all of which are those of exports.
+/// Returns the names in a folder, which must all be those of exports.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let names: Vec<_> = entries

@@ -1,7 +1,7 @@
-//! The words that invented people, addresses and products are made of.
+//! The **words** that invented people, addresses and products are made of.
 //!
-//! All of it is plainly synthetic: surnames and streets that say so, mail hosts reserved for
-//! examples (RFC 2606), the card numbers that card networks publish for tests.
+//! All of it is clearly synthetic: surnames and streets that say so, mail hosts that are reserved for examples
+//! (RFC 2606), and the card numbers that card networks publish for tests.
 
 /// A town with its state and the first three digits of its postcodes.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub(super) const STREETS: [&str; 12] = [
 
 pub(super) const HOSTS: [&str; 3] = ["example.com", "example.org", "example.net"];
 
-/// Some cities carry their state after a comma, which has to be quoted in a CSV.
+/// Some cities have their state after a comma, so that they must be quoted in CSV.
 pub(super) const TOWNS: [Town; 24] = [
     town("Springfield", "IL", "627"),
     town("Portland", "OR", "972"),

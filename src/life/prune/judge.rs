@@ -188,3 +188,79 @@ fn name(key: &Key, name: &str) -> String {
     let date = key.date.map(|date| date.to_string()).unwrap_or_default();
     format!("{}/{date}/{name}", key.dataset)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use object_store::ObjectMeta;
+
+    use super::*;
+
+    const MIRROR: &str = "mirror/people/_file_date=2025-09-22/x-0123456789abcdef.parquet";
+    const OTHER: &str = "mirror/people/_file_date=2025-09-22/y-0123456789abcdef.parquet";
+    const REJECTS: &str = "rejects/people/_file_date=2025-09-22/x-0123456789abcdef.parquet";
+    const PROFILE: &str = "profiles/people/_file_date=2025-09-22/x-fedcba9876543210.json";
+    const RUN: &str = "runs/20250922T093000123-0abc/people/accounting.json";
+
+    fn now() -> DateTime<Utc> {
+        "2025-10-01T00:00:00Z".parse().expect("a time")
+    }
+
+    /// A judge who knows that runs would use one mirror of `people`.
+    fn judge(rule: Rule) -> Judge {
+        let mirrors = Some(HashSet::from([Path::from(MIRROR)]));
+        let people = NeededOfDataset { mirrors, sql_hash: None };
+        Judge::new(Needed { datasets: HashMap::from([("people".to_owned(), people)]) }, rule, now())
+    }
+
+    /// Judges an object that was written some hours ago.
+    fn reason(judge: &mut Judge, key: &str, hours: i64) -> Option<Reason> {
+        let held = Held::from(ObjectMeta {
+            location: Path::from(key),
+            last_modified: now() - TimeDelta::hours(hours),
+            size: 1,
+            e_tag: None,
+            version: None,
+        });
+        judge.judge(&Key::read(key).expect("ours"), &held).1
+    }
+
+    #[test]
+    fn only_what_no_run_will_use_is_deleted_and_nothing_newer_than_a_day() {
+        let mut judge = judge(Rule::default());
+        assert_eq!(reason(&mut judge, MIRROR, 1000), None);
+        assert_eq!(reason(&mut judge, OTHER, 1000), Some(Reason::Outdated));
+        assert_eq!(reason(&mut judge, OTHER, 23), None);
+        assert_eq!(reason(&mut judge, RUN, 1000), None);
+        assert_eq!(reason(&mut judge, &format!("{MIRROR}#7"), 25), Some(Reason::Leftover));
+        assert_eq!(reason(&mut judge, &format!("{MIRROR}#7"), 23), None);
+    }
+
+    #[test]
+    fn what_belongs_to_a_mirror_is_kept_with_it() {
+        let mut kept = judge(Rule::default());
+        reason(&mut kept, MIRROR, 1000);
+        assert_eq!(reason(&mut kept, REJECTS, 1000), None);
+        assert_eq!(reason(&mut kept, PROFILE, 1000), None);
+
+        let mut gone = judge(Rule::default());
+        reason(&mut gone, OTHER, 1000);
+        assert_eq!(reason(&mut gone, REJECTS, 1000), Some(Reason::Outdated));
+        assert_eq!(reason(&mut gone, PROFILE, 1000), Some(Reason::Outdated));
+
+        // A mirror that could not be deleted keeps all rejects.
+        gone.keep_rejects();
+        assert_eq!(reason(&mut gone, REJECTS, 1000), None);
+    }
+
+    #[test]
+    fn what_is_too_old_or_too_much_is_deleted_even_if_it_is_needed() {
+        let mut judge = judge(Rule { older_than_days: Some(10), keep_bytes: None });
+        assert_eq!(reason(&mut judge, MIRROR, 241), Some(Reason::Old));
+        assert_eq!(reason(&mut judge, MIRROR, 239), None);
+        assert_eq!(reason(&mut judge, OTHER, 239), None, "the rule's age counts for all");
+        judge.limit(Some(now() - TimeDelta::hours(100)));
+        assert_eq!(reason(&mut judge, RUN, 101), Some(Reason::Surplus));
+        assert_eq!(reason(&mut judge, RUN, 99), None);
+    }
+}

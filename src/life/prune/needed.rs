@@ -13,7 +13,7 @@ use crate::sql::Sql;
 
 /// What runs would use today, by dataset.
 pub struct Needed {
-    datasets: HashMap<String, NeededOfDataset>,
+    pub(super) datasets: HashMap<String, NeededOfDataset>,
 }
 
 /// What runs of a dataset would use today.

@@ -150,3 +150,68 @@ impl<'a> Sweep<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path as FilePath;
+
+    use object_store::ObjectMeta;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::domain::Environment;
+    use crate::store::Place;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).expect("a time")
+    }
+
+    /// An object of ten bytes that was written at a second.
+    fn held(second: i64) -> Held {
+        Held::from(ObjectMeta {
+            location: Path::from(format!("mirror/{second}")),
+            last_modified: at(second),
+            size: 10,
+            e_tag: None,
+            version: None,
+        })
+    }
+
+    fn staging() -> Store {
+        let place = Place::parse("s3://staging", FilePath::new("/"), None).expect("a place");
+        place.open(&Environment::default()).expect("a store")
+    }
+
+    #[tokio::test]
+    async fn the_oldest_are_too_much_until_few_enough_bytes_are_left() {
+        let staging = staging();
+        let mut sweep = Sweep::new(&staging, Mode::Show);
+        for second in [30, 10, 20] {
+            sweep.take(Kind::Mirrors, held(second), at(second), None).await;
+        }
+        sweep.take(Kind::Mirrors, held(5), at(5), Some(Reason::Outdated)).await;
+        assert_eq!(sweep.too_old_for(30, at(100)), None, "what is deleted anyway does not count");
+        assert_eq!(sweep.too_old_for(29, at(100)), Some(at(11)));
+        assert_eq!(sweep.too_old_for(10, at(100)), Some(at(21)));
+        // What was written since is not deleted, even if more is left than there should be.
+        assert_eq!(sweep.too_old_for(0, at(20)), Some(at(11)));
+    }
+
+    #[tokio::test]
+    async fn what_would_be_deleted_is_counted_by_kind_and_reason() {
+        let staging = staging();
+        let mut sweep = Sweep::new(&staging, Mode::Show);
+        sweep.take(Kind::Mirrors, held(10), at(10), Some(Reason::Outdated)).await;
+        sweep.take(Kind::Mirrors, held(20), at(20), None).await;
+        sweep.take(Kind::Runs, held(30), at(30), Some(Reason::Old)).await;
+        sweep.leave();
+        sweep.flush().await;
+        let pruned = sweep.pruned("s3://staging".to_owned(), None);
+        assert!(pruned.is_dry_run && pruned.failure.is_none());
+        assert_eq!(pruned.held, Amount { files: 3, bytes: 30 });
+        assert_eq!(pruned.pruned, Amount { files: 2, bytes: 20 });
+        assert_eq!(pruned.left, Amount { files: 1, bytes: 10 });
+        assert_eq!((pruned.not_ours, pruned.reasons.len()), (1, 2));
+        assert_eq!((pruned.kinds[0].kind, pruned.kinds[0].oldest), (Kind::Mirrors, Some(at(10))));
+    }
+}

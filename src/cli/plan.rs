@@ -11,7 +11,7 @@ use super::range::{BatchArguments, RangeArguments};
 use super::ranges::Ranges;
 use crate::domain::{DateRange, Notice};
 use crate::error::{Error, Exit};
-use crate::life::{self, Mode, Refreshed, RefreshedView};
+use crate::life::{self, Mode, RefreshedView, WhichViews};
 use crate::look::estimate::{Compute, Estimate, Room};
 use crate::project::Project;
 use crate::state::{Options, PinnedPlan, Plan};
@@ -105,7 +105,7 @@ pub fn read(path: &Path) -> Result<PinnedPlan, Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Views {
     /// They are.
-    Shown(Refreshed),
+    Shown(WhichViews),
     /// They are left out.
     Left,
 }
@@ -181,10 +181,10 @@ struct Planned {
 async fn plan_refresh(
     project: &Project,
     plans: &mut [Planned],
-    which: Refreshed,
+    which: WhichViews,
 ) -> Result<(), Error> {
     let names = plans.iter().map(|Planned { plan, .. }| {
-        (plan.dataset.as_str(), which == Refreshed::All || !plan.is_done())
+        (plan.dataset.as_str(), which == WhichViews::All || !plan.is_done())
     });
     let views = life::refresh(project, &chain::targets(project, names), Mode::DryRun).await?;
     for (number, planned) in plans.iter_mut().enumerate() {

@@ -13,7 +13,7 @@ use super::report::draw_up;
 use crate::config::Config;
 use crate::domain::{DateRange, Event, Notice};
 use crate::error::{Error, Exit};
-use crate::life::Refreshed;
+use crate::life::WhichViews;
 use crate::project::Project;
 use crate::run::{self, Report};
 use crate::state::{LoadedBy, Options, PinnedPlan};
@@ -44,7 +44,7 @@ pub struct Arguments {
     /// instance after a refresh that failed
     #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true,
           default_missing_value = "changed")]
-    refresh: Option<Refreshed>,
+    refresh: Option<WhichViews>,
     /// Write a report of the range to this HTML file afterwards
     #[arg(long, value_name = "FILE", value_parser = writable, conflicts_with = "dry_run")]
     report: Option<PathBuf>,

@@ -10,7 +10,7 @@ mod verify;
 
 pub use accept::{Accepted, AcceptedFile, accept};
 pub use prune::{Mode as PruneMode, Pruned, Rule as PruneRule, Scope as PruneScope, prune};
-pub use refresh::{Changed, Mode, Refreshed, RefreshedView, Refreshing, refresh};
+pub use refresh::{Mode, RefreshOutcome, RefreshTarget, RefreshedView, WhichViews, refresh};
 pub use replay::{ReplayOptions, Replayed, ReplayedFile, SideEffects, replay};
 pub use undo::{Allowed, BatchState, Undone, UndoneBatch, UndoneFile, plan_undo, undo};
 pub use verify::{

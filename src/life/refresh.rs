@@ -16,7 +16,7 @@ use crate::target::{self, MaterializedView, Web};
 
 /// A target, and whether this run has changed it.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct RefreshTarget {
     /// The target.
     pub table: TableName,
     /// Whether this run has loaded or deleted rows of it, or would do so. Also true if all views are asked for.
@@ -30,7 +30,7 @@ pub struct RefreshedView {
     pub view: String,
     /// Whether it was refreshed.
     #[serde(flatten)]
-    pub outcome: Refreshing,
+    pub outcome: RefreshOutcome,
     /// Why its readers had to wait; `None` if they did not.
     pub why_readers_wait: Option<&'static str>,
     /// The numbers of the targets that it depends on.
@@ -41,7 +41,7 @@ pub struct RefreshedView {
 /// Whether a materialized view was refreshed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Refreshing {
+pub enum RefreshOutcome {
     /// It was refreshed.
     Refreshed {
         /// How long it took.
@@ -63,7 +63,7 @@ pub enum Refreshing {
 
 /// Which materialized views are refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Refreshed {
+pub enum WhichViews {
     /// Those that depend on a target that the run has changed.
     Changed,
     /// Those that depend on any target of the run.
@@ -85,7 +85,7 @@ pub enum Mode {
 /// [`Error::Target`] if the database cannot be asked for its views.
 pub async fn refresh(
     project: &Project,
-    targets: &[Changed],
+    targets: &[RefreshTarget],
     mode: Mode,
 ) -> Result<Vec<RefreshedView>, Error> {
     let views = views(project, targets).await?;
@@ -95,7 +95,7 @@ pub async fn refresh(
     for view in &views {
         let outcome = match outcome_without_trying(view, targets, &refreshed) {
             Some(outcome) => outcome,
-            None if mode == Mode::DryRun => Refreshing::Planned,
+            None if mode == Mode::DryRun => RefreshOutcome::Planned,
             None => try_to_refresh(project, view).await?,
         };
         project.progress.advance(1, 0, 0);
@@ -110,7 +110,10 @@ pub async fn refresh(
     Ok(refreshed)
 }
 
-async fn views(project: &Project, targets: &[Changed]) -> Result<Vec<MaterializedView>, Error> {
+async fn views(
+    project: &Project,
+    targets: &[RefreshTarget],
+) -> Result<Vec<MaterializedView>, Error> {
     let tables: Vec<TableName> = targets.iter().map(|target| target.table.clone()).collect();
     let database = project.database()?;
     let web = database.session(async |client: &Client| Web::find(client, &tables).await);
@@ -120,34 +123,37 @@ async fn views(project: &Project, targets: &[Changed]) -> Result<Vec<Materialize
 /// Returns why a view is not refreshed without a try, if there is a reason; `before` has the views that it may read.
 fn outcome_without_trying(
     view: &MaterializedView,
-    targets: &[Changed],
+    targets: &[RefreshTarget],
     before: &[RefreshedView],
-) -> Option<Refreshing> {
+) -> Option<RefreshOutcome> {
     if !view.tables.iter().any(|number| targets[*number].is_changed) {
         let tables: Vec<String> =
             view.tables.iter().map(|number| targets[*number].table.to_string()).collect();
         let reason = format!("this run has not changed {}", tables.join(", "));
-        return Some(Refreshing::Skipped { reason });
+        return Some(RefreshOutcome::Skipped { reason });
     }
     let mut read = view.reads.iter().filter_map(|number| before.get(*number));
-    let failed = read.find(|read| matches!(read.outcome, Refreshing::Failed { .. }));
+    let failed = read.find(|read| matches!(read.outcome, RefreshOutcome::Failed { .. }));
     if let Some(failed) = failed {
         let reason = format!("it reads {}, which is not refreshed", failed.view);
-        return Some(Refreshing::Failed { reason });
+        return Some(RefreshOutcome::Failed { reason });
     }
     let reason = format!("this user may not refresh it; its owner is {}", view.owner);
-    (!view.may_refresh).then_some(Refreshing::Failed { reason })
+    (!view.may_refresh).then_some(RefreshOutcome::Failed { reason })
 }
 
-async fn try_to_refresh(project: &Project, view: &MaterializedView) -> Result<Refreshing, Error> {
+async fn try_to_refresh(
+    project: &Project,
+    view: &MaterializedView,
+) -> Result<RefreshOutcome, Error> {
     let started = Instant::now();
     Ok(match target::refresh(project.database()?, view).await {
         Ok(()) => {
             let seconds = started.elapsed().as_secs_f64();
             tracing::info!(view = view.name, seconds, "refreshed");
-            Refreshing::Refreshed { seconds }
+            RefreshOutcome::Refreshed { seconds }
         }
-        Err(error) => Refreshing::Failed { reason: error.to_string() },
+        Err(error) => RefreshOutcome::Failed { reason: error.to_string() },
     })
 }
 
@@ -167,11 +173,11 @@ mod tests {
         }
     }
 
-    fn target(is_changed: bool) -> Changed {
-        Changed { table: "public.orders".parse().expect("a table"), is_changed }
+    fn target(is_changed: bool) -> RefreshTarget {
+        RefreshTarget { table: "public.orders".parse().expect("a table"), is_changed }
     }
 
-    fn refreshed(name: &str, outcome: Refreshing) -> RefreshedView {
+    fn refreshed(name: &str, outcome: RefreshOutcome) -> RefreshedView {
         RefreshedView { view: name.to_owned(), outcome, why_readers_wait: None, tables: vec![0] }
     }
 
@@ -181,18 +187,18 @@ mod tests {
         assert_eq!(outcome_without_trying(&daily, &[target(true)], &[]), None);
         let skipped = outcome_without_trying(&daily, &[target(false)], &[]);
         let reason = "this run has not changed public.orders".to_owned();
-        assert_eq!(skipped, Some(Refreshing::Skipped { reason }));
+        assert_eq!(skipped, Some(RefreshOutcome::Skipped { reason }));
     }
 
     #[test]
     fn a_view_that_reads_a_failed_one_is_not_tried() {
         let monthly = view("monthly", vec![0]);
-        let done = refreshed("daily", Refreshing::Refreshed { seconds: 1.0 });
+        let done = refreshed("daily", RefreshOutcome::Refreshed { seconds: 1.0 });
         assert_eq!(outcome_without_trying(&monthly, &[target(true)], &[done]), None);
-        let failed = refreshed("daily", Refreshing::Failed { reason: "x".to_owned() });
+        let failed = refreshed("daily", RefreshOutcome::Failed { reason: "x".to_owned() });
         let outcome = outcome_without_trying(&monthly, &[target(true)], &[failed]);
         let reason = "it reads daily, which is not refreshed".to_owned();
-        assert_eq!(outcome, Some(Refreshing::Failed { reason }));
+        assert_eq!(outcome, Some(RefreshOutcome::Failed { reason }));
     }
 
     #[test]
@@ -200,7 +206,7 @@ mod tests {
         let foreign = MaterializedView { may_refresh: false, ..view("daily", Vec::new()) };
         let outcome = outcome_without_trying(&foreign, &[target(true)], &[]);
         assert!(
-            matches!(outcome, Some(Refreshing::Failed { reason }) if reason.contains("analyst"))
+            matches!(outcome, Some(RefreshOutcome::Failed { reason }) if reason.contains("analyst"))
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::error::Error;
-use crate::life::{self, Changed, Mode, Refreshed, RefreshedView, Refreshing};
+use crate::life::{self, Mode, RefreshOutcome, RefreshTarget, RefreshedView, WhichViews};
 use crate::project::Project;
 use crate::state::{LoadedBy, Verdict};
 
@@ -14,10 +14,10 @@ use crate::state::{LoadedBy, Verdict};
 pub async fn refresh(
     project: &Project,
     reports: &mut [Report],
-    which: Refreshed,
+    which: WhichViews,
 ) -> Result<(), Error> {
     let names = reports.iter().map(|report| {
-        let is_chosen = which == Refreshed::All || has_changed(report);
+        let is_chosen = which == WhichViews::All || has_changed(report);
         (report.plan.dataset.as_str(), is_chosen)
     });
     let refreshed = life::refresh(project, &targets(project, names), Mode::Refresh).await;
@@ -36,12 +36,12 @@ pub async fn refresh(
 pub fn targets<'a>(
     project: &Project,
     names: impl Iterator<Item = (&'a str, bool)>,
-) -> Vec<Changed> {
+) -> Vec<RefreshTarget> {
     let datasets = &project.config.datasets;
     names
         .filter_map(|(name, is_changed)| {
             let dataset = datasets.iter().find(|dataset| dataset.name == name)?;
-            Some(Changed { table: dataset.table.clone(), is_changed })
+            Some(RefreshTarget { table: dataset.table.clone(), is_changed })
         })
         .collect()
 }
@@ -62,7 +62,9 @@ fn has_changed(report: &Report) -> bool {
 
 fn describe_failure(view: &RefreshedView) -> Option<String> {
     match &view.outcome {
-        Refreshing::Failed { reason } => Some(format!("{} ({reason})", view.view)),
-        Refreshing::Refreshed { .. } | Refreshing::Planned | Refreshing::Skipped { .. } => None,
+        RefreshOutcome::Failed { reason } => Some(format!("{} ({reason})", view.view)),
+        RefreshOutcome::Refreshed { .. }
+        | RefreshOutcome::Planned
+        | RefreshOutcome::Skipped { .. } => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The result of a **refresh** of materialized views, as a table.
 
 use super::table;
-use crate::life::{RefreshedView, Refreshing};
+use crate::life::{RefreshOutcome, RefreshedView};
 
 /// What a person has to do if an earlier run was stopped before its refresh.
 const SKIPPED: &str = "\
@@ -16,10 +16,10 @@ pub fn refresh(views: &[RefreshedView]) -> String {
     let mut table = table(&["materialized view", "refreshed", "its readers"], &[]);
     for view in views {
         let (refreshed, waited) = match &view.outcome {
-            Refreshing::Refreshed { seconds } => (format!("in {seconds:.1} s"), "waited"),
-            Refreshing::Planned => ("after the load".to_owned(), "will wait"),
-            Refreshing::Skipped { reason } => (format!("no: {reason}"), ""),
-            Refreshing::Failed { reason } => (format!("FAILED: {reason}"), ""),
+            RefreshOutcome::Refreshed { seconds } => (format!("in {seconds:.1} s"), "waited"),
+            RefreshOutcome::Planned => ("after the load".to_owned(), "will wait"),
+            RefreshOutcome::Skipped { reason } => (format!("no: {reason}"), ""),
+            RefreshOutcome::Failed { reason } => (format!("FAILED: {reason}"), ""),
         };
         let readers = match view.why_readers_wait {
             _ if waited.is_empty() => String::new(),
@@ -28,6 +28,7 @@ pub fn refresh(views: &[RefreshedView]) -> String {
         };
         table.add_row(vec![view.view.clone(), refreshed, readers]);
     }
-    let has_skipped = views.iter().any(|view| matches!(view.outcome, Refreshing::Skipped { .. }));
+    let has_skipped =
+        views.iter().any(|view| matches!(view.outcome, RefreshOutcome::Skipped { .. }));
     format!("{table}\n{}", if has_skipped { SKIPPED } else { "" })
 }

@@ -99,8 +99,8 @@ pub async fn stage(
 
 fn task(catalog: &Catalog, survivors: &Survivors, mirrored: &Arc<Mirrored>, area: &Area) -> Task {
     let (path, existing) = area.staged(mirrored);
-    let survivors = survivors.of(&mirrored.file.name).cloned();
-    let rows = survivors.unwrap_or_else(|| RowSet::none(mirrored.note.summary.records));
+    let surviving = survivors.of(&mirrored.file.name).cloned();
+    let rows = surviving.unwrap_or_else(|| RowSet::none(mirrored.note.summary.records));
     Task { existing, ..task_of_rows(catalog, mirrored, rows, path) }
 }
 

@@ -58,8 +58,8 @@ pub async fn select(
             selected.changed.push(file.key.clone());
             continue;
         }
-        let survivors = survivors.of(&file.name).cloned();
-        let now = survivors.unwrap_or_else(|| RowSet::none(mirrored.note.summary.records));
+        let surviving = survivors.of(&file.name).cloned();
+        let now = surviving.unwrap_or_else(|| RowSet::none(mirrored.note.summary.records));
         match rejected_before(project, catalog, mirrored, entry, &now).await? {
             Err(why) => refused.push(format!("{} ({why})", file.key)),
             Ok(_) if entry.held != file.rows_before() => refused.push(format!(

@@ -90,10 +90,10 @@ impl Action {
             Self::Reload { because, .. } => format!("reload: {because}"),
             Self::SkipLoaded { run_id } => format!("skip: loaded by run {run_id}"),
             Self::SkipLoadedElsewhere { rows } => {
-                format!("skip: another loader has put {rows} rows of it there")
+                format!("skip: another loader has loaded {rows} rows of it")
             }
             Self::Replace { rows } => {
-                format!("replace the {rows} rows of it that another loader has put there")
+                format!("replace the {rows} rows of it that another loader has loaded")
             }
             Self::Refuse { because, blocked } => format!("refuse: {because}{}", blocked.describe()),
             Self::KeepGone { run_id, rows } => {

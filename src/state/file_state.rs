@@ -202,7 +202,7 @@ impl FileState {
             Status::Loaded => return Action::SkipLoaded { run_id: self.run_id() },
             Status::LoadedElsewhere if policy.placement.merges() => return Action::Load,
             Status::LoadedElsewhere if replaces => {
-                ("another loader has put rows of it there".to_owned(), true)
+                ("another loader has loaded rows of it".to_owned(), true)
             }
             Status::LoadedElsewhere => return Action::SkipLoadedElsewhere { rows },
             Status::Gone if !policy.allow.remove_gone => {

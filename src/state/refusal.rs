@@ -208,34 +208,34 @@ impl Explain for Refusal {
                                           again with `backfill plan --save`, and have it reviewed"
                 .to_owned(),
             Self::Changed { .. } => "nothing was loaded; --reload replaces the rows of these files, \
-                                     batch by batch, in the transaction that brings the new ones; if rows \
+                                     batch by batch, in the transaction that loads the new ones; if rows \
                                      were deleted from the target on purpose, `backfill accept` records that"
                 .to_owned(),
             Self::ForeignRows { table, .. } => format!(
-                "nothing was loaded, and no flag deletes these rows; if they may go, delete the rows of \
+                "nothing was loaded, and no flag deletes these rows; if they may be deleted, delete the rows of \
                  these files from {table} by _file_name yourself and run the same command again, or leave \
                  their days out of the range"
             ),
             Self::Cascade { .. } => "nothing was loaded; make the constraint NO ACTION DEFERRABLE \
-                                     INITIALLY DEFERRED, so that rows that come back with the same key \
-                                     keep what refers to them, or say --allow-side-effects if the other \
-                                     tables may change"
+                                     INITIALLY DEFERRED, so that rows that are loaded again with the same \
+                                     key keep what refers to them, or use --allow-side-effects if the \
+                                     other tables may change"
                 .to_owned(),
-            Self::Triggers { .. } => "nothing was loaded; look at what they do for each row, then say \
-                                      --allow-side-effects, or disable them for the time of the load"
+            Self::Triggers { .. } => "nothing was loaded; look at what they do for each row, then use \
+                                      --allow-side-effects, or disable them during the load"
                 .to_owned(),
             Self::LiveDays { since, range, .. } if *since > range.start() => format!(
-                "nothing was loaded; say --end {}, or --live-days if these days are not loaded by the live \
-                 loader, now or later",
+                "nothing was loaded; use --end {}, or --live-days if the live loader does not load these days, \
+                 now or later",
                 since.minus_days(1)
             ),
-            Self::LiveDays { .. } => "nothing was loaded; say --live-days if these days are not loaded by \
-                                      the live loader, now or later"
+            Self::LiveDays { .. } => "nothing was loaded; use --live-days if the live loader does not load \
+                                      these days, now or later"
                 .to_owned(),
             Self::DeletedOnPurpose { .. } => "nothing was loaded; --restore-deleted brings these rows back"
                 .to_owned(),
-            Self::UnnamedRows { .. } => "nothing was loaded; fill in _file_name where it is known, use mode \
-                                         = \"merge\" with the columns that make rows the same, or say \
+            Self::UnnamedRows { .. } => "nothing was loaded; fill in _file_name if it is known, use mode \
+                                         = \"merge\" with the columns that make rows the same, or use \
                                          --ignore-unnamed-rows if none of them is in the files"
                 .to_owned(),
             Self::StillListed { .. } => "nothing was deleted; `backfill plan` says why each key is \
@@ -244,16 +244,16 @@ impl Explain for Refusal {
                 .to_owned(),
             Self::Gone { .. } => "nothing was loaded; put the files back, or leave their days out of the \
                                   range, or let --remove-gone delete their rows from the target, in the \
-                                  transactions that bring the others"
+                                  transactions that load the others"
                 .to_owned(),
             Self::Replay { .. } => "nothing was loaded: only records that could not be read are replayed, and \
                                     the other rows of these files must stay what they are; `backfill run \
                                     --reload` replaces all rows of these files"
                 .to_owned(),
             Self::NarrowRange { loaded_with: range, .. } => format!(
-                "nothing was loaded; say --start {} --end {}: what is loaded and did not change is \
-                 skipped. For new days every day, mode = \"merge\" compares with the target itself; \
-                 --range-alone loads the range as if there were no other days",
+                "nothing was loaded; use --start {} --end {}: what is loaded and did not change is \
+                 skipped. To load new days every day, use mode = \"merge\", which compares with the target \
+                 itself; --range-alone loads the range as if there were no other days",
                 range.start(),
                 range.end()
             ),

@@ -44,7 +44,7 @@ function accounting(set, id, path) {
     f.loaded_by || '',
     h('span', { title: f.key }, within(f.key)),
   ];
-  // The prefix is the same for all files and said once, above.
+  // The prefix is the same for all files and is shown once, above.
   const within = (key) => (set.prefix && key.startsWith(set.prefix) ? key.slice(set.prefix.length) : key);
   const other = a.files.filter((f) => !isOk(f));
   const many = a.files.length > 12;

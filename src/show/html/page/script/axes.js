@@ -1,6 +1,6 @@
 // Axes over the days, shared by the charts below.
 
-// Labels at Mondays or at the first of a month, as many as there is room for.
+// Labels at Mondays or at the first of a month, as many as fit.
 function dateAxis(days, width, more) {
   const per = width / days.length;
   // In a range of about a year or more, a day and a month do not name a date.

@@ -62,7 +62,7 @@ function readColours() {
   }
 }
 
-// layout() gives { width, height, option } for the room there is; hover(x, y) gives [title, pairs] or null.
+// layout() returns { width, height, option } for the available space; hover(x, y) returns [title, pairs] or null.
 function chart(box, layout, hover, { renderer = 'svg', ratio } = {}) {
   let made = null;
   const draw = () => {
@@ -101,7 +101,7 @@ function drawAll() {
   for (const draw of charts) draw();
   markScrolling();
 }
-// Only a box that really scrolls takes the focus of the keyboard.
+// Only a box that scrolls gets the keyboard focus.
 function markScrolling() {
   for (const box of document.querySelectorAll('.scroll, .drift')) {
     const over = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;

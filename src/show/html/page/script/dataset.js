@@ -116,7 +116,7 @@ function dataset(set, i) {
     ),
   );
   document.getElementById('report').append(section);
-  // In the page first: the charts measure the room they have.
+  // Added to the page first, because the charts measure the available space.
   section.append(
     ...coverage(set, id),
     ...epochs(set, id),

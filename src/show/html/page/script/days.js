@@ -1,6 +1,6 @@
 // The states of a day: their marks and meanings.
 
-// A mark besides the colour: the map must be readable in grey and to colour-blind readers.
+// There is a mark besides the colour: the map must be readable in grey and for colour-blind readers.
 const STATES = {
   loaded: { mark: '', means: 'in the target, loaded by backfill' },
   elsewhere: { mark: 'E', means: 'in the target, put there by the live loader' },

@@ -210,7 +210,7 @@ function drift(set, id) {
         shown(c.columns[rows[r]]),
         [['Date', c.dates[d]], ['Against the reference', level ? level[1] : 'no difference'], found && found[1] && ['Detail', found[1]]],
       ];
-      // Many cells are too many elements for SVG; the canvas is kept below the size limits of phones.
+      // Many cells would be too many SVG elements; the canvas is kept below the size limits of phones.
     },
     c.cells.length > 6000
       ? {
@@ -243,7 +243,7 @@ function drift(set, id) {
   return out;
 }
 
-// The same as the map for a keyboard, a screen reader or paper; made when it is opened, for it may be long.
+// The same as the map for a keyboard, a screen reader or paper. It may be long, so it is made when it is opened.
 function cellTable(c) {
   const most = 2000;
   const sorted = [...c.cells].sort((a, b) => a[1] - b[1] || a[0] - b[0]);

@@ -1,6 +1,6 @@
 // Makes elements: paragraphs, figures, lists and tables.
 
-// All text goes in as text nodes: names come from files of others and are never read as HTML.
+// All text is added as text nodes: names come from foreign files and must never be parsed as HTML.
 
 function h(tag, props, ...children) {
   const e = document.createElement(tag);
@@ -15,7 +15,7 @@ function h(tag, props, ...children) {
 const p = (cls, ...c) => h('p', { class: cls }, ...c);
 const none = (...c) => p('none', ...c);
 
-// A number of the document, with the place it came from.
+// A number of the document, with its place in the document.
 function figure(value, path, format = count) {
   return h(
     'span',
@@ -28,7 +28,7 @@ function figure(value, path, format = count) {
     format(value),
   );
 }
-// In tables an unknown number is a dash, or a column of them would drown the known ones.
+// In tables an unknown number is a dash, so that known numbers stand out.
 const cell = (v) => (isNumber(v) ? grouped.format(v) : h('span', { title: 'not known', class: 'soft' }, '\u2013'));
 const bytesCell = (v) => (isNumber(v) ? h('span', { title: counted(v, 'byte', 'bytes') }, size(v)) : cell(v));
 
@@ -43,7 +43,7 @@ function list(items, limit = 6) {
   );
 }
 function names(all, limit = 8) {
-  // Each name by itself: one written from right to left must not turn its neighbours around.
+  // Each name has its own element: a name in a right-to-left script must not reorder its neighbours.
   const text = (x) => x.map((n, i) => [i ? ', ' : '', h('bdi', null, shown(n))]);
   if (all.length <= limit + 1) return h('span', null, text(all));
   return h(

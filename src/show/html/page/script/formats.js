@@ -112,7 +112,7 @@ function epochs(set, id) {
       [
         ['From', 'fixed'],
         ['To', 'fixed'],
-        ['Changes against the epoch before', 'text'],
+        ['Changes since the epoch before', 'text'],
         ['Format', 'right'],
         ['Columns', 'right'],
         ['Files', 'right'],

@@ -75,9 +75,9 @@ document
   );
 drawAll();
 
-// What is inside a closed part can be measured only when it is opened.
+// The content of a closed part can only be measured when it is opened.
 document.addEventListener('toggle', markScrolling, true);
-// The place named in the address exists only now.
+// The element that the address names exists only now.
 const goal = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
 if (goal) goal.scrollIntoView();
 

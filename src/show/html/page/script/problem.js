@@ -2,7 +2,7 @@
 
 const root = document.documentElement;
 
-// An error must be seen: a half drawn report reads like a good one.
+// An error must be visible: a report that is only half drawn looks like a good one.
 function fail(message) {
   root.dataset.state = 'failed';
   const box = document.getElementById('problem');

@@ -19,7 +19,7 @@ function size(bytes) {
   return (v >= 100 ? v.toFixed(0) : v.toPrecision(3)) + ' ' + units[unit];
 }
 
-// A control character in a delimiter would show as nothing.
+// A control character in a delimiter would be invisible.
 const WORDS = { ',': 'comma', ';': 'semicolon', '\t': 'tab', '|': 'bar', ' ': 'space' };
 function delimiterWord(d) {
   if (!d) return 'none';

@@ -85,7 +85,7 @@ async fn a_proposed_line_brings_the_epochs_together() {
     let stage = "sql/people/stage.sql";
     project.edit(stage, "id, city,", "id, coalesce(towns, town) AS city,");
     let text = project.backfill(&drift(&range[..4])).await.ended(0).stdout;
-    assert!(text.contains("UNVERIFIED") || text.contains("a run makes it"), "{text}");
+    assert!(text.contains("UNVERIFIED") || text.contains("a run creates it"), "{text}");
     project.run("2025-09-22", "2025-09-23").await.ended(0);
     let cities = project.database.rows("SELECT city FROM people ORDER BY id").await;
     assert_eq!(cities, ["Rome", "Oslo", "Bonn", "Bern"]);

@@ -51,6 +51,16 @@ pub enum Error {
         /// The file, or `the query`.
         path: PathBuf,
     },
+    /// The engine would not do a part of a statement as it is written, and say nothing.
+    #[error("{} has {what}", path.display())]
+    Refused {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// The part, as SQL writes it, and what the engine would make of it.
+        what: String,
+        /// What to write instead.
+        instead: String,
+    },
     /// A statement does more than read.
     #[error("{} may only read: SELECT, EXPLAIN, DESCRIBE or SHOW", path.display())]
     Writes {
@@ -190,6 +200,7 @@ impl Explain for Error {
             | Self::Types { .. }
             | Self::TextNumber { .. }
             | Self::TooDeep { .. }
+            | Self::Refused { .. }
             | Self::Writes { .. }
             | Self::UnknownColumn { .. }
             | Self::MissingColumn { .. } => ErrorKind::Usage,
@@ -208,6 +219,7 @@ impl Explain for Error {
                 let or = near.join(" or ");
                 return Some(format!("is {or} meant? `DESCRIBE source` shows all columns"));
             }
+            Self::Refused { instead, .. } => return Some(format!("write {instead}")),
             Self::TextNumber { instead, .. } => {
                 return Some(format!(
                     "write {instead}, which is NULL for what is no number (12 digits, 2 of them \

@@ -6,6 +6,7 @@ mod functions;
 mod local_time;
 mod nesting;
 mod overflow;
+mod refused;
 mod rewrite;
 mod row_number;
 mod text_number;
@@ -142,7 +143,8 @@ pub async fn plan_query(session: &SessionContext, query: &Query) -> Result<DataF
 ///
 /// # Errors
 /// [`Error::Plan`], [`Error::Types`], [`Error::TextNumber`], [`Error::UnknownColumn`], [`Error::Writes`],
-/// [`Error::TooDeep`], and [`Error::Table`] if a table of the target database cannot be looked up.
+/// [`Error::TooDeep`], [`Error::Refused`], and [`Error::Table`] if a
+/// table of the target database cannot be looked up.
 pub async fn plan(
     session: &SessionContext,
     path: &Path,
@@ -150,6 +152,9 @@ pub async fn plan(
 ) -> Result<DataFrame, Error> {
     if nesting::is_too_deep(&statement) {
         return Err(Error::TooDeep { path: path.to_owned() });
+    }
+    if let Some(refused::Refused { what, instead }) = refused::find(&session.state(), &statement) {
+        return Err(Error::Refused { path: path.to_owned(), what, instead });
     }
     let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
     let plan = match logical_plan(session, statement.clone()).await {

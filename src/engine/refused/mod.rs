@@ -1,0 +1,78 @@
+//! **Refused** is what the engine reads and then does otherwise than it is written, without a word: a clause that
+//! it leaves out, a format of another program, a type that rounds. Each is refused with what to write instead.
+
+mod clauses;
+mod formats;
+mod operators;
+mod types;
+
+use std::ops::ControlFlow;
+
+use datafusion::execution::context::SessionState;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, Visit, Visitor};
+
+/// A part of a statement that the engine would not do as it is written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The part, as SQL writes it, and what the engine would make of it.
+    pub what: String,
+    /// What to write instead.
+    pub instead: String,
+}
+
+impl Refused {
+    /// A clause that the engine leaves out.
+    fn left_out(clause: impl std::fmt::Display, instead: &str) -> Self {
+        let what = format!("{clause}, which is not supported and would be left out");
+        Self { what, instead: instead.to_owned() }
+    }
+}
+
+/// What a part of a statement comes to: on to the next, or the end.
+type Found = ControlFlow<Refused>;
+
+/// The first part of a statement that the engine would not do as it is written.
+pub fn find(state: &SessionState, statement: &Statement) -> Option<Refused> {
+    match statement {
+        Statement::Statement(statement) => statement.visit(&mut Parts { state }).break_value(),
+        Statement::Explain(explain) => find(state, &explain.statement),
+        _ => None,
+    }
+}
+
+/// Goes through the parts of a statement.
+struct Parts<'a> {
+    state: &'a SessionState,
+}
+
+impl Visitor for Parts<'_> {
+    type Break = Refused;
+
+    fn pre_visit_query(&mut self, query: &Query) -> Found {
+        clauses::of_query(query)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> Found {
+        clauses::of_select(select)
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> Found {
+        clauses::of_table(table)
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> Found {
+        match expression {
+            Expr::Function(call) => {
+                clauses::of_call(call, self.state)?;
+                formats::of_call(call)
+            }
+            Expr::Cast { .. } | Expr::TypedString(_) => types::of_cast(expression),
+            Expr::SimilarTo { .. } => operators::of_similar(expression),
+            Expr::BinaryOp { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. } => {
+                operators::of_operation(expression)
+            }
+            _ => Found::Continue(()),
+        }
+    }
+}

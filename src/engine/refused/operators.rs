@@ -1,0 +1,85 @@
+//! **Operators** that the engine takes for others than PostgreSQL does.
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+
+use super::{Found, Refused};
+
+/// Refuses `^`, which would be an exclusive or of bits, and arrays in a text, of which the engine knows none.
+pub fn of_operation(expression: &Expr) -> Found {
+    match expression {
+        Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
+            let what =
+                format!("{expression}, which would be an exclusive or of bits, and no power");
+            Found::Break(Refused { what, instead: format!("power({left}, {right})") })
+        }
+        Expr::AnyOp { left, compare_op, right, .. } => {
+            let operator = format!("{compare_op} ANY");
+            of_array(left, *compare_op == BinaryOperator::Eq, &operator, right)
+        }
+        Expr::AllOp { left, compare_op, right } => {
+            of_array(left, false, &format!("{compare_op} ALL"), right)
+        }
+        _ => Found::Continue(()),
+    }
+}
+
+/// Refuses an array that is written as a text, `'{a,b}'`.
+fn of_array(left: &Expr, is_equality: bool, operator: &str, right: &Expr) -> Found {
+    let Some(text) = text_of(right) else { return Found::Continue(()) };
+    let list = text.trim().trim_start_matches('{').trim_end_matches('}');
+    let quoted = |element: &str| format!("'{}'", element.trim().replace('\'', "''"));
+    let elements = list.split(',').map(quoted).collect::<Vec<_>>().join(", ");
+    let instead = match is_equality {
+        true => format!("{left} IN ({elements})"),
+        false => format!("{left} {operator} (ARRAY[{elements}])"),
+    };
+    let what = format!("an array in a text behind {operator}, which is not supported");
+    Found::Break(Refused { what, instead })
+}
+
+fn text_of(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        Expr::Nested(inner) => text_of(inner),
+        _ => None,
+    }
+}
+
+/// `SIMILAR TO`, which the engine takes for a regular expression that may match anywhere in the text.
+pub fn of_similar(expression: &Expr) -> Found {
+    let Expr::SimilarTo { negated, expr, pattern, .. } = expression else {
+        return Found::Continue(());
+    };
+    let instead = match &**pattern {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(pattern) => {
+                let operator = if *negated { "!~" } else { "~" };
+                format!("{expr} {operator} '{}'", regular(pattern).replace('\'', "''"))
+            }
+            _ => "a regular expression, column ~ '^(a|b).*$'".to_owned(),
+        },
+        _ => "a regular expression, column ~ '^(a|b).*$'".to_owned(),
+    };
+    let what = "SIMILAR TO, whose pattern would be taken for a regular expression".to_owned();
+    Found::Break(Refused { what, instead })
+}
+
+/// The regular expression that does what a pattern of SIMILAR TO does.
+fn regular(pattern: &str) -> String {
+    let mut regular = "^(?:".to_owned();
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '%' => regular.push_str(".*"),
+            '_' => regular.push('.'),
+            '.' | '^' | '$' => regular.extend(['\\', character]),
+            '\\' => regular.extend(std::iter::once('\\').chain(characters.next())),
+            other => regular.push(other),
+        }
+    }
+    regular.push_str(")$");
+    regular
+}

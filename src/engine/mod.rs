@@ -1,6 +1,7 @@
 //! The SQL **engine**: DataFusion with our functions, our rules, a bound on its memory, and nothing
 //! registered. A session is made from it for every query; what its tables are is not known here.
 
+mod as_postgres;
 mod error;
 mod functions;
 mod local_time;
@@ -57,6 +58,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(overflow::RefuseOverflow));
     rules.push(Arc::new(local_time::FollowClockChanges));
+    rules.push(Arc::new(as_postgres::RoundToWhole));
     rules
 }
 
@@ -156,6 +158,7 @@ pub async fn plan(
     if let Some(refused::Refused { what, instead }) = refused::find(&session.state(), &statement) {
         return Err(Error::Refused { path: path.to_owned(), what, instead });
     }
+    let statement = as_postgres::with_lengths(statement);
     let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
     let plan = match logical_plan(session, statement.clone()).await {
         Ok(plan) => plan,

@@ -1,12 +1,14 @@
 //! A **wide** SELECT has thousands of columns. The engine's SQL planner compares every two expressions of a SELECT
 //! list by their names, which takes a minute with 8,000 of them. A SELECT from one table without groups is planned
-//! here instead: the table and its conditions once, with a list of one constant, and the list in pieces.
+//! here instead: the table and its conditions once, with a list of one constant, and each expression over the columns
+//! that it names. What is not an expression over a row, or cannot be planned so, is planned in pieces of the list.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::common::Column;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::expr::WildcardOptions;
@@ -14,8 +16,8 @@ use datafusion::logical_expr::utils::expand_wildcard;
 use datafusion::logical_expr::{Expr, Limit, LogicalPlan, Projection, Sort, TableScanBuilder};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
-    Statement as Ast, TableFactor, Value, WildcardAdditionalOptions, visit_expressions,
+    Expr as SqlExpr, ExprWithAlias, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem,
+    SetExpr, Statement as Ast, TableFactor, Value, WildcardAdditionalOptions, visit_expressions,
 };
 
 use crate::sql::folded;
@@ -92,6 +94,32 @@ impl Names {
         Some(Expr::Column(column.clone()))
     }
 
+    /// The columns of a plan that an expression names, and no others.
+    fn schema_of(&self, expression: &SqlExpr, plan: &LogicalPlan) -> Option<DFSchema> {
+        let mut places = BTreeSet::new();
+        let visited = visit_expressions(expression, |part| {
+            let name = match part {
+                SqlExpr::Identifier(name) => Some(name),
+                SqlExpr::CompoundIdentifier(parts) => parts.last(),
+                _ => return ControlFlow::Continue(()),
+            };
+            match name.and_then(|name| self.get(&folded(name))) {
+                Some((place, _)) => {
+                    places.insert(*place);
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(()),
+            }
+        });
+        let field = |place: usize| {
+            let (table, field) = plan.schema().qualified_field(place);
+            (table.cloned(), Arc::clone(field))
+        };
+        let fields = places.into_iter().map(field).collect();
+        let schema = DFSchema::new_with_metadata(fields, HashMap::new()).ok()?;
+        visited.is_continue().then_some(schema)
+    }
+
     /// The places of the columns in a list, if it has nothing else, and has them in the order of the table.
     fn ascending(&self, list: &[Expr]) -> Option<Vec<usize>> {
         let place = |expression: &Expr| match expression {
@@ -150,24 +178,77 @@ async fn planned_list(
     base: &LogicalPlan,
     names: &Names,
 ) -> Result<Option<Vec<Expr>>> {
+    let planned_alone = |item: &SelectItem| match wildcard(item) {
+        Some(_) => None,
+        None => names.column(item).or_else(|| planned_alone(state, item, base, names)),
+    };
     let items = &select.projection;
-    let is_other = |item: &&SelectItem| wildcard(item).is_none() && names.column(item).is_none();
-    let others: Vec<SelectItem> = items.iter().filter(is_other).cloned().collect();
-    let Some(others) = planned_pieces(state, &unlisted.unordered(), &others).await? else {
+    let alone: Vec<Option<Expr>> = items.iter().map(planned_alone).collect();
+    let is_left =
+        |(item, alone): &(&SelectItem, &Option<Expr>)| wildcard(item).is_none() && alone.is_none();
+    let left: Vec<SelectItem> =
+        items.iter().zip(&alone).filter(is_left).map(|(item, _)| item.clone()).collect();
+    let Some(left) = planned_pieces(state, &unlisted.unordered(), &left).await? else {
         return Ok(None);
     };
-    let mut others = others.into_iter();
+    let mut left = left.into_iter();
     let mut list = Vec::new();
-    for item in items {
+    for (item, alone) in items.iter().zip(alone) {
         match wildcard(item) {
             Some(options) => {
                 let Some(options) = known(options) else { return Ok(None) };
                 list.extend(expand_wildcard(base.schema(), base, Some(&options))?);
             }
-            None => list.extend(names.column(item).or_else(|| others.next())),
+            None => list.extend(alone.or_else(|| left.next())),
         }
     }
     Ok(Some(list))
+}
+
+/// The expression of an item, planned over the columns that it names; `None` if it is not one over a row, or cannot be
+/// planned so.
+fn planned_alone(
+    state: &SessionState,
+    item: &SelectItem,
+    base: &LogicalPlan,
+    names: &Names,
+) -> Option<Expr> {
+    let (expression, alias) = match item {
+        SelectItem::UnnamedExpr(expression) => (expression, None),
+        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(folded(alias))),
+        _ => return None,
+    };
+    let schema = names.schema_of(expression, base)?;
+    let expression = ExprWithAlias { expr: expression.clone(), alias: None };
+    let planned = state.create_logical_expr_from_sql_expr(expression, &schema).ok()?;
+    if !is_over_a_row(&planned) {
+        return None;
+    }
+    Some(match (planned, alias) {
+        (Expr::Column(column), Some(alias)) if column.name == alias => Expr::Column(column),
+        (planned, Some(alias)) => planned.alias(alias),
+        (planned, None) => planned,
+    })
+}
+
+/// Whether an expression has a value for a row alone.
+fn is_over_a_row(expression: &Expr) -> bool {
+    let needs_more = expression.exists(|part| {
+        Ok(matches!(
+            part,
+            Expr::AggregateFunction(_)
+                | Expr::WindowFunction(_)
+                | Expr::Unnest(_)
+                | Expr::GroupingSet(_)
+                | Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+                | Expr::Placeholder(_)
+        ))
+    });
+    matches!(needs_more, Ok(false))
 }
 
 /// The expressions of a SELECT list, planned in pieces; `None` if one of them is not an expression over a row.
@@ -308,120 +389,4 @@ fn is_bare(options: &WildcardAdditionalOptions) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
-    use datafusion::arrow::util::pretty::pretty_format_batches;
-    use datafusion::prelude::{DataFrame, SessionContext};
-
-    use super::*;
-    use crate::engine;
-    use crate::sql::single_statement;
-
-    fn parsed(text: &str) -> Statement {
-        single_statement(Path::new("x"), text, "SELECT").expect("a statement")
-    }
-
-    #[test]
-    fn only_a_select_from_one_table_is_planned_here() {
-        for text in [
-            "SELECT * FROM source",
-            "SELECT id FROM source",
-            "SELECT * EXCLUDE (id) FROM source",
-            "SELECT * FROM orders.source AS s WHERE id > 1 ORDER BY city DESC, id LIMIT 5 OFFSET 2",
-            "SELECT id AS a, city FROM source ORDER BY city",
-        ] {
-            assert!(simple_select(&parsed(text)).is_some(), "{text}");
-        }
-        for text in [
-            "SELECT DISTINCT * FROM source",
-            "SELECT * FROM source, files",
-            "SELECT * FROM source JOIN files USING (_file_name)",
-            "SELECT * FROM source ORDER BY 1",
-            "SELECT id AS city FROM source ORDER BY upper(city)",
-            "SELECT * FROM source QUALIFY row_number() OVER (ORDER BY id) = 1",
-            "SELECT city, count(*) FROM source GROUP BY city",
-            "SELECT * FROM (SELECT 1)",
-            "SELECT * FROM target.public.t",
-            "WITH s AS (SELECT 1) SELECT * FROM s",
-            "SELECT * FROM source UNION ALL SELECT * FROM source",
-        ] {
-            assert!(simple_select(&parsed(text)).is_none(), "{text}");
-        }
-    }
-
-    /// A session with a table `source` of 600 columns `c0`, `c1` … and five rows.
-    fn wide_session() -> SessionContext {
-        let column = |number: i64| {
-            let values =
-                [3, 1, 2, 5, 4].map(|row| if row == 2 { None } else { Some(row * number) });
-            (format!("c{number}"), Arc::new(Int64Array::from(values.to_vec())) as ArrayRef, true)
-        };
-        let rows = RecordBatch::try_from_iter_with_nullable((0..600).map(column)).expect("rows");
-        let session = SessionContext::new();
-        session.register_batch("source", rows).expect("registered");
-        session
-    }
-
-    async fn shown(rows: DataFrame) -> String {
-        pretty_format_batches(&rows.collect().await.expect("rows")).expect("a table").to_string()
-    }
-
-    /// All columns one by one, each as this.
-    fn one_by_one(item: fn(usize) -> String) -> String {
-        (0..600).rev().map(item).collect::<Vec<_>>().join(", ")
-    }
-
-    #[tokio::test]
-    async fn a_wide_select_gives_the_same_rows_in_the_same_order() {
-        let session = wide_session();
-        let named = one_by_one(|column| format!("c{column}"));
-        let cast = one_by_one(|column| format!("CAST(c{column} AS double) + c1 AS d{column}"));
-        let lists = ["*", "* EXCLUDE (c5, c7)", "c1 + 1 AS x, *, c2 IS NULL AS y", &named, &cast];
-        for list in lists {
-            for rest in [
-                "",
-                " WHERE c7 > 7",
-                " ORDER BY c1 DESC NULLS LAST",
-                " AS s WHERE s.c2 IS NOT NULL ORDER BY s.c2 + s.c3, c1 LIMIT 2 OFFSET 1",
-                " ORDER BY c599 DESC LIMIT 3",
-                " LIMIT 0",
-            ] {
-                let text = format!("SELECT {list} FROM source{rest}");
-                let planned = plan(&session.state(), &parsed(&text)).await.expect("a plan");
-                let planned = planned.unwrap_or_else(|| panic!("not planned here: {text}"));
-                let planned = session.execute_logical_plan(planned).await.expect("a plan");
-                let expected = session.sql(&text).await.expect("a plan");
-                assert_eq!(planned.schema(), expected.schema(), "{text}");
-                assert_eq!(shown(planned).await, shown(expected).await, "{text}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_a_list_over_the_rows_of_a_table_is_left_to_the_engine() {
-        let session = wide_session();
-        let sums = one_by_one(|column| format!("sum(c{column})"));
-        let unnested = format!("unnest([c1, c2]) AS u, {}", one_by_one(|c| format!("c{c}")));
-        for list in [&sums, &unnested, "*, c1", "* REPLACE (c1 + 1 AS c1)"] {
-            let text = format!("SELECT {list} FROM source");
-            let planned = plan(&session.state(), &parsed(&text)).await.expect("a plan or none");
-            assert!(planned.is_none(), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn an_unknown_column_is_the_same_error() {
-        let session = wide_session();
-        let list = one_by_one(|column| format!("c{column}"));
-        for text in [
-            "SELECT * FROM source WHERE city = 'a'".to_owned(),
-            format!("SELECT {list}, city FROM source"),
-        ] {
-            let error = engine::plan(&session, Path::new("x"), parsed(&text)).await;
-            let error = error.expect_err("no such column");
-            assert!(format!("{error:?}").contains("city"), "{error:?}");
-        }
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use super::invalid_pattern::InvalidPattern;
 use super::{DateRange, FileDate};
 
 /// The years in which a file date is plausible: one outside them is another number.
-const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
+pub const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
 
 const MONTHS: [&str; 12] = [
     "january",

@@ -25,6 +25,7 @@ mod table_name;
 
 pub use cadence::Cadence;
 pub use dataset::{DATASET_TABLES, Dataset, ZeroByteFiles, prefix_fault, with_slash};
+pub use date_form::PLAUSIBLE_YEARS;
 pub use drift_kind::{ANY_DRIFT, DriftKind, DriftKinds, UnknownDriftKind};
 pub use environment::Environment;
 pub use error_kind::{Carried, ErrorKind, Explain};

@@ -77,6 +77,22 @@ pub enum Error {
         /// The columns whose names are like it, the likest first, as SQL writes them.
         near: Vec<String>,
     },
+    /// A query names a column that several of the tables it reads have.
+    #[error("{} names the column {column}, which several of the tables it reads have", path.display())]
+    Ambiguous {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// The name, as SQL writes it.
+        column: String,
+    },
+    /// A query reads a dataset as if it were a table.
+    #[error("{} reads {dataset} as a table, and it is a dataset, which has several", path.display())]
+    DatasetAsTable {
+        /// The file, or `the query`.
+        path: PathBuf,
+        /// The dataset.
+        dataset: String,
+    },
     /// A query lacks a column that the next step needs.
     #[error("{} does not return the column {column}", path.display())]
     MissingColumn {
@@ -109,6 +125,9 @@ pub enum Error {
     /// A table of the target database, or a profile, cannot be read.
     #[error("a table that the query names cannot be read")]
     Table(#[source] Carried),
+    /// The engine plans a query and cannot run it, such as a subquery in a place where it knows none.
+    #[error("the SQL asks for something that the engine cannot do")]
+    Unsupported,
     /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
     /// only its kind is shown.
     #[error("the SQL engine failed ({kind})")]
@@ -126,6 +145,11 @@ impl Error {
         {
             let near = near(&field.name, valid_fields.iter().map(|valid| valid.name.as_str()));
             return Self::UnknownColumn { path, column: field.name.clone(), near };
+        }
+        if let DataFusionError::SchemaError(schema, _) = error.find_root()
+            && let SchemaError::AmbiguousReference { field } = schema.as_ref()
+        {
+            return Self::Ambiguous { path, column: identifier(&field.name) };
         }
         match own_error(error) {
             Ok(own) => Self::Table(own),
@@ -153,10 +177,9 @@ impl Error {
             DataFusionError::ObjectStore(_) => Self::Execution { kind: "object store" },
             DataFusionError::ParquetError(error) => Self::parquet(error),
             DataFusionError::IoError(_) => Self::Execution { kind: "I/O" },
-            DataFusionError::NotImplemented(_) => Self::Execution { kind: "not implemented" },
-            DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
-                Self::Execution { kind: "plan" }
-            }
+            DataFusionError::NotImplemented(_)
+            | DataFusionError::Plan(_)
+            | DataFusionError::SchemaError(..) => Self::Unsupported,
             DataFusionError::Internal(_) => Self::Execution { kind: "internal" },
             DataFusionError::Execution(_) => Self::Expression,
             _ => Self::Execution { kind: "execution" },
@@ -203,6 +226,9 @@ impl Explain for Error {
             | Self::Refused { .. }
             | Self::Writes { .. }
             | Self::UnknownColumn { .. }
+            | Self::Ambiguous { .. }
+            | Self::DatasetAsTable { .. }
+            | Self::Unsupported
             | Self::MissingColumn { .. } => ErrorKind::Usage,
             Self::Conversion | Self::Arithmetic | Self::Expression => ErrorKind::Refused,
             Self::Store(error) => store::kind_of_staging(&**error),
@@ -218,6 +244,18 @@ impl Explain for Error {
             Self::UnknownColumn { near, .. } if !near.is_empty() => {
                 let or = near.join(" or ");
                 return Some(format!("is {or} meant? `DESCRIBE source` shows all columns"));
+            }
+            Self::Ambiguous { column, .. } => {
+                return Some(format!(
+                    "write a table before it, as in source.{column}, or the alias that the query gives the table; a \
+                     JOIN with USING ({column}) makes one column of two"
+                ));
+            }
+            Self::DatasetAsTable { dataset, .. } => {
+                return Some(format!(
+                    "write FROM {dataset}.source for the rows of its files, or {dataset}.staged for what would be \
+                     loaded; the tables of the database are target.<schema>.<table>"
+                ));
             }
             Self::Refused { instead, .. } => return Some(format!("write {instead}")),
             Self::TextNumber { instead, .. } => {
@@ -242,6 +280,10 @@ impl Explain for Error {
                 "the rows of a SELECT go to a file with `backfill query --to FILE`"
             }
             Self::MissingColumn { .. } => "add it to the SELECT: it says where a row came from",
+            Self::Unsupported => {
+                "narrow the SQL to the expression, and write that in another way: in place of a subquery in a SELECT \
+                 list, or of one that names columns of the query around it, a JOIN, or a table of WITH"
+            }
             Self::Memory => {
                 "raise limits.sql_memory, or let dedupe.sql name only key and order columns"
             }

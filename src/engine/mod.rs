@@ -11,6 +11,7 @@ mod refused;
 mod rewrite;
 mod row_number;
 mod text_number;
+mod unknown_table;
 mod wide;
 
 use std::path::Path;
@@ -145,7 +146,7 @@ pub async fn plan_query(session: &SessionContext, query: &Query) -> Result<DataF
 ///
 /// # Errors
 /// [`Error::Plan`], [`Error::Types`], [`Error::TextNumber`], [`Error::UnknownColumn`], [`Error::Writes`],
-/// [`Error::TooDeep`], [`Error::Refused`], and [`Error::Table`] if a
+/// [`Error::TooDeep`], [`Error::Refused`], [`Error::Ambiguous`], [`Error::DatasetAsTable`], and [`Error::Table`] if a
 /// table of the target database cannot be looked up.
 pub async fn plan(
     session: &SessionContext,
@@ -170,7 +171,8 @@ pub async fn plan(
     session.execute_logical_plan(plan).await.map_err(cannot_be_planned)
 }
 
-/// Why a statement cannot be planned: where types do not fit, because a column is text.
+/// Why a statement cannot be planned: because a dataset is no table, or where types do not fit, because a column is
+/// text.
 async fn why_not(
     session: &SessionContext,
     path: &Path,
@@ -180,6 +182,9 @@ async fn why_not(
     let error = Error::plan(path.to_owned(), error);
     if !matches!(error, Error::Plan { .. } | Error::Types { .. }) {
         return error;
+    }
+    if let Some(dataset) = unknown_table::dataset_read_as_table(session, statement) {
+        return Error::DatasetAsTable { path: path.to_owned(), dataset };
     }
     named(session, path, statement, text_number::Place::Calculation).await.unwrap_or(error)
 }

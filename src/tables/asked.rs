@@ -1,6 +1,7 @@
 //! The **days asked for** by a query are those of the files that it can take rows from. They are known before any
 //! file is read: the query is planned over tables without rows, in which `source` has every column that the query
-//! mentions, and the engine says at each scan which conditions the rows have to meet.
+//! mentions, and the engine says at each scan which conditions the rows have to meet. All days on which a file can be
+//! are held against these, so that a day outside the range is noticed.
 //!
 //! If the query uses anything else of a dataset, such as `files`, or cannot be planned so, nothing is known.
 
@@ -9,6 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{
     CatalogProvider, MemorySchemaProvider, SchemaProvider, Session, TableProvider,
@@ -18,21 +20,20 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::sql::parser::Statement;
-use object_store::path::Path as ObjectPath;
 
-use super::dated_files::{DatedFile, DatedFiles};
+use super::dated_files::{DatedFiles, passing};
 use super::describing::source_of;
 use super::lookup::DATABASE;
-use crate::domain::FileDate;
 use crate::domain::provenance::is_provenance;
+use crate::domain::{DateRange, FileDate, PLAUSIBLE_YEARS};
 use crate::engine::{Engine, plan};
 use crate::sql::{mentions_schema, names_in};
 
-/// The days of each dataset that a query asks for, by its name; of a dataset of which it does not read `source`
-/// nothing is said. `dates` are those of all files, by dataset.
+/// The days of each dataset that a query asks for, whether it has a file of them or not, by its name; of a dataset of
+/// which it does not read `source` nothing is said.
 pub async fn days_asked_for(
     engine: &Engine,
-    dates: &[(String, Vec<FileDate>)],
+    datasets: &[String],
     database: Arc<dyn CatalogProvider>,
     statement: &Statement,
 ) -> HashMap<String, BTreeSet<FileDate>> {
@@ -42,16 +43,34 @@ pub async fn days_asked_for(
     }
     let columns: Vec<String> =
         names_in(statement).into_iter().filter(|name| !is_provenance(name)).collect();
-    let table = |(dataset, dates): &(String, Vec<FileDate>)| {
-        (dataset.clone(), Arc::new(Asked::over(engine, &columns, dates)))
-    };
-    let tables: Vec<(String, Arc<Asked>)> = dates.iter().map(table).collect();
+    let table =
+        |dataset: &String| (dataset.clone(), Arc::new(Asked::with_columns(engine, &columns)));
+    let tables: Vec<(String, Arc<Asked>)> = datasets.iter().map(table).collect();
     let planned = planned(engine, &tables, database, statement).await;
     let days = |(dataset, table): (String, Arc<Asked>)| {
         planned?;
         Some((dataset, table.days()?))
     };
     tables.into_iter().filter_map(days).collect()
+}
+
+/// The days on which a file can be.
+fn possible_days() -> DateRange {
+    let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
+    let (first, last) = (*PLAUSIBLE_YEARS.start(), *PLAUSIBLE_YEARS.end());
+    DateRange::between(FileDate(day(first, 1, 1)), FileDate(day(last, 12, 31)))
+}
+
+/// The first and the last day that a query asks for outside a range; nothing if it names no end to the days on one
+/// side, for then the range is that end.
+pub fn days_outside(asked: &BTreeSet<FileDate>, range: DateRange) -> Option<DateRange> {
+    let possible = possible_days();
+    if asked.contains(&possible.start()) || asked.contains(&possible.end()) {
+        return None;
+    }
+    let mut outside = asked.iter().copied().filter(|day| !range.contains(*day));
+    let first = outside.next()?;
+    Some(DateRange::between(first, outside.last().unwrap_or(first)))
 }
 
 /// Plans the query down to the scans of its tables.
@@ -83,15 +102,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn over(engine: &Engine, columns: &[String], dates: &[FileDate]) -> Self {
-        let file = |date: &FileDate| DatedFile {
-            path: ObjectPath::default(),
-            size: 0,
-            date: *date,
-            rows: 0,
-        };
-        let files = source_of(&engine.staging, columns, dates.iter().map(file).collect());
-        Self { files, days: Mutex::default() }
+    fn with_columns(engine: &Engine, columns: &[String]) -> Self {
+        Self { files: source_of(&engine.staging, columns, Vec::new()), days: Mutex::default() }
     }
 
     /// The days that were asked for; nothing if the table was not read.
@@ -124,9 +136,10 @@ impl TableProvider for Asked {
         filters: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.files.prune(state, filters)?;
+        let passed = passing(state, filters, possible_days().days())?;
+        let asked = possible_days().days().zip(passed).filter(|(_, passed)| *passed);
         if let Ok(mut days) = self.days.lock() {
-            days.get_or_insert_default().extend(files.iter().map(|file| file.date));
+            days.get_or_insert_default().extend(asked.map(|(day, _)| day));
         }
         let schema = datafusion::physical_plan::project_schema(&self.schema(), projection)?;
         Ok(Arc::new(EmptyExec::new(schema)))

@@ -63,24 +63,38 @@ impl DatedFiles {
     }
 
     /// The files whose date passes every filter that speaks of nothing but the date.
-    pub(super) fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&DatedFile>> {
-        let dates = Date32Array::from_iter_values(
-            self.files.iter().map(|file| file.date.days_since_epoch()),
-        );
-        let schema = Schema::new(vec![Field::new(FILE_DATE, DataType::Date32, false)]);
-        let rows = RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::new(dates)])?;
-        let names = DFSchema::try_from(schema)?;
-        let mut keep = vec![true; self.files.len()];
-        for filter in filters.iter().filter(|filter| is_about_dates(filter)) {
-            let filter = state.create_physical_expr(filter.clone(), &names)?;
-            let passed = filter.evaluate(&rows)?.into_array(rows.num_rows())?;
-            let passed = passed.as_boolean();
-            for (index, keep) in keep.iter_mut().enumerate() {
-                *keep &= passed.is_valid(index) && passed.value(index);
-            }
-        }
-        Ok(self.files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| file).collect())
+    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&DatedFile>> {
+        let passed = passing(state, filters, self.files.iter().map(|file| file.date))?;
+        Ok(self
+            .files
+            .iter()
+            .zip(passed)
+            .filter(|(_, passed)| *passed)
+            .map(|(file, _)| file)
+            .collect())
     }
+}
+
+/// Of each date whether it passes every filter that speaks of nothing but the date.
+pub(super) fn passing(
+    state: &dyn Session,
+    filters: &[Expr],
+    dates: impl Iterator<Item = FileDate>,
+) -> Result<Vec<bool>> {
+    let dates = Date32Array::from_iter_values(dates.map(FileDate::days_since_epoch));
+    let mut passing = vec![true; dates.len()];
+    let schema = Schema::new(vec![Field::new(FILE_DATE, DataType::Date32, false)]);
+    let rows = RecordBatch::try_new(Arc::new(schema.clone()), vec![Arc::new(dates)])?;
+    let names = DFSchema::try_from(schema)?;
+    for filter in filters.iter().filter(|filter| is_about_dates(filter)) {
+        let filter = state.create_physical_expr(filter.clone(), &names)?;
+        let passed = filter.evaluate(&rows)?.into_array(rows.num_rows())?;
+        let passed = passed.as_boolean();
+        for (index, passing) in passing.iter_mut().enumerate() {
+            *passing &= passed.is_valid(index) && passed.value(index);
+        }
+    }
+    Ok(passing)
 }
 
 /// Whether a filter can be decided by the file date alone.

@@ -40,7 +40,7 @@ use crate::mirror::Mirror;
 use crate::progress::Listener;
 use crate::sql::{Query, Sql, mentioned_columns};
 
-pub use asked::days_asked_for;
+pub use asked::{days_asked_for, days_outside};
 pub use beside::{Beside, BesideError, read_reference};
 pub use dated_files::{DatedFile, DatedFiles};
 pub use describing::{dated, source_of, union_of_headers};

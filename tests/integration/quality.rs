@@ -71,6 +71,7 @@ fn typed(project: &Project, arguments: &[&str], lines: &[&str]) -> String {
 async fn a_shell_runs_what_is_typed_and_goes_on_after_mistakes() {
     let project = two_days().await;
     let lines = [
+        "help",
         "\\d",
         "SELECT city, nope FROM source;",
         "SELECT city",
@@ -79,7 +80,14 @@ async fn a_shell_runs_what_is_typed_and_goes_on_after_mistakes() {
     ];
     let arguments = [&["query"], &RANGE[..]].concat();
     let shown = tokio::task::block_in_place(|| typed(&project, &arguments, &lines));
-    for expected in ["| people  | source ", "people> ", "-> ", "| Oslo |", "1 row(s)"] {
+    for expected in [
+        "A statement ends with a semicolon",
+        "| people  | source ",
+        "people> ",
+        "-> ",
+        "| Oslo |",
+        "1 row(s)",
+    ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     let history = project.read(".backfill_history");

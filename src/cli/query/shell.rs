@@ -75,7 +75,7 @@ pub async fn run(
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(terminal(error)),
         }
-        let text = typed.trim().to_owned();
+        let text = command_of(typed.trim());
         let is_command = text.starts_with('\\');
         if text.is_empty() {
             typed.clear();
@@ -104,6 +104,17 @@ pub async fn run(
         let _ = editor.save_history(&path);
     }
     Ok(())
+}
+
+/// What was typed, as a command if it is a word that other shells take for one.
+fn command_of(typed: &str) -> String {
+    let word = typed.trim_end_matches(';').trim_end().to_lowercase();
+    let command = match word.as_str() {
+        "help" | "?" => "\\?",
+        "exit" | "quit" => "\\q",
+        _ => typed,
+    };
+    command.to_owned()
 }
 
 /// What a session has been told.

@@ -53,19 +53,37 @@ impl Source {
     /// # Errors
     /// [`Error`].
     pub async fn session_for(&self, project: &Project, sql: &str) -> Result<SessionContext, Error> {
-        let dates = |(dataset, listing): &(Dataset, Listing)| {
-            (dataset.name.clone(), listing.files.iter().map(|file| file.date).collect())
-        };
-        let dates: Vec<(String, Vec<FileDate>)> = self.listed.iter().map(dates).collect();
+        let names: Vec<String> =
+            self.listed.iter().map(|(dataset, _)| dataset.name.clone()).collect();
         let (engine, database) = (&project.engine, Arc::clone(&self.database));
         let statement = parsed(sql)?;
         let beside = project.references_of(&statement).await?;
-        let days = tables::days_asked_for(engine, &dates, database, &statement).await;
+        let days = tables::days_asked_for(engine, &names, database, &statement).await;
+        self.warn_of_days_outside(project, &days);
         let session = self.session(project, &self.looked_up(project, &days).await?, &beside)?;
-        if days.is_empty() || plan(&session, sql).await.is_ok() {
+        if !self.leaves_out_files(&days) || plan(&session, sql).await.is_ok() {
             return Ok(session);
         }
         self.session(project, &self.looked_up(project, &Days::new()).await?, &beside)
+    }
+
+    /// Whether there are files of other days than those that are asked for.
+    fn leaves_out_files(&self, days: &Days) -> bool {
+        self.listed.iter().any(|(dataset, listing)| match days.get(&dataset.name) {
+            Some(days) => listing.files.iter().any(|file| !days.contains(&file.date)),
+            None => false,
+        })
+    }
+
+    /// Says which days are asked for that no file of the range can be of.
+    fn warn_of_days_outside(&self, project: &Project, days: &Days) {
+        for (dataset, listing) in &self.listed {
+            let range = listing.range;
+            let asked = days.get(&dataset.name);
+            if let Some(asked) = asked.and_then(|days| tables::days_outside(days, range)) {
+                project.notice(dataset, Event::DaysOutside { asked, range });
+            }
+        }
     }
 
     /// Mirrors the files of these days, and says of how many files they are if they are not all. Of a dataset of
@@ -80,12 +98,12 @@ impl Source {
             if let Some(days) = days.get(&dataset.name) {
                 let (of, newest) = (listing.files.len(), listing.files.last().cloned());
                 listing.files.retain(|file| days.contains(&file.date));
-                if listing.files.is_empty() {
-                    listing.files.extend(newest);
-                }
                 let files = listing.files.len();
                 if files < of {
                     project.notice(dataset, Event::FilesByDate { files, of });
+                }
+                if files == 0 {
+                    listing.files.extend(newest);
                 }
             }
             lookups.push(project.look_up_files(dataset, listing).await?);

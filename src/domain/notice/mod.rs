@@ -8,7 +8,7 @@ use std::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{FileDate, Finding, TableName};
+use super::{DateRange, FileDate, Finding, TableName};
 
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,6 +237,13 @@ pub enum Event {
         /// Of how many.
         of: usize,
     },
+    /// A query asks for days outside its range.
+    DaysOutside {
+        /// The first and the last of them.
+        asked: DateRange,
+        /// The range.
+        range: DateRange,
+    },
     /// `dedupe.sql` orders the files of a day by their names as plain text, where numbers do not count as such.
     PlainNameOrder {
         /// The day.
@@ -292,6 +299,7 @@ impl Event {
             Self::NothingNew { .. } => "nothing-new",
             Self::NothingLoaded { .. } => "nothing-loaded",
             Self::FilesByDate { .. } => "files-by-date",
+            Self::DaysOutside { .. } => "days-outside",
             Self::PlainNameOrder { .. } => "plain-name-order",
             Self::NoReport { .. } => "no-report",
         }
@@ -330,6 +338,7 @@ impl Event {
             | Self::SequenceLeft { .. }
             | Self::Ending { .. }
             | Self::NothingLoaded { .. }
+            | Self::DaysOutside { .. }
             | Self::PlainNameOrder { .. }
             | Self::NoReport { .. } => Level::Warning,
         }

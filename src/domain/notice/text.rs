@@ -135,6 +135,17 @@ impl fmt::Display for Event {
                 f,
                 "{files} of {of} file(s) are read: those of the days for which the query asks"
             ),
+            Self::DaysOutside { asked, range } => {
+                let days = match asked.start() == asked.end() {
+                    true => asked.start().to_string(),
+                    false => asked.to_string(),
+                };
+                write!(
+                    f,
+                    "the query asks for {days}, and files of days outside {range} are not read: --start and --end \
+                     decide which are"
+                )
+            }
             Self::PlainNameOrder { date, plain, natural } => write!(
                 f,
                 "dedupe.sql orders by _file_name as plain text, by which {plain} is the newest file of {date}; \

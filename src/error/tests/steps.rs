@@ -10,6 +10,8 @@ variants!(engine, engine::Error:
     engine::Error::Refused { .. } => "Refused",
     engine::Error::Writes { .. } => "Writes",
     engine::Error::UnknownColumn { .. } => "UnknownColumn",
+    engine::Error::Ambiguous { .. } => "Ambiguous",
+    engine::Error::DatasetAsTable { .. } => "DatasetAsTable",
     engine::Error::MissingColumn { .. } => "MissingColumn",
     engine::Error::Memory => "Memory",
     engine::Error::DiskFull => "DiskFull",
@@ -19,6 +21,7 @@ variants!(engine, engine::Error:
     engine::Error::Store(_) => "Store",
     engine::Error::Damaged => "Damaged",
     engine::Error::Table(_) => "Table",
+    engine::Error::Unsupported => "Unsupported",
     engine::Error::Execution { .. } => "Execution",
 );
 
@@ -42,6 +45,8 @@ fn queries() {
         (engine::Error::Refused { path: path(), what: text(), instead: text() }, Exit::Usage),
         (engine::Error::Writes { path: path() }, Exit::Usage),
         (engine::Error::UnknownColumn { path: path(), column: text(), near: vec![] }, Exit::Usage),
+        (engine::Error::Ambiguous { path: path(), column: text() }, Exit::Usage),
+        (engine::Error::DatasetAsTable { path: path(), dataset: text() }, Exit::Usage),
         (engine::Error::MissingColumn { path: path(), column: "x" }, Exit::Usage),
         (engine::Error::Memory, Exit::Failed),
         (engine::Error::DiskFull, Exit::Failed),
@@ -54,6 +59,7 @@ fn queries() {
             Exit::Transient,
         ),
         (engine::Error::Damaged, Exit::Failed),
+        (engine::Error::Unsupported, Exit::Usage),
         (carried(target::Error::NoDatabase), Exit::Usage),
         (carried(target::Error::CommitUnknown { batch: 1 }), Exit::Transient),
         (carried(profile::Error::Staging { path: text(), source: busy() }), Exit::Transient),

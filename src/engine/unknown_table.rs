@@ -1,0 +1,61 @@
+//! An **unknown table** with the name of a dataset: the rows of its files are in a table of that schema.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::common::TableReference;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Query, Visit, Visitor};
+
+use super::CATALOG;
+use crate::sql::{folded, mentioned_tables};
+
+/// The dataset that a statement reads as if it were a table.
+pub fn dataset_read_as_table(session: &SessionContext, statement: &Statement) -> Option<String> {
+    let catalog = session.catalog(CATALOG)?;
+    let datasets: HashSet<String> = catalog.schema_names().into_iter().collect();
+    let own = tables_of_with(statement);
+    mentioned_tables(statement).into_iter().find_map(|parts| {
+        let last = parts.last().filter(|name| datasets.contains(*name) && !own.contains(*name))?;
+        let is_there = reference(&parts).is_some_and(|of| session.table_exist(of).unwrap_or(false));
+        (!is_there).then(|| last.clone())
+    })
+}
+
+fn reference(parts: &[String]) -> Option<TableReference> {
+    let part = |place: usize| parts[place].clone();
+    match parts.len() {
+        1 => Some(TableReference::bare(part(0))),
+        2 => Some(TableReference::partial(part(0), part(1))),
+        3 => Some(TableReference::full(part(0), part(1), part(2))),
+        _ => None,
+    }
+}
+
+/// The names of the tables that a statement makes by WITH.
+fn tables_of_with(statement: &Statement) -> HashSet<String> {
+    let mut tables = Tables(HashSet::new());
+    match statement {
+        Statement::Statement(statement) => {
+            // The visitor never breaks off.
+            let _ = statement.visit(&mut tables);
+        }
+        Statement::Explain(explain) => return tables_of_with(&explain.statement),
+        _ => {}
+    }
+    tables.0
+}
+
+/// The tables of WITH that were seen.
+struct Tables(HashSet<String>);
+
+impl Visitor for Tables {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.0.extend(tables.map(|table| folded(&table.alias.name)));
+        ControlFlow::Continue(())
+    }
+}

@@ -26,13 +26,21 @@ pub fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
     Error::Syntax { path: path.to_owned(), line, column, reason: without_texts(error.message()) }
 }
 
-/// A message with `"…"` for what stands between its first and its last quotation mark.
+/// What stands before the words of a message that say what would be right. They are none of the file's.
+const EXPECTED: &str = ", expected ";
+
+/// A message with `"…"` for what stands between its first and its last quotation mark, but for what would be right,
+/// which is said in the words of TOML.
 fn without_texts(message: &str) -> String {
-    match (message.find('"'), message.rfind('"')) {
+    let (found, expected) = message.split_at(message.rfind(EXPECTED).unwrap_or(message.len()));
+    let expected = expected
+        .replace("a sequence", "a list, such as [\"one\", \"other\"]")
+        .replace("a map", "a table, such as { name = \"text\" }");
+    match (found.find('"'), found.rfind('"')) {
         (Some(first), Some(last)) if first < last => {
-            format!("{}\"…\"{}", &message[..first], &message[last + 1..])
+            format!("{}\"…\"{}{expected}", &found[..first], &found[last + 1..])
         }
-        _ => message.to_owned(),
+        _ => format!("{found}{expected}"),
     }
 }
 

@@ -147,6 +147,29 @@ fn no_value_is_told_that_may_be_a_secret() {
 }
 
 #[test]
+fn a_value_of_another_kind_is_answered_with_what_to_write() {
+    for (line, told) in [
+        (
+            "refuse_drift = \"any\"",
+            "a list of kinds of drift, such as [\"new-column\"] or [\"any\"]",
+        ),
+        (
+            "max_rejects = \"many\"",
+            "a count such as 20, or a share of the records such as \"0.1%\"",
+        ),
+        ("max_rejects = true", "such as \"0.1%\""),
+        ("optional_columns = \"city\"", "expected a list, such as [\"one\", \"other\"]"),
+        ("csv = { null_values = \"NA\" }", "expected a list, such as [\"one\", \"other\"]"),
+        ("constants = \"acme\"", "expected a table, such as { name = \"text\" }"),
+    ] {
+        let error = parse(&MINIMAL.replace("table = ", &format!("{line}\ntable = ")));
+        let error = error.expect_err(line).to_string();
+        assert!(error.contains(told), "{line}: {error}");
+        assert!(!error.contains("sequence"), "{line}: {error}");
+    }
+}
+
+#[test]
 fn prefixes_select_datasets_with_or_without_the_slash() {
     let config = parse(MINIMAL).expect("valid");
     assert_eq!(config.clone().select(&["orders-create".into()]).expect("known").datasets.len(), 1);

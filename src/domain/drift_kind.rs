@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, Deserializer};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A way in which a file may differ.
@@ -246,11 +246,34 @@ impl fmt::Display for DriftKinds {
 
 impl<'de> Deserialize<'de> for DriftKinds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let names = Vec::<String>::deserialize(deserializer)?;
+        let names = deserializer.deserialize_seq(Names)?;
         if names.iter().any(|name| name == ANY_DRIFT) {
             return Ok(Self::all());
         }
         names.iter().map(|name| name.parse().map_err(de::Error::custom)).collect()
+    }
+}
+
+/// Reads a list of names, and says how it is written where there is none.
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a list of kinds of drift, such as [\"{}\"] or [\"{ANY_DRIFT}\"]",
+            DriftKind::NewColumn
+        )
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
+        let mut read = Vec::new();
+        while let Some(name) = names.next_element()? {
+            read.push(name);
+        }
+        Ok(read)
     }
 }
 

@@ -44,6 +44,7 @@ fn head(check: &HealthCheck) -> String {
         (Area::Source, _) => format!("Source {subject}"),
         (Area::Staging, _) => format!("Staging {subject}"),
         (Area::Database, _) => format!("Database {subject}"),
+        (Area::Reference, _) => format!("Reference {subject}"),
         (Area::Dataset, dataset) => {
             format!("Dataset {}: {subject}", dataset.as_deref().unwrap_or_default())
         }

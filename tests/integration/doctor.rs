@@ -362,6 +362,28 @@ async fn the_limits_of_the_configuration_and_the_cadence_are_told() {
     assert!(gaps.contains("no file in S3 for 2025-10 (1 month(s))"), "{gaps}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn references_that_cannot_be_read_are_found() {
+    let project = sound().await;
+    let config = project.read("backfill.toml");
+    let reference = "\n[references.cities]\npath = \"ref/cities.csv\"\n";
+    project.write("backfill.toml", format!("{config}{reference}"));
+    finds(doctor(&project, &[]).await, "warned", "reference", "relative to backfill.toml");
+    let check = "SELECT _row_id FROM source WHERE city NOT IN (SELECT name FROM cities)";
+    project.write("sql/people/checks/unknown_city.sql", check);
+    finds(doctor(&project, &[]).await, "failed", "reference", "relative to backfill.toml");
+    project.write("ref/cities.csv", "name,name\nRome,1\n");
+    finds(doctor(&project, &[]).await, "failed", "reference", "csv of the reference");
+    project.write("ref/cities.csv", "name,rank\nRome\n");
+    finds(doctor(&project, &[]).await, "failed", "reference", "csv of the reference");
+    project.write("ref/cities.csv", "name,rank\nRome,1\n");
+    let ran = doctor(&project, &[]).await;
+    assert!(ran.stdout.contains("its file can be read, with 2 column(s)"), "{}", ran.stdout);
+    finds_nothing(ran);
+    let shown = project.backfill(&["doctor"]).await.ended(0).stdout;
+    assert!(shown.contains("Reference cities: ") && shown.contains("ref/cities.csv"), "{shown}");
+}
+
 /// A role of the test's own, and the address with which it logs in.
 async fn role(project: &Project, more: &str) -> (String, String) {
     let role = format!("patient_{}", project.database.name());

@@ -60,6 +60,8 @@ pub enum Area {
     Staging,
     /// The target database.
     Database,
+    /// A file with a table of its own, which checks and queries read.
+    Reference,
     /// A dataset: its files, its SQL and its target.
     Dataset,
 }

@@ -1,5 +1,5 @@
-//! The **doctor** examines everything that a run needs before it is needed: the source, staging, the database,
-//! and of each dataset its files, its SQL and its target.
+//! The **doctor** examines everything that a run needs before it is needed: the source, staging, the database, the
+//! references, and of each dataset its files, its SQL and its target.
 //!
 //! It never stops at the first failure: what depends on something that failed is skipped, and says so. Nothing
 //! stays: the object that it writes to staging is deleted, and in the database everything happens in
@@ -12,6 +12,7 @@ mod fits;
 mod found;
 mod protection;
 mod reach;
+mod references;
 mod server;
 mod source;
 mod staging;
@@ -57,6 +58,7 @@ pub async fn doctor(
     checks.extend(of_staging);
     let (database, of_database) = database::examine(config, environment).await;
     checks.extend(of_database);
+    checks.extend(references::examine(config, environment).await);
     let engine = staging.and_then(|staging| Engine::new(&staging, config.limits).ok());
     let means = Means { config: config.clone(), source, engine, database, progress };
     for (dataset, listing) in config.datasets.iter().zip(listings) {

@@ -11,7 +11,7 @@ use crate::mirror::{self, Mirror};
 use crate::profile::{self, FileProfile};
 use crate::project::Project;
 use crate::source::{self, Listing, SourceFile};
-use crate::sql::{self, Sql};
+use crate::sql::{self, Present, Sql};
 
 /// How much of the files is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +119,12 @@ async fn look(
     };
     let mut drift = drift::drift(dataset, &listing, &glimpses);
     project.warn_of_personal(dataset, drift.epochs.iter().flat_map(|epoch| epoch.names.iter()));
-    if let Some(sql) = readable(dataset)?.filter(|_| !glimpses.read.is_empty()) {
+    if let Some(present) = Present::read(dataset)?.filter(|_| !glimpses.read.is_empty()) {
         let headers = glimpses.read.iter().map(|file| (file.file.key.as_str(), &*file.names));
-        if let Err(refusal) = check::refuse_not_exports(dataset, &sql, headers) {
+        if let Err(refusal) = check::refuse_not_exports(dataset, &present.sql, headers) {
             drift.refusals.push(refusal.to_string());
         }
-        drift.fit = Some(fit(project, dataset, &sql, &drift).await?);
+        drift.fit = Some(fit(project, dataset, &present, &drift).await?);
     }
     drift.proposal = drift::propose(&drift);
     let mut looked = Looked { drift, listing, glimpses, around };
@@ -232,11 +232,17 @@ fn borrowed((file, profile): &(SourceFile, FileProfile)) -> Profiled<'_> {
 }
 
 /// What the SQL and the target make of the files.
-async fn fit(project: &Project, dataset: &Dataset, sql: &Sql, drift: &Drift) -> Result<Fit, Error> {
-    let (engine, progress) = (&project.engine, &project.progress);
+async fn fit(
+    project: &Project,
+    dataset: &Dataset,
+    present: &Present,
+    drift: &Drift,
+) -> Result<Fit, Error> {
+    let (engine, progress, sql) = (&project.engine, &project.progress, &present.sql);
     let (mut fit, catalog) =
         drift::fit(engine, dataset, sql, drift.range, &drift.epochs, &project.config, progress)
             .await?;
+    fit.leave_out(&present.absent);
     if project.database.is_some() {
         let target = project.find_target(dataset).await?;
         fit.compare_with(&catalog, target.as_ref()).await;

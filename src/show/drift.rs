@@ -184,6 +184,9 @@ fn fit(fit: &Fit, epochs: &[Epoch]) -> String {
     for failure in &fit.failures {
         let _ = writeln!(text, "  FAILS  {}: {}", failure.place, failure.reason);
     }
+    for absent in &fit.absent {
+        let _ = writeln!(text, "  UNVERIFIED: {absent} does not exist yet");
+    }
     if !fit.not_given.is_empty() {
         let columns = shortened(&fit.not_given.join(", "));
         let _ = writeln!(text, "  stage.sql does not give: {columns}");
@@ -192,7 +195,9 @@ fn fit(fit: &Fit, epochs: &[Epoch]) -> String {
         let _ = writeln!(text, "  {sentence} ({})", spans(epochs, &places));
     }
     let target = match fit.target {
-        TargetSeen::Found if fit.failures.is_empty() => "  the target takes what stage.sql gives",
+        TargetSeen::Found if fit.failures.is_empty() && fit.has_stage() => {
+            "  the target takes what stage.sql gives"
+        }
         TargetSeen::Found => "  the target exists",
         TargetSeen::Missing => "  the target is missing; a run creates it from target.sql",
         TargetSeen::Unverified => "  UNVERIFIED: no database is named, so the target is not known",

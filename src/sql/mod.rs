@@ -21,6 +21,7 @@ mod indexes;
 mod mentioned;
 mod name;
 mod plain_order;
+mod present;
 mod row_wise;
 
 pub use contract::{Contract, ContractColumn};
@@ -29,6 +30,7 @@ pub use indexes::{DeclaredIndex, indexes};
 pub use mentioned::{folded, mentioned_columns, mentioned_tables, mentions_schema, names_in};
 pub use name::identifier;
 pub use plain_order::orders_by_plain_name;
+pub use present::Present;
 pub use row_wise::row_dependence;
 
 /// Everything that a dataset's folder holds.

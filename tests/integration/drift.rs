@@ -94,6 +94,38 @@ async fn a_proposed_line_brings_the_epochs_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn some_of_the_sql_files_are_compared_with_the_files_too() {
+    let project = Project::people().await;
+    project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,1\n");
+    project.put("people/report_2025-09-23.csv", "id,town,amount\nc,Bonn,2\n");
+    let range = ["--start", "2025-09-22", "--end", "2025-09-23"];
+    let all = ["target.sql", "stage.sql", "dedupe.sql"];
+    let texts = all.map(|name| project.read(&format!("sql/people/{name}")));
+    project.write("sql/people/checks/no_such.sql", "SELECT no_such FROM source");
+    for mask in 0..7_usize {
+        let is_there = |place: usize| mask & (1 << place) != 0;
+        for (place, name) in all.iter().enumerate() {
+            let path = format!("sql/people/{name}");
+            match is_there(place) {
+                true => project.write(&path, &texts[place]),
+                false => drop(std::fs::remove_file(project.path(&path))),
+            }
+        }
+        let text = project.backfill(&drift(&range)).await.ended(3).stdout;
+        for (place, name) in all.iter().enumerate() {
+            let told = text.contains(&format!("UNVERIFIED: there is no {name} yet"));
+            assert_eq!(told, !is_there(place), "{mask}: {text}");
+        }
+        assert!(text.contains("no file has the column no_such"), "{mask}: {text}");
+        assert_eq!(text.contains("NULL: city"), is_there(1), "{mask}: {text}");
+        assert_eq!(text.contains("not loaded: town"), is_there(1), "{mask}: {text}");
+    }
+    std::fs::remove_dir_all(project.path("sql")).expect("removed");
+    let text = project.backfill(&drift(&range)).await.ended(0).stdout;
+    assert!(text.contains("the dataset has no SQL yet"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_that_cannot_be_read_or_hold_other_days_are_found() {
     let project = Project::people().await;
     let header = "id,city,amount,day\n";

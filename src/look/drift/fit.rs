@@ -27,6 +27,9 @@ pub struct Fit {
     pub target: TargetSeen,
     /// How each epoch's columns relate to the SQL, in the order of the epochs.
     pub epochs: Vec<EpochFit>,
+    /// The SQL files that are not there: what they would make of the files is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 /// Something that makes a run fail.
@@ -142,6 +145,23 @@ fn union_of(epochs: &[Epoch], optional: &[String]) -> Vec<String> {
 }
 
 impl Fit {
+    /// Leaves out what is not known without some SQL files.
+    pub fn leave_out(&mut self, absent: &[String]) {
+        self.absent = absent.to_vec();
+        if !self.has_stage() {
+            self.not_given.clear();
+            for epoch in &mut self.epochs {
+                epoch.not_loaded.clear();
+                epoch.not_read.clear();
+            }
+        }
+    }
+
+    /// Whether there is a `stage.sql`.
+    pub fn has_stage(&self) -> bool {
+        !self.absent.iter().any(|name| name == "stage.sql")
+    }
+
     /// Adds what the target makes of what `stage.sql` gives.
     pub async fn compare_with(&mut self, catalog: &Catalog, target: Option<&Target>) {
         let Some(target) = target else {
@@ -149,6 +169,9 @@ impl Fit {
             return;
         };
         self.target = TargetSeen::Found;
+        if !self.has_stage() {
+            return;
+        }
         let Ok(schema) = stage::schema(catalog).await else { return };
         let stage = catalog.sql.stage.path.display().to_string();
         if let Err(target::Error::Mismatch { table, problems, .. }) =
@@ -161,6 +184,9 @@ impl Fit {
 }
 
 fn reason(error: &engine::Error) -> String {
+    if let engine::Error::Refused { what, instead, .. } = error {
+        return format!("it has {what}: write {instead}");
+    }
     let cause = std::error::Error::source(error);
     cause.map_or_else(|| error.to_string(), ToString::to_string)
 }

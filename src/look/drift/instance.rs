@@ -114,10 +114,10 @@ impl Found<'_> {
         let fits = drift.fit.as_ref().map(|fit| fit.epochs.as_slice()).unwrap_or_default();
         for (place, epoch) in drift.epochs.iter().enumerate() {
             let fit = fits.get(place).unwrap_or(&nothing);
-            let added: Vec<&String> = match drift.fit {
-                Some(_) => fit.not_read.iter().collect(),
-                // Without SQL, a column is new if the files before do not have it.
-                None => epoch.changes.iter().flat_map(added).collect(),
+            let added: Vec<&String> = match &drift.fit {
+                Some(of_sql) if of_sql.has_stage() => fit.not_read.iter().collect(),
+                // Without stage.sql, a column is new if the files before do not have it.
+                _ => epoch.changes.iter().flat_map(added).collect(),
             };
             let new = added.into_iter().filter(|column| !dataset.is_known_column(column));
             let is_optional = |column: &&String| dataset.optional_columns.contains(*column);

@@ -146,7 +146,7 @@ fn renamed(epochs: &[Epoch], is_read: impl Fn(&str) -> bool) -> BTreeMap<String,
 
 /// Whether the SQL reads a column, as far as is known.
 fn is_read(drift: &Drift, column: &str) -> bool {
-    let Some(fit) = &drift.fit else { return false };
+    let Some(fit) = drift.fit.as_ref().filter(|fit| fit.has_stage()) else { return false };
     let column = column.to_owned();
     drift.epochs.iter().zip(&fit.epochs).any(|(epoch, fit)| {
         fit.read_as_null.contains(&column)

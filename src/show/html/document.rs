@@ -97,6 +97,8 @@ struct Epoch {
 struct FitPart {
     failures: Vec<String>,
     not_given: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    absent: Vec<String>,
     target: TargetSeen,
     read_as_null: Vec<Columns>,
     not_loaded: Vec<Columns>,
@@ -330,6 +332,7 @@ fn fit(fit: &Fit, drift: &Drift) -> FitPart {
     FitPart {
         failures,
         not_given: fit.not_given.clone(),
+        absent: fit.absent.clone(),
         target: fit.target,
         read_as_null: by_days(drift, fit.epochs.iter().map(|epoch| &epoch.read_as_null)),
         not_loaded: by_days(drift, fit.epochs.iter().map(|epoch| &epoch.not_loaded)),

@@ -16,6 +16,7 @@ function fit(set, id) {
       ? h('div', null, h('h4', { class: 'bad' }, `${counted(f.failures.length, 'place')} where the SQL does not fit`), list(f.failures, 20))
       : p(null, 'The SQL fits every format of the files.'),
   );
+  if (f.absent) out.push(p(null, 'UNVERIFIED, because these files do not exist yet: ' + f.absent.join(', ')));
   if (f.not_given.length) out.push(h('h4', null, 'Columns of the target that no file gives'), p(null, names(f.not_given, 30)));
   const rows = (x) => x.map((r) => [r.days, cell(r.columns.length), names(r.columns)]);
   const columns = [

@@ -113,7 +113,7 @@ async fn some_of_the_sql_files_are_compared_with_the_files_too() {
         }
         let text = project.backfill(&drift(&range)).await.ended(3).stdout;
         for (place, name) in all.iter().enumerate() {
-            let told = text.contains(&format!("UNVERIFIED: there is no {name} yet"));
+            let told = text.contains(&format!("UNVERIFIED: {name} does not exist yet"));
             assert_eq!(told, !is_there(place), "{mask}: {text}");
         }
         assert!(text.contains("no file has the column no_such"), "{mask}: {text}");

@@ -1,7 +1,7 @@
 //! Names the sources that the program is built from, and the versions of all libraries: staged rows are
 //! used again only by the program that staged them.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a build script speaks to cargo")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@
 mod accept;
 mod check;
 mod compare;
+mod completions;
 mod day;
 mod days;
 #[cfg(feature = "demo")]
@@ -15,6 +16,7 @@ mod doctor;
 mod drift;
 mod gaps;
 mod init;
+mod man;
 mod output;
 mod plan;
 mod query;
@@ -109,6 +111,8 @@ enum Command {
     Sample(sample::Arguments),
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// What commands are given.
@@ -239,6 +243,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
         Command::Sample(arguments) => sample::run(arguments, context),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(arguments, context).await,
+        Command::Completions(arguments) => completions::run(&arguments, context),
+        Command::Man(arguments) => man::run(&arguments, context),
     }
 }
 
@@ -308,7 +314,14 @@ fn render(error: &Error) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+
+    #[test]
+    fn the_definitions_of_all_commands_are_sound() {
+        Arguments::command().debug_assert();
+    }
 
     #[test]
     fn of_a_stores_answer_only_the_code_is_shown() {

@@ -75,7 +75,11 @@ impl Output {
         let _ = io::stderr().write_all(printable_message(&text).as_bytes());
     }
 
-    fn write(self, bytes: &[u8]) -> Result<(), Error> {
+    /// Writes what another program reads, as it is.
+    ///
+    /// # Errors
+    /// [`Error::Output`]; a reader that has had enough is no error.
+    pub fn write(self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -39,11 +39,10 @@ const EMPTY: &str = "_empty";
 /// The digits of base64 in lower case, with `b` for `+` and `a` for `/`.
 const TAG_DIGITS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789ba";
 
-// Patterns of this program's own are known to be right.
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "the pattern is known to be right")]
 static SIGNS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[^a-zA-Z\d_]+").unwrap());
 
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "the patterns are known to be right")]
 static WORDS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
     [Regex::new("([^_])([A-Z][a-z]+)").unwrap(), Regex::new("([a-z0-9])([A-Z])").unwrap()]
 });

@@ -39,6 +39,8 @@ fn help_of_every_command() {
         "doctor",
         "staging",
         "gaps",
+        "completions",
+        "man",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), shown(&[command, "--help"]));
     }

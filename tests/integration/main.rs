@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: each links the SQL engine, which takes its time.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "nothing uses it from outside")]
 
 mod support;
 
@@ -32,11 +32,13 @@ mod layers;
 mod load;
 mod locks;
 mod lookups;
+mod manuals;
 mod merges;
 mod modes;
 mod mutations;
 mod order;
 mod planned;
+mod project_files;
 mod prune;
 mod quality;
 mod reload;

@@ -1,6 +1,6 @@
 //! From the bytes of one export to record batches: `cargo bench -p backfill-csv`.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "nothing uses it from outside")]
 
 use std::hint::black_box;
 use std::io::Cursor;

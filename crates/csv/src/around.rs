@@ -279,7 +279,7 @@ impl<'a> Lines<'a> {
                     }
                 }
                 (None, _) => {
-                    around.header_names = table.names.iter().take(NAMES).cloned().collect()
+                    around.header_names = table.names.iter().take(NAMES).cloned().collect();
                 }
             }
             if dialect.delimiter.is_none()

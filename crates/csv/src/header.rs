@@ -135,6 +135,12 @@ pub enum InvalidHeader {
 }
 
 impl Header {
+    /// The columns that the file writes under another name, each with its own: aliases and suffixes.
+    pub fn renamed(&self) -> Vec<(String, String)> {
+        let pairs = self.written.iter().zip(&self.names).filter(|(written, name)| written != name);
+        pairs.map(|(written, name)| (written.clone(), name.clone())).collect()
+    }
+
     /// Takes the fields of the first record as names; `aliases` are other names of a column, by its own.
     ///
     /// # Errors

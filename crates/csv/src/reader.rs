@@ -93,10 +93,8 @@ impl Reader {
             start::refuse_other_formats(&mut window)?;
         }
         let known = Known { dialect: &dialect, syntax, skipped: &skipped, encoding: opened.given };
-        let delimiter = match syntax.delimiter.or(preamble.delimiter) {
-            Some(given) => given,
-            None => delimiter::find(&mut window, &known)?,
-        };
+        let given = syntax.delimiter.or(preamble.delimiter);
+        let delimiter = given.map_or_else(|| delimiter::find(&mut window, &known), Ok)?;
         let mut summary = Summary {
             encoding: opened.encoding.name().to_owned(),
             byte_order_mark: opened.mark > 0,
@@ -124,8 +122,7 @@ impl Reader {
         let passed = preamble.passed.iter().filter(|line| likeness.is(line));
         summary.lines_like_records = passed.count() as u64;
         summary.header.clone_from(&header.names);
-        let renamed = header.written.iter().zip(&header.names).filter(|(from, to)| from != to);
-        summary.renamed = renamed.map(|(from, to)| (from.clone(), to.clone())).collect();
+        summary.renamed = header.renamed();
         let repeated = RepeatedHeader::new(&header.written, syntax.quote);
         let columns = Columns::new(&header, file_name, cleaner, dialect.null_values.clone());
         Ok(Self {

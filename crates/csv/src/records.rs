@@ -143,19 +143,7 @@ impl Scanner {
     ) -> Scanned {
         self.spans.clear();
         self.fields = 0;
-        match window.get(start) {
-            None => return Scanned::Incomplete,
-            Some(b'\n' | b'\r') => {
-                return match line_end(window, start, at_end) {
-                    Some(end) => Scanned::Blank { end },
-                    None => Scanned::Incomplete,
-                };
-            }
-            Some(_) => {}
-        }
-        if !self.comment.is_empty()
-            && let Some(scanned) = self.scan_comment(window, start, at_end)
-        {
+        if let Some(scanned) = self.scan_other(window, start, at_end) {
             return scanned;
         }
         let mut field_start = start;
@@ -228,6 +216,19 @@ impl Scanner {
                     return record(content_end, end, lines, bare_quotes, fault);
                 }
             }
+        }
+    }
+
+    /// Scans what is no record: the end of what is there, a blank line, a comment.
+    fn scan_other(&self, window: &[u8], start: usize, at_end: bool) -> Option<Scanned> {
+        match window.get(start) {
+            None => Some(Scanned::Incomplete),
+            Some(b'\n' | b'\r') => Some(match line_end(window, start, at_end) {
+                Some(end) => Scanned::Blank { end },
+                None => Scanned::Incomplete,
+            }),
+            Some(_) if self.comment.is_empty() => None,
+            Some(_) => self.scan_comment(window, start, at_end),
         }
     }
 

@@ -8,6 +8,7 @@ use super::Event;
 const SHOWN: usize = 3;
 
 impl fmt::Display for Event {
+    #[expect(clippy::too_many_lines, reason = "one arm for each variant")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listed(finding) => finding.fmt(f),

@@ -121,7 +121,7 @@ fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool
                 "rename these objects: runs leave them out",
             ),
             Finding::FarDates { .. } => {
-                list.warned("files-dates", finding.to_string(), next.clone())
+                list.warned("files-dates", finding.to_string(), next.clone());
             }
             _ => {}
         }

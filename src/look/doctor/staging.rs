@@ -178,7 +178,7 @@ fn add_temporary_space(list: &mut Checklist, environment: &Environment) {
             "set TMPDIR to a folder with more room, or raise limits.sql_memory",
         ),
         Some(free) => {
-            list.passed(ID, format!("{} are free for what SQL spills", printable::bytes(free)))
+            list.passed(ID, format!("{} are free for what SQL spills", printable::bytes(free)));
         }
     }
 }

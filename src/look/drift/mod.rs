@@ -191,7 +191,7 @@ fn why_unreadable(error: &mirror::Error) -> String {
 
 /// Sorts the files of a listing into epochs and says what changed.
 pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift {
-    let (epochs, formats) = epoch::epochs(&glimpses.read);
+    let (epochs, formats) = epochs(&glimpses.read);
     let mut oddities = calendar::oddities(listing, &glimpses.read);
     oddities.extend(glimpses.unreadable.iter().cloned());
     oddities

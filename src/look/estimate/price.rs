@@ -31,7 +31,7 @@ const KEYS_PER_LIST: u64 = 1000;
 /// A compute size of Supabase; `free` is the free plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "they are Supabase's own names")]
 pub enum Compute {
     Free,
     Nano,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
@@ -111,34 +111,33 @@ impl Server {
         server.args(["-c", "shared_buffers=128MB", "-c", "log_min_messages=panic"]);
         server.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = server.spawn().expect("postgres");
-        let deadline = std::time::Instant::now() + Duration::from_secs(60);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(std::time::Instant::now() < deadline, "postgres does not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        wait_until_ready(port);
+        wait_until_ready(&data);
         Self { port, _guard: guard }
     }
 }
 
-/// The port is open before the server takes connections.
-fn wait_until_ready(port: u16) {
-    let programs = programs();
-    for _ in 0..200 {
-        let ready = Command::new(programs.join("pg_isready"))
-            .args(["-h", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .status();
-        if ready.is_ok_and(|status| status.success()) {
-            return;
-        }
+/// The server says in its folder when it takes connections.
+fn wait_until_ready(data: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_ready(data) {
+        assert!(Instant::now() < deadline, "postgres does not start");
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("postgres does not become ready");
 }
 
-/// Where the server's programs are: Debian keeps them out of the path.
+fn is_ready(data: &Path) -> bool {
+    let status = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    status.lines().any(|line| line.trim_end() == "ready")
+}
+
+/// Where the server's programs are: in the folder that the environment names, or in the newest of Debian's, which
+/// keeps them out of the path.
 pub fn programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os("BACKFILL_TEST_POSTGRES") {
+        let folder = PathBuf::from(folder);
+        assert!(folder.join("initdb").exists(), "no initdb in {}", folder.display());
+        return folder;
+    }
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
         .unwrap_or_default();

@@ -354,6 +354,7 @@ impl<'a> Reference<'a> {
     }
 
     /// `None` where the header refuses the file.
+    #[expect(clippy::too_many_lines, reason = "a reference is read from top to bottom")]
     fn read(&self) -> Option<Outcome> {
         let mut outcome = Outcome::default();
         let (mut position, mut line, mut row_id) = (0, 1, 0);

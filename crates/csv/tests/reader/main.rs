@@ -1,6 +1,6 @@
 //! The reader compared with slow and obvious references.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "nothing uses it from outside")]
 
 mod differential;
 mod properties;

@@ -116,7 +116,7 @@ impl Difference {
                 values.extend(new);
             }
             (Self::EncodedTwice { values, .. }, Self::EncodedTwice { values: more, .. }) => {
-                *values += more
+                *values += more;
             }
             _ => {}
         }

@@ -138,7 +138,7 @@ async fn transaction(
     let replayed = claim.replays.iter().map(|replay| replay.file_name.as_str());
     let touched: Vec<&str> = claim.names().into_iter().chain(replayed).collect();
     ledger::save_files(saving, &job.target.table, &touched).await?;
-    let placing = place::Placing { job, batch, client, load_id: &load_id, saving };
+    let placing = Placing { job, batch, client, load_id: &load_id, saving };
     let placement = placing.place(&mut claim).await?;
     let taken_over: Vec<&str> = placement.taken_over.keys().map(String::as_str).collect();
     ledger::save_files(saving, &job.target.table, &taken_over).await?;

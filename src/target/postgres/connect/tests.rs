@@ -31,7 +31,7 @@ async fn server(answer: Answer) -> u16 {
     port
 }
 
-async fn serve(mut stream: TcpStream, answer: Answer) -> std::io::Result<()> {
+async fn serve(mut stream: TcpStream, answer: Answer) -> io::Result<()> {
     loop {
         let length = stream.read_u32().await?;
         let mut packet = vec![0; length as usize - 4];

@@ -128,7 +128,7 @@ impl<'a> Part<'a> {
                 Datum::Variable { payload: TOAST_POINTER - 1, movable }
             }
             Datum::Variable { movable, .. } => Datum::Variable { payload: self.payload, movable },
-            fixed => fixed,
+            fixed @ Datum::Fixed(..) => fixed,
         }
     }
 

@@ -293,7 +293,7 @@ impl Undoing<'_> {
             .query_typed(&restored_statement(), &self.parameters(&self.number(), &ours))
             .await
             .map_err(Error::statement("reading the saved rows"))?;
-        let count = |row: &tokio_postgres::Row| {
+        let count = |row: &Row| {
             let name = row.get::<_, Option<String>>(0).unwrap_or_default();
             (name, row.get::<_, i64>(1).unsigned_abs())
         };

@@ -22,6 +22,8 @@ async fn rights_that_are_missing_are_named_as_the_grants_that_give_them() {
     let (role, url) = role(&project, "").await;
     let with = [("DATABASE_URL", url.as_str())];
     let name = project.database.name();
+    // Up to PostgreSQL 14 everybody may create tables in `public`.
+    project.database.execute("REVOKE CREATE ON SCHEMA public FROM public").await;
     let grant = |what: &str| format!("GRANT {what} TO {role}");
     project.database.execute(&grant("SELECT, INSERT ON people")).await;
     let next = format!("GRANT CREATE ON DATABASE \"{name}\"");

@@ -32,7 +32,7 @@ pub fn with_lengths(mut statement: Statement) -> Statement {
             });
         }
         Statement::Explain(explain) => {
-            explain.statement = Box::new(with_lengths(Statement::clone(&explain.statement)));
+            *explain.statement = with_lengths(Statement::clone(&explain.statement));
         }
         _ => {}
     }

@@ -70,7 +70,7 @@ pub fn days_outside(asked: &BTreeSet<FileDate>, range: DateRange) -> Option<Date
     }
     let mut outside = asked.iter().copied().filter(|day| !range.contains(*day));
     let first = outside.next()?;
-    Some(DateRange::between(first, outside.last().unwrap_or(first)))
+    Some(DateRange::between(first, outside.next_back().unwrap_or(first)))
 }
 
 /// Plans the query down to the scans of its tables.

@@ -1,6 +1,6 @@
 //! **Gaps** as three tables: what S3 holds, what the database holds, and what is missing.
 
-use super::table;
+use super::{LOADED_UNKNOWN, table};
 use crate::domain::{Cadence, FileDate};
 use crate::printable::{bytes, grouped};
 use crate::state::{Gap, GapKind, Gaps, Holding, Missing, TargetHolding};
@@ -55,7 +55,7 @@ fn in_target(datasets: &[&Gaps]) -> String {
     if datasets.iter().any(|gaps| gaps.held.is_some()) {
         format!("Database\n{table}\n")
     } else {
-        "Database\nUNVERIFIED: no database is named, so what is loaded is not known\n".to_owned()
+        format!("Database\n{LOADED_UNKNOWN}\n")
     }
 }
 

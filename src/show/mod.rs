@@ -35,6 +35,9 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::printable::grouped;
 
+/// What is shown if the target was not asked.
+const LOADED_UNKNOWN: &str = "UNVERIFIED: no database is named, so what is loaded is not known";
+
 /// What is shown for a number that is not known.
 const UNKNOWN: &str = "?";
 

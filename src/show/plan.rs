@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::table;
+use super::{LOADED_UNKNOWN, table};
 use crate::printable::{bytes, grouped};
 use crate::source::Reason;
 use crate::state::{Plan, PlannedFile};
@@ -60,7 +60,7 @@ pub fn plan(plan: &Plan) -> String {
         let _ = writeln!(text, "to remove: the rows of {} file(s)", totals.files_to_remove);
     }
     if !totals.is_target_known {
-        let _ = writeln!(text, "UNVERIFIED: no database is named, so what is loaded is not known");
+        let _ = writeln!(text, "{LOADED_UNKNOWN}");
     }
     text
 }

@@ -54,7 +54,8 @@ fn unclaimed(verification: &Verification) -> String {
     }
     if files > 0 {
         text.push_str(&format!(
-            "UNVERIFIED: {} row(s) of {table} are of {} file(s) that are neither in the source, nor in the ledger, nor of dlt\n",
+            "UNVERIFIED: {} row(s) of {table} are of {} file(s) that are neither in the source, nor in the ledger, \
+             nor of dlt\n",
             grouped(rows),
             grouped(files as u64)
         ));

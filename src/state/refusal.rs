@@ -261,10 +261,11 @@ impl Explain for Refusal {
                                    compares), choose a larger plan, or set limits.database to what the \
                                    database may hold"
                 .to_owned(),
-            Self::DiskFull { .. } | Self::Disk { .. } => "nothing was loaded; a disk grows by half at a time, and not again for \
-                                  hours: load fewer days at a time, make the disk larger first, or set \
-                                  limits.disk to its size"
-                .to_owned(),
+            Self::DiskFull { .. } | Self::Disk { .. } => {
+                "nothing was loaded; a disk grows by half at a time, and not again for hours: load fewer \
+                 days at a time, make the disk larger first, or set limits.disk to its size"
+                    .to_owned()
+            }
         })
     }
 }

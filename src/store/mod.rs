@@ -39,9 +39,9 @@ pub fn hint(error: &object_store::Error) -> String {
         }
         E::NotFound { .. } => "check the bucket, the prefix and the endpoint",
         E::Unauthenticated { .. } | E::PermissionDenied { .. } => {
-            "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, for s3://, GOOGLE_APPLICATION_CREDENTIALS for \
-             gs://, AZURE_* for az://), and that they may list the bucket and read (for staging: write) the \
-             prefix"
+            "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, for s3://, \
+             GOOGLE_APPLICATION_CREDENTIALS for gs://, AZURE_* for az://), and that they may list the bucket \
+             and read (for staging: write) the prefix"
         }
         E::InvalidPath { .. } => {
             "a key there holds what no key may hold here, such as a line break; rename that object, \

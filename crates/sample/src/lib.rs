@@ -9,9 +9,9 @@
 //!     report_2025-09-22T1815_c41d02.csv
 //! ```
 //!
-//! The same [`Options`] give the same bytes on every machine. A file may send changed rows of earlier days again, as the
-//! vendor does when the state of an order changes. The files of the first prefix may have quirks; each is planted on
-//! purpose and reported ([`Quirk`]).
+//! The same [`Options`] give the same bytes on every machine. A file may send changed rows of earlier days again, as
+//! the vendor does when the state of an order changes. The files of the first prefix may have quirks; each is planted
+//! on purpose and reported ([`Quirk`]).
 //!
 //! No person in a sample is real, and nobody can be reached: telephone numbers, mail hosts, internet addresses and card
 //! numbers are from the ranges that are reserved for examples and tests.

@@ -1,7 +1,7 @@
 //! The **plan**: which files there will be, with which rows and quirks.
 //!
-//! The plan is small and made at once; each of its files can then be written independently, in any order, on any thread.
-//! A day's own rows are numbered from 0. A row that is sent again has the day and number of its first time.
+//! The plan is small and made at once; each of its files can then be written independently, in any order, on any
+//! thread. A day's own rows are numbered from 0. A row that is sent again has the day and number of its first time.
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! **Quirks**: what is wrong with a file, on purpose.
 //!
-//! Real exports change their format and break, so a reader should be tested on such files. Each quirk is planted once at
-//! a known place and reported to the caller, so that what a reader finds can be compared with it.
+//! Real exports change their format and break, so a reader should be tested on such files. Each quirk is planted once
+//! at a known place and reported to the caller, so that what a reader finds can be compared with it.
 
 use std::fmt;
 

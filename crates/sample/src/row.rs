@@ -1,7 +1,7 @@
 //! A **row**: one product of one order, as one file reports it.
 //!
-//! A row is a pure function of its [`Stream`] and its [`Position`]. A row that is sent again on a later day is the row of
-//! the first day at a higher revision: the same order, customer and product, with another [`Progress`].
+//! A row is a pure function of its [`Stream`] and its [`Position`]. A row that is sent again on a later day is the row
+//! of the first day at a higher revision: the same order, customer and product, with another [`Progress`].
 
 use crate::cells::{
     Cells, push_clock, push_date, push_digits, push_hex, push_iso_date, push_moment, push_number,

@@ -374,6 +374,6 @@ mod tests {
         assert_eq!(sizes(&[40_000, 40_000, 40_000, 10], false), [4]);
         // A file is never cut.
         assert_eq!(sizes(&[1, 5_000_000, 1], true), [1, 1, 1]);
-        assert_eq!(sizes(&vec![0; MOST_FILES + 1], true), [MOST_FILES, 1]);
+        assert_eq!(sizes(&[0; MOST_FILES + 1], true), [MOST_FILES, 1]);
     }
 }

@@ -147,11 +147,9 @@ impl Scanner {
             return scanned;
         }
         let mut field_start = start;
-        let mut lines = 1;
-        let mut bare_quotes = 0;
+        let (mut lines, mut bare_quotes) = (1, 0);
         // The quotes of the field, and the fields with an odd number of them; none is quoted.
-        let mut quotes = 0;
-        let mut odd_fields = 0;
+        let (mut quotes, mut odd_fields) = (0, 0);
         let mut stops = self.stops.from(window, start);
         loop {
             let mut stop = stops.next(window).unwrap_or(window.len());
@@ -207,14 +205,7 @@ impl Scanner {
                     return record(stop, stop, lines, bare_quotes, fault);
                 }
                 None => return Scanned::Incomplete,
-                Some(_) => {
-                    // Text after a closing quote: the fault reaches to the end of its line.
-                    let Some((content_end, end)) = end_of_line(window, stop, at_end) else {
-                        return Scanned::Incomplete;
-                    };
-                    let fault = Some(Reason::TextAfterQuote);
-                    return record(content_end, end, lines, bare_quotes, fault);
-                }
+                Some(_) => return text_after_quote(window, stop, at_end, lines, bare_quotes),
             }
         }
     }
@@ -310,6 +301,22 @@ impl Scanner {
 /// How many blanks stand at the start of `text`.
 fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(|byte| **byte == b' ').count()
+}
+
+/// A record with text after a closing quote: the fault reaches to the end of its line.
+fn text_after_quote(
+    window: &[u8],
+    stop: usize,
+    at_end: bool,
+    lines: usize,
+    bare_quotes: usize,
+) -> Scanned {
+    match end_of_line(window, stop, at_end) {
+        Some((content_end, end)) => {
+            record(content_end, end, lines, bare_quotes, Some(Reason::TextAfterQuote))
+        }
+        None => Scanned::Incomplete,
+    }
 }
 
 fn record(

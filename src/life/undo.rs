@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use crate::domain::FileDate;
 use crate::error::Error;
 use crate::progress::{Listener, Total};
-use crate::target::ledger::{self, BatchOf};
+use crate::target::ledger::{self, CommittedBatch};
 use crate::target::{self, Database, Target, UndoRefusal, Undoable, Undoing};
 
 /// What undoing is allowed to do that is refused otherwise.
@@ -205,7 +205,7 @@ async fn refuse(
 }
 
 /// Refuses a batch that replaced or deleted rows which are not kept any more.
-fn refuse_lost_rows(undoable: &Undoable, batch: &BatchOf) -> Result<(), UndoRefusal> {
+fn refuse_lost_rows(undoable: &Undoable, batch: &CommittedBatch) -> Result<(), UndoRefusal> {
     let replaced = batch.updated + batch.deleted;
     if replaced == batch.saved {
         return Ok(());
@@ -237,7 +237,7 @@ fn planned(undoable: &Undoable) -> Undone {
     }
 }
 
-fn planned_batch(batch: &BatchOf) -> UndoneBatch {
+fn planned_batch(batch: &CommittedBatch) -> UndoneBatch {
     let (removed, restored, state) = if batch.is_undone {
         (0, 0, BatchState::UndoneBefore)
     } else {

@@ -1,6 +1,7 @@
 //! Why **connecting** failed, what kind of error that makes, and what to do next.
 //!
-//! Poolers give one code for everything, so that here, before there are any rows, their texts are read.
+//! Poolers give one code for everything, so their texts are read here, before there are any rows whose values they
+//! could quote.
 
 use std::error::Error as StdError;
 use std::io;
@@ -15,36 +16,36 @@ use crate::domain::ErrorKind;
 pub enum ConnectFailure {
     /// The name of the host has no address.
     Unresolved,
-    /// Nobody answers, or the connection is cut.
+    /// There is no answer, or the connection is cut.
     Unreachable,
-    /// As either of these, for a direct host of Supabase, which has an IPv6 address only.
+    /// Either of these, for a direct host of Supabase, which has an IPv6 address only.
     SupabaseDirect,
     /// The server is not of the kind that `target_session_attrs` asks for.
     NotWritable,
     /// The server offers no TLS.
     NoTls,
-    /// No trusted certificate has signed that of the server.
+    /// The server's certificate is not signed by a trusted one.
     Untrusted,
     /// The server's certificate is for another host.
     WrongName,
     /// The server's certificate is not valid today.
     Expired,
-    /// The server's certificate is of a form that cannot be checked.
+    /// The server's certificate has a form that cannot be checked.
     OddCertificate,
-    /// The server does not take our certificate, or wants one.
+    /// The server rejects our certificate, or requires one.
     ClientCertificate,
-    /// TLS does not come about for another reason.
+    /// TLS fails for another reason.
     Handshake,
     /// The server asks for a password, and there is none.
     NoPassword,
-    /// The server asks for a kind of proof that is not supported, or does not give one.
+    /// The server asks for a method of authentication that is not supported, or does not prove its own identity.
     Authentication,
-    /// The server says no, and this is what its code means.
+    /// The server refuses, and this is what its code means.
     Refused(Meaning),
 }
 
 impl ConnectFailure {
-    /// What an error of the client library is in an attempt of this kind.
+    /// Classifies an error of the client library in an attempt to connect.
     pub fn of(error: &tokio_postgres::Error, attempt: Attempt) -> Self {
         if let Some(error) = error.as_db_error() {
             return Self::Refused(connect_failure(error.code().code(), error.message()));
@@ -106,12 +107,12 @@ impl ConnectFailure {
         }
     }
 
-    /// Whether the server has answered in a way that another server or another time does not change.
-    pub fn is_for_good(self) -> bool {
+    /// Whether the answer would be the same at another time, so that no other server is tried.
+    pub fn is_permanent(self) -> bool {
         self != Self::NotWritable && self.kind() != ErrorKind::Transient
     }
 
-    /// What kind of error it makes.
+    /// Returns the kind of error.
     pub fn kind(self) -> ErrorKind {
         match self {
             Self::Unresolved | Self::Unreachable | Self::SupabaseDirect => ErrorKind::Transient,
@@ -129,7 +130,7 @@ impl ConnectFailure {
         }
     }
 
-    /// What to do next.
+    /// Says what to do next.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Unresolved => "check the name of the host, and that this machine resolves names",
@@ -184,19 +185,19 @@ impl ConnectFailure {
     }
 }
 
-/// What an attempt to connect was like.
+/// What is known of an attempt to connect.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
-    /// Whether a session without TLS would not do.
+    /// Whether TLS was required.
     pub asked_for_tls: bool,
-    /// Whether the server went along with TLS.
+    /// Whether the server began TLS.
     pub was_tls_begun: bool,
-    /// Whether there was a password to give.
+    /// Whether there was a password to send.
     pub has_password: bool,
 }
 
 /// What texts of poolers mean, in lower case: PgBouncer gives them the code 08P01, Supavisor XX000. The
-/// first that is found counts. What is not here does not pass by itself.
+/// first that is found counts. Other texts are not taken for temporary failures.
 const TEXTS: &[(&str, Meaning)] = &[
     // PgBouncer.
     ("no more connections allowed", Meaning::PoolFull),
@@ -236,7 +237,7 @@ const TEXTS: &[(&str, Meaning)] = &[
     ("ssl connection is required", Meaning::TlsNeeded),
 ];
 
-/// What an answer to the start of a session means, by its code and, where that says too little, its text.
+/// Returns what an answer to the start of a session means, by its code or, if that says too little, by its text.
 pub fn connect_failure(code: &str, message: &str) -> Meaning {
     match code {
         "28P01" => return Meaning::Password,

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::parameter::{Parameter, schema_and_name};
+use super::row::count;
 use super::session::{APPLICATION, Session};
 use super::{Database, Target};
-use crate::domain::{provenance, quote_identifier};
+use crate::domain::{TableName, provenance, quote_identifier};
 use crate::target::Error;
 
 /// What the server says of itself and of this role.
@@ -36,7 +38,7 @@ pub struct Server {
     pub database: String,
     /// The time-outs that are set for this role, with their values, except those that are off.
     pub timeouts: Vec<(String, String)>,
-    /// How many connections more this role may open beside this one, as far as the server says.
+    /// How many more connections this role may open, according to the server.
     pub free_connections: i64,
     /// What allows no more.
     pub limited_by: LimitedBy,
@@ -100,7 +102,7 @@ impl Server {
             encoding: row.get(2),
             is_standby: row.get(3),
             is_read_only: row.get(4),
-            bytes: row.get::<_, i64>(5).unsigned_abs(),
+            bytes: count(&row, 5),
             transaction_age: row.get(6),
             is_supabase: row.get(7),
             role: row.get(8),
@@ -113,26 +115,30 @@ impl Server {
     }
 }
 
-/// How many connections are left, and what allows no more.
+/// Returns how many connections are left, and what allows no more.
 fn free_connections(row: &Row) -> (i64, LimitedBy) {
-    let of_limit = |limit: usize, made: usize, by: fn(i64) -> LimitedBy| {
-        let limit: i64 = row.get::<_, Option<i64>>(limit)?;
-        Some((limit - row.get::<_, i64>(made), by(limit)))
-    };
-    let limits = [of_limit(14, 15, LimitedBy::Role), of_limit(16, 17, LimitedBy::Database)];
-    let of_server = (row.get(12), LimitedBy::Server);
-    let all = std::iter::once(of_server).chain(limits.into_iter().flatten());
-    all.min_by_key(|(free, _)| *free).unwrap_or(of_server)
+    let mut least = (row.get(12), LimitedBy::Server);
+    let (role_limit, of_role): (Option<i64>, i64) = (row.get(14), row.get(15));
+    let (database_limit, of_database): (Option<i64>, i64) = (row.get(16), row.get(17));
+    for (limit, connections, limited_by) in [
+        (role_limit, of_role, LimitedBy::Role as fn(i64) -> LimitedBy),
+        (database_limit, of_database, LimitedBy::Database),
+    ] {
+        if let Some(limit) = limit.filter(|limit| limit - connections < least.0) {
+            least = (limit - connections, limited_by(limit));
+        }
+    }
+    least
 }
 
-/// How connections are handed on between this program and the server.
+/// How connections are passed on between this program and the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
-    /// As far as can be seen, they are not: no pooler is in between.
+    /// No pooler was seen between them.
     NotSeen,
-    /// A session of ours has a connection of the pooler to itself.
+    /// A pooler gives each session of ours a connection of its own.
     Session,
-    /// Each transaction may come to another connection of the pooler.
+    /// A pooler may give each transaction another connection.
     Transaction,
 }
 
@@ -153,9 +159,9 @@ struct Process {
 }
 
 impl Database {
-    /// Finds out how connections are handed on: two sessions ask which process serves them. If both name the
-    /// same, or one of them names two, transactions are handed around; if a process is older than the session
-    /// that it serves, a pooler kept it.
+    /// Finds out how connections are passed on: two sessions ask which process serves them. If one process serves
+    /// both, or two serve one of them, a pooler works by transactions. If a process is older than the session that
+    /// it serves, a pooler kept it for later sessions.
     ///
     /// # Errors
     /// [`Error::Connect`] and [`Error::Statement`].
@@ -169,28 +175,36 @@ impl Database {
     async fn pooling_beside(&self, first: &Session) -> Result<Pooling, Error> {
         let before = process(&first.client).await?;
         let second = self.open(APPLICATION).await?;
-        let compared = async {
-            let failed = || Error::statement("asking which process serves a session");
-            second.client.batch_execute("BEGIN").await.map_err(failed())?;
-            let beside = process(&second.client).await?;
-            let is_shared = beside.pid == before.pid;
-            let has_moved = !is_shared && is_served_by_another(&first.client, before.pid).await?;
-            second.client.batch_execute("ROLLBACK").await.map_err(failed())?;
-            Ok(match beside.started {
-                _ if is_shared || has_moved => Pooling::Transaction,
-                Some(started) if started < before.now => Pooling::Session,
-                _ => Pooling::NotSeen,
-            })
-        };
-        let compared = compared.await;
+        let pooling = pooling_between(&first.client, &before, &second.client).await;
         second.close().await;
-        compared
+        pooling
     }
 }
 
+/// Compares the process that served the first session with those that serve both now, while the second one has a
+/// transaction open.
+async fn pooling_between(
+    first: &Client,
+    before: &Process,
+    second: &Client,
+) -> Result<Pooling, Error> {
+    second.batch_execute("BEGIN").await.map_err(Error::statement(ASKING))?;
+    let beside = process(second).await?;
+    let is_shared = beside.pid == before.pid;
+    let has_moved = !is_shared && is_served_by_another(first, before.pid).await?;
+    second.batch_execute("ROLLBACK").await.map_err(Error::statement(ASKING))?;
+    Ok(match beside.started {
+        _ if is_shared || has_moved => Pooling::Transaction,
+        Some(started) if started < before.now => Pooling::Session,
+        _ => Pooling::NotSeen,
+    })
+}
+
+/// What is being done, for an error.
+const ASKING: &str = "asking which process serves a session";
+
 async fn process(client: &Client) -> Result<Process, Error> {
-    let row = client.query_typed_one(PROCESS, &[]).await;
-    let row: Row = row.map_err(Error::statement("asking which process serves a session"))?;
+    let row = client.query_typed_one(PROCESS, &[]).await.map_err(Error::statement(ASKING))?;
     Ok(Process { pid: row.get(0), started: row.get(1), now: row.get(2) })
 }
 
@@ -203,7 +217,7 @@ async fn is_served_by_another(client: &Client, pid: i32) -> Result<bool, Error> 
     }
 }
 
-/// How many rows are looked at where there is no index.
+/// How many rows are looked at if there is no index.
 const SAMPLED_ROWS: u32 = 100_000;
 
 impl Target {
@@ -217,22 +231,17 @@ impl Target {
             Some(column) if !column.not_null => {}
             _ => return Ok(false),
         }
-        let (table, name) = (self.table.quoted(), quote_identifier(provenance::FILE_NAME));
-        let statement = match self.has_file_name_index {
-            true => format!("SELECT EXISTS (SELECT FROM {table} WHERE {name} IS NULL)"),
-            false => format!(
-                "SELECT EXISTS (SELECT FROM (SELECT {name} FROM {table} LIMIT {SAMPLED_ROWS}) AS first \
-                                WHERE {name} IS NULL) \
-                     OR coalesce((SELECT max(null_frac) > 0 FROM pg_catalog.pg_stats \
-                                  WHERE schemaname = $1 AND tablename = $2 AND attname = $3), false)"
-            ),
-        };
-        let names: [(&(dyn ToSql + Sync), Type); 3] = [
+        let name_of_column = provenance::FILE_NAME;
+        let names: [Parameter<'_>; 3] = [
             (&self.table.schema, Type::TEXT),
             (&self.table.name, Type::TEXT),
-            (&provenance::FILE_NAME, Type::TEXT),
+            (&name_of_column, Type::TEXT),
         ];
-        let parameters = if self.has_file_name_index { &[][..] } else { &names[..] };
+        let (statement, parameters) = if self.has_file_name_index {
+            (unnamed_by_index_statement(&self.table), &[][..])
+        } else {
+            (unnamed_by_sample_statement(&self.table), &names[..])
+        };
         let row = client
             .query_typed_one(&statement, parameters)
             .await
@@ -241,8 +250,25 @@ impl Target {
     }
 }
 
+/// Asks whether any row does not say which file it is from.
+fn unnamed_by_index_statement(table: &TableName) -> String {
+    let (table, column) = (table.quoted(), quote_identifier(provenance::FILE_NAME));
+    format!("SELECT EXISTS (SELECT FROM {table} WHERE {column} IS NULL)")
+}
+
+/// Asks the same of the first rows and of the server's statistics: `$1` the schema, `$2` the table, `$3` the column.
+fn unnamed_by_sample_statement(table: &TableName) -> String {
+    let (table, column) = (table.quoted(), quote_identifier(provenance::FILE_NAME));
+    format!(
+        "SELECT EXISTS (SELECT FROM (SELECT {column} FROM {table} LIMIT {SAMPLED_ROWS}) AS first \
+                        WHERE {column} IS NULL) \
+             OR coalesce((SELECT max(null_frac) > 0 FROM pg_catalog.pg_stats \
+                          WHERE schemaname = $1 AND tablename = $2 AND attname = $3), false)"
+    )
+}
+
 /// Publications of updates or deletes, and the tables among a target and its parts that they publish without
-/// anything that tells rows apart; `$1` and `$2` the target. Columns: publication, table, and whether updates and
+/// anything that distinguishes rows; `$1` and `$2` the target. Columns: publication, table, and whether updates and
 /// deletes are published.
 const WITHOUT_IDENTITY: &str = "\
 WITH RECURSIVE part AS (
@@ -269,13 +295,13 @@ WHERE c.relreplident <> 'f'
                                             WHEN 'i' THEN i.indisreplident ELSE false END)
 ORDER BY 1, 2";
 
-/// A table that a publication publishes without anything that tells its rows apart, so that the server refuses to
+/// A table that a publication publishes without anything that distinguishes its rows, so that the server refuses to
 /// update or delete them.
 #[derive(Clone, Debug)]
 pub struct WithoutIdentity {
     /// The publication.
     pub publication: String,
-    /// The table, quoted where it must be.
+    /// The table, quoted if it must be.
     pub table: String,
     /// Whether updates are refused.
     pub updates: bool,
@@ -284,23 +310,24 @@ pub struct WithoutIdentity {
 }
 
 impl Target {
-    /// The publications because of which rows of the target or of a partition cannot be updated or deleted.
+    /// Finds the publications because of which rows of the target or of a partition cannot be updated or deleted.
     ///
     /// # Errors
     /// [`Error::Statement`].
     pub async fn without_identity(&self, client: &Client) -> Result<Vec<WithoutIdentity>, Error> {
-        let names: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&self.table.schema, Type::TEXT), (&self.table.name, Type::TEXT)];
         let rows = client
-            .query_typed(WITHOUT_IDENTITY, &names)
+            .query_typed(WITHOUT_IDENTITY, &schema_and_name(&self.table))
             .await
             .map_err(Error::statement(format!("looking for publications of {}", self.table)))?;
-        let found = |row: &Row| WithoutIdentity {
-            publication: row.get(0),
-            table: row.get(1),
-            updates: row.get(2),
-            deletes: row.get(3),
-        };
-        Ok(rows.iter().map(found).collect())
+        Ok(rows.iter().map(without_identity).collect())
+    }
+}
+
+fn without_identity(row: &Row) -> WithoutIdentity {
+    WithoutIdentity {
+        publication: row.get(0),
+        table: row.get(1),
+        updates: row.get(2),
+        deletes: row.get(3),
     }
 }

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row};
 use super::Target;
 use super::catalog::Kind;
 use super::ledger::{self, Scope};
+use super::row::{count, name_and_count};
 use crate::domain::provenance;
 use crate::state::{Contested, Effects, TargetState, UpdateCascade};
 use crate::target::Error;
@@ -16,7 +17,7 @@ use crate::target::guest::{
     unfinished_statement, unnamed_statement,
 };
 
-/// What the target holds, and the files that another loader has loaded, if such a one is known.
+/// What the target holds, and the files that another loader has loaded, if one is known.
 pub struct Held {
     /// What it holds of the files that were asked for.
     pub state: TargetState,
@@ -24,7 +25,7 @@ pub struct Held {
     pub live_files: Vec<String>,
 }
 
-/// What the target holds of the files of these names, which are all that the source has in `scope`.
+/// Finds out what the target holds of the files of these names, which are all that the source has in `scope`.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -50,20 +51,20 @@ pub async fn held(
         if has_ledger {
             live_files = ledger::unknown(client, scope.target, &live_files).await?;
         }
-        let in_range = |name: &&String| names.contains(name);
-        let of_loader: Vec<String> = live_files.iter().filter(in_range).cloned().collect();
-        state.unfinished = count_unfinished(client, target, &of_loader).await?;
+        let mut in_scope = live_files.clone();
+        in_scope.retain(|name| names.contains(name));
+        state.unfinished = count_unfinished(client, target, &in_scope).await?;
     } else {
         let others = state.others.iter().map(|entry| entry.file_name.clone());
-        let names: Vec<String> = names.iter().cloned().chain(others).collect();
-        state.rows = count_rows(client, target, &names).await?;
+        let all: Vec<String> = names.iter().cloned().chain(others).collect();
+        state.rows = count_rows(client, target, &all).await?;
     }
     state.unnamed = count_unnamed(client, target).await?;
     state.effects = effects(target);
     Ok(Held { state, live_files })
 }
 
-/// What writing to the target does to other tables and rows, in words.
+/// Describes what writing to the target does to other tables and rows.
 pub fn effects(target: &Target) -> Effects {
     let effects = &target.effects;
     let update_cascades = effects.update_cascades.iter().map(|cascade| UpdateCascade {
@@ -71,7 +72,7 @@ pub fn effects(target: &Target) -> Effects {
         description: cascade.describe(),
     });
     Effects {
-        cascades: once(effects.cascades.iter().map(|cascade| cascade.describe())),
+        cascades: distinct(effects.cascades.iter().map(|cascade| cascade.describe())),
         insert_triggers: match target.kind {
             Kind::Table => effects.insert_triggers.clone(),
             // Its trigger is what takes the rows.
@@ -83,8 +84,8 @@ pub fn effects(target: &Target) -> Effects {
     }
 }
 
-/// Texts without those that came before.
-fn once(texts: impl Iterator<Item = String>) -> Vec<String> {
+/// Returns the texts without repetitions.
+fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for text in texts {
         if !kept.contains(&text) {
@@ -94,7 +95,7 @@ fn once(texts: impl Iterator<Item = String>) -> Vec<String> {
     kept
 }
 
-/// How many rows the target has that do not say which file they are from.
+/// Counts the rows of the target that do not say which file they are from.
 async fn count_unnamed(client: &Client, target: &Target) -> Result<u64, Error> {
     match target.column(provenance::FILE_NAME) {
         Some(column) if !column.not_null => {}
@@ -103,11 +104,11 @@ async fn count_unnamed(client: &Client, target: &Target) -> Result<u64, Error> {
     let row = client
         .query_typed_one(&unnamed_statement(&target.table), &[])
         .await
-        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
-    Ok(row.get::<_, i64>(0).unsigned_abs())
+        .map_err(Error::statement(counting(target)))?;
+    Ok(count(&row, 0))
 }
 
-/// How many rows of each file the target has.
+/// Counts the rows that the target has of each file.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -119,29 +120,33 @@ pub async fn count_rows(
     if target.column(provenance::FILE_NAME).is_none() {
         return Ok(HashMap::new());
     }
-    let doing = || Error::statement(format!("counting the rows of {}", target.table));
     if target.has_file_name_index {
-        client.batch_execute(BY_INDEX).await.map_err(doing())?;
+        client.batch_execute(BY_INDEX).await.map_err(Error::statement(counting(target)))?;
     }
     let rows = client
         .query_typed(&count_statement(&target.table), &[(&names, Type::TEXT_ARRAY)])
         .await
-        .map_err(doing())?;
+        .map_err(Error::statement(counting(target)))?;
     if target.has_file_name_index {
-        client.batch_execute(AS_BEFORE).await.map_err(doing())?;
+        client.batch_execute(AS_BEFORE).await.map_err(Error::statement(counting(target)))?;
     }
-    Ok(rows.iter().map(count).collect())
+    Ok(rows.iter().map(name_and_count).collect())
 }
 
-/// Has the server count by the index. The rows of a file lie together, which it does not know of a table that was
-/// loaded just now: it would read the whole table, and take twice as long.
+/// What is being done, for an error.
+fn counting(target: &Target) -> String {
+    format!("counting the rows of {}", target.table)
+}
+
+/// Makes the server count by the index. The rows of a file lie together, but of a table that was loaded just now the
+/// server does not know that: it would read the whole table, and take twice as long.
 const BY_INDEX: &str = "\
 SAVEPOINT counting; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off";
 
 /// Takes the settings of [`BY_INDEX`] back, whatever they were before.
 const AS_BEFORE: &str = "ROLLBACK TO SAVEPOINT counting; RELEASE SAVEPOINT counting";
 
-/// How many rows of these files dlt has loaded without recording that the load is finished.
+/// Counts the rows of these files that dlt has loaded without recording that the load is finished.
 async fn count_unfinished(
     client: &Client,
     target: &Target,
@@ -157,11 +162,11 @@ async fn count_unfinished(
             &[(&names, Type::TEXT_ARRAY)],
         )
         .await
-        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
-    Ok(row.get::<_, i64>(0).unsigned_abs())
+        .map_err(Error::statement(counting(target)))?;
+    Ok(count(&row, 0))
 }
 
-/// How many rows of every file the target has, whoever loaded them.
+/// Counts the rows that the target has of every file, whoever loaded them.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -172,8 +177,7 @@ pub async fn count_every_file(
     count_named(client, target, &count_all_statement(&target.table)).await
 }
 
-/// How many rows of each file the target has that neither the ledger knows nor, in a table of dlt, a load of dlt has
-/// brought.
+/// Counts the rows of each file that the ledger does not know and that, in a table of dlt, no load of dlt has brought.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -184,13 +188,12 @@ pub async fn count_unclaimed(
     let mut rows = match target.guest.dlt() {
         None => count_every_file(client, target).await?,
         Some(dlt) => {
-            let loads = dlt.loads.as_ref().filter(|loads| loads.may_select);
-            let loads = loads.map(|loads| loads.table.as_str());
+            let readable = dlt.loads.as_ref().filter(|loads| loads.may_select);
+            let loads = readable.map(|loads| loads.table.as_str());
             count_named(client, target, &unclaimed_statement(&target.table, loads)).await?
         }
     };
-    let others = of_others(client, target, &rows).await?;
-    let others: HashSet<String> = others.into_iter().collect();
+    let others: HashSet<String> = of_others(client, target, &rows).await?.into_iter().collect();
     rows.retain(|name, _| others.contains(name));
     Ok(rows)
 }
@@ -204,15 +207,12 @@ async fn count_named(
     if target.column(provenance::FILE_NAME).is_none() {
         return Ok(HashMap::new());
     }
-    let rows = client
-        .query_typed(statement, &[])
-        .await
-        .map_err(Error::statement(format!("counting the rows of {}", target.table)))?;
-    let is_named = |row: &&Row| row.get::<_, Option<&str>>(0).is_some();
-    Ok(rows.iter().filter(is_named).map(count).collect())
+    let rows =
+        client.query_typed(statement, &[]).await.map_err(Error::statement(counting(target)))?;
+    Ok(rows.iter().filter(|row| has_name(row)).map(name_and_count).collect())
 }
 
-/// Those of the files of which the target has rows that the ledger does not know, or does not know to have rows.
+/// Returns those of the files of which the target has rows and the ledger knows none.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -222,13 +222,14 @@ pub async fn of_others(
     files: &HashMap<String, u64>,
 ) -> Result<Vec<String>, Error> {
     let names: Vec<String> = files.keys().cloned().collect();
-    match ledger::exists(client).await? {
-        true => ledger::unknown(client, &target.table, &names).await,
-        false => Ok(names),
+    if ledger::exists(client).await? {
+        ledger::unknown(client, &target.table, &names).await
+    } else {
+        Ok(names)
     }
 }
 
-/// The names of all files that rows of the target are from, whoever loaded them.
+/// Returns the names of all files that rows of the target are from, whoever loaded them.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -236,9 +237,9 @@ pub async fn file_names(client: &Client, target: &Target) -> Result<Vec<String>,
     Ok(count_every_file(client, target).await?.into_keys().collect())
 }
 
-/// A file and its rows.
-fn count(row: &Row) -> (String, u64) {
-    (row.get(0), row.get::<_, i64>(1).unsigned_abs())
+/// Whether the rows that were counted say which file they are from.
+fn has_name(row: &Row) -> bool {
+    row.get::<_, Option<&str>>(0).is_some()
 }
 
 /// What contested files would lose.
@@ -249,7 +250,7 @@ pub struct AtStake {
     pub cascades: Vec<String>,
 }
 
-/// How many rows of each contested file are ours, and what deleting them would change elsewhere.
+/// Finds out how many rows of each contested file are ours, and what deleting them would change elsewhere.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -265,16 +266,16 @@ pub async fn at_stake(
         return Ok(AtStake { ours, cascades: Vec::new() });
     }
     let (names, xids) = Contested::pairs(files);
-    let doing = || Error::statement(format!("counting our rows of {}", target.table));
+    let doing = format!("counting our rows of {}", target.table);
     let rows = client
         .query_typed(
             &count_ours_statement(&target.table),
             &[(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)],
         )
         .await
-        .map_err(doing())?;
-    ours.extend(rows.iter().map(count));
-    let names: Vec<String> = files.iter().map(|file| file.file_name.clone()).collect();
-    let described = target.effects.describe_cascades(client, &target.table, &names).await;
-    Ok(AtStake { ours, cascades: described.map_err(doing())? })
+        .map_err(Error::statement(doing.as_str()))?;
+    ours.extend(rows.iter().map(name_and_count));
+    let each: Vec<String> = files.iter().map(|file| file.file_name.clone()).collect();
+    let described = target.effects.describe_cascades(client, &target.table, &each).await;
+    Ok(AtStake { ours, cascades: described.map_err(Error::statement(doing))? })
 }

@@ -1,8 +1,8 @@
-//! The **rights** of the role: what it may not do is found out before anything is staged, and named as the
-//! GRANT that is missing.
+//! The **rights** of the role: those that are missing are found before anything is staged, and reported as GRANT
+//! statements.
 
-use tokio_postgres::Client;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use super::Target;
 use crate::domain::{Placement, TableName, quote_identifier};
@@ -24,8 +24,8 @@ pub struct Needs {
 }
 
 /// Which of the statements that a load sends are not allowed. `$1` the schema of the target, `$2` its quoted
-/// name or NULL if it is still to be created. Columns: what may be done; NULL where there is
-/// nothing to do it to.
+/// name or NULL if it is still to be created. Columns: whether it may be done; NULL if there
+/// is nothing to do it to.
 const MAY: &str = "\
 SELECT has_schema_privilege(target.oid, 'USAGE'),
        CASE WHEN $2 IS NULL THEN has_schema_privilege(target.oid, 'CREATE') END,
@@ -50,7 +50,7 @@ LEFT JOIN pg_catalog.pg_namespace target ON target.nspname = $1
 LEFT JOIN pg_catalog.pg_namespace ledger ON ledger.nspname = 'backfill'";
 
 impl Needs {
-    /// What it needs to place rows so, if no file is reloaded or removed.
+    /// Returns what a load needs to place rows in this way, if no file is reloaded or removed.
     pub fn to_place(placement: &Placement, target: Option<&Target>) -> Self {
         let is_locked = placement.merges() || target.is_some_and(|t| t.guest.needs_lock());
         Self {
@@ -68,7 +68,7 @@ impl Needs {
 pub struct MissingRights {
     /// The role.
     pub role: String,
-    /// For the target, and for what is made anew.
+    /// For the target, and for what has to be created.
     pub of_target: Vec<String>,
     /// For the ledger.
     pub of_ledger: Vec<String>,
@@ -97,7 +97,7 @@ pub async fn refuse_missing(
     if grants.is_empty() { Ok(()) } else { Err(Error::Rights { role, grants }) }
 }
 
-/// The rights that a load needs and the role lacks.
+/// Finds the rights that a load needs and the role lacks.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -108,48 +108,81 @@ pub async fn missing_rights(
     needs: Needs,
 ) -> Result<MissingRights, Error> {
     let name = target.map(|target| target.table.quoted());
-    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&table.schema, Type::TEXT), (&name, Type::TEXT)];
     let row = client
-        .query_typed_one(MAY, &parameters)
+        .query_typed_one(MAY, &[(&table.schema, Type::TEXT), (&name, Type::TEXT)])
         .await
         .map_err(Error::statement("asking what this user may do"))?;
     let (database, role): (String, String) = (row.get(10), row.get(11));
-    let (schema, quoted) = (quote_identifier(&table.schema), table.quoted());
     let database = quote_identifier(&database);
-    let of_target = [
-        (true, 0, format!("GRANT USAGE ON SCHEMA {schema}")),
-        (true, 1, format!("GRANT CREATE ON SCHEMA {schema}")),
-        (true, 12, format!("GRANT CREATE ON DATABASE {database}")),
-        (needs.deletes, 2, format!("GRANT DELETE ON {quoted}")),
-        (needs.updates, 3, format!("GRANT UPDATE ON {quoted}")),
-        (needs.is_temporary, 4, format!("GRANT TEMPORARY ON DATABASE {database}")),
-        // The lock needs one of several rights, this one among them.
-        (needs.locks && !needs.deletes && !needs.updates, 9, format!("GRANT DELETE ON {quoted}")),
-    ];
-    let of_ledger = [
-        (true, 5, "GRANT USAGE ON SCHEMA backfill".to_owned()),
-        (true, 6, "GRANT CREATE ON SCHEMA backfill".to_owned()),
-        (
-            true,
-            7,
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA backfill".to_owned(),
-        ),
-        (true, 8, format!("GRANT CREATE ON DATABASE {database}")),
-    ];
-    let to = |grant: String| format!("{grant} TO {}", quote_identifier(&role));
-    let lacking = |grants: Vec<(bool, usize, String)>| -> Vec<String> {
-        let lacks = |index: usize| row.get::<_, Option<bool>>(index) == Some(false);
-        let missing =
-            grants.into_iter().filter(|(is_needed, index, _)| *is_needed && lacks(*index));
-        missing.map(|(_, _, grant)| to(grant)).collect()
-    };
-    let (of_target, of_ledger) = (lacking(of_target.into()), lacking(of_ledger.into()));
-    let of_dlt = dlt_grants(target, needs).into_iter().map(to).collect();
-    Ok(MissingRights { of_target, of_ledger, of_dlt, role })
+    Ok(MissingRights {
+        of_target: missing_of(target_grants(table, needs, &database), &row, &role),
+        of_ledger: missing_of(ledger_grants(&database), &row, &role),
+        of_dlt: dlt_grants(target, needs).iter().map(|grant| to(grant, &role)).collect(),
+        role,
+    })
 }
 
-/// The rights to record loads as dlt does, if they are missing.
+/// A statement that gives a right, without the role.
+struct Grant {
+    statement: String,
+    /// The column of [`MAY`] that says whether the role has the right.
+    column: usize,
+    is_needed: bool,
+}
+
+impl Grant {
+    fn new(column: usize, statement: String) -> Self {
+        Self { statement, column, is_needed: true }
+    }
+
+    fn needed_if(self, is_needed: bool) -> Self {
+        Self { is_needed, ..self }
+    }
+}
+
+/// Returns the grants that are needed and missing, as whole statements.
+fn missing_of(grants: Vec<Grant>, row: &Row, role: &str) -> Vec<String> {
+    grants
+        .into_iter()
+        .filter(|grant| grant.is_needed && row.get::<_, Option<bool>>(grant.column) == Some(false))
+        .map(|grant| to(&grant.statement, role))
+        .collect()
+}
+
+/// Completes a grant with the role that is to have it.
+fn to(grant: &str, role: &str) -> String {
+    format!("{grant} TO {}", quote_identifier(role))
+}
+
+/// The rights that a load needs to the target; `database` is quoted.
+fn target_grants(table: &TableName, needs: Needs, database: &str) -> Vec<Grant> {
+    let (schema, quoted) = (quote_identifier(&table.schema), table.quoted());
+    vec![
+        Grant::new(0, format!("GRANT USAGE ON SCHEMA {schema}")),
+        Grant::new(1, format!("GRANT CREATE ON SCHEMA {schema}")),
+        Grant::new(12, format!("GRANT CREATE ON DATABASE {database}")),
+        Grant::new(2, format!("GRANT DELETE ON {quoted}")).needed_if(needs.deletes),
+        Grant::new(3, format!("GRANT UPDATE ON {quoted}")).needed_if(needs.updates),
+        Grant::new(4, format!("GRANT TEMPORARY ON DATABASE {database}"))
+            .needed_if(needs.is_temporary),
+        // The lock needs one of several rights, this one among them.
+        Grant::new(9, format!("GRANT DELETE ON {quoted}"))
+            .needed_if(needs.locks && !needs.deletes && !needs.updates),
+    ]
+}
+
+/// The rights that a load needs to the ledger; `database` is quoted.
+fn ledger_grants(database: &str) -> Vec<Grant> {
+    let tables = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA backfill";
+    vec![
+        Grant::new(5, "GRANT USAGE ON SCHEMA backfill".to_owned()),
+        Grant::new(6, "GRANT CREATE ON SCHEMA backfill".to_owned()),
+        Grant::new(7, tables.to_owned()),
+        Grant::new(8, format!("GRANT CREATE ON DATABASE {database}")),
+    ]
+}
+
+/// Returns the rights that are missing to record loads as dlt does.
 fn dlt_grants(target: Option<&Target>, needs: Needs) -> Vec<String> {
     let Some((target, dlt)) = target.and_then(|target| Some((target, target.guest.dlt()?))) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! A **transaction** whose end is made sure of: the server is asked whether it committed, and one that lost its
+//! A **transaction** whose outcome is verified: the server is asked whether it committed, and one that lost its
 //! connection is ended before it is tried again.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::session::begin;
 use crate::failpoint;
 use crate::target::Error;
 
-/// A transaction that was begun, and whose end nobody has seen.
+/// A transaction that was begun, and whose outcome is not known yet.
 pub struct Open {
     pid: i32,
     /// Its 64-bit id in decimal.
@@ -33,7 +33,7 @@ impl Open {
     }
 }
 
-/// How often a transaction that lost its connection is asked for, once a second.
+/// How often the server is asked about a transaction that lost its connection, once per second.
 const SETTLE_ATTEMPTS: u32 = 60;
 
 /// Waits until a transaction that lost its connection has ended. The server may not know yet that its
@@ -65,8 +65,7 @@ WHERE pid = $1 AND backend_xid = ($2::xid8)::xid AND pid <> pg_catalog.pg_backen
 /// The session's process and the transaction that it is in.
 const WHO: &str = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id()::text";
 
-/// Commits, and asks the server whether it did: its answer to COMMIT is the same for a transaction that
-/// it had to abort.
+/// Commits, and asks the server whether it did: its answer to COMMIT is the same for an aborted transaction.
 ///
 /// # Errors
 /// [`Error::RolledBack`], [`Error::CommitUnknown`], [`Error::Rows`].
@@ -92,7 +91,7 @@ pub async fn commit(client: &Client, batch: usize, xid: &str) -> Result<(), Erro
     }
 }
 
-/// Whether the server refused to commit, and did not just end the session.
+/// Whether the server refused to commit, instead of merely ending the session.
 fn is_about_rows(error: &tokio_postgres::error::DbError) -> bool {
     !matches!(error.code().code().get(..2), Some("57" | "08" | "58" | "XX"))
 }
@@ -103,14 +102,15 @@ enum Status {
     Committed,
     Aborted,
     InProgress,
-    /// So long ago that the server does not know any more.
+    /// The server does not know, because the transaction is too old.
     Unknown,
 }
 
+/// Asks the server how a transaction ended.
 async fn status(client: &Client, xid: &str) -> Result<Status, tokio_postgres::Error> {
     let statement = "SELECT pg_catalog.pg_xact_status($1::text::xid8)";
     let row = match client.query_typed_one(statement, &[(&xid, Type::TEXT)]).await {
-        // A server that crashed may have forgotten a transaction that did not commit, with its number.
+        // After a crash the server may not know the number of a transaction that did not commit.
         Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
             return Ok(Status::Aborted);
         }

@@ -14,31 +14,31 @@ pub struct Column {
     pub type_name: String,
     /// The category of its base type: `S` for texts, `E` for enums …
     pub category: char,
-    /// The type's modifier as the catalog has it; -1 where there is none.
+    /// The type's modifier as the catalog has it; -1 if it has none.
     pub modifier: i32,
     /// Whether it refuses NULL.
     pub not_null: bool,
-    /// Whether the server fills it in where it is not given.
+    /// Whether the server fills it in if it is not given.
     pub has_default: bool,
     /// Whether it is computed, so that it cannot be given.
     pub is_generated: bool,
     /// Whether it is `GENERATED ALWAYS AS IDENTITY`: an UPDATE may not give it.
     pub is_identity_always: bool,
-    /// The sequence that numbers it where it is not given, quoted.
+    /// The sequence that numbers it if it is not given, quoted.
     pub sequence: Option<String>,
     /// Whether this user may advance the sequence.
     pub may_advance: bool,
 }
 
 impl Column {
-    /// Precision and scale of a `numeric`; nothing where it has no bounds. As PostgreSQL packs them
-    /// into the modifier: the scale has eleven bits and a sign.
+    /// Returns precision and scale of a `numeric`; `None` if it is not bounded. PostgreSQL packs them into the
+    /// modifier: the scale has eleven bits and a sign.
     pub fn precision_and_scale(&self) -> Option<(i32, i32)> {
         let packed = self.modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
         Some((packed >> 16 & 0xffff, ((packed & 0x7ff) ^ 0x400) - 0x400))
     }
 
-    /// A column of the type of its elements, if it is an array.
+    /// Returns a column of the type of its elements, if it is an array.
     pub fn element(&self) -> Self {
         let name = self.type_name.trim_start_matches('_');
         let is_text = matches!(name, "text" | "varchar" | "bpchar" | "citext");
@@ -50,8 +50,8 @@ impl Column {
         }
     }
 
-    /// Whether the server fills it in, one way or another, where it is not given.
-    pub fn is_filled_in(&self) -> bool {
+    /// Whether a row may come without it: the server fills it in or takes NULL.
+    pub fn may_be_left_out(&self) -> bool {
         self.has_default || self.is_generated || !self.not_null
     }
 }
@@ -91,7 +91,7 @@ LEFT JOIN LATERAL (SELECT coalesce(
 WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 
-/// The columns of a table, in the catalog's order.
+/// Returns the columns of a table, in the catalog's order.
 pub async fn columns_of(client: &Client, oid: i64) -> Result<Vec<Column>, tokio_postgres::Error> {
     let rows = client.query_typed(COLUMNS, &[(&oid, Type::INT8)]).await?;
     let columns = rows.iter().map(|row| Column {

@@ -1,19 +1,19 @@
 //! The **definition** of a table: the clauses of the `CREATE TABLE` that would make it again.
 
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
 use crate::domain::TableName;
 use crate::target::Error;
+use crate::target::postgres::parameter::schema_and_name;
 
 /// How a table is declared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
-    /// Its columns: the name, and what stands behind it.
+    /// Its columns: the name, and the type and clauses that follow it.
     pub columns: Vec<(String, String)>,
     /// Its constraints, such as `PRIMARY KEY (id)`.
     pub rules: Vec<String>,
-    /// What stands behind its columns, such as ` PARTITION BY RANGE (day)`; mostly nothing.
+    /// The clause that follows its columns, such as ` PARTITION BY RANGE (day)`; usually empty.
     pub partitioning: String,
 }
 
@@ -39,7 +39,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 
 /// What is asked about its constraints: the primary key first. Those that a partition has from its parent
-/// stand there.
+/// are among them.
 const RULES: &str = "\
 SELECT pg_catalog.pg_get_constraintdef(k.oid)
 FROM pg_catalog.pg_constraint k
@@ -55,7 +55,7 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'p'";
 
 impl Definition {
-    /// Looks the table up; `None` where there is none.
+    /// Looks the table up; `None` if there is no such table.
     ///
     /// # Errors
     /// [`Error::Statement`].
@@ -66,8 +66,7 @@ impl Definition {
     }
 
     async fn ask(client: &Client, table: &TableName) -> Result<Self, tokio_postgres::Error> {
-        let names: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
+        let names = schema_and_name(table);
         let columns = client.query_typed(COLUMNS, &names).await?;
         let rules = client.query_typed(RULES, &names).await?;
         let partitioning = client.query_typed_opt(PARTITIONING, &names).await?;

@@ -1,4 +1,4 @@
-//! A **dlt table** is a target that dlt created and goes on loading. It is recognised by the catalog:
+//! A **dlt table** is a target that dlt created and keeps loading. It is recognised in the catalog:
 //! dlt's own two columns, and dlt's tables beside it in the same schema.
 //!
 //! What dlt keeps there (its documentation, "Destination tables"): `_dlt_loads` has one row for each
@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use crate::domain::{TableName, quote_identifier};
+use crate::target::postgres::parameter::schema_and_name;
 
 /// The column that names a row.
 pub const DLT_ID: &str = "_dlt_id";
@@ -74,7 +75,7 @@ SELECT (SELECT has_table_privilege(c.oid, 'INSERT') FROM pg_catalog.pg_class c
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                  WHERE n.nspname = $1 AND c.relname = '_dlt_loads'), false)";
 
-/// The newest version of the dlt schema that the table `$1` belongs to. Columns: its name, its hash, how dlt
+/// Asks for the newest version of the dlt schema that the table `$1` belongs to. Columns: its name, its hash, how dlt
 /// writes to the table, the tables that hold lists from inside its rows, and whether it keeps old versions.
 fn version_statement(schema: &str) -> String {
     format!(
@@ -99,11 +100,9 @@ WHERE n.nspname = $1 AND c.relname = '_dlt_loads' AND a.attnum > 0 AND NOT a.att
 ORDER BY a.attnum";
 
 impl Dlt {
-    /// Asks what dlt has beside the table.
+    /// Asks which tables dlt has beside the target.
     pub async fn beside(client: &Client, table: &TableName) -> Result<Self, tokio_postgres::Error> {
-        let names: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
-        let row = client.query_typed_one(BESIDE, &names).await?;
+        let row = client.query_typed_one(BESIDE, &schema_and_name(table)).await?;
         let (writes_loads, reads_versions): (Option<bool>, Option<bool>) = (row.get(0), row.get(1));
         let mut dlt = Self {
             loads: None,
@@ -145,9 +144,9 @@ impl Dlt {
 }
 
 impl Loads {
-    /// The statement that records a finished load: `$1` its id, `$2` and `$3` name and hash of the schema.
-    /// Columns that an older dlt does not have are left out; the WHERE, which always holds, names their
-    /// parameters all the same.
+    /// Returns the statement that records a finished load: `$1` its id, `$2` and `$3` name and hash of the schema.
+    /// Columns that an older dlt does not have are left out. Their parameters are named in the WHERE, which always
+    /// holds, because the server wants every parameter in the statement.
     pub fn insert_statement(&self) -> String {
         let known = [
             ("load_id", "$1::text"),

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Row};
 
 use crate::domain::{TableName, provenance, quote_identifier};
 
-/// What writing to the target does besides.
+/// What writing to the target does to other tables and rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SideEffects {
     /// What deleting rows would change in other tables, by foreign keys: first in those that refer to the
@@ -27,7 +27,7 @@ pub struct SideEffects {
 /// A foreign key that changes the rows that refer to a row when that is deleted or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cascade {
-    /// The table that refers, by oid and by name, quoted where it must be.
+    /// The table that refers, by oid and by name, quoted if it must be.
     oid: i64,
     table: String,
     /// The name of the constraint.
@@ -41,24 +41,24 @@ pub struct Cascade {
 }
 
 impl Cascade {
-    /// The foreign key in words: `rows of public.note (constraint note_t_id_fkey, ON DELETE CASCADE)`.
+    /// Describes the foreign key: `rows of public.note (constraint note_t_id_fkey, ON DELETE CASCADE)`.
     pub fn describe(&self) -> String {
         let Self { table, constraint, action, .. } = self;
         format!("rows of {table} (constraint {constraint}, ON {action})")
     }
 
-    /// The columns that it refers to.
+    /// Returns the columns that it refers to.
     pub fn columns_of_target(&self) -> Vec<String> {
         self.columns.iter().map(|(_, to)| to.clone()).collect()
     }
 
-    /// How many foreign keys lie between the target and this one.
+    /// Counts the foreign keys between the target and this one.
     fn depth(&self) -> usize {
         self.through.as_ref().map_or(0, |through| through.depth() + 1)
     }
 
-    /// Whether the row `alias` of the table refers, by one step or several, to a row of files that is deleted: `$1`
-    /// the names of the files.
+    /// Returns the SQL condition that the row `alias` of the table refers, by one step or several, to a row of the
+    /// files that are deleted: `$1` their names.
     fn condition(&self, alias: &str, target: &TableName) -> String {
         let (table, referred, rest) = match &self.through {
             None => (
@@ -72,17 +72,14 @@ impl Cascade {
                 (through.table.clone(), referred, rest)
             }
         };
-        let pairs = self.columns.iter().map(|(from, to)| {
+        let refers = self.columns.iter().map(|(from, to)| {
             format!("{alias}.{} = {referred}.{}", quote_identifier(from), quote_identifier(to))
         });
-        let pairs: Vec<String> = pairs.collect();
-        format!(
-            "EXISTS (SELECT FROM {table} AS {referred} WHERE {} AND {rest})",
-            pairs.join(" AND ")
-        )
+        let refers = refers.collect::<Vec<_>>().join(" AND ");
+        format!("EXISTS (SELECT FROM {table} AS {referred} WHERE {refers} AND {rest})")
     }
 
-    /// Whether it is the same foreign key, perhaps by another way.
+    /// Whether it is the same foreign key, perhaps reached through other tables.
     fn is_same_key(&self, other: &Self) -> bool {
         self.oid == other.oid && self.constraint == other.constraint
     }
@@ -92,18 +89,18 @@ impl Cascade {
         self.action == "DELETE CASCADE"
     }
 
-    /// Whether the way to it passes a table.
+    /// Whether the path to it passes a table.
     fn passes(&self, oid: i64) -> bool {
         self.oid == oid || self.through.as_ref().is_some_and(|through| through.passes(oid))
     }
 }
 
-/// Counts the rows that refer to rows of files by one foreign key, whichever way leads to it: `$1` the names of the
-/// files.
-fn count_statement(ways: &[&Cascade], target: &TableName) -> String {
-    let table = ways.first().map_or("", |way| way.table.as_str());
+/// Counts the rows that refer to rows of files by one foreign key, over all paths that lead to it: `$1` the names of
+/// the files.
+fn count_statement(paths: &[&Cascade], target: &TableName) -> String {
+    let table = paths.first().map_or("", |path| path.table.as_str());
     let conditions: Vec<String> =
-        ways.iter().map(|way| way.condition("referring", target)).collect();
+        paths.iter().map(|path| path.condition("referring", target)).collect();
     format!("SELECT count(*) FROM {table} AS referring WHERE {}", conditions.join(" OR "))
 }
 
@@ -130,7 +127,7 @@ WHERE contype = 'f' AND confrelid IN (SELECT oid FROM tree) AND taken.action IN 
                   WHERE parent.oid = c.conparentid AND parent.confrelid IN (SELECT oid FROM tree))
 ORDER BY 2, 3";
 
-/// The foreign keys that change other rows if rows of the table with this oid are deleted (`d`) or changed (`u`).
+/// Finds the foreign keys that change other rows if rows of the table with this oid are deleted (`d`) or changed (`u`).
 async fn cascades(
     client: &Client,
     oid: i64,
@@ -138,22 +135,23 @@ async fn cascades(
     through: Option<&Cascade>,
 ) -> Result<Vec<Cascade>, tokio_postgres::Error> {
     let rows = client.query_typed(CASCADES, &[(&oid, Type::INT8), (&event, Type::TEXT)]).await?;
-    let cascade = |row: &Row| {
-        let (from, to): (Vec<String>, Vec<String>) = (row.get(4), row.get(5));
-        Cascade {
-            oid: row.get(0),
-            table: row.get(1),
-            constraint: row.get(2),
-            action: row.get(3),
-            columns: from.into_iter().zip(to).collect(),
-            through: through.cloned().map(Box::new),
-        }
-    };
-    Ok(rows.iter().map(cascade).collect())
+    Ok(rows.iter().map(|row| cascade(row, through)).collect())
 }
 
-/// The foreign keys that deleting rows of the table with this oid would follow, step by step, each way up to the
-/// first table that comes again; and whether there is such a table.
+fn cascade(row: &Row, through: Option<&Cascade>) -> Cascade {
+    let (from, to): (Vec<String>, Vec<String>) = (row.get(4), row.get(5));
+    Cascade {
+        oid: row.get(0),
+        table: row.get(1),
+        constraint: row.get(2),
+        action: row.get(3),
+        columns: from.into_iter().zip(to).collect(),
+        through: through.cloned().map(Box::new),
+    }
+}
+
+/// Finds the foreign keys that deleting rows of the table with this oid would follow, step by step, each path up to
+/// the first table that comes again; and whether there is such a table.
 async fn all_cascades(
     client: &Client,
     oid: i64,
@@ -161,7 +159,7 @@ async fn all_cascades(
     let mut found = cascades(client, oid, "d", None).await?;
     let mut is_circular = found.iter().any(|cascade| cascade.oid == oid && cascade.deletes());
     let mut next = 0;
-    while next < found.len() && found.len() < MOST_CASCADES {
+    while next < found.len() && found.len() < MAX_CASCADES {
         let cascade = found[next].clone();
         next += 1;
         if !cascade.deletes() || cascade.oid == oid {
@@ -175,12 +173,12 @@ async fn all_cascades(
             }
         }
     }
-    let is_cut_short = found.len() >= MOST_CASCADES;
+    let is_cut_short = found.len() >= MAX_CASCADES;
     Ok((found, is_circular || is_cut_short))
 }
 
-/// As many ways are followed.
-const MOST_CASCADES: usize = 100;
+/// The largest number of foreign keys that are followed.
+const MAX_CASCADES: usize = 100;
 
 /// What is asked about triggers and rules, those of partitions included; `$1` the table's oid. Columns:
 /// name, and whether INSERT, UPDATE and DELETE set it off.
@@ -202,9 +200,9 @@ ORDER BY 1";
 impl SideEffects {
     /// Asks the catalog about the table with this oid.
     pub async fn of(client: &Client, oid: i64) -> Result<Self, tokio_postgres::Error> {
-        let (all, is_circular) = all_cascades(client, oid).await?;
+        let (delete_cascades, is_circular) = all_cascades(client, oid).await?;
         let mut effects = Self {
-            cascades: all,
+            cascades: delete_cascades,
             is_circular,
             update_cascades: cascades(client, oid, "u", None).await?,
             ..Self::default()
@@ -225,7 +223,7 @@ impl SideEffects {
         Ok(effects)
     }
 
-    /// The foreign keys that deleting rows of these files would follow, each with the number of rows
+    /// Describes the foreign keys that deleting rows of these files would follow, each with the number of rows
     /// that it would change.
     pub async fn describe_cascades(
         &self,
@@ -238,9 +236,9 @@ impl SideEffects {
             if self.cascades[..place].iter().any(|earlier| earlier.is_same_key(cascade)) {
                 continue;
             }
-            let ways: Vec<&Cascade> =
+            let paths: Vec<&Cascade> =
                 self.cascades.iter().filter(|other| other.is_same_key(cascade)).collect();
-            let statement = count_statement(&ways, target);
+            let statement = count_statement(&paths, target);
             let row = client.query_typed_one(&statement, &[(&names, Type::TEXT_ARRAY)]).await?;
             let rows: i64 = row.get(0);
             let at_least = if self.is_circular { "at least " } else { "" };

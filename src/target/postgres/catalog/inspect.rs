@@ -1,14 +1,15 @@
-//! To **inspect** the target is to describe it together with every obstacle to loading it, where a run stops
-//! at the first one.
+//! To **inspect** the target is to describe it together with every obstacle to loading it. A run stops at the
+//! first obstacle.
 
 use tokio_postgres::Client;
-use tokio_postgres::types::{ToSql, Type};
 
-use super::{Dlt, Kind, Target};
+use super::{Kind, Target};
 use crate::domain::{TableName, quote_identifier};
 use crate::target::Error;
+use crate::target::postgres::parameter::schema_and_name;
+use crate::target::postgres::row::count;
 
-/// What dlt calls the end of a row's version, unless told otherwise.
+/// The column in which dlt keeps the end of a row's version, unless it is configured otherwise.
 const VALID_TO: &str = "_dlt_valid_to";
 
 /// What is asked of the catalog about a table; `$1` schema, `$2` name.
@@ -29,14 +30,14 @@ WHERE n.nspname = $1 AND c.relname = $2";
 pub struct Inspected {
     /// The target; `None` if it is of a kind that is not described.
     pub target: Option<Target>,
-    /// What stands in the way, the first of which a run names.
+    /// What keeps rows from being loaded; a run names the first of them.
     pub obstacles: Vec<Obstacle>,
 }
 
 /// Something that keeps rows from being loaded into the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// It is not a table, nor a view that takes rows; in words.
+    /// It is neither a table nor a view that takes rows; in words.
     Kind(&'static str),
     /// Row-level security applies to the role.
     RowSecurity,
@@ -54,7 +55,7 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// The error with which a run stops.
+    /// Returns the error with which a run stops.
     pub fn into_error(self, table: &TableName) -> Error {
         match self {
             Self::Right { role, grant } => Error::Rights { role, grants: vec![grant] },
@@ -62,7 +63,7 @@ impl Obstacle {
         }
     }
 
-    /// Why rows cannot be loaded.
+    /// Says why rows cannot be loaded.
     pub fn reason(&self) -> String {
         match self {
             Self::Kind(reason) => (*reason).to_owned(),
@@ -87,16 +88,14 @@ impl Target {
     /// # Errors
     /// [`Error::Statement`].
     pub async fn inspect(client: &Client, table: &TableName) -> Result<Option<Inspected>, Error> {
-        let names: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
         let doing = format!("looking up {table}");
         let found = client
-            .query_typed_opt(DESCRIBE, &names)
+            .query_typed_opt(DESCRIBE, &schema_and_name(table))
             .await
             .map_err(Error::statement(doing.clone()))?;
         let Some(row) = found else { return Ok(None) };
-        let (oid, kind): (i64, String) = (row.get(0), row.get(1));
-        let kind = match Kind::of(&kind, row.get(5)) {
+        let (oid, letter): (i64, String) = (row.get(0), row.get(1));
+        let kind = match Kind::of(&letter, row.get(5)) {
             Ok(kind) => kind,
             Err(reason) => {
                 let obstacles = vec![Obstacle::Kind(reason)];
@@ -115,17 +114,16 @@ impl Target {
                 obstacles.push(Obstacle::Right { role: role.clone(), grant });
             }
         }
-        let bytes = row.get::<_, i64>(6).unsigned_abs();
-        let described = Self::describe(client, table, oid, kind, bytes).await;
+        let described = Self::describe(client, table, oid, kind, count(&row, 6)).await;
         let target = described.map_err(Error::statement(doing))?;
-        obstacles.extend(of_dlt(&target));
+        obstacles.extend(dlt_obstacles(&target));
         Ok(Some(Inspected { target: Some(target), obstacles }))
     }
 
-    /// Looks the table up; `None` where there is none.
+    /// Looks the table up; `None` if there is no such table.
     ///
     /// # Errors
-    /// [`Error::Target`] where it is no table that rows can be copied into; [`Error::Rights`];
+    /// [`Error::Target`] if it is not a table that rows can be copied into; [`Error::Rights`];
     /// [`Error::Statement`].
     pub async fn find(client: &Client, table: &TableName) -> Result<Option<Self>, Error> {
         let Some(inspected) = Self::inspect(client, table).await? else { return Ok(None) };
@@ -136,12 +134,11 @@ impl Target {
     }
 }
 
-/// What dlt does with the table that leaves no room for others' rows.
-fn of_dlt(target: &Target) -> Vec<Obstacle> {
+/// Returns what dlt does with the table that leaves no room for rows of others.
+fn dlt_obstacles(target: &Target) -> Vec<Obstacle> {
     let Some(dlt) = target.guest.dlt() else { return Vec::new() };
-    let has_versions = |dlt: &Dlt| dlt.keeps_versions || target.column(VALID_TO).is_some();
     let mut obstacles = Vec::new();
-    if has_versions(dlt) {
+    if dlt.keeps_versions || target.column(VALID_TO).is_some() {
         obstacles.push(Obstacle::OldVersions);
     }
     if !dlt.nested.is_empty() {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use datafusion::arrow::datatypes::Schema;
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use super::Encoder;
 use super::ledger::has_schema;
@@ -42,11 +42,11 @@ pub struct Target {
     pub kind: Kind,
     /// Whose the other rows in it are.
     pub guest: Guest,
-    /// Columns that the loader of the table fills with one value, as text; known once somebody asked for
-    /// them.
+    /// Columns that the loader of the table fills with one value, as text; filled in by
+    /// [`Target::with_single_values`].
     pub single_values: BTreeMap<String, String>,
-    /// Columns that the loader of the table fills with values of which none can be taken over, and nobody
-    /// gives.
+    /// Columns that the loader of the table fills with several values, so that none can be taken over, and that
+    /// nobody gives.
     pub varying: Vec<String>,
     /// The columns of each index that makes rows unique by plain columns.
     pub unique_keys: Vec<Vec<String>>,
@@ -66,7 +66,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind that the catalog calls by this letter; or why rows cannot be loaded into it.
+    /// Returns the kind that has this letter in the catalog; or why rows cannot be loaded into it.
     fn of(letter: &str, has_instead_trigger: bool) -> Result<Self, &'static str> {
         match letter {
             "r" | "p" => Ok(Self::Table),
@@ -102,17 +102,15 @@ impl Target {
         bytes: u64,
     ) -> Result<Self, tokio_postgres::Error> {
         let columns = columns_of(client, oid).await?;
-        let has = |name: &str| columns.iter().any(|column| column.name == name);
-        let guest = match has(DLT_ID) && has(DLT_LOAD_ID) && kind == Kind::Table {
-            true => Guest::Dlt(Dlt::beside(client, table).await?),
-            false => Guest::Unknown,
+        let guest = if kind == Kind::Table && has_dlt_columns(&columns) {
+            Guest::Dlt(Dlt::beside(client, table).await?)
+        } else {
+            Guest::Unknown
         };
         let keys = client.query_typed(INDEXES, &[(&oid, Type::INT8)]).await?;
-        let is_of_files =
-            |row: &&tokio_postgres::Row| row.get::<_, Vec<String>>(0)[0] == provenance::FILE_NAME;
         Ok(Self {
             table: table.clone(),
-            has_file_name_index: keys.iter().any(|row| is_of_files(&row)),
+            has_file_name_index: keys.iter().any(begins_with_file_name),
             unique_keys: keys.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect(),
             effects: SideEffects::of(client, oid).await?,
             single_values: BTreeMap::new(),
@@ -139,22 +137,19 @@ impl Target {
         stage: &str,
         constants: &BTreeMap<String, String>,
     ) -> Result<(Self, Encoder), Error> {
-        let doing = || format!("creating {table} from {}", contract.path.display());
         // Of two runs that start at the same time, one creates it.
-        client.batch_execute(LOCK).await.map_err(Error::statement(doing()))?;
+        execute(client, LOCK, table, contract).await?;
         if Self::find(client, table).await?.is_none() {
             if !has_schema(client, &table.schema).await? {
                 let create = format!("CREATE SCHEMA {}", quote_identifier(&table.schema));
-                client.batch_execute(&create).await.map_err(Error::statement(doing()))?;
+                execute(client, &create, table, contract).await?;
             }
-            let statements = create_statements(table, contract);
-            client.batch_execute(&statements).await.map_err(Error::statement(doing()))?;
+            execute(client, &create_statements(table, contract), table, contract).await?;
         }
-        let missing = || Error::Target {
-            table: table.to_string(),
-            reason: "it is not there after it was created".to_owned(),
+        let Some(target) = Self::find(client, table).await? else {
+            let reason = "it is not there after it was created".to_owned();
+            return Err(Error::Target { table: table.to_string(), reason });
         };
-        let target = Self::find(client, table).await?.ok_or_else(missing)?;
         let encoder = Encoder::new(staged, &target, stage, constants)?;
         Ok((target, encoder))
     }
@@ -164,23 +159,47 @@ impl Target {
         self.kind == Kind::View
     }
 
-    /// The column of this name.
+    /// Returns the column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 }
 
+/// Sends a statement that has a part in creating the table.
+async fn execute(
+    client: &Client,
+    statement: &str,
+    table: &TableName,
+    contract: &Contract,
+) -> Result<(), Error> {
+    client
+        .batch_execute(statement)
+        .await
+        .map_err(Error::statement(format!("creating {table} from {}", contract.path.display())))
+}
+
+/// Whether the table has the columns that dlt fills in each row.
+fn has_dlt_columns(columns: &[Column]) -> bool {
+    [DLT_ID, DLT_LOAD_ID].iter().all(|name| columns.iter().any(|column| column.name == *name))
+}
+
+/// Whether an index finds rows by `_file_name`.
+fn begins_with_file_name(index: &Row) -> bool {
+    index.get::<_, Vec<String>>(0)[0] == provenance::FILE_NAME
+}
+
 /// Lets targets be created one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.target', 0))";
 
-/// Creates the table in its own schema, with an index by which the rows of a file are found. What stands in
-/// other schemas of the role's search path, such as the types of extensions, is found too.
+/// Returns what creates the table in its own schema, with an index by which the rows of a file are found. The other
+/// schemas of the role's search path are searched too: they may have the types of extensions.
 fn create_statements(table: &TableName, contract: &Contract) -> String {
     let create = contract.create.trim().trim_end_matches(';');
     let has_file_name = contract.columns.iter().any(|column| column.name == provenance::FILE_NAME);
-    let index = match has_file_name {
-        true => format!("CREATE INDEX ON {} ({});", table.quoted(), provenance::FILE_NAME),
-        false => String::new(),
+    let index = if has_file_name {
+        format!("CREATE INDEX ON {} ({});", table.quoted(), provenance::FILE_NAME)
+    } else {
+        String::new()
     };
     format!(
         "SELECT pg_catalog.set_config('search_path', {schema} || ', ' || \

@@ -5,6 +5,7 @@ use tokio_postgres::types::Type;
 
 use crate::domain::TableName;
 use crate::target::Error;
+use crate::target::postgres::row::place;
 
 /// What is asked about foreign keys between tables; `$1` their schemas, `$2` their names. Columns: the
 /// number of the table that refers, and of the one that it refers to, from 0.
@@ -20,8 +21,8 @@ JOIN listed referring ON referring.oid = k.conrelid
 JOIN listed referred ON referred.oid = k.confrelid
 WHERE k.contype = 'f'";
 
-/// The pairs of tables of which the first has a foreign key that refers to the second, by their places in
-/// `tables`. A table that does not exist is in none.
+/// Returns the pairs of tables of which the first has a foreign key that refers to the second, by their places in
+/// `tables`. A table that does not exist is in none of them.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -34,7 +35,6 @@ pub async fn references(
     let rows = client
         .query_typed(REFERENCES, &[(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)])
         .await
-        .map_err(Error::statement("looking up the foreign keys between the targets".to_owned()))?;
-    let place = |row: &tokio_postgres::Row, index| row.get::<_, i64>(index).unsigned_abs() as usize;
+        .map_err(Error::statement("looking up the foreign keys between the targets"))?;
     Ok(rows.iter().map(|row| (place(row, 0), place(row, 1))).collect())
 }

@@ -1,5 +1,5 @@
-//! A **single value** is what all rows of the target hold in a column that its loader adds, such as the name
-//! of a client: rows that come without the column get it too.
+//! A **single value** is one that all rows of the target hold in a column that its loader adds, such as the name
+//! of a client. Rows that come without the column get it too.
 //!
 //! Only columns whose names begin with an underscore are looked at: a column of the exports may hold one
 //! value by chance, and filling it in would invent data.
@@ -54,7 +54,7 @@ impl Target {
         Ok(self)
     }
 
-    /// What a person should know about columns that are filled in.
+    /// Returns what a person should know about columns that are filled in.
     pub fn fill_events(&self) -> Vec<Event> {
         let table = self.table.to_string();
         let mut events = Vec::new();
@@ -69,7 +69,7 @@ impl Target {
     }
 }
 
-/// Whether the loader of the table adds the column, and nobody gives it.
+/// Whether the loader of the table adds the column, and neither staging nor a constant gives it.
 fn is_added(column: &Column, given: &HashSet<&str>) -> bool {
     let name = column.name.as_str();
     // A header that begins with a digit gets an underscore before it.
@@ -83,7 +83,7 @@ fn is_added(column: &Column, given: &HashSet<&str>) -> bool {
         && !column.is_generated
 }
 
-/// The first value of a column, whether any row has another one, and whether there is any row.
+/// Asks for the first value of a column, whether any row has another one, and whether there is any row.
 fn statement(target: &Target, column: &str) -> String {
     let (table, column) = (target.table.quoted(), quote_identifier(column));
     format!(

@@ -1,7 +1,7 @@
 //! **Cancelling** what the server does for a session: a connection of its own carries the request.
 //!
-//! As libpq does, that connection is left open until the other side closes it: a pooler that has not passed the
-//! request on yet may take an early end amiss.
+//! As in libpq, that connection stays open until the other side closes it: a pooler may drop a request that it has
+//! not passed on yet if the connection ends early.
 
 use std::error::Error as StdError;
 use std::io;
@@ -24,9 +24,9 @@ pub struct Cancel {
     route: Route,
 }
 
-/// The way to the server of a session.
+/// How the server of a session is reached.
 pub struct Route {
-    /// What TLS knows the server by.
+    /// The name under which TLS knows the server.
     name: String,
     end: End,
 }
@@ -38,7 +38,7 @@ enum End {
 }
 
 impl Route {
-    /// The way that a configuration with one server takes.
+    /// Returns the route of a configuration with one server.
     pub fn of(config: &Config) -> Self {
         let port = config.get_ports().first().copied().unwrap_or(5432);
         let address = config.get_hostaddrs().first().map(ToString::to_string);
@@ -60,7 +60,7 @@ impl Route {
 }
 
 impl Cancel {
-    /// Cancels through `route` what is done for the session of `token`.
+    /// Prepares to cancel, through `route`, what is done for the session of `token`.
     pub fn new(token: CancelToken, connector: Connector, route: Route) -> Self {
         Self { token, connector, route }
     }

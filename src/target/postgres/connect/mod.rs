@@ -1,6 +1,6 @@
-//! **Connecting**: the servers of an address in their order, each address of a server, and each with or
-//! without TLS as `sslmode` says, until one lets us in. What a server refuses with reasons ends the
-//! search; what does not answer does not.
+//! **Connecting**: tries the servers of an address in their order, each address of a server, and each with or
+//! without TLS as `sslmode` says, until one accepts the session. A server that refuses with a permanent reason
+//! ends the search; one that does not answer is passed over.
 
 mod cancel;
 #[cfg(test)]
@@ -28,7 +28,7 @@ use cancel::Route;
 pub struct Connected {
     /// What statements go through.
     pub client: Client,
-    /// What has to be polled while statements are under way.
+    /// What has to be polled while statements run.
     pub connection: Connection<Socket, Stream>,
     /// Cancels what the server does for it.
     pub cancel: Cancel,
@@ -44,26 +44,32 @@ struct Failed {
 }
 
 impl Failed {
-    /// An attempt that the client library gave up.
+    /// An attempt that failed in the client library.
     fn of(error: tokio_postgres::Error, attempt: Attempt) -> Self {
         let failure = ConnectFailure::of(&error, attempt);
         Self { failure, was_tls_begun: attempt.was_tls_begun, source: error.into() }
     }
 
-    /// An attempt that did not get as far as the client library.
+    /// An attempt that failed before the client library was used.
     fn early(failure: ConnectFailure, error: io::Error) -> Self {
         Self { failure, was_tls_begun: false, source: error.into() }
     }
 
-    /// The failure of a second attempt, with what the first one came to.
+    /// The name of a host has no address.
+    fn unresolved(error: io::Error) -> Self {
+        Self::early(ConnectFailure::Unresolved, error)
+    }
+
+    /// Adds to the failure of a second attempt what happened in the first one.
     fn after(self, first: &Self) -> Self {
-        let way = if first.was_tls_begun { "with TLS" } else { "without TLS" };
+        let tls = if first.was_tls_begun { "with TLS" } else { "without TLS" };
         let (own, other) = (deepest(&*self.source), deepest(&*first.source));
-        let both = format!("{own}; {way}: {other}");
+        let both = format!("{own}; {tls}: {other}");
         let source = if own == other { self.source } else { both.into() };
         Self { source, ..self }
     }
 
+    /// The error for a server that cannot be connected to.
     fn of_server(self, database: String, server: &Server) -> Error {
         use ConnectFailure::{SupabaseDirect, Unreachable, Unresolved};
         let failure = match self.failure {
@@ -84,11 +90,11 @@ impl Failed {
             | ConnectFailure::Refused(Meaning::Password)
             | ConnectFailure::NotWritable
             | ConnectFailure::Authentication => false,
-            failure => failure.is_for_good(),
+            failure => failure.is_permanent(),
         }
     }
 
-    /// Whether it says only that this way, with TLS or without, is closed.
+    /// Whether it says only that the server does not accept sessions with TLS, or without.
     fn says_less(&self) -> bool {
         use ConnectFailure::{NoTls, Refused};
         matches!(self.failure, NoTls | Refused(Meaning::Rejected | Meaning::TlsNeeded))
@@ -97,9 +103,9 @@ impl Failed {
 
 /// Why a server cannot be connected to.
 enum Stop {
-    /// A file of certificates or keys is wrong.
+    /// A file of certificates or keys cannot be used.
     Wrong(Error),
-    /// The attempts failed, the last of them so.
+    /// The attempts failed; this is the last failure.
     Failed(Failed),
 }
 
@@ -110,7 +116,7 @@ impl From<Error> for Stop {
 }
 
 impl Address {
-    /// Connects to the first server that lets us in; it knows the session by `application_name`.
+    /// Connects to the first server that accepts the session, under this `application_name`.
     ///
     /// # Errors
     /// [`Error::Connect`], and those of [`Tls::connector`].
@@ -125,7 +131,7 @@ impl Address {
                 Err(Stop::Wrong(error)) => return Err(error),
                 Err(Stop::Failed(failed)) => failed,
             };
-            let is_last = servers.peek().is_none() || failed.failure.is_for_good();
+            let is_last = servers.peek().is_none() || failed.failure.is_permanent();
             let error = failed.of_server(self.describe(server), server);
             if is_last {
                 return Err(error);
@@ -143,27 +149,28 @@ impl Address {
             let address = addresses.next().flatten();
             match self.connect_at(server, address, name).await {
                 Err(Stop::Failed(failed))
-                    if addresses.peek().is_some() && !failed.failure.is_for_good() => {}
+                    if addresses.peek().is_some() && !failed.failure.is_permanent() => {}
                 result => return result,
             }
         }
     }
 
-    /// The addresses of a server: of its own, or those of its name; none for a socket.
+    /// Returns the addresses of a server: its own, or those of its name; `None` for a socket.
     async fn addresses(&self, server: &Server) -> Result<Vec<Option<IpAddr>>, Failed> {
         let host = &server.host;
         if host.is_socket() || host.address.is_some() {
             return Ok(vec![host.address]);
         }
         let lookup = tokio::net::lookup_host((&*host.name, host.port));
-        let unresolved = |error| Failed::early(ConnectFailure::Unresolved, error);
-        let found =
-            within(self.timeout(), lookup).await.map_err(unresolved)?.map_err(unresolved)?;
-        let found: Vec<_> = found.map(|address: SocketAddr| Some(address.ip())).collect();
-        match found.is_empty() {
-            false => Ok(found),
-            true => Err(unresolved(io::Error::other("it has no address"))),
+        let resolved = within(self.timeout(), lookup).await.and_then(|found| found);
+        let found: Vec<_> = resolved
+            .map_err(Failed::unresolved)?
+            .map(|address: SocketAddr| Some(address.ip()))
+            .collect();
+        if found.is_empty() {
+            return Err(Failed::unresolved(io::Error::other("it has no address")));
         }
+        Ok(found)
     }
 
     /// Tries one address, with or without TLS, or one after the other.
@@ -189,7 +196,7 @@ impl Address {
         match second.filter(|_| failed.may_depend_on_tls()) {
             None => Err(Stop::Failed(failed)),
             Some(second) => match self.attempt(&config, second).await {
-                // That the other way is closed says less than what went wrong on the first.
+                // That the server does not accept the second attempt says less than why the first one failed.
                 Err(Stop::Failed(other)) if other.says_less() => Err(Stop::Failed(failed)),
                 Err(Stop::Failed(other)) => Err(Stop::Failed(other.after(&failed))),
                 result => result,
@@ -197,11 +204,12 @@ impl Address {
         }
     }
 
+    /// The settings for one address of a server.
     fn config_of(&self, server: &Server, address: Option<IpAddr>) -> Config {
         let mut config = self.config.clone();
         config.port(server.host.port);
         match address {
-            // With an address, the folder of a socket is not a name that TLS could check.
+            // The folder of a socket is not a name that TLS could check.
             Some(address) if server.host.name.starts_with('/') => {
                 config.host(address.to_string()).hostaddr(address)
             }
@@ -214,6 +222,7 @@ impl Address {
         config
     }
 
+    /// Tries to connect once.
     async fn attempt(&self, config: &Config, negotiation: Negotiation) -> Result<Connected, Stop> {
         let connector = match negotiation {
             Negotiation::Disable => Tls::plain_connector()?,
@@ -261,7 +270,7 @@ impl Address {
     }
 }
 
-/// The text of the last cause of an error.
+/// Returns the text of the last cause of an error.
 pub fn deepest(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

@@ -9,17 +9,17 @@ use crate::domain::{Environment, ErrorKind, Explain};
 /// What a server does when a session is to begin.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// It lets everybody in.
+    /// It accepts everybody.
     Welcome,
-    /// It says no, with a code and a text.
-    No(&'static str, &'static str),
+    /// It refuses, with a code and a text.
+    Refuse(&'static str, &'static str),
     /// It asks for a password.
     AskPassword,
-    /// It says nothing.
+    /// It does not answer.
     Silence,
 }
 
-/// Starts a server without TLS, and gives its port.
+/// Starts a server without TLS, and returns its port.
 async fn server(answer: Answer) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -45,7 +45,7 @@ async fn serve(mut stream: TcpStream, answer: Answer) -> io::Result<()> {
             continue;
         }
         let reply = match answer {
-            Answer::No(code, text) => {
+            Answer::Refuse(code, text) => {
                 message(b'E', format!("SFATAL\0VFATAL\0C{code}\0M{text}\0\0").as_bytes())
             }
             Answer::AskPassword => message(b'R', &3_u32.to_be_bytes()),
@@ -72,38 +72,44 @@ async fn connect(ports: &[u16], parameters: &str) -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn what_does_not_answer_is_passed_over_and_what_says_no_is_believed() {
+async fn a_server_without_an_answer_is_passed_over_and_one_that_refuses_ends_the_search() {
     let good = server(Answer::Welcome).await;
     let silent = server(Answer::Silence).await;
-    let starting = server(Answer::No("57P03", "the database system is starting up")).await;
-    let full = server(Answer::No("08P01", "no more connections allowed (max_client_conn)")).await;
+    let starting = server(Answer::Refuse("57P03", "the database system is starting up")).await;
+    let full =
+        server(Answer::Refuse("08P01", "no more connections allowed (max_client_conn)")).await;
     for ports in [&[good][..], &[1, good], &[starting, good], &[full, good], &[silent, good]] {
         connect(ports, "connect_timeout=2").await.expect("connected");
     }
-    let rejecting = server(Answer::No("28000", "no pg_hba.conf entry")).await;
+    let rejecting = server(Answer::Refuse("28000", "no pg_hba.conf entry")).await;
     let error = connect(&[rejecting, good], "").await.expect_err("rejected");
     assert!(error.to_string().contains(&format!(":{rejecting}/x as me")), "{error}");
 }
 
 #[tokio::test]
-async fn the_kind_says_whether_it_may_pass() {
+async fn the_kind_says_whether_the_failure_is_temporary() {
     for (answer, parameters, kind, hint) in [
-        (Answer::No("08P01", "query_wait_timeout"), "", ErrorKind::Transient, "pool"),
-        (Answer::No("08P01", "SASL authentication failed"), "", ErrorKind::Failed, "PGPASSWORD"),
+        (Answer::Refuse("08P01", "query_wait_timeout"), "", ErrorKind::Transient, "pool"),
         (
-            Answer::No("08P01", "unsupported startup parameter: options"),
+            Answer::Refuse("08P01", "SASL authentication failed"),
+            "",
+            ErrorKind::Failed,
+            "PGPASSWORD",
+        ),
+        (
+            Answer::Refuse("08P01", "unsupported startup parameter: options"),
             "options=-ca=b",
             ErrorKind::Usage,
             "PGOPTIONS",
         ),
         (
-            Answer::No("XX000", "Tenant or user not found"),
+            Answer::Refuse("XX000", "Tenant or user not found"),
             "",
             ErrorKind::Usage,
             "postgres.<project",
         ),
         (
-            Answer::No("28P01", "password authentication failed"),
+            Answer::Refuse("28P01", "password authentication failed"),
             "",
             ErrorKind::Failed,
             "PGPASSWORD",

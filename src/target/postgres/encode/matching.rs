@@ -95,7 +95,9 @@ const LONGEST_NAME: usize = 63;
 pub fn not_given(target: &Target, given: &[&str], fills: &[(Column, Fill)]) -> Vec<String> {
     let is_filled = |name: &str| fills.iter().any(|(column, _)| column.name == name);
     let is_missing = |column: &&Column| {
-        !column.is_filled_in() && !given.contains(&column.name.as_str()) && !is_filled(&column.name)
+        !column.may_be_left_out()
+            && !given.contains(&column.name.as_str())
+            && !is_filled(&column.name)
     };
     let missing = target.columns.iter().filter(is_missing);
     missing.map(|column| format!("{} is NOT NULL and not given", column.name)).collect()

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::exists;
+use super::{READING, exists};
 use crate::domain::{DateRange, FileDate, Identity, TableName};
 use crate::stage::Counts;
 use crate::state::{Erased, LedgerEntry};
 use crate::target::Error;
+use crate::target::postgres::row::count;
 
 /// What is asked of the ledger about files. An older version of this program may have made it: columns that
 /// were added since are found by their names, if they are there.
@@ -32,7 +33,7 @@ LEFT JOIN backfill.batches ON batches.run_id = files.run_id AND batches.dataset 
                           AND batches.batch = files.batch
 WHERE survivors <> 'removed'";
 
-/// What the ledger knows of the files of one target.
+/// Reads what the ledger knows of the files of one target.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -47,7 +48,7 @@ pub async fn files(
     let rows = client
         .query_typed(&statement, &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)])
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     rows.iter().map(ledger_entry).collect()
 }
 
@@ -64,7 +65,7 @@ pub struct Scope<'a> {
     pub range: DateRange,
 }
 
-/// What the ledger knows of files of a dataset that are not among `names`.
+/// Reads what the ledger knows of files of a dataset that are not among `names`.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -73,8 +74,8 @@ pub async fn others(
     scope: Scope<'_>,
     names: &[String],
 ) -> Result<Vec<LedgerEntry>, Error> {
-    // A run over several datasets may have loaded two of them into one target. Then the name tells
-    // whose file it is; else it need not, because a bucket may have moved.
+    // A run over several datasets may have loaded two of them into one target. Then the name says
+    // whose file it is. Otherwise the name need not match, because a bucket may have moved.
     let statement = format!(
         "{SELECT_FILES} AND target = $1 AND runs.dataset = $2 AND file_name <> ALL($3) \
            AND file_date BETWEEN $4::text::date AND $5::text::date \
@@ -98,7 +99,7 @@ pub async fn others(
             ],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     rows.iter().map(ledger_entry).collect()
 }
 
@@ -113,7 +114,7 @@ pub struct Origin<'a> {
     pub prefix: &'a str,
 }
 
-/// The last file date of a dataset that the ledger knows as loaded; nothing if it knows none.
+/// Returns the last file date of a dataset that the ledger knows as loaded; `None` if it knows none.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -133,11 +134,11 @@ pub async fn last_day(client: &Client, origin: Origin<'_>) -> Result<Option<File
             &[(&target, Type::TEXT), (&origin.dataset, Type::TEXT), (&origin.prefix, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
-    Ok(row.get::<_, Option<String>>(0).and_then(|date| date.parse().ok()))
+        .map_err(Error::statement(READING))?;
+    Ok(date(&row, 0))
 }
 
-/// The range from the first to the last file that the ledger knows of a target; nothing where it knows none.
+/// Returns the range from the first to the last file that the ledger knows of a target; `None` if it knows none.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -153,9 +154,14 @@ pub async fn loaded_range(client: &Client, target: &TableName) -> Result<Option<
             &[(&target, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
-    let date = |index| row.get::<_, Option<String>>(index)?.parse().ok();
-    Ok(date(0).zip(date(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
+        .map_err(Error::statement(READING))?;
+    let days = date(&row, 0).zip(date(&row, 1));
+    Ok(days.and_then(|(first, last)| DateRange::new(first, last).ok()))
+}
+
+/// A date as text; `None` for NULL.
+fn date(row: &Row, index: usize) -> Option<FileDate> {
+    row.get::<_, Option<String>>(index)?.parse().ok()
 }
 
 /// Marks files as removed whose rows are taken out of the target. They stay in the ledger, because other
@@ -206,7 +212,7 @@ pub async fn mark_again(client: &Client, target: &TableName, but: &[&str]) -> Re
         .map_err(Error::statement("marking files to be merged again in the ledger"))
 }
 
-/// Takes over that rows of files were deleted from the target on purpose: `files` are their names, each with
+/// Records that rows of files were deleted from the target on purpose: `files` are their names, each with
 /// the rows that the target holds now.
 ///
 /// # Errors
@@ -233,7 +239,7 @@ pub async fn accept(
         .map_err(Error::statement("recording in the ledger what was deleted on purpose"))
 }
 
-/// How many rows of files the target holds if nobody else changed them, by name.
+/// Returns how many rows of files the target holds if nobody else changed them, by name.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -246,8 +252,8 @@ pub async fn held(
     Ok(entries.into_iter().map(|entry| (entry.file_name, entry.held)).collect())
 }
 
-/// Those of the names that the ledger does not know as files of the target, or only as such of which no row was
-/// written.
+/// Returns those of the names that the ledger does not know as files of the target, or knows as files of which no row
+/// was written.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -265,11 +271,11 @@ pub async fn unknown(
             &[(&target, Type::TEXT), (&names, Type::TEXT_ARRAY)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// The rows that were deleted from a target on purpose.
+/// Counts the rows that were deleted from a target on purpose.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -282,10 +288,8 @@ pub async fn erased(client: &Client, target: &TableName) -> Result<Option<Erased
             &[(&target.to_string(), Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
-    let until = row.get::<_, Option<String>>(0).and_then(|date| date.parse().ok());
-    let rows = row.get::<_, i64>(1).unsigned_abs();
-    Ok(until.map(|until| Erased { until, rows }))
+        .map_err(Error::statement(READING))?;
+    Ok(date(&row, 0).map(|until| Erased { until, rows: count(&row, 1) }))
 }
 
 /// Whether files of a target were removed from a range since another of its files was loaded.
@@ -308,42 +312,54 @@ pub async fn has_lost_files(
             &[(&target, Type::TEXT), (&start, Type::TEXT), (&end, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     Ok(row.get(0))
 }
 
 fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
-    let unreadable = || Error::LedgerUnreadable { file: row.get(0) };
-    let count = |index: usize| row.get::<_, i64>(index).max(0).unsigned_abs();
-    let date = |index: usize| row.get::<_, String>(index).parse().map_err(|_| unreadable());
-    let range = DateRange::new(date(14)?, date(15)?).map_err(|_| unreadable())?;
+    let range = DateRange::new(readable_date(row, 14)?, readable_date(row, 15)?)
+        .map_err(|_| unreadable(row))?;
     Ok(LedgerEntry {
         file_name: row.get(0),
-        date: date(16)?,
+        date: readable_date(row, 16)?,
         identity: Identity {
-            size: count(1),
+            size: count_or_zero(row, 1),
             etag: row.get(2),
             last_modified: chrono::DateTime::from_timestamp_micros(row.get(3)).unwrap_or_default(),
         },
         sql_hash: row.get(4),
         counts: Counts {
-            records: count(5),
-            accepted: count(6),
-            rejected: count(7),
-            superseded: count(8),
-            filtered: count(9),
-            staged: count(10),
+            records: count_or_zero(row, 5),
+            accepted: count_or_zero(row, 6),
+            rejected: count_or_zero(row, 7),
+            superseded: count_or_zero(row, 8),
+            filtered: count_or_zero(row, 9),
+            staged: count_or_zero(row, 10),
         },
-        inserted: count(11),
+        inserted: count_or_zero(row, 11),
         survivors: row.get(12),
         run_id: row.get(13),
-        batch: count(23) as usize,
-        held: count(18),
-        deleted_on_purpose: count(19),
+        batch: count_or_zero(row, 23) as usize,
+        held: count_or_zero(row, 18),
+        deleted_on_purpose: count_or_zero(row, 19),
         again: row.get(20),
-        updated: count(21),
-        skipped_older: count(22),
+        updated: count_or_zero(row, 21),
+        skipped_older: count_or_zero(row, 22),
         xids: row.get(17),
         range,
     })
+}
+
+/// A date that must be there.
+fn readable_date(row: &Row, index: usize) -> Result<FileDate, Error> {
+    date(row, index).ok_or_else(|| unreadable(row))
+}
+
+fn unreadable(row: &Row) -> Error {
+    Error::LedgerUnreadable { file: row.get(0) }
+}
+
+/// A number; 0 if somebody wrote a negative one into the ledger.
+fn count_or_zero(row: &Row, index: usize) -> u64 {
+    row.get::<_, i64>(index).max(0).unsigned_abs()
 }

@@ -11,6 +11,7 @@ use crate::domain::{FileDate, Placed, TableName};
 use crate::stage::StagedFile;
 use crate::state::Loaded;
 use crate::target::Error;
+use crate::target::postgres::row::optional_count;
 
 mod files;
 mod pace;
@@ -31,8 +32,8 @@ pub use runs::{RecordedRun, RunRecord, begin_run, end_run, runs};
 pub use saved::{SavedRows, Saving, expire, save_again, save_files, saved_rows};
 pub use schema::{create, exists, has_schema, is_current};
 pub use undo::{
-    BatchOf, RunOf, await_batches, batches_of, erased_since, known_before, later_runs,
-    mark_undoing, restore_entries, run_of, touched, unmark_undoing,
+    CommittedBatch, DatasetRun, await_batches, batches_of, dataset_runs, erased_since,
+    known_before, later_runs, mark_undoing, restore_entries, touched, unmark_undoing,
 };
 
 /// One file's row as it is handed to the server.
@@ -90,16 +91,52 @@ pub struct BatchRecord<'a> {
     pub replays: &'a [&'a Replay],
 }
 
-/// Writes down a batch and its files.
+/// What is being done, for an error of a query.
+const READING: &str = "reading the ledger";
+
+/// Records a batch and its files.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
-    let sum = |count: fn(&Placed) -> u64| batch.files.iter().map(|(_, p)| count(p)).sum::<u64>();
+    insert_batch(client, batch).await?;
+    let (target, number) = (batch.target.to_string(), batch.batch as i64);
+    let (statement, files) = match batch.replays {
+        [] => (INSERT_FILES, file_rows(batch)?),
+        _ => (replays::UPDATE_FILES, replays::file_rows(batch)?),
+    };
+    client
+        .execute_typed(
+            statement,
+            &[
+                (&target, Type::TEXT),
+                (&batch.run_id, Type::TEXT),
+                (&number, Type::INT8),
+                (&batch.sql_hash, Type::TEXT),
+                (&files, Type::TEXT),
+            ],
+        )
+        .await
+        .map_err(recording(batch))?;
+    take_over(client, batch).await
+}
+
+/// The error of a statement that records a batch.
+fn recording(batch: &BatchRecord<'_>) -> impl FnOnce(tokio_postgres::Error) -> Error {
+    Error::statement(format!("recording batch {} in the ledger", batch.batch))
+}
+
+/// Records a batch without its files.
+async fn insert_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
+    let mut placed = Placed::default();
+    for (_, of_file) in batch.files {
+        placed.inserted += of_file.inserted;
+        placed.updated += of_file.updated;
+        placed.skipped_older += of_file.skipped_older;
+    }
     let (number, files) = (batch.batch as i64, batch.files.len().max(batch.replays.len()) as i64);
-    let (rows, deleted) = (sum(|placed| placed.inserted) as i64, batch.deleted as i64);
-    let updated = sum(|placed| placed.updated) as i64;
-    let skipped = sum(|placed| placed.skipped_older) as i64;
+    let (rows, deleted) = (placed.inserted as i64, batch.deleted as i64);
+    let (updated, skipped) = (placed.updated as i64, placed.skipped_older as i64);
     let (start, end) = (batch.days.0.to_string(), batch.days.1.to_string());
     let columns = serde_json::to_string(batch.saved_columns).map_err(Error::Json)?;
     client
@@ -127,29 +164,11 @@ pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<()
             ],
         )
         .await
-        .map_err(Error::statement(format!("recording batch {} in the ledger", batch.batch)))?;
-    let target = batch.target.to_string();
-    let (statement, files) = match batch.replays {
-        [] => (INSERT_FILES, file_rows(batch)?),
-        _ => (replays::UPDATE_FILES, replays::file_rows(batch)?),
-    };
-    client
-        .execute_typed(
-            statement,
-            &[
-                (&target, Type::TEXT),
-                (&batch.run_id, Type::TEXT),
-                (&number, Type::INT8),
-                (&batch.sql_hash, Type::TEXT),
-                (&files, Type::TEXT),
-            ],
-        )
-        .await
-        .map_err(Error::statement(format!("recording batch {} in the ledger", batch.batch)))?;
-    take_over(client, batch).await
+        .map(|_| ())
+        .map_err(recording(batch))
 }
 
-/// Notes of the files whose rows were replaced by those of others that the target holds fewer of them.
+/// Records, for files whose rows were replaced by those of other files, that the target holds fewer rows of them.
 async fn take_over(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
     if batch.taken_over.is_empty() {
         return Ok(());
@@ -166,10 +185,10 @@ async fn take_over(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error
         )
         .await
         .map(|_| ())
-        .map_err(Error::statement(format!("recording batch {} in the ledger", batch.batch)))
+        .map_err(recording(batch))
 }
 
-/// Adds the files of a batch, or renews them where they are reloaded.
+/// Adds the files of a batch, or replaces the entries of those that are reloaded.
 const INSERT_FILES: &str = "\
 INSERT INTO backfill.files
   (target, run_id, batch, sql_hash, file_name, file_date, size_bytes, etag, last_modified,
@@ -193,34 +212,36 @@ ON CONFLICT (target, file_name) DO UPDATE SET
   deleted_on_purpose = 0, again = false, xids = NULL,
   survivors = excluded.survivors, loaded_at = excluded.loaded_at";
 
+/// The files of a batch as they are handed to the server.
 fn file_rows(batch: &BatchRecord<'_>) -> Result<String, Error> {
-    let found = |name: &str| batch.found.get(name).copied().unwrap_or(0);
-    let rows: Vec<FileRow<'_>> = batch
-        .files
-        .iter()
-        .map(|(file, placed)| FileRow {
-            file_name: &file.file_name,
-            file_date: file.date,
-            size_bytes: file.identity.size,
-            etag: file.identity.etag.as_deref(),
-            last_modified: file.identity.last_modified,
-            records: file.counts.records,
-            accepted: file.counts.accepted,
-            rejected: file.counts.rejected,
-            superseded: file.counts.superseded,
-            filtered: file.counts.filtered,
-            staged: file.counts.staged,
-            inserted: placed.inserted,
-            updated: placed.updated,
-            skipped_older: placed.skipped_older,
-            held: placed.inserted + placed.updated + found(&file.file_name),
-            survivors: &file.survivors,
-        })
-        .collect();
+    let rows: Vec<FileRow<'_>> =
+        batch.files.iter().map(|(file, placed)| file_row(batch, file, placed)).collect();
     serde_json::to_string(&rows).map_err(Error::Json)
 }
 
-/// What a batch of a run has loaded, if it is committed; `None` if it is not.
+fn file_row<'a>(batch: &BatchRecord<'_>, file: &'a StagedFile, placed: &Placed) -> FileRow<'a> {
+    let found = batch.found.get(&file.file_name).copied().unwrap_or(0);
+    FileRow {
+        file_name: &file.file_name,
+        file_date: file.date,
+        size_bytes: file.identity.size,
+        etag: file.identity.etag.as_deref(),
+        last_modified: file.identity.last_modified,
+        records: file.counts.records,
+        accepted: file.counts.accepted,
+        rejected: file.counts.rejected,
+        superseded: file.counts.superseded,
+        filtered: file.counts.filtered,
+        staged: file.counts.staged,
+        inserted: placed.inserted,
+        updated: placed.updated,
+        skipped_older: placed.skipped_older,
+        held: placed.inserted + placed.updated + found,
+        survivors: &file.survivors,
+    }
+}
+
+/// Returns what a batch of a run has loaded; `None` if it is not committed.
 ///
 /// # Errors
 /// [`Error::RunUndone`] if somebody undoes the run meanwhile; [`Error::Statement`].
@@ -251,16 +272,17 @@ pub async fn committed(
     if !rows.iter().any(|row| row.get(4)) {
         return Ok(None);
     }
-    let file = |row: &Row| {
-        let count = |index| row.get::<_, Option<i64>>(index).map(i64::unsigned_abs);
-        let placed = Placed {
-            inserted: count(1)?,
-            updated: count(2)?,
-            skipped_older: count(3)?,
-            ..Placed::default()
-        };
-        Some((row.get::<_, Option<String>>(0)?, placed))
-    };
-    let files = rows.iter().filter_map(file).collect();
+    let files = rows.iter().filter_map(placed_file).collect();
     Ok(Some(Loaded { number: batch, files, skipped: Vec::new(), replaced: 0, again: 0 }))
+}
+
+/// A file of a committed batch, with the rows that were placed of it; `None` if the batch has no file.
+fn placed_file(row: &Row) -> Option<(String, Placed)> {
+    let placed = Placed {
+        inserted: optional_count(row, 1)?,
+        updated: optional_count(row, 2)?,
+        skipped_older: optional_count(row, 3)?,
+        ..Placed::default()
+    };
+    Some((row.get::<_, Option<String>>(0)?, placed))
 }

@@ -1,4 +1,4 @@
-//! The **pace** of earlier runs: how many rows a second they brought into the target.
+//! The **pace** of earlier runs: how many rows per second they brought into the target.
 
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -7,9 +7,10 @@ use tokio_postgres::types::Type;
 use super::exists;
 use crate::domain::TableName;
 use crate::target::Error;
+use crate::target::postgres::row::count;
 
 /// How many rows a run must have loaded for its pace to mean something.
-const LEAST_ROWS: i64 = 10_000;
+const MIN_ROWS: i64 = 10_000;
 
 /// The pace of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,7 +24,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Rows a second.
+    /// Returns the rows per second.
     pub fn rows_per_second(&self) -> f64 {
         self.rows as f64 / self.seconds
     }
@@ -38,7 +39,7 @@ pub struct Experience {
     pub staged_share: Option<f64>,
 }
 
-/// What the ledger knows of earlier loads of a target; nothing without a ledger.
+/// Reads what the ledger knows of earlier loads of a target; it is empty without a ledger.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -46,18 +47,18 @@ pub async fn experience(client: &Client, target: &TableName) -> Result<Experienc
     if !exists(client).await? {
         return Ok(Experience::default());
     }
-    let doing = || Error::statement("reading the pace of earlier runs in the ledger");
+    let doing = "reading the pace of earlier runs in the ledger";
     let target = target.to_string();
     let run = client
-        .query_typed_opt(PACE, &[(&target, Type::TEXT), (&LEAST_ROWS, Type::INT8)])
+        .query_typed_opt(PACE, &[(&target, Type::TEXT), (&MIN_ROWS, Type::INT8)])
         .await
-        .map_err(doing())?;
-    let pace = run.map(|row| Pace {
-        run_id: row.get(0),
-        rows: row.get::<_, i64>(1).unsigned_abs(),
-        seconds: row.get(2),
-    });
-    let row = client.query_typed_one(STAGED, &[(&target, Type::TEXT)]).await.map_err(doing())?;
+        .map_err(Error::statement(doing))?;
+    let pace =
+        run.map(|row| Pace { run_id: row.get(0), rows: count(&row, 1), seconds: row.get(2) });
+    let row = client
+        .query_typed_one(STAGED, &[(&target, Type::TEXT)])
+        .await
+        .map_err(Error::statement(doing))?;
     Ok(Experience { pace, staged_share: row.get(0) })
 }
 

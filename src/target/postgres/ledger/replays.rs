@@ -64,9 +64,17 @@ WHERE file.target = $1 AND file.file_name = more.file_name AND file.run_id = mor
 pub(super) fn file_rows(batch: &BatchRecord<'_>) -> Result<String, Error> {
     let placed: HashMap<&str, Placed> =
         batch.files.iter().map(|(file, placed)| (file.file_name.as_str(), *placed)).collect();
-    let row = |replay: &&Replay| {
-        let placed = placed.get(replay.file_name.as_str()).copied().unwrap_or_default();
-        ReplayRow {
+    let mut rows = Vec::with_capacity(batch.replays.len());
+    for replay in batch.replays {
+        let of_file = placed.get(replay.file_name.as_str()).copied().unwrap_or_default();
+        rows.push(ReplayRow::of(replay, of_file));
+    }
+    serde_json::to_string(&rows).map_err(Error::Json)
+}
+
+impl ReplayRow {
+    fn of(replay: &Replay, placed: Placed) -> Self {
+        Self {
             file_name: replay.file_name.clone(),
             run_id: replay.run_id.clone(),
             xids: replay.xids.clone(),
@@ -76,7 +84,5 @@ pub(super) fn file_rows(batch: &BatchRecord<'_>) -> Result<String, Error> {
             skipped_older: placed.skipped_older,
             survivors: replay.survivors.clone(),
         }
-    };
-    let rows: Vec<ReplayRow> = batch.replays.iter().map(row).collect();
-    serde_json::to_string(&rows).map_err(Error::Json)
+    }
 }

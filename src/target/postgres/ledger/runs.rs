@@ -1,9 +1,12 @@
 //! What the ledger knows of **runs**: when they started, over which range, and how they ended.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::READING;
 use super::saved::{SavedRows, saved_rows};
 use crate::domain::{DateRange, TableName};
 use crate::target::Error;
@@ -35,7 +38,7 @@ pub struct RecordedRun {
     pub saved: SavedRows,
 }
 
-/// What a run writes down of itself when it starts to load.
+/// What a run records of itself when it starts to load.
 #[derive(Clone, Debug)]
 pub struct RunRecord<'a> {
     /// The run.
@@ -52,7 +55,7 @@ pub struct RunRecord<'a> {
     pub sql_hash: &'a str,
 }
 
-/// Writes down that a run starts to load a dataset.
+/// Records that a run starts to load a dataset.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -82,7 +85,7 @@ pub async fn begin_run(client: &Client, run: &RunRecord<'_>) -> Result<(), Error
         .map_err(Error::statement("recording the run"))
 }
 
-/// Writes down how a run ended, with its accounting.
+/// Records how a run ended, with its accounting.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -109,7 +112,7 @@ pub async fn end_run(
         .map_err(Error::statement("recording the end of the run"))
 }
 
-/// The latest runs, newest first.
+/// Returns the latest runs, newest first.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -126,10 +129,13 @@ pub async fn runs(client: &Client, limit: i64) -> Result<Vec<RecordedRun>, Error
             &[(&limit, Type::INT8)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     let saved = saved_rows(client).await?;
-    let saved_of = |row: &Row| saved.get(&(row.get(0), row.get(1))).copied().unwrap_or_default();
-    let run = |row: &Row| RecordedRun {
+    Ok(rows.iter().map(|row| recorded_run(row, &saved)).collect())
+}
+
+fn recorded_run(row: &Row, saved: &HashMap<(String, String), SavedRows>) -> RecordedRun {
+    RecordedRun {
         run_id: row.get(0),
         dataset: row.get(1),
         target: row.get(2),
@@ -140,7 +146,6 @@ pub async fn runs(client: &Client, limit: i64) -> Result<Vec<RecordedRun>, Error
         batches: row.get(7),
         files: row.get(8),
         rows: row.get(9),
-        saved: saved_of(row),
-    };
-    Ok(rows.iter().map(run).collect())
+        saved: saved.get(&(row.get(0), row.get(1))).copied().unwrap_or_default(),
+    }
 }

@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::READING;
 use crate::domain::TableName;
 use crate::target::Error;
+use crate::target::postgres::parameter::Parameter;
+use crate::target::postgres::row::count;
 
 /// The batch that something is saved for.
 #[derive(Clone, Copy)]
@@ -25,7 +28,7 @@ pub struct Saving<'a> {
     pub rows: bool,
 }
 
-/// Saves entries of the ledger, but for those that are saved already; `$1` the run, `$2` the dataset, `$3` the
+/// Saves entries of the ledger that are not saved yet; `$1` the run, `$2` the dataset, `$3` the
 /// batch, `$4` the target.
 const SAVE: &str = "INSERT INTO backfill.saved_files (run_id, dataset, batch, file_name, entry)";
 
@@ -37,26 +40,26 @@ impl Saving<'_> {
     pub async fn save_rows(
         &self,
         statement: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
+        parameters: &[Parameter<'_>],
     ) -> Result<u64, Error> {
         if !self.rows {
             return Ok(0);
         }
-        let doing = || format!("saving the rows that batch {} replaces", self.batch);
         let saved = self.execute(statement, parameters).await;
-        saved.map_err(|error| Error::rows(doing(), &error))
+        saved.map_err(|error| {
+            Error::rows(format!("saving the rows that batch {} replaces", self.batch), &error)
+        })
     }
 
     async fn execute(
         &self,
         statement: &str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
+        parameters: &[Parameter<'_>],
     ) -> Result<u64, tokio_postgres::Error> {
         let number = self.batch as i64;
-        let mut all: Vec<(&(dyn ToSql + Sync), Type)> =
-            vec![(&self.run_id, Type::TEXT), (&self.dataset, Type::TEXT), (&number, Type::INT8)];
-        all.extend(parameters.iter().cloned());
-        self.client.execute_typed(statement, &all).await
+        let of_batch: [Parameter<'_>; 3] =
+            [(&self.run_id, Type::TEXT), (&self.dataset, Type::TEXT), (&number, Type::INT8)];
+        self.client.execute_typed(statement, &[&of_batch, parameters].concat()).await
     }
 }
 
@@ -112,9 +115,10 @@ async fn save(
 pub async fn expire(client: &Client, days: u32) -> Result<u64, Error> {
     let days = i64::from(days);
     let may = "SELECT has_table_privilege('backfill.saved_rows', 'DELETE')";
-    let failed = || Error::statement("deleting saved rows that have expired");
+    let doing = "deleting saved rows that have expired";
     // The server refuses the statement without the right, whatever its condition.
-    if !client.query_typed_one(may, &[]).await.map_err(failed())?.get::<_, bool>(0) {
+    let row = client.query_typed_one(may, &[]).await.map_err(Error::statement(doing))?;
+    if !row.get::<_, bool>(0) {
         return Ok(0);
     }
     client
@@ -125,7 +129,7 @@ pub async fn expire(client: &Client, days: u32) -> Result<u64, Error> {
             &[(&days, Type::INT8)],
         )
         .await
-        .map_err(failed())
+        .map_err(Error::statement(doing))
 }
 
 /// What is saved of a run's rows.
@@ -137,23 +141,24 @@ pub struct SavedRows {
     pub bytes: u64,
 }
 
-/// What is saved of every run, by run and dataset.
+/// Returns what is saved of every run, by run and dataset.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn saved_rows(client: &Client) -> Result<HashMap<(String, String), SavedRows>, Error> {
-    let failed = || Error::statement("reading the ledger");
     let is_there = "SELECT to_regclass('backfill.saved_rows') IS NOT NULL";
+    let row = client.query_typed_one(is_there, &[]).await.map_err(Error::statement(READING))?;
     // A ledger of an older version has no such table.
-    if !client.query_typed_one(is_there, &[]).await.map_err(failed())?.get::<_, bool>(0) {
+    if !row.get::<_, bool>(0) {
         return Ok(HashMap::new());
     }
     let statement = "SELECT run_id, dataset, count(*), coalesce(sum(pg_column_size(saved_rows.*)), 0)::int8 \
                      FROM backfill.saved_rows GROUP BY 1, 2";
-    let rows = client.query_typed(statement, &[]).await.map_err(failed())?;
-    let saved = |row: &Row| {
-        let count = |index| row.get::<_, i64>(index).unsigned_abs();
-        ((row.get(0), row.get(1)), SavedRows { rows: count(2), bytes: count(3) })
-    };
-    Ok(rows.iter().map(saved).collect())
+    let rows = client.query_typed(statement, &[]).await.map_err(Error::statement(READING))?;
+    Ok(rows.iter().map(saved_of).collect())
+}
+
+/// A run and its dataset, with what is saved of it.
+fn saved_of(row: &Row) -> ((String, String), SavedRows) {
+    ((row.get(0), row.get(1)), SavedRows { rows: count(row, 2), bytes: count(row, 3) })
 }

@@ -1,4 +1,4 @@
-//! The **schema** of the ledger: its tables, made where there are none, and brought up to this version.
+//! The **schema** of the ledger: its tables, created if there are none, and brought up to this version.
 
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -6,16 +6,16 @@ use tokio_postgres::types::Type;
 use super::tables::Tables;
 use crate::target::Error;
 
-/// Lets two runs that start at the same time make the ledger one after the other.
+/// Lets two runs that start at the same time create the ledger one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('backfill.ledger', 0))";
 
-/// Makes the ledger's schema. A role may create tables in a schema that somebody else made, and not be
-/// allowed to make one, so that this is sent only if there is none.
+/// Creates the ledger's schema. It is sent only if there is none: a role that may create tables in a schema need not
+/// have the right to create schemas.
 const CREATE_SCHEMA: &str = "\
 CREATE SCHEMA backfill;
 COMMENT ON SCHEMA backfill IS 'What backfill has loaded; its rows commit with the rows of the targets.'";
 
-/// Makes the ledger's tables, and adds the columns that an older version of this program did not have.
+/// Creates the ledger's tables, and adds the columns that an older version of this program did not have.
 const CREATE_TABLES: &str = "\
 CREATE TABLE IF NOT EXISTS backfill.runs (
   run_id text NOT NULL, dataset text NOT NULL, target text NOT NULL,
@@ -67,7 +67,7 @@ COMMENT ON COLUMN backfill.batches.merge_key IS 'The columns by which the batch 
 COMMENT ON TABLE backfill.saved_files IS 'What backfill.files said of each file before a batch; NULL: nothing.';
 COMMENT ON TABLE backfill.saved_rows IS 'Rows of the target that a batch replaced or deleted, for undo.';";
 
-/// Makes the ledger if there is none, in the transaction of the session.
+/// Creates the ledger if there is none, in the transaction of the session.
 ///
 /// # Errors
 /// Those of [`exists`]; [`Error::OutdatedLedger`] if somebody else has to bring it up to date; [`Error::Statement`].
@@ -77,12 +77,18 @@ pub async fn create(client: &Client) -> Result<(), Error> {
         return Ok(());
     }
     found.refuse_others()?;
-    let failed = || Error::statement("creating the ledger (schema backfill)");
-    client.batch_execute(LOCK).await.map_err(failed())?;
+    execute(client, LOCK).await?;
     if !has_schema(client, SCHEMA).await? {
-        client.batch_execute(CREATE_SCHEMA).await.map_err(failed())?;
+        execute(client, CREATE_SCHEMA).await?;
     }
-    client.batch_execute(CREATE_TABLES).await.map_err(failed())
+    execute(client, CREATE_TABLES).await
+}
+
+async fn execute(client: &Client, statement: &str) -> Result<(), Error> {
+    client
+        .batch_execute(statement)
+        .await
+        .map_err(Error::statement("creating the ledger (schema backfill)"))
 }
 
 /// The schema of the ledger.

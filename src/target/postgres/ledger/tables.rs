@@ -1,4 +1,5 @@
-//! The **tables** of the ledger as the catalog has them: all there, ours, open to this user, and of this version.
+//! The **tables** of the ledger as the catalog has them, and whether they are complete, ours, readable, and of this
+//! version.
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
@@ -126,19 +127,10 @@ impl Tables {
             .query_typed(FIND, &[(&names, Type::TEXT_ARRAY)])
             .await
             .map_err(Error::statement("looking for the ledger"))?;
-        let found = |row: &Row| Found {
-            name: row.get(0),
-            is_table: matches!(row.get::<_, &str>(1), "r" | "p"),
-            columns: row.get(2),
-            may_read: row.get(3),
-            is_own: row.get(4),
-            owner: row.get(5),
-            role: row.get(6),
-        };
-        Ok(Self(rows.iter().map(found).collect()))
+        Ok(Self(rows.iter().map(Found::of).collect()))
     }
 
-    /// Whether they are there, if they are sound.
+    /// Whether they are there. Refuses those that are incomplete, of somebody else or not readable.
     pub fn exist(&self) -> Result<bool, Error> {
         for expected in &EXPECTED {
             if let Some(reason) = self.get(expected.name).and_then(|found| found.foreign(expected))
@@ -176,14 +168,12 @@ impl Tables {
         self.0.iter().find(|found| found.name == name)
     }
 
-    /// The tables that are missing though others of the same version are there.
+    /// Returns the tables that are missing though others of the same version are there.
     fn missing(&self) -> Vec<String> {
         if self.0.is_empty() {
             return Vec::new();
         }
-        let keeps_rows = self
-            .get("batches")
-            .is_some_and(|batches| batches.columns.iter().any(|name| name == WITH_SAVED));
+        let keeps_rows = self.get("batches").is_some_and(|batches| batches.has(WITH_SAVED));
         let names = EXPECTED.iter().map(|expected| expected.name);
         let needed = names.filter(|name| keeps_rows || CORE.contains(name));
         let missing = needed.filter(|name| self.get(name).is_none());
@@ -192,12 +182,27 @@ impl Tables {
 }
 
 impl Found {
-    fn lacks(&self, columns: &[&'static str]) -> Vec<&'static str> {
-        let is_missing = |name: &&&str| !self.columns.iter().any(|column| column == **name);
-        columns.iter().filter(is_missing).copied().collect()
+    fn of(row: &Row) -> Self {
+        Self {
+            name: row.get(0),
+            is_table: matches!(row.get::<_, &str>(1), "r" | "p"),
+            columns: row.get(2),
+            may_read: row.get(3),
+            is_own: row.get(4),
+            owner: row.get(5),
+            role: row.get(6),
+        }
     }
 
-    /// Why it is not the ledger's table.
+    fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column == name)
+    }
+
+    fn lacks(&self, columns: &[&'static str]) -> Vec<&'static str> {
+        columns.iter().copied().filter(|name| !self.has(name)).collect()
+    }
+
+    /// Says why it is not the ledger's table; `None` if it is.
     fn foreign(&self, expected: &Expected) -> Option<String> {
         let lacks = self.lacks(expected.first);
         match (self.is_table, lacks.is_empty()) {
@@ -208,6 +213,7 @@ impl Found {
     }
 }
 
+/// The error of a role that may not read the ledger.
 fn rights(role: &str) -> Error {
     let to = quote_identifier(role);
     let grants = vec![

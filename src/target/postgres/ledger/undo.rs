@@ -1,16 +1,19 @@
-//! What the ledger says of a run that is to be **undone**: its batches, what they saved, and which later runs stand
+//! What the ledger says of a run that is to be **undone**: its batches, what they saved, and which later runs depend
 //! on it.
 
 use serde::Serialize;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::READING;
 use crate::domain::{FileDate, TableName};
 use crate::target::Error;
+use crate::target::postgres::parameter::Parameter;
+use crate::target::postgres::row::{count, place};
 
-/// One dataset of a run.
+/// What a run loaded of one dataset.
 #[derive(Clone, Debug, Serialize)]
-pub struct RunOf {
+pub struct DatasetRun {
     /// The run.
     pub run_id: String,
     /// The dataset.
@@ -21,9 +24,23 @@ pub struct RunOf {
     pub status: String,
 }
 
+impl DatasetRun {
+    /// Returns the target's name.
+    ///
+    /// # Errors
+    /// [`Error::LedgerUnreadable`].
+    pub fn table(&self) -> Result<TableName, Error> {
+        self.target.parse().map_err(|_| self.unreadable())
+    }
+
+    fn unreadable(&self) -> Error {
+        Error::LedgerUnreadable { file: format!("run {}", self.run_id) }
+    }
+}
+
 /// A batch that was committed.
 #[derive(Clone, Debug)]
-pub struct BatchOf {
+pub struct CommittedBatch {
     /// Its number.
     pub number: usize,
     /// First and last day.
@@ -50,12 +67,12 @@ pub struct BatchOf {
     pub is_undone: bool,
 }
 
-/// The datasets of a run, latest first. `last` is the latest run that has loaded something, also if it is undone: to
+/// Finds the datasets of a run, latest first. `last` is the latest run that has loaded something, also if it is undone: to
 /// undo it twice must not undo the run before it.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn run_of(client: &Client, run: &str) -> Result<Vec<RunOf>, Error> {
+pub async fn dataset_runs(client: &Client, run: &str) -> Result<Vec<DatasetRun>, Error> {
     let rows = client
         .query_typed(
             "SELECT run_id, dataset, target, status FROM backfill.runs \
@@ -66,22 +83,20 @@ pub async fn run_of(client: &Client, run: &str) -> Result<Vec<RunOf>, Error> {
             &[(&run, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
-    let of = |row: &Row| RunOf {
-        run_id: row.get(0),
-        dataset: row.get(1),
-        target: row.get(2),
-        status: row.get(3),
-    };
-    Ok(rows.iter().map(of).collect())
+        .map_err(Error::statement(READING))?;
+    Ok(rows.iter().map(dataset_run).collect())
 }
 
-/// The batches of a dataset of a run, in the order in which they are undone: the last one first. The ledger has
+fn dataset_run(row: &Row) -> DatasetRun {
+    DatasetRun { run_id: row.get(0), dataset: row.get(1), target: row.get(2), status: row.get(3) }
+}
+
+/// Finds the batches of a dataset of a run, in the order in which they are undone: the last one first. The ledger has
 /// the columns of this version.
 ///
 /// # Errors
 /// [`Error::Statement`], [`Error::LedgerUnreadable`].
-pub async fn batches_of(client: &Client, run: &RunOf) -> Result<Vec<BatchOf>, Error> {
+pub async fn batches_of(client: &Client, run: &DatasetRun) -> Result<Vec<CommittedBatch>, Error> {
     let rows = client
         .query_typed(
             "SELECT batch::int8, range_start::text, range_end::text, rows, updated, deleted, xid, load_id, \
@@ -93,34 +108,33 @@ pub async fn batches_of(client: &Client, run: &RunOf) -> Result<Vec<BatchOf>, Er
             &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     rows.iter().map(|row| batch_of(row, run)).collect()
 }
 
-fn batch_of(row: &Row, run: &RunOf) -> Result<BatchOf, Error> {
-    let unreadable = || Error::LedgerUnreadable { file: format!("run {}", run.run_id) };
-    let count = |index| row.get::<_, i64>(index).unsigned_abs();
-    let day = |index| row.get::<_, String>(index).parse().map_err(|_| unreadable());
-    let columns = match row.get::<_, Option<String>>(8) {
-        Some(text) => Some(serde_json::from_str(&text).map_err(|_| unreadable())?),
+fn batch_of(row: &Row, run: &DatasetRun) -> Result<CommittedBatch, Error> {
+    let days: [String; 2] = [row.get(1), row.get(2)];
+    let [first, last] = days.map(|day| day.parse().map_err(|_| run.unreadable()));
+    let saved_columns = match row.get::<_, Option<String>>(8) {
+        Some(text) => Some(serde_json::from_str(&text).map_err(|_| run.unreadable())?),
         None => None,
     };
-    Ok(BatchOf {
-        number: count(0) as usize,
-        days: (day(1)?, day(2)?),
-        inserted: count(3),
-        updated: count(4),
-        deleted: count(5),
+    Ok(CommittedBatch {
+        number: place(row, 0),
+        days: (first?, last?),
+        inserted: count(row, 3),
+        updated: count(row, 4),
+        deleted: count(row, 5),
         xid: row.get(6),
         load_id: row.get(7),
-        saved_columns: columns,
+        saved_columns,
         is_undone: row.get(9),
         merge_key: row.get(10),
-        saved: count(11),
+        saved: count(row, 11),
     })
 }
 
-/// The later runs that stand on a run, each with the reason: they changed the same files, or left out rows because
+/// Asks for the later runs that depend on a run, each with the reason: they changed the same files, or left out rows because
 /// of its rows. `$1` the run, `$2` the dataset, `$3` the target.
 const LATER: &str = "\
 WITH began AS (
@@ -154,28 +168,34 @@ later AS (
       WHERE other.file_date BETWEEN runs.range_start AND runs.range_end)))
 SELECT run_id, string_agg(DISTINCT reason, '; ') FROM later GROUP BY 1 ORDER BY 1 DESC";
 
-/// The later runs that stand on a dataset of a run, latest first, each with the reason.
+/// Finds the later runs that depend on a dataset of a run, latest first, each with the reason.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn later_runs(client: &Client, run: &RunOf) -> Result<Vec<String>, Error> {
+pub async fn later_runs(client: &Client, run: &DatasetRun) -> Result<Vec<String>, Error> {
     let rows = client
         .query_typed(
             LATER,
             &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT), (&run.target, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
-    let later = |row: &Row| format!("{} ({})", row.get::<_, &str>(0), row.get::<_, &str>(1));
-    Ok(rows.iter().map(later).collect())
+        .map_err(Error::statement(READING))?;
+    Ok(rows
+        .iter()
+        .map(|row| format!("{} ({})", row.get::<_, &str>(0), row.get::<_, &str>(1)))
+        .collect())
 }
 
-/// The names of the files that a batch touched: those whose entries it saved, or those that it loaded if a version of
+/// Returns the names of the files that a batch touched: those whose entries it saved, or those that it loaded if a version of
 /// this program loaded it that saved none.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn touched(client: &Client, run: &RunOf, batch: usize) -> Result<Vec<String>, Error> {
+pub async fn touched(
+    client: &Client,
+    run: &DatasetRun,
+    batch: usize,
+) -> Result<Vec<String>, Error> {
     let number = batch as i64;
     let rows = client
         .query_typed(
@@ -194,16 +214,16 @@ pub async fn touched(client: &Client, run: &RunOf, batch: usize) -> Result<Vec<S
             ],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// How many rows were deleted on purpose since a run, of files that the ledger knew before it: their rows, or what is
-/// known of them, would come back.
+/// Counts the rows that were deleted on purpose since a run, of files that the ledger knew before it: their rows, or
+/// what is known of them, would come back.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn erased_since(client: &Client, run: &RunOf) -> Result<u64, Error> {
+pub async fn erased_since(client: &Client, run: &DatasetRun) -> Result<u64, Error> {
     let row = client
         .query_typed_one(
             "SELECT coalesce(sum(greatest(files.deleted_on_purpose - was.deleted, 0)), 0)::int8 \
@@ -216,15 +236,15 @@ pub async fn erased_since(client: &Client, run: &RunOf) -> Result<u64, Error> {
             &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT), (&run.target, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
-    Ok(row.get::<_, i64>(0).unsigned_abs())
+        .map_err(Error::statement(READING))?;
+    Ok(count(&row, 0))
 }
 
-/// The files that the ledger knew before a run, among those that it touched.
+/// Returns the files that the ledger knew before a run, among those that the run touched.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn known_before(client: &Client, run: &RunOf) -> Result<Vec<String>, Error> {
+pub async fn known_before(client: &Client, run: &DatasetRun) -> Result<Vec<String>, Error> {
     let rows = client
         .query_typed(
             "SELECT DISTINCT file_name FROM backfill.saved_files \
@@ -232,15 +252,15 @@ pub async fn known_before(client: &Client, run: &RunOf) -> Result<Vec<String>, E
             &[(&run.run_id, Type::TEXT), (&run.dataset, Type::TEXT)],
         )
         .await
-        .map_err(Error::statement("reading the ledger"))?;
+        .map_err(Error::statement(READING))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Writes down that a run is being undone, or is undone once none of its batches is left.
+/// Records that a run is being undone, or is undone once none of its batches is left.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn mark_undoing(client: &Client, run: &RunOf) -> Result<(), Error> {
+pub async fn mark_undoing(client: &Client, run: &DatasetRun) -> Result<(), Error> {
     client
         .execute_typed(
             "UPDATE backfill.runs SET status = CASE WHEN EXISTS (SELECT FROM backfill.batches \
@@ -257,7 +277,7 @@ pub async fn mark_undoing(client: &Client, run: &RunOf) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn unmark_undoing(client: &Client, run: &RunOf) -> Result<(), Error> {
+pub async fn unmark_undoing(client: &Client, run: &DatasetRun) -> Result<(), Error> {
     client
         .execute_typed(
             "UPDATE backfill.runs SET status = $3 \
@@ -271,12 +291,12 @@ pub async fn unmark_undoing(client: &Client, run: &RunOf) -> Result<(), Error> {
         .map_err(Error::statement("recording in the ledger that the run is not undone"))
 }
 
-/// Waits until every batch that is under way in a target has ended: batches that begin later see that the run is
+/// Waits until every batch that is running in a target has ended: batches that begin later see that the run is
 /// being undone.
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn await_batches(client: &Client, run: &RunOf) -> Result<(), Error> {
+pub async fn await_batches(client: &Client, run: &DatasetRun) -> Result<(), Error> {
     client
         .query_typed(
             "SELECT pg_advisory_xact_lock(hashtextextended('backfill:' || $1, 0))",
@@ -284,7 +304,7 @@ pub async fn await_batches(client: &Client, run: &RunOf) -> Result<(), Error> {
         )
         .await
         .map(|_| ())
-        .map_err(Error::statement("waiting for batches that are under way"))
+        .map_err(Error::statement("waiting for running batches"))
 }
 
 /// Brings the entries of the files of a batch back to what they were: `$1` the run, `$2` the dataset, `$3` the batch,
@@ -314,47 +334,51 @@ WHERE run_id = $1 AND batch = $3::int8::int4 AND target = $4 AND survivors <> 'r
                   WHERE saved.run_id = $1 AND saved.dataset = $2 AND saved.batch = $3::int8::int4
                     AND saved.file_name = files.file_name AND saved.entry IS NOT NULL)";
 
-/// Brings the ledger back to what it was before a batch; `names` are the files that it touched, `xid` is the transaction that does so, and `restored` are
-/// the files of which it brought rows back that are ours. Files that were new are marked as removed: rows that were
-/// left out because of theirs may have to come in now.
+/// Brings the ledger back to what it was before a batch. `names` are the files that the batch touched, `xid` is the
+/// transaction that undoes it, and `restored` are the files of which that brought rows back that are ours. Files that
+/// were new are marked as removed: rows that were left out because of theirs may have to come in now.
 ///
 /// # Errors
 /// [`Error::Statement`].
 pub async fn restore_entries(
     client: &Client,
-    run: &RunOf,
+    run: &DatasetRun,
     (batch, names): (usize, &[String]),
     xid: &str,
     restored: &[String],
 ) -> Result<(), Error> {
-    let failed = || Error::statement(format!("undoing batch {batch} in the ledger"));
+    let doing = format!("undoing batch {batch} in the ledger");
     let number = batch as i64;
-    let of: [(&(dyn ToSql + Sync), Type); 4] = [
+    let of: [Parameter<'_>; 4] = [
         (&run.run_id, Type::TEXT),
         (&run.dataset, Type::TEXT),
         (&number, Type::INT8),
         (&run.target, Type::TEXT),
     ];
-    let of_names: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
-    let with_names: Vec<_> = of.iter().cloned().chain(of_names).collect();
-    let rows = client.query_typed(NEW_FILES, &with_names).await.map_err(failed())?;
+    let of_names: [Parameter<'_>; 1] = [(&names, Type::TEXT_ARRAY)];
+    let with_names = [&of[..], &of_names].concat();
+    let rows = client
+        .query_typed(NEW_FILES, &with_names)
+        .await
+        .map_err(Error::statement(doing.as_str()))?;
     let new: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    let table: TableName = run
-        .target
-        .parse()
-        .map_err(|_| Error::LedgerUnreadable { file: format!("run {}", run.run_id) })?;
-    super::mark_removed(client, &table, &new).await?;
-    let xids: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&xid, Type::TEXT), (&restored, Type::TEXT_ARRAY)];
-    let all: Vec<_> = of.iter().cloned().chain(xids).collect();
-    client.execute_typed(RESTORE_FILES, &all).await.map_err(failed())?;
+    super::mark_removed(client, &run.table()?, &new).await?;
+    let xids: [Parameter<'_>; 2] = [(&xid, Type::TEXT), (&restored, Type::TEXT_ARRAY)];
+    let with_xids = [&of[..], &xids].concat();
+    client
+        .execute_typed(RESTORE_FILES, &with_xids)
+        .await
+        .map_err(Error::statement(doing.as_str()))?;
     for statement in [
         "UPDATE backfill.batches SET undone_at = clock_timestamp() \
          WHERE run_id = $1 AND dataset = $2 AND batch = $3::int8::int4",
         "DELETE FROM backfill.saved_rows \
          WHERE run_id = $1 AND dataset = $2 AND batch = $3::int8::int4",
     ] {
-        client.execute_typed(statement, &of[..3]).await.map_err(failed())?;
+        client
+            .execute_typed(statement, &of[..3])
+            .await
+            .map_err(Error::statement(doing.as_str()))?;
     }
     Ok(())
 }

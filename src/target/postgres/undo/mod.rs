@@ -3,11 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::batch::lock_files;
-use super::ledger::{self, BatchOf, RunOf};
+use super::ledger::{self, CommittedBatch, DatasetRun};
+use super::parameter::Parameter;
+use super::row::{count, name_and_count, text};
 use super::transaction::{Open, commit, settle};
 use super::{Database, Target, at_stake, count_rows};
 use crate::domain::quote_identifier;
@@ -32,9 +34,9 @@ pub struct Undoing<'a> {
     /// The target.
     pub target: &'a Target,
     /// The run.
-    pub run: &'a RunOf,
+    pub run: &'a DatasetRun,
     /// The batch.
-    pub batch: &'a BatchOf,
+    pub batch: &'a CommittedBatch,
 }
 
 /// What came of a batch that was undone: rows by the name of their file.
@@ -50,7 +52,7 @@ pub struct UndoneBatch {
     pub after: HashMap<String, u64>,
 }
 
-/// Undoes a batch; again if the connection or the server fails in a way that may pass.
+/// Undoes a batch, and tries again after a temporary failure of the connection or the server.
 ///
 /// # Errors
 /// [`Error`]; the batch is as it was then.
@@ -147,18 +149,16 @@ impl Undoing<'_> {
             )
             .await
             .map_err(|error| Error::deleting(format!("deleting rows of {table}"), &error))?;
-        let removed = |row: &Row| (row.get(0), row.get::<_, i64>(1).unsigned_abs());
-        let removed: HashMap<String, u64> = rows.iter().map(removed).collect();
+        let removed: HashMap<String, u64> = rows.iter().map(name_and_count).collect();
         let taken = removed.values().sum();
         if taken != expected {
             // A trigger has kept rows.
-            let (table, batch) = (table.to_string(), self.batch.number);
-            return Err(Error::Count { table, batch, sent: expected, taken });
+            return Err(self.miscounted(expected, taken));
         }
         Ok(removed)
     }
 
-    /// Refuses a batch of which the rows do not add up: a trigger may have kept some, or written others.
+    /// Refuses a batch if its rows do not add up: a trigger may have kept some, or written others.
     fn refuse_uneven(
         &self,
         names: &[String],
@@ -167,14 +167,15 @@ impl Undoing<'_> {
         restored: &HashMap<String, u64>,
         after: &HashMap<String, u64>,
     ) -> Result<(), Error> {
-        // Rows of other files may come back too, which a run has replaced by days.
-        let sum = |counts: &HashMap<String, u64>| {
-            let known = counts.iter().filter(|(name, _)| names.contains(name));
-            known.map(|(_, rows)| rows).sum::<u64>()
-        };
-        let sent = (sum(before) + sum(restored)).saturating_sub(sum(removed));
-        let (table, batch, taken) = (self.target.table.to_string(), self.batch.number, sum(after));
-        if sent == taken { Ok(()) } else { Err(Error::Count { table, batch, sent, taken }) }
+        let sent = (rows_of_all(before, names) + rows_of_all(restored, names))
+            .saturating_sub(rows_of_all(removed, names));
+        let taken = rows_of_all(after, names);
+        if sent == taken { Ok(()) } else { Err(self.miscounted(sent, taken)) }
+    }
+
+    /// The error of a batch for which the server took another number of rows than it was sent.
+    fn miscounted(&self, sent: u64, taken: u64) -> Error {
+        Error::Count { table: self.target.table.to_string(), batch: self.batch.number, sent, taken }
     }
 
     /// Refuses files of which others have changed rows of ours, or added some.
@@ -184,34 +185,31 @@ impl Undoing<'_> {
         entries: &[LedgerEntry],
     ) -> Result<(), Error> {
         let files = changed_files(client, self.target, entries).await?;
-        match files.is_empty() {
-            true => Ok(()),
-            false => {
-                let table = self.target.table.to_string();
-                Err(UndoRefusal::ChangedRows { table, files }.into())
-            }
+        if files.is_empty() {
+            return Ok(());
         }
+        let table = self.target.table.to_string();
+        Err(UndoRefusal::ChangedRows { table, files }.into())
     }
 
-    /// The transactions that had written rows of each file before the batch, with its name.
+    /// Returns each file with each transaction that had written rows of it before the batch.
     async fn owners(&self, client: &Client) -> Result<HashSet<(String, String)>, Error> {
-        let number = self.number();
         let rows = client
-            .query_typed(&owners_statement(), &self.parameters(&number, &true)[..3])
+            .query_typed(&owners_statement(), &self.parameters(&self.number()))
             .await
             .map_err(Error::statement("reading the ledger"))?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// The files that the batch has loaded, as the ledger knows them.
+    /// Returns the files that the batch has loaded, as the ledger knows them.
     async fn loaded(&self, client: &Client, names: &[String]) -> Result<Vec<LedgerEntry>, Error> {
         let mut entries = ledger::files(client, &self.target.table, names).await?;
         entries.retain(|entry| entry.run_id == self.run.run_id && entry.batch == self.batch.number);
         Ok(entries)
     }
 
-    /// Brings back what the batch replaced or deleted: how many rows, by the name of their file, and the files
-    /// of which they were ours.
+    /// Brings back what the batch replaced or deleted. Returns how many rows, by the name of their file, and the
+    /// files of which they were ours.
     async fn restore(&self, client: &Client) -> Result<(HashMap<String, u64>, Vec<String>), Error> {
         if self.batch.saved == 0 {
             return Ok(Default::default());
@@ -223,15 +221,18 @@ impl Undoing<'_> {
         self.refuse_taken_keys(client).await?;
         let statement = restore_statement(&self.target.table, &columns);
         let mut restored = HashMap::new();
-        let ours = self.counted(client, true).await?;
-        let others = self.counted(client, false).await?;
-        let mut taken = self.insert(client, &statement, true).await?;
+        let ours = self.count_saved(client, Owner::This).await?;
+        let others = self.count_saved(client, Owner::Others).await?;
+        let mut taken = self.insert(client, &statement, Owner::This).await?;
         if !others.is_empty() {
             // A transaction of their own below ours: rows of others must not look as if they were ours.
-            let failed = || Error::statement("bringing rows of others back");
-            client.batch_execute("SAVEPOINT others").await.map_err(failed())?;
-            taken += self.insert(client, &statement, false).await?;
-            client.batch_execute("RELEASE SAVEPOINT others").await.map_err(failed())?;
+            let doing = "bringing rows of others back";
+            client.batch_execute("SAVEPOINT others").await.map_err(Error::statement(doing))?;
+            taken += self.insert(client, &statement, Owner::Others).await?;
+            client
+                .batch_execute("RELEASE SAVEPOINT others")
+                .await
+                .map_err(Error::statement(doing))?;
         }
         let files = ours.keys().cloned().collect();
         for (name, rows) in ours.into_iter().chain(others) {
@@ -239,8 +240,7 @@ impl Undoing<'_> {
         }
         let sent: u64 = restored.values().sum();
         if taken != sent {
-            let (table, batch) = (self.target.table.to_string(), self.batch.number);
-            return Err(Error::Count { table, batch, sent, taken });
+            return Err(self.miscounted(sent, taken));
         }
         Ok((restored, files))
     }
@@ -248,15 +248,14 @@ impl Undoing<'_> {
     /// Refuses rows that would come back beside a row of another program with the same key.
     async fn refuse_taken_keys(&self, client: &Client) -> Result<(), Error> {
         let Some(key) = self.batch.merge_key.as_deref() else { return Ok(()) };
-        let number = self.number();
         let row = client
             .query_typed_one(
                 &taken_keys_statement(&self.target.table, key),
-                &self.parameters(&number, &true)[..3],
+                &self.parameters(&self.number()),
             )
             .await
             .map_err(Error::statement("comparing the keys of the saved rows"))?;
-        let rows = row.get::<_, i64>(0).unsigned_abs();
+        let rows = count(&row, 0);
         if rows == 0 {
             return Ok(());
         }
@@ -264,7 +263,7 @@ impl Undoing<'_> {
         Err(UndoRefusal::KeysTaken { run, table, key: key.to_vec(), rows }.into())
     }
 
-    /// The saved columns that rows are given: those that the server computes are left to it.
+    /// Returns the saved columns that rows are given: those that the server computes are left to it.
     fn columns_to_restore<'c>(
         &self,
         saved: &'c [(String, String)],
@@ -278,52 +277,45 @@ impl Undoing<'_> {
                 None => gone.push(format!("{name} ({of})")),
             }
         }
-        match gone.is_empty() {
-            true => Ok(columns),
-            false => Err(UndoRefusal::ColumnsGone {
-                table: self.target.table.to_string(),
-                columns: gone,
-            }),
+        if gone.is_empty() {
+            return Ok(columns);
         }
+        Err(UndoRefusal::ColumnsGone { table: self.target.table.to_string(), columns: gone })
     }
 
-    /// How many saved rows there are of each file that were ours, or that were of others.
-    async fn counted(&self, client: &Client, ours: bool) -> Result<HashMap<String, u64>, Error> {
+    /// Counts the saved rows of each file that had this owner.
+    async fn count_saved(
+        &self,
+        client: &Client,
+        owner: Owner,
+    ) -> Result<HashMap<String, u64>, Error> {
+        let (number, is_ours) = (self.number(), owner == Owner::This);
+        let [run, dataset, batch] = self.parameters(&number);
         let rows = client
-            .query_typed(&restored_statement(), &self.parameters(&self.number(), &ours))
+            .query_typed(&restored_statement(), &[run, dataset, batch, (&is_ours, Type::BOOL)])
             .await
             .map_err(Error::statement("reading the saved rows"))?;
-        let count = |row: &Row| {
-            let name = row.get::<_, Option<String>>(0).unwrap_or_default();
-            (name, row.get::<_, i64>(1).unsigned_abs())
-        };
-        Ok(rows.iter().map(count).collect())
+        Ok(rows.iter().map(|row| (text(row, 0), count(row, 1))).collect())
     }
 
-    async fn insert(&self, client: &Client, statement: &str, ours: bool) -> Result<u64, Error> {
-        client.execute_typed(statement, &self.parameters(&self.number(), &ours)).await.map_err(
-            |error| {
-                let table = &self.target.table;
-                Error::rows(format!("bringing rows of {table} back"), &error)
-            },
-        )
+    /// Inserts the saved rows that had this owner; returns how many.
+    async fn insert(&self, client: &Client, statement: &str, owner: Owner) -> Result<u64, Error> {
+        let (number, is_ours) = (self.number(), owner == Owner::This);
+        let [run, dataset, batch] = self.parameters(&number);
+        let inserted =
+            client.execute_typed(statement, &[run, dataset, batch, (&is_ours, Type::BOOL)]).await;
+        inserted.map_err(|error| {
+            Error::rows(format!("bringing rows of {} back", self.target.table), &error)
+        })
     }
 
     fn number(&self) -> i64 {
         self.batch.number as i64
     }
 
-    fn parameters<'p>(
-        &'p self,
-        number: &'p i64,
-        ours: &'p bool,
-    ) -> [(&'p (dyn ToSql + Sync), Type); 4] {
-        [
-            (&self.run.run_id, Type::TEXT),
-            (&self.run.dataset, Type::TEXT),
-            (number, Type::INT8),
-            (ours, Type::BOOL),
-        ]
+    /// The run, its dataset and the batch, as the statements about saved rows take them.
+    fn parameters<'p>(&'p self, number: &'p i64) -> [Parameter<'p>; 3] {
+        [(&self.run.run_id, Type::TEXT), (&self.run.dataset, Type::TEXT), (number, Type::INT8)]
     }
 
     /// Takes the load out of those that dlt knows.
@@ -340,19 +332,40 @@ impl Undoing<'_> {
     }
 }
 
-/// A file that the batch has loaded, with the transactions that wrote rows of it, but for its `owners` before.
+/// Whose a row was before the batch replaced or deleted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// This program.
+    This,
+    /// Another one.
+    Others,
+}
+
+/// How many rows a file has among these counts.
+fn rows_of(counts: &HashMap<String, u64>, name: &str) -> u64 {
+    counts.get(name).copied().unwrap_or(0)
+}
+
+/// How many rows the files of these names have. Rows of other files may come back too, if a run has replaced them
+/// by days.
+fn rows_of_all(counts: &HashMap<String, u64>, names: &[String]) -> u64 {
+    counts.iter().filter(|(name, _)| names.contains(name)).map(|(_, rows)| rows).sum()
+}
+
+/// A file that the batch has loaded, with the transactions that wrote rows of it, except its `owners` before.
 fn written_by_batch(entry: &LedgerEntry, owners: &HashSet<(String, String)>) -> Contested {
-    let is_new = |xid: &&String| !owners.contains(&(entry.file_name.clone(), (*xid).clone()));
+    let mut xids = entry.xids.clone();
+    xids.retain(|xid| !owners.contains(&(entry.file_name.clone(), xid.clone())));
     Contested {
         file_name: entry.file_name.clone(),
         run_id: entry.run_id.clone(),
-        xids: entry.xids.iter().filter(is_new).cloned().collect(),
+        xids,
         may_lose_rows: false,
     }
 }
 
 /// How many rows of others the target had of a file beside ours.
-fn of_others(entry: &LedgerEntry) -> u64 {
+fn rows_of_others(entry: &LedgerEntry) -> u64 {
     (entry.held + entry.deleted_on_purpose).saturating_sub(entry.inserted + entry.updated)
 }
 
@@ -367,15 +380,14 @@ async fn changed_files(
     let names: Vec<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
     let held = count_rows(client, target, &names).await?;
     let ours = at_stake(client, target, &contested).await?.ours;
-    let rows = |counts: &HashMap<String, u64>, entry: &LedgerEntry| {
-        counts.get(&entry.file_name).copied().unwrap_or(0)
-    };
-    let changed = |entry: &LedgerEntry| {
-        let foreign = rows(&held, entry).saturating_sub(rows(&ours, entry));
-        match foreign.saturating_sub(of_others(entry)) {
-            0 => None,
-            rows => Some(format!("{} ({rows} rows)", entry.file_name)),
+    let mut changed = Vec::new();
+    for entry in entries {
+        let name = &entry.file_name;
+        let foreign = rows_of(&held, name).saturating_sub(rows_of(&ours, name));
+        match foreign.saturating_sub(rows_of_others(entry)) {
+            0 => {}
+            rows => changed.push(format!("{name} ({rows} rows)")),
         }
-    };
-    Ok(entries.iter().filter_map(changed).collect())
+    }
+    Ok(changed)
 }

@@ -1,12 +1,11 @@
-//! What there is to undo of a run, looked up without changing anything.
+//! What there is to **undo** of a run, looked up without changing anything.
 
 use tokio_postgres::Client;
 
-use super::changed_files;
-use crate::domain::TableName;
+use super::{changed_files, rows_of};
 use crate::state::LedgerEntry;
 use crate::target::postgres::catalog::Kind;
-use crate::target::postgres::ledger::{self, BatchOf, RunOf};
+use crate::target::postgres::ledger::{self, CommittedBatch, DatasetRun};
 use crate::target::postgres::session::begin;
 use crate::target::postgres::{Database, Needs, Target, count_rows};
 use crate::target::{Error, UndoRefusal};
@@ -14,12 +13,12 @@ use crate::target::{Error, UndoRefusal};
 /// What there is to undo of one dataset of a run.
 pub struct Undoable {
     /// The run.
-    pub run: RunOf,
+    pub run: DatasetRun,
     /// The target; `None` if it is not there.
     pub target: Option<Target>,
     /// Its batches, in the order in which they are undone.
-    pub batches: Vec<BatchOf>,
-    /// The later runs that stand on it.
+    pub batches: Vec<CommittedBatch>,
+    /// The later runs that depend on it.
     pub later: Vec<String>,
     /// Rows that were deleted since from its files, if rows of these would come back.
     pub erased: u64,
@@ -37,9 +36,9 @@ pub async fn undoable(database: &Database, run: &str) -> Result<Vec<Undoable>, E
     database
         .unmanaged_session(async |client: &Client| {
             begin(client, "beginning to look at the run").await?;
-            let found = look_up(client, run).await;
+            let looked_up = look_up(client, run).await;
             let ended = client.batch_execute("ROLLBACK").await;
-            let found = found?;
+            let found = looked_up?;
             ended.map_err(Error::statement("ending the look at the run"))?;
             Ok(found)
         })
@@ -47,29 +46,29 @@ pub async fn undoable(database: &Database, run: &str) -> Result<Vec<Undoable>, E
 }
 
 async fn look_up(client: &Client, run: &str) -> Result<Vec<Undoable>, Error> {
-    let unknown = || UndoRefusal::UnknownRun { run: run.to_owned() };
-    if !ledger::exists(client).await? {
-        return Err(unknown().into());
-    }
-    // A ledger of an older version lacks columns.
-    ledger::create(client).await?;
     let mut found = Vec::new();
-    for run in ledger::run_of(client, run).await? {
-        let batches = ledger::batches_of(client, &run).await?;
-        if !batches.is_empty() {
-            found.push(look_up_dataset(client, run, batches).await?);
+    if ledger::exists(client).await? {
+        // A ledger of an older version lacks columns.
+        ledger::create(client).await?;
+        for dataset in ledger::dataset_runs(client, run).await? {
+            let batches = ledger::batches_of(client, &dataset).await?;
+            if !batches.is_empty() {
+                found.push(look_up_dataset(client, dataset, batches).await?);
+            }
         }
     }
-    if found.is_empty() { Err(unknown().into()) } else { Ok(found) }
+    if found.is_empty() {
+        return Err(UndoRefusal::UnknownRun { run: run.to_owned() }.into());
+    }
+    Ok(found)
 }
 
 async fn look_up_dataset(
     client: &Client,
-    run: RunOf,
-    batches: Vec<BatchOf>,
+    run: DatasetRun,
+    batches: Vec<CommittedBatch>,
 ) -> Result<Undoable, Error> {
-    let unreadable = |_| Error::LedgerUnreadable { file: format!("run {}", run.run_id) };
-    let table: TableName = run.target.parse().map_err(unreadable)?;
+    let table = run.table()?;
     let mut names: Vec<String> = Vec::new();
     for batch in batches.iter().filter(|batch| !batch.is_undone) {
         names.extend(ledger::touched(client, &run, batch.number).await?);
@@ -100,7 +99,7 @@ async fn look_up_dataset(
     })
 }
 
-/// How many rows fewer the target has of files than it should.
+/// Counts how many rows fewer the target has of files than it should.
 async fn lost_rows(
     client: &Client,
     target: &Target,
@@ -108,14 +107,14 @@ async fn lost_rows(
 ) -> Result<u64, Error> {
     let names: Vec<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
     let held = count_rows(client, target, &names).await?;
-    let lost = |entry: &LedgerEntry| {
-        entry.held.saturating_sub(held.get(&entry.file_name).copied().unwrap_or(0))
-    };
-    Ok(entries.iter().map(lost).sum())
+    Ok(entries
+        .iter()
+        .map(|entry| entry.held.saturating_sub(rows_of(&held, &entry.file_name)))
+        .sum())
 }
 
 impl Undoable {
-    /// Why it cannot be undone whatever is allowed, if so.
+    /// Returns the target, unless rows in it cannot be recognised.
     ///
     /// # Errors
     /// [`UndoRefusal`].
@@ -129,7 +128,7 @@ impl Undoable {
         Err(UndoRefusal::NotATable { run, table, reason })
     }
 
-    /// What the role must be able to do.
+    /// Returns what the role must be able to do.
     pub fn needs(&self, target: &Target) -> Needs {
         let restores = self.batches.iter().any(|batch| batch.saved > 0);
         Needs {

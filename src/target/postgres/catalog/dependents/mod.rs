@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Row};
 
 use crate::domain::TableName;
 use crate::target::Error;
+use crate::target::postgres::row::place;
 
 mod object;
 mod order;
@@ -55,7 +56,7 @@ pub enum How {
     Uses,
     /// The text of a function has the name as a word.
     Text,
-    /// It stands on the table: a trigger, a rule, a policy or a foreign key.
+    /// It belongs to the table: a trigger, a rule, a policy or a foreign key.
     Owned,
     /// It is a partition, or a table that inherits.
     Child,
@@ -68,8 +69,8 @@ pub enum How {
 }
 
 impl How {
-    fn of(text: &str) -> Self {
-        match text {
+    fn of(name: &str) -> Self {
+        match name {
             "text" => Self::Text,
             "owned" => Self::Owned,
             "child" => Self::Child,
@@ -115,33 +116,37 @@ impl Web {
         let keys: BTreeSet<Key> =
             pairs.iter().flat_map(|(from, to, _)| [*from, *to]).chain(roots).collect();
         let (objects, places) = describe(client, &keys).await?;
-        let place = |key: &Key| places.get(key).copied();
-        let link =
-            |(from, to, how): &Pair| Some(Link { from: place(from)?, to: place(to)?, how: *how });
-        let tables = oids.iter().map(|oid| place(&(class, (*oid)?))).collect();
-        Ok(Self { links: pairs.iter().filter_map(link).collect(), objects, tables })
+        let links = pairs.iter().filter_map(|pair| link(pair, &places)).collect();
+        let tables = oids.iter().map(|oid| places.get(&(class, (*oid)?)).copied()).collect();
+        Ok(Self { links, objects, tables })
     }
 
-    /// The queries of the views among the objects, by place.
+    /// Reads the queries of the views among the objects, by place.
     ///
     /// # Errors
     /// [`Error::Statement`].
     pub async fn definitions(&self, client: &Client) -> Result<HashMap<usize, String>, Error> {
-        let relation = |object: &Object| object.relation.as_ref().map(|relation| relation.oid);
         let places: HashMap<i64, usize> = (self.objects.iter().enumerate())
-            .filter_map(|(place, object)| Some((relation(object)?, place)))
+            .filter_map(|(place, object)| Some((object.relation.as_ref()?.oid, place)))
             .collect();
         let oids: Vec<i64> = places.keys().copied().collect();
         let rows = client
             .query_typed(DEFINITIONS, &[(&oids, Type::INT8_ARRAY)])
             .await
             .map_err(Error::statement("reading the definitions of views"))?;
-        let definition = |row: &Row| Some((*places.get(&row.get(0))?, row.get::<_, Option<_>>(1)?));
-        Ok(rows.iter().filter_map(definition).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| Some((*places.get(&row.get(0))?, row.get::<_, Option<_>>(1)?)))
+            .collect())
     }
 }
 
-/// The oid of each table; `None` if there is no such table.
+/// The link between two objects; `None` if one of them was dropped in the meantime.
+fn link((from, to, how): &Pair, places: &HashMap<Key, usize>) -> Option<Link> {
+    Some(Link { from: *places.get(from)?, to: *places.get(to)?, how: *how })
+}
+
+/// Looks up the oid of each table; `None` if there is no such table.
 async fn oids(
     client: &Client,
     tables: &[TableName],
@@ -153,7 +158,7 @@ async fn oids(
         .await?;
     let mut oids = vec![None; tables.len()];
     for row in &rows {
-        if let Some(oid) = oids.get_mut(row.get::<_, i64>(0).unsigned_abs() as usize) {
+        if let Some(oid) = oids.get_mut(place(row, 0)) {
             *oid = Some(row.get(1));
         }
     }
@@ -166,29 +171,30 @@ async fn class_of_relations(client: &Client) -> Result<Option<i64>, tokio_postgr
     Ok(client.query_typed_opt(statement, &[]).await?.map(|row| row.get(0)))
 }
 
+/// Runs a statement that returns pairs of objects, for relations with these oids.
 async fn pairs(
     client: &Client,
     statement: &str,
     oids: &[i64],
 ) -> Result<Vec<Pair>, tokio_postgres::Error> {
     let rows = client.query_typed(statement, &[(&oids, Type::INT8_ARRAY)]).await?;
-    let pair = |row: &Row| {
-        let how = How::of(row.get(4));
-        ((row.get(0), row.get(1)), (row.get(2), row.get(3)), how)
-    };
     Ok(rows.iter().map(pair).collect())
 }
 
-/// The publications of tables, of their partitions and of those of which they are partitions.
+fn pair(row: &Row) -> Pair {
+    ((row.get(0), row.get(1)), (row.get(2), row.get(3)), How::of(row.get(4)))
+}
+
+/// Finds the publications of tables, of their partitions and of those of which they are partitions.
 async fn publications(
     client: &Client,
     tables: &[i64],
     pairs_so_far: &[Pair],
 ) -> Result<Vec<Pair>, tokio_postgres::Error> {
     let family = pairs_so_far.iter().filter(|(_, _, how)| matches!(how, How::Child | How::Parent));
-    let oids: BTreeSet<i64> =
+    let distinct: BTreeSet<i64> =
         family.map(|(_, (_, oid), _)| *oid).chain(tables.iter().copied()).collect();
-    let oids: Vec<i64> = oids.into_iter().collect();
+    let oids: Vec<i64> = distinct.into_iter().collect();
     let mut found = pairs(client, PUBLISHED, &oids).await?;
     if client.query_typed_one(PUBLISHES_SCHEMAS, &[]).await?.get(0) {
         found.extend(pairs(client, PUBLISHED_BY_SCHEMA, &oids).await?);
@@ -196,7 +202,7 @@ async fn publications(
     Ok(found)
 }
 
-/// The objects of these keys, and the place of each. One that was dropped in the meantime has none.
+/// Describes the objects of these keys, with the place of each. One that was dropped in the meantime has none.
 async fn describe(
     client: &Client,
     keys: &BTreeSet<Key>,
@@ -208,7 +214,7 @@ async fn describe(
         .await?;
     let (mut objects, mut places) = (Vec::new(), HashMap::new());
     for row in &rows {
-        let Some(key) = keys.get(row.get::<_, i64>(0).unsigned_abs() as usize) else { continue };
+        let Some(key) = keys.get(place(row, 0)) else { continue };
         places.insert(*key, objects.len());
         objects.push(Object::of(row, key.1));
     }

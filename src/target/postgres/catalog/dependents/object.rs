@@ -4,13 +4,14 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::How;
+use crate::target::postgres::row::text;
 
 /// An object as the catalog describes it.
 #[derive(Clone, Debug)]
 pub struct Object {
     /// What it is.
     pub kind: ObjectKind,
-    /// Its name with its schema, quoted where it must be.
+    /// Its name with its schema, quoted if it must be.
     pub name: String,
     /// The table on which it stands.
     on: Option<String>,
@@ -72,9 +73,9 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The kind that the server calls so.
-    fn of(text: &str) -> Self {
-        match text {
+    /// Returns the kind that the server calls by this text.
+    fn of(name: &str) -> Self {
+        match name {
             "table" | "foreign table" => Self::Table,
             "view" => Self::View,
             "materialized view" => Self::MaterializedView,
@@ -89,7 +90,7 @@ impl ObjectKind {
         }
     }
 
-    /// In words.
+    /// Returns the kind in words.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -108,10 +109,9 @@ impl ObjectKind {
 }
 
 impl Object {
-    /// The object of a row of the catalog.
+    /// Reads the object from a row of the catalog.
     pub(super) fn of(row: &Row, oid: i64) -> Self {
         let kind = ObjectKind::of(row.get(1));
-        let text = |index: usize| row.get::<_, Option<String>>(index).unwrap_or_default();
         let is_relation =
             matches!(kind, ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView);
         let relation = is_relation.then(|| Relation {
@@ -125,10 +125,10 @@ impl Object {
         });
         Self {
             kind,
-            name: text(2),
+            name: text(row, 2),
             on: row.get(3),
-            action: text(4),
-            refers_to: text(5),
+            action: text(row, 4),
+            refers_to: text(row, 5),
             is_active: row.get::<_, Option<bool>>(6).unwrap_or(true),
             relation,
         }
@@ -144,7 +144,7 @@ impl Object {
         self.is_active
     }
 
-    /// What it does when rows come into the table that it uses in this way.
+    /// Says what it does when rows come into the table that it uses in this way.
     pub fn effect(&self, how: How) -> String {
         match self.kind {
             ObjectKind::Table => effect_of_table(how).to_owned(),
@@ -189,9 +189,10 @@ impl Object {
             How::Owned => format!("decides which rows a role may {}", self.action),
             _ => format!("decides by it which rows of {} a role may {}", self.on(), self.action),
         };
-        match self.is_active {
-            true => rows,
-            false => format!("has no effect: row-level security of {} is off", self.on()),
+        if self.is_active {
+            rows
+        } else {
+            format!("has no effect: row-level security of {} is off", self.on())
         }
     }
 

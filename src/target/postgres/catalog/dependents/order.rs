@@ -7,7 +7,7 @@ use super::{How, Link, Object, ObjectKind, Web};
 /// A materialized view that depends on tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaterializedView {
-    /// Its name, quoted where it must be.
+    /// Its name, quoted if it must be.
     pub name: String,
     /// Its owner.
     pub owner: String,
@@ -22,14 +22,26 @@ pub struct MaterializedView {
 }
 
 impl MaterializedView {
-    /// The statement that refreshes it.
+    fn of(object: &Object, tables: Vec<usize>, reads: Vec<usize>) -> Self {
+        let relation = object.relation.as_ref();
+        Self {
+            name: object.name.clone(),
+            owner: relation.map(|relation| relation.owner.clone()).unwrap_or_default(),
+            may_refresh: relation.is_some_and(|relation| relation.may_refresh),
+            why_readers_wait: why_readers_wait(object),
+            tables,
+            reads,
+        }
+    }
+
+    /// Returns the statement that refreshes it.
     pub fn statement(&self) -> String {
         let beside = if self.why_readers_wait.is_none() { " CONCURRENTLY" } else { "" };
         format!("REFRESH MATERIALIZED VIEW{beside} {}", self.name)
     }
 }
 
-/// Why readers have to wait while a materialized view is refreshed.
+/// Says why readers have to wait while a materialized view is refreshed; `None` if they need not.
 fn why_readers_wait(object: &Object) -> Option<&'static str> {
     let has_key = object.relation.as_ref().is_some_and(|relation| relation.has_key);
     match (object.is_filled(), has_key) {
@@ -40,32 +52,25 @@ fn why_readers_wait(object: &Object) -> Option<&'static str> {
 }
 
 impl Web {
-    /// The materialized views that depend on the tables, each after those that it reads.
+    /// Returns the materialized views that depend on the tables, each after those that it reads.
     pub fn materialized_views(&self) -> Vec<MaterializedView> {
-        let is_view = |place: &usize| self.objects[*place].kind == ObjectKind::MaterializedView;
-        let order: Vec<usize> = self.in_order().into_iter().filter(is_view).collect();
+        let mut order = self.in_order();
+        order.retain(|place| self.objects[*place].kind == ObjectKind::MaterializedView);
         let mut number = vec![None; self.objects.len()];
         for (index, place) in order.iter().enumerate() {
             number[*place] = Some(index);
         }
         let tables = self.tables_of_each();
         let before = self.links_before();
-        let view = |place: &usize| {
-            let object = &self.objects[*place];
-            let relation = object.relation.as_ref();
-            MaterializedView {
-                name: object.name.clone(),
-                owner: relation.map(|relation| relation.owner.clone()).unwrap_or_default(),
-                may_refresh: relation.is_some_and(|relation| relation.may_refresh),
-                why_readers_wait: why_readers_wait(object),
-                tables: tables[*place].clone(),
-                reads: nearest(*place, &before, &number),
-            }
-        };
-        order.iter().map(view).collect()
+        let mut views = Vec::with_capacity(order.len());
+        for place in order {
+            let reads = nearest(place, &before, &number);
+            views.push(MaterializedView::of(&self.objects[place], tables[place].clone(), reads));
+        }
+        views
     }
 
-    /// The links from each object to what it uses, by what the catalog knows.
+    /// Returns what each object uses, as far as the catalog knows.
     fn links_before(&self) -> Vec<Vec<usize>> {
         let mut before = vec![Vec::new(); self.objects.len()];
         for link in self.links.iter().filter(|link| link.how.is_certain()) {
@@ -74,7 +79,7 @@ impl Web {
         before
     }
 
-    /// The numbers of the tables that each object depends on.
+    /// Returns the numbers of the tables that each object depends on.
     fn tables_of_each(&self) -> Vec<Vec<usize>> {
         let mut tables = vec![Vec::new(); self.objects.len()];
         for (number, table) in self.tables.iter().enumerate() {
@@ -86,8 +91,9 @@ impl Web {
         tables
     }
 
-    /// All objects, each after what it uses. Of a circle one goes first; a link that is only in the text of a
-    /// function does not hold one up that the catalog has free.
+    /// Returns all objects, each after what it uses. If objects use each other in a circle, one of them comes first.
+    /// A link that only the text of a function has does not delay an object if the catalog knows nothing else that
+    /// it waits for.
     pub fn in_order(&self) -> Vec<usize> {
         let after = self.links_after();
         let mut waits = Waits::of(self.objects.len(), &self.links);
@@ -102,7 +108,7 @@ impl Web {
     }
 }
 
-/// The materialized views that an object reads, not through another one; by their numbers.
+/// Returns the materialized views that an object reads, though not through another one; by their numbers.
 fn nearest(place: usize, before: &[Vec<usize>], number: &[Option<usize>]) -> Vec<usize> {
     let (mut seen, mut found) = (BTreeSet::from([place]), BTreeSet::new());
     let mut waiting = VecDeque::from([place]);
@@ -122,9 +128,9 @@ fn nearest(place: usize, before: &[Vec<usize>], number: &[Option<usize>]) -> Vec
     found.into_iter().filter(|number| Some(*number) < own).collect()
 }
 
-/// How many objects each object still waits for, and which wait for none.
+/// How many objects each object still waits for.
 struct Waits {
-    /// For each object: those known to the catalog, and all.
+    /// For each object: how many of those are known to the catalog, and how many there are.
     counts: Vec<(usize, usize)>,
     /// The objects that are not in the order yet, by what they wait for.
     left: BTreeSet<(bool, bool, usize)>,
@@ -141,7 +147,7 @@ impl Waits {
         Self { counts, left }
     }
 
-    /// The next object: one that waits for none, or else for none that the catalog knows, or else any.
+    /// Takes the next object: one that waits for none, or else for none that the catalog knows, or else any.
     fn next(&mut self) -> Option<usize> {
         self.left.pop_first().map(|(_, _, place)| place)
     }
@@ -158,7 +164,7 @@ impl Waits {
     }
 }
 
-/// An object's place in the set of those that are left: what waits for nothing comes first.
+/// Returns what sorts an object among those that are left: what waits for nothing comes first.
 fn key(counts: &[(usize, usize)], place: usize) -> (bool, bool, usize) {
     let (certain, all) = counts[place];
     (certain > 0, all > 0, place)
@@ -168,12 +174,15 @@ fn key(counts: &[(usize, usize)], place: usize) -> (bool, bool, usize) {
 mod tests {
     use super::*;
 
-    /// A table 0 and materialized views that are called by the other numbers.
-    fn web(objects: usize, links: &[(usize, usize, How)]) -> Web {
-        let object = |place: usize| match place {
+    fn object(place: usize) -> Object {
+        match place {
             0 => Object::named(ObjectKind::Table, "0"),
             _ => Object::named(ObjectKind::MaterializedView, &place.to_string()),
-        };
+        }
+    }
+
+    /// A table 0 and materialized views that are called by the other numbers.
+    fn web(objects: usize, links: &[(usize, usize, How)]) -> Web {
         let links = links.iter().map(|(from, to, how)| Link { from: *from, to: *to, how: *how });
         Web {
             objects: (0..objects).map(object).collect(),

@@ -9,19 +9,23 @@ use super::{How, Link, Web};
 pub struct Reached {
     /// Its place among the objects.
     pub place: usize,
-    /// How it uses what stands before it.
+    /// How it uses the object before it on the path.
     pub how: How,
-    /// The places of what stands between, the nearest to the table first.
+    /// The places of the objects in between, the nearest to the table first.
     pub through: Vec<usize>,
     /// Whether the catalog knows the whole path.
     pub is_certain: bool,
 }
 
+/// The link by which an object is reached first, and whether the catalog knows the whole path up to it.
+type Arrival = (Link, bool);
+
 impl Web {
-    /// Everything that depends on a table, each by a shortest path; by one that the catalog knows, if there is one.
+    /// Finds everything that depends on a table, each by a shortest path; by one that the catalog knows, if there is
+    /// one.
     pub fn reached(&self, table: usize) -> Vec<Reached> {
         let after = self.links_after();
-        let mut arrivals: Vec<Option<(Link, bool)>> = vec![None; self.objects.len()];
+        let mut arrivals: Vec<Option<Arrival>> = vec![None; self.objects.len()];
         let mut order = vec![table];
         for allowed in [How::is_certain as fn(How) -> bool, |_| true] {
             let is_certain = !allowed(How::Text);
@@ -36,15 +40,10 @@ impl Web {
                 }
             }
         }
-        let reached = |place: &usize| {
-            let (link, is_certain) = arrivals[*place]?;
-            let through = way(&arrivals, link.from, table);
-            Some(Reached { place: *place, how: link.how, through, is_certain })
-        };
-        order.iter().filter_map(reached).collect()
+        order.into_iter().filter_map(|place| reached_by(&arrivals, place, table)).collect()
     }
 
-    /// The links from each object to what uses it.
+    /// Returns the links from each object to what uses it.
     pub(super) fn links_after(&self) -> Vec<Vec<Link>> {
         let mut after = vec![Vec::new(); self.objects.len()];
         for link in &self.links {
@@ -54,17 +53,24 @@ impl Web {
     }
 }
 
-/// The places from the table to `place`, without the table.
-fn way(arrivals: &[Option<(Link, bool)>], place: usize, table: usize) -> Vec<usize> {
-    let mut way = Vec::new();
+/// Describes how an object is reached from a table; `None` if it is not.
+fn reached_by(arrivals: &[Option<Arrival>], place: usize, table: usize) -> Option<Reached> {
+    let (link, is_certain) = arrivals[place]?;
+    let through = path(arrivals, link.from, table);
+    Some(Reached { place, how: link.how, through, is_certain })
+}
+
+/// Returns the places from the table to `place`, without the table.
+fn path(arrivals: &[Option<Arrival>], place: usize, table: usize) -> Vec<usize> {
+    let mut path = Vec::new();
     let mut next = place;
     while next != table {
-        way.push(next);
+        path.push(next);
         match arrivals[next] {
             Some((link, _)) => next = link.from,
             None => break,
         }
     }
-    way.reverse();
-    way
+    path.reverse();
+    path
 }

@@ -6,7 +6,7 @@ use super::Database;
 use super::catalog::MaterializedView;
 use crate::target::Error;
 
-/// Refreshes a materialized view in a transaction of its own. The server's text about a failure is not kept: the
+/// Refreshes a materialized view in a transaction of its own. The server's text about a failure is not shown: the
 /// query of the view may have put values into it.
 ///
 /// # Errors

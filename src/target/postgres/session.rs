@@ -19,7 +19,7 @@ use crate::target::Error;
 /// What the names of our sessions begin with, as the server knows them.
 pub(super) const APPLICATION: &str = "backfill";
 
-/// How often work on the database is tried if it fails in a way that may pass.
+/// How often work on the database is tried if it fails temporarily.
 const ATTEMPTS: u32 = 4;
 
 /// The target database. Neither `Debug` nor `Display` shows a password.
@@ -28,18 +28,18 @@ pub struct Database {
     address: Address,
     /// Whether a session was opened before: if so, a server that does not answer may be restarting.
     was_reached: Arc<AtomicBool>,
-    /// Tells the sessions of this process from those of others: process ids are the same in containers.
+    /// Distinguishes the sessions of this process from those of others: process ids are the same in containers.
     tag: u32,
     /// How many sessions were opened: each has a name of its own.
     sessions: Arc<AtomicUsize>,
     /// Counts what is sent to the server.
     activity: Arc<AtomicU64>,
-    /// Hears who keeps a session waiting.
+    /// Is notified of who keeps a session waiting.
     listener: Listener,
 }
 
 impl Database {
-    /// Takes the address from `DATABASE_URL`, or else from `PGHOST` and its kin.
+    /// Takes the address from `DATABASE_URL`, or else from `PGHOST` and the other `PG*` variables.
     ///
     /// # Errors
     /// [`Error::NoDatabase`] and [`Error::Setting`].
@@ -55,17 +55,17 @@ impl Database {
         })
     }
 
-    /// The same database, which tells `listener` who keeps a session waiting.
+    /// Returns the same database, with a `listener` that is notified of who keeps a session waiting.
     pub fn with_listener(self, listener: Listener) -> Self {
         Self { listener, ..self }
     }
 
-    /// Tells the person something.
+    /// Shows a notice to the person.
     pub(super) fn notice(&self, notice: &Notice) {
         self.listener.notice(notice);
     }
 
-    /// A number that grows while rows are sent.
+    /// Returns a number that grows while rows are sent.
     pub(super) fn activity(&self) -> u64 {
         self.activity.load(Ordering::Relaxed)
     }
@@ -75,11 +75,11 @@ impl Database {
         self.activity.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Does `work` in one transaction of a session. After a temporary failure it is done again in a new
-    /// session, so that it must give the same when it is done twice.
+    /// Does `work` in one transaction of a session. After a temporary failure it is done again in a new session, so
+    /// it must have the same result when it is done twice.
     ///
     /// # Errors
-    /// [`Error::Connect`], [`Error::Certificates`], and what `work` says.
+    /// [`Error::Connect`], [`Error::Certificates`], and those of `work`.
     pub async fn session<T>(
         &self,
         mut work: impl AsyncFnMut(&Client) -> Result<T, Error>,
@@ -95,7 +95,7 @@ impl Database {
     }
 
     /// Does `work` in a session; it begins and ends its transactions itself. After a temporary failure
-    /// it is done again in a new session, and has to find out itself how far it came.
+    /// it is done again in a new session, and has to find out itself what is done already.
     ///
     /// # Errors
     /// As [`session`](Self::session).
@@ -106,7 +106,7 @@ impl Database {
         let mut attempt = 1;
         loop {
             match self.attempt(&mut work).await {
-                Err(error) if self.may_pass(&error) && attempt < ATTEMPTS => {
+                Err(error) if self.may_succeed_later(&error) && attempt < ATTEMPTS => {
                     tracing::warn!("{}; trying again", with_reason(&error));
                     tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
                     attempt += 1;
@@ -116,8 +116,8 @@ impl Database {
         }
     }
 
-    /// Does `work` in one transaction that is always rolled back: nothing of it stays. It waits for locks of
-    /// others for some seconds only.
+    /// Does `work` in one transaction that is always rolled back, so that nothing of it remains. It waits for locks of
+    /// others for a few seconds only.
     ///
     /// # Errors
     /// As [`session`](Self::session).
@@ -129,16 +129,16 @@ impl Database {
             begin(client, "opening a transaction").await?;
             let bounded = client.batch_execute("SET LOCAL lock_timeout = '5s'").await;
             bounded.map_err(Error::statement("opening a transaction"))?;
-            let done = work(client).await;
+            let result = work(client).await;
             let ended = client.batch_execute("ROLLBACK").await;
-            let done = done?;
+            let done = result?;
             ended.map_err(Error::statement("rolling a transaction back"))?;
             Ok(done)
         })
         .await
     }
 
-    /// Connects, and says how the connection is protected.
+    /// Connects, and returns how the connection is protected.
     ///
     /// # Errors
     /// [`Error::Connect`] and those of certificates.
@@ -151,7 +151,7 @@ impl Database {
 
     /// Whether trying again may help. A server that was never reached is not waited for: the person who
     /// starts a command waits for the answer.
-    fn may_pass(&self, error: &Error) -> bool {
+    fn may_succeed_later(&self, error: &Error) -> bool {
         error.kind() == ErrorKind::Transient && self.was_reached.load(Ordering::Relaxed)
     }
 
@@ -171,8 +171,7 @@ impl Database {
         result
     }
 
-    /// Opens a session that ends with [`Session::close`], or as soon as it is dropped. The server knows it
-    /// by `name`.
+    /// Opens a session that ends with [`Session::close`], or when it is dropped. The server knows it by `name`.
     ///
     /// # Errors
     /// As [`Address::connect`].
@@ -181,7 +180,7 @@ impl Database {
     }
 }
 
-/// An error with the reason that the server or the network gave, on one line.
+/// Returns an error with the reason that the server or the network gave, on one line.
 fn with_reason(error: &Error) -> String {
     let (text, reason) = (error.to_string(), deepest(error));
     if text.contains(&reason) { text } else { format!("{text}: {reason}") }
@@ -199,13 +198,13 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Begins a transaction in which the settings of the server and of the role do not count. Their time-outs
-/// are made for queries of people, and a count of a large table or a load takes its time; which of them
-/// there are depends on the server's version. Their forms of dates are made for people as well.
+/// Begins a transaction with settings of its own instead of those of the server and of the role. Their time-outs are
+/// meant for queries of people, and a count of a large table or a load takes longer; which of them exist depends on
+/// the server's version. Their forms of dates are meant for people as well.
 ///
-/// The server looks every two seconds whether its client is still there, also while it waits for a lock, and
-/// gives up a client whose route is dead after a minute: otherwise a session that nobody hears any more would
-/// keep its locks. Where a server cannot do that, it goes on without.
+/// The server checks every two seconds whether its client is still there, also while it waits for a lock, and drops a
+/// client whose route is dead after a minute: otherwise a session without a client would keep its locks. A server
+/// that cannot do that works without it.
 const BEGIN: &str = "\
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
@@ -233,7 +232,7 @@ pub(super) async fn begin(client: &Client, doing: &str) -> Result<(), Error> {
 
 /// An open connection. Dropping it before it is closed cancels what the server does for it.
 pub(super) struct Session {
-    /// What statements go through.
+    /// Sends statements.
     pub client: Client,
     /// How it is protected.
     protection: Protection,
@@ -241,10 +240,10 @@ pub(super) struct Session {
     cancel: CancelOnDrop,
 }
 
-/// Cancels what the server does for a session when it is dropped, unless it is empty.
+/// When it is dropped, cancels what the server does for a session, unless it is empty.
 struct CancelOnDrop(Option<Cancel>);
 
-/// How many cancellations are on their way.
+/// How many cancellations are being sent.
 static CANCELLING: AtomicUsize = AtomicUsize::new(0);
 
 impl Session {

@@ -19,19 +19,19 @@ pub enum Meaning {
     Data,
     /// A table, column or type is not as expected.
     Schema,
-    /// The server does not take the password.
+    /// The server rejects the password.
     Password,
-    /// The server lets nobody in by this way: user, database, address and TLS together.
+    /// The server does not accept this combination of user, database, address and TLS.
     Rejected,
-    /// A pooler gives a connection for single statements only.
+    /// A pooler offers connections for single statements only.
     PoolMode,
-    /// A pooler has no connection to give at the moment.
+    /// A pooler has no free connection at the moment.
     PoolFull,
-    /// A pooler or the server does not take an option of the session's start.
+    /// A pooler or the server rejects an option of the session's start.
     StartOption,
     /// The pooler of Supabase does not know the project.
     Tenant,
-    /// The server takes no connection without TLS.
+    /// The server does not accept connections without TLS.
     TlsNeeded,
     /// The server cancelled the statement: a time-out, or somebody did.
     Cancelled,
@@ -40,11 +40,11 @@ pub enum Meaning {
 }
 
 impl Meaning {
-    /// The meaning of a code.
+    /// Returns the meaning of a code.
     pub fn of(state: &SqlState) -> Self {
         let code = state.code();
         match code {
-            // Prepared statements that a pooler has mixed up: gone on a fresh connection.
+            // Prepared statements that a pooler has mixed up; a new connection does not have them.
             "26000" | "42P05" => return Self::Transient,
             // Somebody holds a lock for longer than lock_timeout allows.
             "55P03" => return Self::Transient,
@@ -64,7 +64,7 @@ impl Meaning {
         }
     }
 
-    /// What kind of error it makes.
+    /// Returns the kind of error.
     pub fn kind(self) -> ErrorKind {
         match self {
             Self::Transient | Self::PoolFull => ErrorKind::Transient,
@@ -82,7 +82,7 @@ impl Meaning {
         }
     }
 
-    /// What to do next.
+    /// Says what to do next.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Transient => "run again: what is loaded is kept, and nothing is loaded twice",
@@ -132,7 +132,7 @@ impl Meaning {
     }
 }
 
-/// Why the server refuses a value or a row, in words of our own: the server's text may quote the value.
+/// Says why the server refuses a value or a row, in our own words: the server's text may quote the value.
 pub fn reason(code: &str) -> Option<&'static str> {
     Some(match code {
         "22P02" => "the text is not in the form of the type",
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_sorted_by_class_and_by_their_exceptions() {
+    fn codes_have_the_meaning_of_their_class_unless_they_are_exceptions() {
         for (code, meaning) in [
             ("08006", Meaning::Transient),
             ("40P01", Meaning::Transient),

@@ -1,13 +1,13 @@
-//! A **watch** looks, while a session waits, who keeps it waiting: another session that holds a lock. It says
-//! so, and ends sessions of runs that are gone.
+//! A **watch** finds out who keeps a waiting session waiting: another session that holds a lock. It reports that
+//! session, and ends sessions of runs that are gone.
 //!
-//! A run whose machine or route has died may leave its session behind, which waits for rows for ever and
-//! keeps its locks. The server says that it waits for its client, and how many bytes have come; if nothing
-//! has changed for [`PATIENCE`], nobody is there any more.
+//! A run whose machine or route has died may leave its session behind, which waits for rows forever and keeps its
+//! locks. The server says that it waits for its client, and how many bytes have come; if nothing has changed for
+//! [`PATIENCE`], the client is taken to be gone.
 //!
-//! The same may befall the session that is watched: if the server waits for this program while this program
-//! waits for the server, what one of them has sent was lost on the way, and no time-out of TCP ends that
-//! where a device between them answers for the other side.
+//! The same may happen to the session that is watched: if the server waits for this program while this program waits
+//! for the server, what one of them has sent was lost. No time-out of TCP ends that if a device between them answers
+//! for the other side.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::Database;
+use super::row::text;
 use super::session::{APPLICATION, Session};
 use crate::domain::{Event, Notice};
 use crate::target::Error;
@@ -47,7 +48,7 @@ struct Holder {
     activity: String,
 }
 
-/// What is asked about those who keep the session `$1` waiting. Other users' sessions show less.
+/// Asks about those who keep the session `$1` waiting. Other users' sessions show less.
 const HOLDERS: &str = "\
 SELECT holder.pid, coalesce(holder.application_name, ''), coalesce(holder.usename::text, ''),
        coalesce(host(holder.client_addr), ''), coalesce(holder.state, ''),
@@ -65,24 +66,24 @@ LEFT JOIN pg_catalog.pg_stat_progress_copy copying ON copying.pid = holder.pid
 WHERE waiting.application_name = $1 AND waiting.datname = current_database()
   AND waiting.wait_event_type = 'Lock'";
 
-/// What the session `$1` did last, if the server waits for it.
+/// Asks what the session `$1` did last, if the server waits for it.
 const OWN: &str = "\
 SELECT concat_ws(' ', pid, state, state_change, query_start)
 FROM pg_catalog.pg_stat_activity
 WHERE application_name = $1 AND datname = current_database() AND wait_event = 'ClientRead'";
 
-/// Where the server counts the bytes of a COPY, and what stands for it if it does not.
+/// The view in which the server counts the bytes of a COPY, and what replaces it if there is none.
 const COPYING: &str = "pg_catalog.pg_stat_progress_copy";
 const NO_COPYING: &str = "(SELECT NULL::int AS pid)";
 
 impl<'a> Watch<'a> {
-    /// A watch over the session with this name.
+    /// Makes a watch over the session with this name.
     pub fn new(database: &'a Database, name: &'a str) -> Self {
         Self { database, name, seen: HashMap::new(), own: None }
     }
 
-    /// Watches until it is dropped; returns only if a session that is left behind cannot be ended. Where
-    /// the server cannot be asked, nothing is said.
+    /// Watches until it is dropped; returns only if a session that is left behind cannot be ended, or if the watched
+    /// session is lost. If the server cannot be asked, nothing is reported.
     pub async fn run(mut self) -> Error {
         let mut session: Option<Session> = None;
         loop {
@@ -115,7 +116,7 @@ impl<'a> Watch<'a> {
         }
         let Ok(rows) = asked else { return Ok(()) };
         for holder in rows.iter().map(Holder::of) {
-            self.tell(Event::Waiting { holder: holder.description.clone() });
+            self.report(Event::Waiting { holder: holder.description.clone() });
             if self.is_silent(&holder) {
                 self.end(client, holder).await?;
             }
@@ -128,7 +129,7 @@ impl<'a> Watch<'a> {
         let name = [(&self.name as _, Type::TEXT)];
         let doing = match client.query_typed_opt(OWN, &name).await {
             Ok(Some(row)) => row.get::<_, String>(0),
-            // The server is at work, or nobody can say.
+            // The server is at work, or it is not known.
             _ => {
                 self.own = None;
                 return false;
@@ -153,9 +154,10 @@ impl<'a> Watch<'a> {
         holder.is_waiting_for_us && seen.1.elapsed() >= PATIENCE
     }
 
+    /// Ends a session.
     async fn end(&mut self, client: &Client, holder: Holder) -> Result<(), Error> {
         let Holder { pid, description, .. } = holder;
-        self.tell(Event::Ending { holder: description.clone() });
+        self.report(Event::Ending { holder: description.clone() });
         let statement = "SELECT pg_catalog.pg_terminate_backend($1)";
         match client.query_typed_one(statement, &[(&pid, Type::INT4)]).await {
             Ok(row) if row.get(0) => Ok(()),
@@ -163,43 +165,57 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn tell(&self, event: Event) {
+    fn report(&self, event: Event) {
         self.database.notice(&Notice { dataset: None, event });
     }
 }
 
 impl Holder {
     fn of(row: &Row) -> Self {
-        let text = |index: usize| row.get::<_, Option<String>>(index).unwrap_or_default();
-        let (pid, application, user): (i32, String, String) = (row.get(0), text(1), text(2));
-        let is_of_client: bool = row.get(7);
-        let mut who = format!("the session with pid {pid}");
-        if !application.is_empty() {
-            who.push_str(&format!(" of {application}"));
-        }
-        who.push_str(&format!(" (user {user}"));
-        if !text(3).is_empty() {
-            who.push_str(&format!(", from {}", text(3)));
-        }
-        if !text(4).is_empty() {
-            who.push_str(&format!(", {}", text(4)));
-        }
-        if is_of_client && !text(6).is_empty() {
-            who.push_str(&format!(", silent since {} UTC", text(6)));
-        }
-        who.push(')');
-        let lock = match text(9).as_str() {
-            "" | "advisory" => "which loads the same files".to_owned(),
-            "transactionid" => "which has changed the same rows".to_owned(),
-            table => format!("which holds a lock on {table}"),
-        };
-        let since = text(5);
-        let since = if since.is_empty() { since } else { format!(" since {since} UTC") };
+        let waits_for_client: bool = row.get(7);
+        let application = text(row, 1);
         Self {
-            pid,
-            description: format!("{who}, {lock}{since}"),
-            is_waiting_for_us: application.starts_with(APPLICATION) && is_of_client,
-            activity: text(8),
+            pid: row.get(0),
+            description: format!("{}, {}", who(row), why(row)),
+            is_waiting_for_us: application.starts_with(APPLICATION) && waits_for_client,
+            activity: text(row, 8),
         }
     }
+}
+
+/// Describes the session of a row of [`HOLDERS`].
+fn who(row: &Row) -> String {
+    let (pid, application, user): (i32, String, String) = (row.get(0), text(row, 1), text(row, 2));
+    let (address, state, silent_since) = (text(row, 3), text(row, 4), text(row, 6));
+    let waits_for_client: bool = row.get(7);
+    let mut who = format!("the session with pid {pid}");
+    if !application.is_empty() {
+        who.push_str(&format!(" of {application}"));
+    }
+    who.push_str(&format!(" (user {user}"));
+    if !address.is_empty() {
+        who.push_str(&format!(", from {address}"));
+    }
+    if !state.is_empty() {
+        who.push_str(&format!(", {state}"));
+    }
+    if waits_for_client && !silent_since.is_empty() {
+        who.push_str(&format!(", silent since {silent_since} UTC"));
+    }
+    who.push(')');
+    who
+}
+
+/// Says why the session of a row of [`HOLDERS`] keeps the other one waiting.
+fn why(row: &Row) -> String {
+    let (began, lock) = (text(row, 5), text(row, 9));
+    let mut why = match lock.as_str() {
+        "" | "advisory" => "which loads the same files".to_owned(),
+        "transactionid" => "which has changed the same rows".to_owned(),
+        table => format!("which holds a lock on {table}"),
+    };
+    if !began.is_empty() {
+        why.push_str(&format!(" since {began} UTC"));
+    }
+    why
 }

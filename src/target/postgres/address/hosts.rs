@@ -1,5 +1,4 @@
-//! The **hosts** to try, in order: each a name, a network address or the folder of a socket, with its
-//! port.
+//! The **hosts** to try, in order: each is a name, a network address or the folder of a socket, with its port.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +11,7 @@ use crate::target::Error;
 /// The port of Postgres.
 const PORT: u16 = 5432;
 
-/// Where packages put the socket of a server, the usual place first.
+/// The folders in which packages put the socket of a server, the usual one first.
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// A server to try.
@@ -20,7 +19,7 @@ const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 pub struct Host {
     /// A name, an address, or a path that starts with `/`.
     pub name: String,
-    /// Where to connect to, if the name is not to be looked up.
+    /// The address to connect to, if the name is not to be looked up.
     pub address: Option<IpAddr>,
     /// The port.
     pub port: u16,
@@ -33,12 +32,12 @@ impl Host {
         Self { name: name.to_owned(), address: None, port }
     }
 
-    /// Whether it is reached through a socket of this machine, on which there is no TLS.
+    /// Whether it is reached through a socket of this machine, which does not use TLS.
     pub fn is_socket(&self) -> bool {
         self.address.is_none() && self.name.starts_with('/')
     }
 
-    /// What the password file calls it.
+    /// Returns its name in the password file.
     pub fn password_name(&self) -> Cow<'_, str> {
         match self.name.as_str() {
             name if name == default_socket_folder() => Cow::Borrowed("localhost"),
@@ -63,18 +62,18 @@ impl fmt::Display for Host {
     }
 }
 
-/// The hosts of the settings.
+/// Returns the hosts of the settings.
 ///
 /// # Errors
 /// [`Error::Setting`] if the lists of hosts, addresses and ports do not fit each other.
 pub fn hosts(settings: &Settings) -> Result<Vec<Host>, Error> {
-    let list = |name| settings.get(name).map(|text| text.split(',').collect::<Vec<_>>());
-    let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
+    let names = list(settings, "host");
+    let addresses = list(settings, "hostaddr");
+    let ports = list(settings, "port").unwrap_or_default();
     let count = addresses.as_ref().or(names.as_ref()).map_or(1, Vec::len);
     if names.as_ref().is_some_and(|names| names.len() != count) {
         return Err(settings.wrong("hostaddr", "has as many entries as `host`"));
     }
-    let ports = ports.unwrap_or_default();
     if ports.len() > 1 && ports.len() != count {
         return Err(settings.wrong("port", "has one entry, or as many as `host`"));
     }
@@ -88,33 +87,39 @@ pub fn hosts(settings: &Settings) -> Result<Vec<Host>, Error> {
         .collect()
 }
 
+/// The entries of a parameter that is a list.
+fn list<'a>(settings: &'a Settings, name: &str) -> Option<Vec<&'a str>> {
+    settings.get(name).map(|text| text.split(',').collect())
+}
+
+/// Reads one host.
 fn host(settings: &Settings, name: &str, address: &str, port: &str) -> Result<Host, Error> {
     if name.starts_with('@') {
         return Err(settings.wrong("host", "names an abstract socket, which is not supported"));
     }
-    let port = match port.trim() {
+    let number = match port.trim() {
         "" => PORT,
-        port => match port.parse() {
+        digits => match digits.parse() {
             Ok(0) | Err(_) => return Err(settings.wrong("port", "is a number from 1 to 65535")),
-            Ok(port) => port,
+            Ok(number) => number,
         },
     };
     let parsed = match address {
         "" => None,
-        address => {
-            let parsed = address.parse();
+        text => {
+            let parsed = text.parse();
             Some(parsed.map_err(|_| settings.wrong("hostaddr", "is a network address"))?)
         }
     };
-    let name = match (name, address) {
+    let host_name = match (name, address) {
         ("", "") => default_socket_folder(),
         ("", address) => address,
         (name, _) => name,
     };
-    Ok(Host { name: name.to_owned(), address: parsed, port })
+    Ok(Host { name: host_name.to_owned(), address: parsed, port: number })
 }
 
-/// Where the server of this machine listens if no host is named.
+/// Returns the folder in which the server of this machine listens if no host is named.
 fn default_socket_folder() -> &'static str {
     let [usual, other] = SOCKET_FOLDERS;
     if Path::new(usual).is_dir() { usual } else { other }

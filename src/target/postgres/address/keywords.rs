@@ -1,4 +1,4 @@
-//! A **keyword string**, `host=db password='it''s'`, read as libpq reads it: a backslash takes the
+//! A **keyword string**, `host=db password='my secret'`, read as libpq reads it: a backslash takes the
 //! next character as it is, and single quotes keep spaces.
 
 use std::iter::Peekable;
@@ -27,10 +27,8 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, String> {
             return Ok(pairs);
         }
         let name = name(&mut rest)?;
-        let is_quoted = {
-            skip_spaces(&mut rest);
-            rest.peek() == Some(&'\'')
-        };
+        skip_spaces(&mut rest);
+        let is_quoted = rest.peek() == Some(&'\'');
         let value = value(&mut rest)?;
         if !is_quoted && begins_like_a_pair(&value) {
             return Err(format!(
@@ -42,8 +40,8 @@ pub fn parse(text: &str) -> Result<Vec<Pair>, String> {
     }
 }
 
-/// Whether a value is a name that is known with something behind it, as after `user= password=secret`: libpq
-/// would take the whole for a value, and show it.
+/// Whether a value begins with a known name and `=`, as after `user= password=secret`: libpq would take the whole for
+/// the value of `user`, and show it.
 fn begins_like_a_pair(value: &str) -> bool {
     value.split_once('=').is_some_and(|(name, _)| Parameter::find(name).is_some())
 }
@@ -52,7 +50,7 @@ fn skip_spaces(rest: &mut Peekable<Chars<'_>>) {
     while rest.next_if(char::is_ascii_whitespace).is_some() {}
 }
 
-/// A name and the `=` behind it.
+/// Reads a name and the `=` after it.
 fn name(rest: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     let mut name = String::new();
     while let Some(letter) = rest.next_if(|letter| *letter != '=' && !letter.is_ascii_whitespace())
@@ -62,10 +60,11 @@ fn name(rest: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     skip_spaces(rest);
     match rest.next_if_eq(&'=') {
         Some(_) => Ok(name),
-        None => Err("a name has no = behind it; quote a value that holds spaces".to_owned()),
+        None => Err("a name has no = after it; quote a value that holds spaces".to_owned()),
     }
 }
 
+/// Reads a value, quoted or not.
 fn value(rest: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     skip_spaces(rest);
     let is_quoted = rest.next_if_eq(&'\'').is_some();

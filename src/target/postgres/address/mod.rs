@@ -1,5 +1,5 @@
 //! The **address** of the target database, as libpq reads it: from `DATABASE_URL`, a service file, the
-//! `PG*` variables and the password file, each filling in what those before it leave open.
+//! `PG*` variables and the password file; each fills in what the ones before it leave open.
 
 mod hosts;
 mod keywords;
@@ -28,7 +28,7 @@ use crate::target::Error;
 /// How to reach the target database. Neither `Debug` nor `Display` shows a password.
 #[derive(Clone)]
 pub struct Address {
-    /// The servers to try, in order; there is one at least.
+    /// The servers to try, in order; at least one.
     pub(super) servers: Vec<Server>,
     /// User, database and network settings, the same for all servers.
     pub(super) config: Config,
@@ -50,7 +50,7 @@ pub struct Server {
 }
 
 impl Address {
-    /// Takes the address from `DATABASE_URL`, or else from `PGHOST` and its kin.
+    /// Takes the address from `DATABASE_URL`, or else from `PGHOST` and the other `PG*` variables.
     ///
     /// # Errors
     /// [`Error::NoDatabase`] and [`Error::Setting`].
@@ -75,13 +75,13 @@ impl Address {
         })
     }
 
-    /// One of the servers, with database and user, for messages.
+    /// Describes one of the servers, with database and user, for messages.
     pub(super) fn describe(&self, server: &Server) -> String {
         format!("{}/{} as {}", server.host, self.database, self.user)
     }
 }
 
-/// The servers to try, each with its password.
+/// Returns the servers to try, each with its password.
 fn servers(
     settings: &Settings,
     environment: &Environment,
@@ -90,10 +90,9 @@ fn servers(
 ) -> Result<Vec<Server>, Error> {
     let hosts = hosts::hosts(settings)?;
     if let Some(password) = settings.get("password") {
-        let password = Some(password.as_bytes().to_vec());
         return Ok(hosts
             .into_iter()
-            .map(|host| Server { host, password: password.clone() })
+            .map(|host| Server { host, password: Some(password.as_bytes().to_vec()) })
             .collect());
     }
     let file = PasswordFile::read(settings, environment);
@@ -103,7 +102,7 @@ fn servers(
         .collect())
 }
 
-/// The user of the operating system, as which libpq connects if no other is named.
+/// Returns the user of the operating system, as which libpq connects if no other is named.
 fn system_user(environment: &Environment) -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
     let name = user.map(|user| user.name);

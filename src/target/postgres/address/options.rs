@@ -1,4 +1,4 @@
-//! What the settings mean to the **client** library: names, time-outs, and what a session must be like.
+//! What the settings mean to the **client** library: names, time-outs, and the kind of session that is wanted.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 use super::settings::Settings;
 use crate::target::Error;
 
-/// How long a server may take to let us in.
+/// How long a server may take to accept a session.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// When a silent connection is probed: after this time, so often, and so many times. A dead route is
+/// When a silent connection is probed: after this idle time, at this interval, and this many times. A dead route is
 /// noticed within about a minute.
 const KEEPALIVES_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVES_COUNT: u32 = 3;
 
-/// How long what was sent may stay unanswered by the other machine.
+/// How long sent data may remain unacknowledged by the other machine.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What Linux does if a program does not say when to probe.
+/// The idle time of Linux if a program does not set one.
 const SYSTEM_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Takes user, database, options and network settings over.
+/// Makes the library's settings from user, database, options and network settings.
 ///
 /// # Errors
 /// [`Error::Setting`].
@@ -47,7 +47,7 @@ pub fn client_config(settings: &Settings, user: &str, database: &str) -> Result<
     Ok(config)
 }
 
-/// What the session must be like. A session that cannot write is of no use here.
+/// Returns the kind of session that is wanted. A session that cannot write is refused.
 fn session_attributes(settings: &Settings) -> Result<TargetSessionAttrs, Error> {
     const NAME: &str = "target_session_attrs";
     if matches!(settings.get(NAME), Some("read-only" | "standby" | "prefer-standby")) {
@@ -64,6 +64,7 @@ fn session_attributes(settings: &Settings) -> Result<TargetSessionAttrs, Error> 
     Ok(wanted.unwrap_or(TargetSessionAttrs::Any))
 }
 
+/// Sets time-outs and keepalives.
 fn set_network(config: &mut Config, settings: &Settings) -> Result<(), Error> {
     if let Some(timeout) = connect_timeout(settings)? {
         config.connect_timeout(timeout);
@@ -89,7 +90,7 @@ fn set_network(config: &mut Config, settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
-/// How long an attempt may take; `None` for ever. libpq takes no time-out under two seconds.
+/// Returns how long an attempt may take; `None` is unlimited. As in libpq, two seconds is the minimum.
 fn connect_timeout(settings: &Settings) -> Result<Option<Duration>, Error> {
     Ok(match settings.number::<i64>("connect_timeout")? {
         None => Some(CONNECT_TIMEOUT),
@@ -98,7 +99,7 @@ fn connect_timeout(settings: &Settings) -> Result<Option<Duration>, Error> {
     })
 }
 
-/// A number of seconds; `None` if zero or less leaves it to the system.
+/// Returns a number of seconds; `None` if zero or less leaves it to the system.
 fn seconds(settings: &Settings, name: &str, default: Duration) -> Result<Option<Duration>, Error> {
     Ok(match settings.number::<i64>(name)? {
         None => Some(default),

@@ -1,14 +1,14 @@
 //! The **parameters** of an address: all that libpq 18 knows, and some that other clients put into the
-//! same variable. A parameter that would make the connection safer or mean other data is never ignored.
+//! same variable. A parameter that makes the connection safer or selects other data is never ignored.
 
 /// What is done with a parameter.
 #[derive(Clone, Copy)]
 pub enum Treatment {
-    /// Its value counts.
+    /// Its value is used.
     Used,
     /// It has no meaning here.
     Ignored,
-    /// These values (in lower case) ask for what is done anyway; any other is refused for the reason.
+    /// These values (in lower case) ask for what is done anyway; any other is refused for this reason.
     Only(&'static [&'static str], &'static str),
 }
 
@@ -78,7 +78,7 @@ pub const ALL: &[Parameter] = &[
     bare("scram_server_key", Only(&[], SCRAM_KEY)),
     // What the session is like.
     of("options", "PGOPTIONS", Used),
-    // The program names its sessions itself, to know them again.
+    // The program names its sessions itself, to recognise them.
     of("application_name", "PGAPPNAME", Ignored),
     bare("fallback_application_name", Ignored),
     bare("replication", Only(&["false", "off", "no", "0"], "rows are not loaded through it")),

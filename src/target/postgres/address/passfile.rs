@@ -13,8 +13,8 @@ use crate::domain::Environment;
 pub struct PasswordFile(Vec<u8>);
 
 impl PasswordFile {
-    /// Reads the file that the settings name, or else `~/.pgpass`. A file that others may read does
-    /// not count, and a warning says so.
+    /// Reads the file that the settings name, or else `~/.pgpass`. A file that others may read is ignored, with a
+    /// warning.
     pub fn read(settings: &Settings, environment: &Environment) -> Self {
         let home = environment.get("HOME").map(|home| Path::new(home).join(".pgpass"));
         let Some(path) = settings.get("passfile").map(PathBuf::from).or(home) else {
@@ -41,27 +41,29 @@ impl PasswordFile {
         }
     }
 
-    /// The password of the first line that matches.
+    /// Returns the password of the first line that matches.
     pub fn password(&self, host: &Host, database: &str, user: &str) -> Option<Vec<u8>> {
         let name = host.password_name();
         let port = host.port.to_string();
         let wanted = [&*name, &*port, database, user];
-        self.0.split(|byte| *byte == b'\n').find_map(|line| {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.starts_with(b"#") {
-                return None;
-            }
-            let mut rest = line;
-            for wanted in wanted {
-                rest = behind(rest, wanted.as_bytes())?;
-            }
-            Some(field(rest).0).filter(|password| !password.is_empty())
-        })
+        self.0.split(|byte| *byte == b'\n').find_map(|line| password_of(line, wanted))
     }
 }
 
-/// What stands behind the first field, if it matches.
-fn behind<'a>(line: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
+/// Returns the password of a line, if its fields match.
+fn password_of(line: &[u8], wanted: [&str; 4]) -> Option<Vec<u8>> {
+    let mut rest = line.strip_suffix(b"\r").unwrap_or(line);
+    if rest.starts_with(b"#") {
+        return None;
+    }
+    for text in wanted {
+        rest = after_matching(rest, text.as_bytes())?;
+    }
+    Some(field(rest).0).filter(|password| !password.is_empty())
+}
+
+/// Returns what follows the first field, if that matches.
+fn after_matching<'a>(line: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     if let Some(rest) = line.strip_prefix(b"*:") {
         return Some(rest);
     }
@@ -69,7 +71,7 @@ fn behind<'a>(line: &'a [u8], wanted: &[u8]) -> Option<&'a [u8]> {
     rest.filter(|_| text == wanted)
 }
 
-/// The first field without its backslashes, and what stands behind its colon.
+/// Splits off the first field, without its backslashes, and returns it with what follows its colon.
 fn field(line: &[u8]) -> (Vec<u8>, Option<&[u8]>) {
     let mut text = Vec::new();
     let mut index = 0;

@@ -1,5 +1,5 @@
-//! The **service file**: parameters under a name, as in `pg_service.conf`. The person's own file comes
-//! first, then that of the machine.
+//! The **service file**: parameters under a name, as in `pg_service.conf`. The user's own file comes first, then that
+//! of the machine.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use crate::target::Error;
 /// The variable that names a service.
 const PGSERVICE: &str = "PGSERVICE";
 
-/// Where packages of libpq look for the file of the machine, unless `PGSYSCONFDIR` says so.
+/// The folders in which packages of libpq look for the file of the machine, unless `PGSYSCONFDIR` names one.
 const SYSTEM_FOLDERS: [&str; 2] = ["/etc/postgresql-common", "/etc/sysconfig/pgsql"];
 
-/// The parameters of the service that the settings or `PGSERVICE` name, if any.
+/// Returns the parameters of the service that the settings or `PGSERVICE` name, if any.
 ///
 /// # Errors
 /// [`Error::Setting`] if there is no such service, or its file cannot be read.
@@ -36,7 +36,7 @@ pub fn read(settings: &Settings, environment: &Environment) -> Result<Vec<Pair>,
     Err(wrong(PGSERVICE, "no service file defines a service of this name"))
 }
 
-/// The service files that there are.
+/// Returns the service files that exist.
 fn files(settings: &Settings, environment: &Environment) -> Result<Vec<PathBuf>, Error> {
     let named = settings.get("servicefile").or_else(|| environment.get("PGSERVICEFILE"));
     let mut files = Vec::new();
@@ -56,11 +56,11 @@ fn files(settings: &Settings, environment: &Environment) -> Result<Vec<PathBuf>,
     Ok(files)
 }
 
-/// The parameters in the section of `service`, or the number of a line that is not understood.
+/// Returns the parameters in the section of `service`, or the number of a line that is not understood.
 fn find(text: &str, service: &str) -> Result<Option<Vec<Pair>>, usize> {
     let mut pairs = None;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
+    for (index, whole) in text.lines().enumerate() {
+        let line = whole.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn a_section_ends_where_the_next_begins() {
         let text = "# mine\n[a]\nhost=x\n\n[shop]\nhost=db\n # its port\n port=1 \n[b]\nport=2\n";
-        let pairs = find(text, "shop").expect("readable").expect("a service");
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let found = find(text, "shop").expect("readable").expect("a service");
+        let pairs: Vec<_> = found.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(pairs, [("host", "db"), ("port", "1")]);
         assert_eq!(find(text, "sho"), Ok(None));
         assert_eq!(find("[a]\nhost\n", "a"), Err(2));

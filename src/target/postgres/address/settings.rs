@@ -12,7 +12,7 @@ use crate::target::Error;
 /// The variable that holds the URL or the keyword string.
 const DATABASE_URL: &str = "DATABASE_URL";
 
-/// Any of these says that there is a database.
+/// Each of these variables names a database.
 const NAMING: [&str; 3] = ["PGHOST", "PGHOSTADDR", "PGSERVICE"];
 
 /// A name and a value as somebody wrote them.
@@ -47,7 +47,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Takes over a URL or a keyword string. A later value replaces an earlier one.
+    /// Takes the parameters of a URL or a keyword string. A later value replaces an earlier one.
     fn put_string(&mut self, text: &str) -> Result<(), Error> {
         let pairs = match uri::without_scheme(text) {
             Some(rest) => uri::parse(rest),
@@ -68,7 +68,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Fills in what is not set from the variables of libpq.
+    /// Sets what is not set yet from the variables of libpq.
     fn put_environment(&mut self, environment: &Environment) -> Result<(), Error> {
         for parameter in parameter::ALL {
             let Some(variable) = parameter.variable else { continue };
@@ -84,7 +84,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Takes over a parameter that is not set yet.
+    /// Sets a parameter that is not set yet.
     fn fill_in(&mut self, variable: &'static str, pair: Pair) -> Result<(), Error> {
         let pair = alias(&pair).unwrap_or(pair);
         if self.0.contains_key(&*pair.0) {
@@ -93,7 +93,7 @@ impl Settings {
         self.put(variable, pair)
     }
 
-    /// Takes over a parameter.
+    /// Sets a parameter.
     fn put(&mut self, variable: &'static str, pair: Pair) -> Result<(), Error> {
         let (name, value) = alias(&pair).unwrap_or(pair);
         let Some(parameter) = Parameter::find(&name) else {
@@ -109,12 +109,12 @@ impl Settings {
         Ok(())
     }
 
-    /// The value of a parameter, if it is set and not empty.
+    /// Returns the value of a parameter, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|setting| &*setting.value).filter(|value| !value.is_empty())
     }
 
-    /// The value of a parameter whose values have names.
+    /// Returns the value of a parameter that has a list of allowed values.
     ///
     /// # Errors
     /// [`Error::Setting`].
@@ -129,7 +129,7 @@ impl Settings {
         }
     }
 
-    /// The value of a parameter that is a number.
+    /// Returns the value of a parameter that is a number.
     ///
     /// # Errors
     /// [`Error::Setting`].
@@ -138,32 +138,32 @@ impl Settings {
         value.trim().parse().map(Some).map_err(|_| self.wrong(name, "is a whole number"))
     }
 
-    /// An error about a parameter: `reason` says what it should be.
+    /// Returns an error about a parameter; `reason` says what it should be.
     pub fn wrong(&self, name: &str, reason: &str) -> Error {
         let variable = self.0.get(name).map_or(DATABASE_URL, |setting| setting.variable);
         wrong(variable, format!("`{name}` {reason}"))
     }
 }
 
-/// Other ways to write a parameter: those that libpq still takes, and one of rust-postgres.
+/// Translates other ways to write a parameter: those that libpq still accepts, and one of rust-postgres.
 fn alias((name, value): &Pair) -> Option<Pair> {
-    let (name, value) = match (&**name, &**value) {
+    let (known, value) = match (&**name, &**value) {
         ("ssl", "true") | ("requiressl", "1") => ("sslmode", "require"),
         ("requiressl", "0") => ("sslmode", "prefer"),
         ("keepalives_retries", value) => ("keepalives_count", value),
         _ => return None,
     };
-    Some((name.to_owned(), value.to_owned()))
+    Some((known.to_owned(), value.to_owned()))
 }
 
-/// A name to show; what does not look like one may be something else.
+/// Returns a name for a message. A text that does not look like a name is not shown: it may be a secret.
 pub fn quoted(name: &str) -> String {
     let is_name =
         name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
     if is_name && name.len() <= 63 { format!("`{name}`") } else { "of an odd name".to_owned() }
 }
 
-/// An error of the address.
+/// Returns an error of the address.
 pub fn wrong(variable: &'static str, reason: impl Into<String>) -> Error {
     Error::Setting { variable, reason: reason.into() }
 }

@@ -1,14 +1,14 @@
 //! A **URI**, `postgres://user:password@host:port,host:port/database?name=value`, read as libpq reads
-//! it. User and password end at the last `@` before the hosts end, whatever characters they hold;
-//! nothing of them may ever be taken for a host, which messages show.
+//! it. User and password end at the last `@` before the hosts end, whatever characters they hold. No part of
+//! them may be taken for a host, because messages show hosts.
 
 use super::settings::Pair;
 
-/// Said of an `@` that may belong to a password.
-const MISPLACED_AT: &str = "an @ stands behind its first / or ?; in a user or password write / as %2F \
+/// The reason for refusing an `@` that may belong to a password.
+const MISPLACED_AT: &str = "there is an @ after the first / or ?; in a user or password write / as %2F \
                             and ? as %3F, anywhere else write @ as %40";
 
-/// What follows the scheme of a URI of Postgres.
+/// Returns what follows the scheme of a URI of Postgres.
 pub fn without_scheme(text: &str) -> Option<&str> {
     text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))
 }
@@ -17,33 +17,33 @@ pub fn without_scheme(text: &str) -> Option<&str> {
 ///
 /// # Errors
 /// A reason.
-pub fn parse(rest: &str) -> Result<Vec<Pair>, String> {
-    let (credentials, rest) = split_credentials(rest)?;
+pub fn parse(text: &str) -> Result<Vec<Pair>, String> {
+    let (credentials, after_credentials) = split_credentials(text)?;
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-    let (hosts, ports, rest) = split_hosts(rest)?;
-    let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let name = name.strip_prefix('/').unwrap_or_default();
+    let (hosts, ports, after_hosts) = split_hosts(after_credentials)?;
+    let (path, query) = after_hosts.split_once('?').unwrap_or((after_hosts, ""));
+    let database = path.strip_prefix('/').unwrap_or_default();
     let mut pairs = Vec::new();
     for (parameter, value) in [
         ("user", user),
         ("password", password),
         ("host", &hosts),
         ("port", &ports),
-        ("dbname", name),
+        ("dbname", database),
     ] {
         if !value.is_empty() {
             pairs.push((parameter.to_owned(), decoded(value)?));
         }
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        // libpq takes no = in a value; others do, and write options so.
+        // libpq does not allow = in a value; other clients do, and write options that way.
         let (name, value) = pair.split_once('=').ok_or("a parameter has no =")?;
         pairs.push((decoded(name)?, decoded(value)?));
     }
     Ok(pairs)
 }
 
-/// User and password, and the rest.
+/// Splits off user and password.
 fn split_credentials(rest: &str) -> Result<(&str, &str), String> {
     let slash = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(slash);
@@ -51,7 +51,7 @@ fn split_credentials(rest: &str) -> Result<(&str, &str), String> {
         return Err(MISPLACED_AT.to_owned());
     }
     let Some(first) = authority.find('@') else { return Ok(("", rest)) };
-    // A ? before the first @ belongs to the password, one behind it begins the parameters.
+    // A ? before the first @ belongs to the password; one after it begins the parameters.
     let question = authority[first..].find('?').map_or(authority.len(), |found| first + found);
     let (hosts, query) = authority.split_at(question);
     if query.contains('@') {
@@ -61,7 +61,7 @@ fn split_credentials(rest: &str) -> Result<(&str, &str), String> {
     Ok((&rest[..last], &rest[last + 1..]))
 }
 
-/// The hosts and the ports, each separated by commas, and the rest.
+/// Splits off the hosts and the ports, each separated by commas.
 fn split_hosts(mut rest: &str) -> Result<(String, String, &str), String> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
     loop {
@@ -80,23 +80,23 @@ fn split_hosts(mut rest: &str) -> Result<(String, String, &str), String> {
     }
 }
 
-/// A host, an IPv6 address without its brackets, and the rest.
+/// Splits off a host; an IPv6 address loses its brackets.
 fn split_host(rest: &str) -> Result<(&str, &str), String> {
     let Some(inner) = rest.strip_prefix('[') else {
         return Ok(split_before(rest, &[':', '/', '?', ',']));
     };
-    let (host, rest) = inner.split_once(']').ok_or("an IPv6 address has no closing ]")?;
-    if host.is_empty() || !(rest.is_empty() || rest.starts_with([':', '/', '?', ','])) {
+    let (host, after) = inner.split_once(']').ok_or("an IPv6 address has no closing ]")?;
+    if host.is_empty() || !(after.is_empty() || after.starts_with([':', '/', '?', ','])) {
         return Err("an IPv6 address is empty or followed by something".to_owned());
     }
-    Ok((host, rest))
+    Ok((host, after))
 }
 
 fn split_before<'a>(text: &'a str, ends: &[char]) -> (&'a str, &'a str) {
     text.split_at(text.find(ends).unwrap_or(text.len()))
 }
 
-/// Decodes `%XX`; a `+` stays what it is.
+/// Decodes `%XX`; a `+` remains unchanged.
 fn decoded(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

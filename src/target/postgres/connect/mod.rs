@@ -26,7 +26,7 @@ use cancel::Route;
 
 /// An open connection.
 pub struct Connected {
-    /// What statements go through.
+    /// Sends statements.
     pub client: Client,
     /// What has to be polled while statements run.
     pub connection: Connection<Socket, Stream>,

@@ -1,6 +1,6 @@
-//! What a **certificate** says of itself, read as OpenSSL and libpq read it, for the cases in which the
-//! TLS library knows less: a certificate that is its own authority, one of the oldest form (as the
-//! manual of PostgreSQL makes them), and one that names its host as common name only.
+//! The content of a **certificate**, read as OpenSSL and libpq read it, for the cases that the TLS library does not
+//! support: a certificate that is its own authority, one of the oldest form (as the manual of PostgreSQL makes them),
+//! and one that names its host as common name only.
 
 use std::net::IpAddr;
 
@@ -32,7 +32,7 @@ pub fn is_valid_at(der: &CertificateDer<'_>, now: UnixTime) -> bool {
     parsed(der).is_none_or(|certificate| is_current(&certificate, now))
 }
 
-/// The last second at which a certificate is valid, since 1970, if it can be read.
+/// Returns the last second at which a certificate is valid, since 1970, if it can be read.
 pub fn expiry(der: &CertificateDer<'_>) -> Option<i64> {
     let certificate = parsed(der)?;
     let last = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
@@ -46,13 +46,13 @@ fn is_current(certificate: &Certificate, now: UnixTime) -> bool {
     (first..=last).contains(&now.as_secs())
 }
 
-/// The public key, as it is encoded with its algorithm.
+/// Returns the public key, encoded with its algorithm.
 pub fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
     parsed(der)?.tbs_certificate.subject_public_key_info.to_der().ok()
 }
 
-/// Whether the certificate is its own authority and trusted as such; or, where the TLS library does not
-/// take its form, whether a trusted one has signed it.
+/// Whether the certificate is its own authority and trusted as such; or, if the TLS library does not support its form,
+/// whether a trusted one has signed it.
 pub fn is_directly_trusted(
     der: &CertificateDer<'_>,
     trusted: &[CertificateDer<'_>],
@@ -79,7 +79,7 @@ fn is_authority(certificate: &Certificate) -> bool {
     matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
 }
 
-/// Whether nothing in the certificate speaks against its use by a server.
+/// Whether nothing in the certificate forbids its use by a server.
 fn may_serve(leaf: &Certificate) -> bool {
     let extensions = leaf.tbs_certificate.extensions.iter().flatten();
     let is_known = extensions.filter(|one| one.critical).all(|one| KNOWN.contains(&one.extn_id));
@@ -135,7 +135,7 @@ fn verifies(
         .any(|one| one.verify_signature(key, message, signature).is_ok())
 }
 
-/// As [`verifies`], for a certificate that is not parsed.
+/// Like [`verifies`], for a certificate that is not parsed yet.
 pub fn has_made_signature(
     der: &CertificateDer<'_>,
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
@@ -146,7 +146,7 @@ pub fn has_made_signature(
         .is_some_and(|signer| verifies(&signer, algorithms.iter().copied(), message, signature))
 }
 
-/// An algorithm with its parameters, as the TLS library compares it.
+/// Encodes an algorithm with its parameters, as the TLS library compares it.
 fn algorithm(named: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
     let mut der = named.oid.to_der().ok()?;
     if let Some(parameters) = &named.parameters {
@@ -168,11 +168,11 @@ pub fn is_for(
         ServerName::IpAddress(address) => Some((*address).into()),
         _ => None,
     };
-    let Ok(names) = certificate.tbs_certificate.get::<SubjectAltName>() else { return false };
-    let names = names.map(|(_, names)| names.0).unwrap_or_default();
+    let Ok(extension) = certificate.tbs_certificate.get::<SubjectAltName>() else { return false };
+    let alternatives = extension.map(|(_, names)| names.0).unwrap_or_default();
     let mut has_own_kind = false;
-    for name in &names {
-        match name {
+    for alternative in &alternatives {
+        match alternative {
             GeneralName::DnsName(pattern) => {
                 has_own_kind |= address.is_none();
                 if matches(pattern.as_str(), &host) {
@@ -193,6 +193,7 @@ pub fn is_for(
         && !authorities.into_iter().flatten().any(restricts_names)
 }
 
+/// Whether an authority restricts the names that it may sign; unreadable ones are taken to do so.
 fn restricts_names(der: &CertificateDer<'_>) -> bool {
     parsed(der).is_none_or(|certificate| {
         !matches!(certificate.tbs_certificate.get::<NameConstraints>(), Ok(None))
@@ -212,7 +213,7 @@ fn common_name(certificate: &Certificate) -> Option<String> {
     String::from_utf8(attribute.value.value().to_vec()).ok()
 }
 
-/// Whether a name, or a wildcard for one label, is that of the host.
+/// Whether a name, which may begin with a wildcard for one label, is that of the host.
 fn matches(pattern: &str, host: &str) -> bool {
     if pattern.eq_ignore_ascii_case(host) {
         return true;
@@ -232,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wildcard_stands_for_one_label() {
+    fn a_wildcard_matches_one_label() {
         for (pattern, host, expected) in [
             ("db.example", "DB.example", true),
             ("*.example", "db.example", true),

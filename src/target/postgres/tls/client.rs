@@ -13,7 +13,7 @@ use super::{certificate, in_home};
 use crate::target::Error;
 use crate::target::postgres::address::Settings;
 
-/// Where certificate and key are; both may be absent.
+/// The files of certificate and key; both may be absent.
 #[derive(Clone, Default)]
 pub struct Files {
     certificate: Option<PathBuf>,
@@ -21,7 +21,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// What the settings say, or the usual files of the person if they exist.
+    /// Takes the files that the settings name, or the user's usual files if they exist.
     ///
     /// # Errors
     /// [`Error::Setting`].
@@ -56,10 +56,9 @@ impl Files {
         };
         let public_key = certificate::public_key(first);
         let Some(key_path) = &self.key else { return Err(unusable(path, "its key is not named")) };
-        let key = read_key(key_path)?;
         let key = provider
             .key_provider
-            .load_private_key(key)
+            .load_private_key(read_key(key_path)?)
             .map_err(|error| unusable(key_path, error))?;
         let fits = key.public_key().zip(public_key).is_none_or(|(own, named)| *own == *named);
         if !fits {

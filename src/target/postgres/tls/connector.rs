@@ -1,5 +1,5 @@
-//! What makes **TLS sessions** for the client library, and remembers whether one was begun: the
-//! library's errors do not say whether the server offers TLS.
+//! A **connector** makes TLS sessions for the client library, and remembers whether one was begun: the library's
+//! errors do not say whether the server offers TLS.
 
 use std::convert::Infallible;
 use std::io;
@@ -30,16 +30,18 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Makes sessions of this configuration, which checks so much and notes the expiry of certificates.
+    /// Makes a connector with this configuration; `checked` is what it checks, and `expiry` where it notes the expiry
+    /// of certificates.
     pub fn new(config: ClientConfig, checked: Protection, expiry: Expiry) -> Self {
         Self { make: Make::new(config), was_begun: Arc::default(), checked, expiry }
     }
 
-    /// How the connection is protected that was made with it.
+    /// Returns how the connection that was made with it is protected.
     pub fn protection(&self) -> Protection {
-        match self.was_begun() {
-            true => Protection { is_encrypted: true, expires: self.expiry.get(), ..self.checked },
-            false => Protection::default(),
+        if self.was_begun() {
+            Protection { is_encrypted: true, expires: self.expiry.get(), ..self.checked }
+        } else {
+            Protection::default()
         }
     }
 

@@ -1,4 +1,4 @@
-//! **TLS** as libpq's `sslmode` means it: whether it is asked for, and what is checked.
+//! **TLS** as libpq's `sslmode` defines it: whether it is required, and what is checked.
 
 mod certificate;
 mod client;
@@ -30,15 +30,15 @@ use crate::target::Error;
 pub enum SslMode {
     /// No TLS.
     Disable,
-    /// TLS if the server does not let us in without.
+    /// TLS if the server does not accept a session without it.
     Allow,
-    /// TLS, or none if the server does not let us in with it.
+    /// TLS, or none if the server does not accept a session with it.
     Prefer,
     /// TLS.
     Require,
     /// TLS; the certificate must be signed by a trusted authority.
     VerifyCa,
-    /// TLS; and the certificate must be the host's.
+    /// TLS; the certificate must also be for the host.
     VerifyFull,
 }
 
@@ -54,7 +54,7 @@ const MODES: &[(&str, SslMode)] = &[
 /// How connections are protected. Files are read when a connection is made.
 #[derive(Clone)]
 pub struct Tls {
-    /// Whether TLS is asked for.
+    /// Whether TLS is required, and what is checked.
     pub mode: SslMode,
     /// Whether TLS begins at once.
     pub negotiation: SslNegotiation,
@@ -90,7 +90,7 @@ impl Tls {
         })
     }
 
-    /// What makes TLS sessions, checking as much as the mode and the trusted certificates ask for.
+    /// Makes a connector that checks as much as the mode and the trusted certificates ask for.
     ///
     /// # Errors
     /// [`Error::Certificates`], [`Error::NoRootCertificate`], [`Error::ClientCertificate`] and
@@ -121,7 +121,7 @@ impl Tls {
         Ok(Connector::new(config, checked, expiry))
     }
 
-    /// What stands for TLS where there is none.
+    /// Makes the connector for connections without TLS.
     ///
     /// # Errors
     /// [`Error::Setting`].
@@ -152,7 +152,7 @@ fn negotiation(settings: &Settings, mode: SslMode) -> Result<SslNegotiation, Err
     Ok(negotiation)
 }
 
-/// The versions of TLS to offer: 1.2 and 1.3 are all there are here.
+/// Returns the versions of TLS to offer; 1.2 and 1.3 are supported.
 fn versions(settings: &Settings) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {
     const LOWEST: &str = "ssl_min_protocol_version";
     const HIGHEST: &str = "ssl_max_protocol_version";
@@ -169,7 +169,7 @@ fn versions(settings: &Settings) -> Result<Vec<&'static SupportedProtocolVersion
     Ok(wanted.map(|(_, version)| version).collect())
 }
 
-/// The number behind `TLSv1.`.
+/// Reads the number after `TLSv1.`.
 fn version(settings: &Settings, name: &str) -> Result<Option<u8>, Error> {
     let Some(text) = settings.get(name) else { return Ok(None) };
     match text.to_ascii_lowercase().as_str() {
@@ -181,7 +181,7 @@ fn version(settings: &Settings, name: &str) -> Result<Option<u8>, Error> {
     }
 }
 
-/// A file in the folder `.postgresql` of the person.
+/// Returns a file in the user's folder `.postgresql`.
 fn in_home(home: Option<&Path>, name: &str) -> Option<PathBuf> {
     home.map(|home| home.join(name))
 }

@@ -18,11 +18,11 @@ pub struct Protection {
     pub is_encrypted: bool,
     /// Whether a trusted authority signed the server's certificate.
     pub is_verified: bool,
-    /// Whether the certificate was checked to be the host's.
+    /// Whether the certificate was checked to be for the host.
     pub is_for_host: bool,
     /// The last moment at which the certificate is valid, if there is one that can be read.
     pub expires: Option<DateTime<Utc>>,
-    /// Whether it stays on this machine.
+    /// Whether it does not leave this machine.
     pub is_local: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct Protection {
 pub struct Expiry(Arc<AtomicI64>);
 
 impl Expiry {
-    /// When it is, if a certificate was seen.
+    /// Returns the expiry, if a certificate was seen.
     pub fn get(&self) -> Option<DateTime<Utc>> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
@@ -43,7 +43,7 @@ impl Expiry {
 /// Notes the expiry of a certificate, and lets another verifier decide.
 #[derive(Debug)]
 pub struct Noting {
-    /// What decides.
+    /// The verifier that decides.
     pub decides: Arc<dyn ServerCertVerifier>,
     /// Where the expiry is noted.
     pub expiry: Expiry,

@@ -13,9 +13,9 @@ use crate::target::Error;
 /// Where the trusted certificates come from.
 #[derive(Clone)]
 pub enum Roots {
-    /// The file that somebody named.
+    /// A file that is named.
     File { path: PathBuf, revoked: Option<PathBuf> },
-    /// The file that counts if it exists: in the folder `.postgresql` of the person.
+    /// The file in the user's folder `.postgresql`, if it exists.
     Default(Option<PathBuf>),
     /// The certificates of the system.
     System,
@@ -24,14 +24,14 @@ pub enum Roots {
 /// The trusted certificates.
 #[derive(Debug)]
 pub struct Trusted {
-    /// As what may sign others.
+    /// As authorities that may sign others.
     pub store: RootCertStore,
-    /// As they are.
+    /// The certificates themselves.
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Roots {
-    /// What `sslrootcert` says.
+    /// Reads `sslrootcert`.
     pub fn of(named: Option<&str>, home: Option<&Path>) -> Self {
         match named {
             Some("system") => Self::System,
@@ -55,7 +55,7 @@ impl Roots {
                 let certificates = rustls_native_certs::load_native_certs().certs;
                 Ok(Some(Trusted::of(certificates).0))
             }
-            // A mode that takes no TLS as well may do without the file.
+            // A mode that also works without TLS does not need the file.
             Self::File { path, .. } if mode < SslMode::Require && !path.exists() => Ok(None),
             Self::File { path, revoked } => read(path, revoked.as_deref(), mode).map(Some),
             Self::Default(home) => {
@@ -76,32 +76,36 @@ impl Roots {
 }
 
 impl Trusted {
-    /// Takes over the certificates that are valid now, as OpenSSL does; also says how many there were.
+    /// Keeps the certificates that are valid now, as OpenSSL does; also returns how many there were.
     fn of(certificates: Vec<CertificateDer<'static>>) -> (Self, usize) {
         let count = certificates.len();
         let now = UnixTime::now();
-        let certificates: Vec<_> =
+        let valid: Vec<_> =
             certificates.into_iter().filter(|der| certificate::is_valid_at(der, now)).collect();
         let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(certificates.iter().cloned());
-        (Self { store, certificates }, count)
+        store.add_parsable_certificates(valid.iter().cloned());
+        (Self { store, certificates: valid }, count)
     }
 }
 
+/// Reads a file of certificates.
 fn read(path: &Path, revoked: Option<&Path>, mode: SslMode) -> Result<Trusted, Error> {
     if let Some(revoked) = revoked.filter(|revoked| revoked.exists()) {
         let reason =
             format!("there is a {}, but revocation lists are not supported", revoked.display());
         return Err(Error::Setting { variable: "sslcrl", reason });
     }
-    let unreadable = |source| Error::Certificates { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, error))?;
     let certificates = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     match Trusted::of(certificates) {
-        (_, 0) => Err(unreadable(io::Error::other("the file holds no PEM certificate"))),
+        (_, 0) => Err(unreadable(path, io::Error::other("the file holds no PEM certificate"))),
         (trusted, _) if trusted.certificates.is_empty() && mode >= SslMode::Require => {
-            Err(unreadable(io::Error::other("none of its certificates is valid today")))
+            Err(unreadable(path, io::Error::other("none of its certificates is valid today")))
         }
         (trusted, _) => Ok(trusted),
     }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Error {
+    Error::Certificates { path: path.to_owned(), source }
 }

@@ -75,7 +75,7 @@ fn the_name_is_an_alternative_name_or_else_the_common_name() {
 }
 
 #[test]
-fn verifying_needs_somebody_to_trust() {
+fn verifying_needs_trusted_certificates() {
     let home = tempfile::tempdir().expect("a folder");
     let home = home.path();
     let usual = Roots::of(None, Some(home));

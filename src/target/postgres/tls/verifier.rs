@@ -1,4 +1,4 @@
-//! What **checks** a server's certificate: nothing, or its authority, or also its name.
+//! A **verifier** checks a server's certificate: nothing of it, or its authority, or also its name.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, Signatu
 use super::roots::Trusted;
 use super::{SslMode, certificate};
 
-/// What checks as much as the mode asks for. Without trusted certificates nothing is checked.
+/// Returns a verifier that checks as much as the mode asks for. Without trusted certificates nothing is checked.
 pub fn verifier(
     mode: SslMode,
     trusted: Option<Trusted>,
@@ -25,8 +25,8 @@ pub fn verifier(
     }
 }
 
-/// Takes any certificate, as libpq does below `verify-ca`. Its signatures are not checked either: they would
-/// say that the server has the key of a certificate that anybody may have made, and old forms of certificates
+/// Accepts any certificate, as libpq does below `verify-ca`. Its signatures are not checked either: they would only
+/// prove that the server has the key of a certificate that anybody may have made, and old forms of certificates
 /// could not be used.
 #[derive(Debug)]
 struct AnyCertificate {
@@ -65,13 +65,13 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let mut schemes = self.provider.signature_verification_algorithms.supported_schemes();
-        // Not checked, so that it need not be known how.
+        // They are not checked, so they need not be supported.
         schemes.extend([SignatureScheme::ECDSA_NISTP521_SHA512, SignatureScheme::ED448]);
         schemes
     }
 }
 
-/// Takes a certificate that a trusted authority signed, and in the mode `verify-full` only for its host.
+/// Accepts a certificate that a trusted authority signed, and in the mode `verify-full` only for its host.
 #[derive(Debug)]
 struct Checked {
     mode: SslMode,
@@ -101,10 +101,9 @@ impl Checked {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
         let mapping = self.provider.signature_verification_algorithms.mapping.iter();
-        let algorithms = mapping.filter(|(scheme, _)| *scheme == signed.scheme);
-        let mut algorithms = algorithms.map(|(_, algorithms)| *algorithms);
+        let mut matching = mapping.filter(|(scheme, _)| *scheme == signed.scheme);
         let signature = signed.signature();
-        let is_made = algorithms.any(|algorithms| {
+        let is_made = matching.any(|(_, algorithms)| {
             certificate::has_made_signature(certificate, algorithms, message, signature)
         });
         if is_made { Ok(HandshakeSignatureValid::assertion()) } else { Err(error) }

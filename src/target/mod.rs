@@ -28,3 +28,13 @@ pub use undo_refusal::UndoRefusal;
 
 /// The columns that dlt fills in each row.
 pub const DLT_COLUMNS: [&str; 2] = [postgres::DLT_ID, postgres::DLT_LOAD_ID];
+
+/// A table whose names need quoting in SQL, for tests; quoted it is [`ODD_TABLE`].
+#[cfg(test)]
+fn odd_table() -> crate::domain::TableName {
+    crate::domain::TableName { schema: "My \"shop".to_owned(), name: "Or'der;".to_owned() }
+}
+
+/// The quoted name of [`odd_table`].
+#[cfg(test)]
+const ODD_TABLE: &str = r#""My ""shop"."Or'der;""#;

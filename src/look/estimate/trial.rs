@@ -8,7 +8,7 @@ use crate::domain::Dataset;
 use crate::project::Project;
 use crate::sql::Sql;
 use crate::target::Target;
-use crate::target::sizes::{Trial, Trying};
+use crate::target::sizes::{Trial, TrialRows};
 
 /// Puts the sampled rows into a copy of the target, in a transaction that is rolled back; `None` if the server does
 /// not let that happen: then they are weighed here. A table that other tables would be locked for is not created.
@@ -27,10 +27,10 @@ pub async fn of(
     }
     let stage = sql.stage.path.display().to_string();
     let (contract, constants) = (&sql.contract, &dataset.constants);
-    let trying = Trying { batches, contract, constants, stage: &stage };
+    let rows = TrialRows { batches, contract, constants, stage: &stage };
     let tried = database.rehearsal(async |client: &Client| {
         // What the server refuses here is answered by another way to tell, and not tried again.
-        Ok(trying.run(client, &dataset.table, target).await)
+        Ok(rows.run(client, &dataset.table, target).await)
     });
     match tried.await {
         Ok(Ok(trial)) => trial,

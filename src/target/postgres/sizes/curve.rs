@@ -1,5 +1,5 @@
-//! The **curve** of an index says how its size depends on the rows of the table: not every kind grows by the same
-//! bytes with each row.
+//! The **curve** of an index says how its size depends on the number of rows: not every kind grows by the same
+//! number of bytes per row.
 //!
 //! Source: PostgreSQL documentation, "Hash Indexes" and "GIN Indexes", sections "Implementation".
 
@@ -7,7 +7,7 @@ use super::tuple::PAGE;
 
 /// How many rows a bucket of a hash index holds before another one is added.
 const ROWS_PER_BUCKET: f64 = 307.0;
-/// Up to how many buckets a hash index doubles at once; then it does so in four steps.
+/// Up to this many buckets a hash index doubles at once; above, it doubles in four steps.
 const DOUBLES_UP_TO: u64 = 512;
 /// The pages of a hash index that hold no rows.
 const HASH_PAGES: u64 = 2;
@@ -15,15 +15,15 @@ const HASH_PAGES: u64 = 2;
 /// How an index grows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Curve {
-    /// By so many bytes for each row.
+    /// By this many bytes per row.
     Steady(f64),
     /// In steps, as buckets are added.
     Hash,
-    /// Rows wait in a list until it is full, and are sorted in then; the pages of the list are used again.
+    /// Rows wait in a list; when it is full, they are sorted in, and the pages of the list are reused.
     Inverted {
-        /// What a row takes while it waits.
+        /// The bytes of a row while it waits.
         waiting: f64,
-        /// What it takes where it belongs.
+        /// The bytes of a row that is sorted in.
         sorted: f64,
         /// How long the list may be, in bytes.
         list: f64,
@@ -31,7 +31,7 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// By how many bytes it grows when rows come to those that are there.
+    /// Returns by how many bytes it grows if rows are added to those that are there.
     pub fn growth(self, before: f64, rows: f64) -> f64 {
         (self.size(before + rows) - self.size(before)).max(0.0)
     }
@@ -48,16 +48,15 @@ impl Curve {
     }
 }
 
-/// The pages of a hash index over so many rows.
+/// Returns the number of pages of a hash index.
 fn hash_pages(rows: f64) -> u64 {
     let buckets = (rows / ROWS_PER_BUCKET).ceil().max(2.0) as u64;
     let doubled = buckets.next_power_of_two();
-    let allotted = match doubled <= DOUBLES_UP_TO {
-        true => doubled,
-        false => {
-            let half = doubled / 2;
-            half + (buckets - half).next_multiple_of(half / 4)
-        }
+    let allotted = if doubled <= DOUBLES_UP_TO {
+        doubled
+    } else {
+        let half = doubled / 2;
+        half + (buckets - half).next_multiple_of(half / 4)
     };
     allotted + HASH_PAGES
 }

@@ -1,5 +1,5 @@
-//! What a row takes in an **index**: its entry in a B-tree, whose pages are as full as the order of the keys
-//! lets them be, and in which equal keys are kept once.
+//! The space of a row in an **index**: its entry in a B-tree. How full the pages are depends on the order of the
+//! keys, and equal keys are kept once.
 //!
 //! Source: PostgreSQL documentation, "B-Tree Indexes", section "Implementation".
 
@@ -10,21 +10,21 @@ use super::tuple::{LINE_POINTER, PAGE, aligned, data_end};
 
 /// The header of an entry.
 const ENTRY_HEADER: usize = 8;
-/// What of a page holds entries.
+/// The bytes of a page that hold entries.
 const USABLE: f64 = 8152.0;
-/// How full pages are to which keys come in order.
+/// How full pages are if keys come in order.
 const FILL_IN_ORDER: f64 = 0.90;
-/// How full pages are to which keys come in any order: between half and full, and on average ln 2.
+/// How full pages are if keys come in any order: between half and full, and on average ln 2.
 const FILL_IN_ANY_ORDER: f64 = 0.69;
-/// The pages above the leaves, for each of these.
+/// The pages in total per leaf, which adds those above the leaves.
 const UPPER_PAGES: f64 = 1.01;
-/// What a row of a key that others have too takes.
+/// The bytes of a row whose key other rows have too.
 const DUPLICATE: f64 = 6.0;
-/// How many rows share one entry at most, as far as it is long enough.
+/// The largest number of rows that share one entry.
 const ROWS_PER_ENTRY: f64 = 210.0;
-/// From how many rows for each key on keys are taken to be shared.
+/// From this many rows per key on, keys are taken to be shared.
 const SHARED: f64 = 1.5;
-/// The share of neighbours that are in order, from which keys are taken to come in order.
+/// From this share of neighbours in order on, keys are taken to come in order.
 const IN_ORDER: f64 = 0.95;
 
 /// An index over columns.
@@ -34,13 +34,13 @@ pub struct Index {
     pub name: String,
     /// The columns of its keys.
     pub columns: Vec<String>,
-    /// Columns that it holds besides.
+    /// The other columns that it holds.
     pub included: Vec<String>,
-    /// Whether a row's key is its own.
+    /// Whether keys are unique.
     pub is_unique: bool,
     /// Whether it is a B-tree over plain columns of every row, of which the size is known.
     pub is_plain: bool,
-    /// Its bytes today.
+    /// Its current size in bytes.
     pub bytes: u64,
 }
 
@@ -71,20 +71,16 @@ impl Keys {
         self.rows += 1;
     }
 
-    /// The bytes that a row takes in the index.
+    /// Returns the bytes of a row in the index.
     pub fn bytes_per_row(&self, index: &Index) -> f64 {
         let rows = self.rows.max(1) as f64;
         let entry = self.bytes as f64 / rows;
-        // An index that holds other columns besides keeps every entry.
-        let is_shared = self.is_shared(index);
         let fill = if self.is_in_order() { FILL_IN_ORDER } else { FILL_IN_ANY_ORDER };
-        let bytes = match is_shared {
-            true => DUPLICATE + entry / ROWS_PER_ENTRY,
-            false => entry,
-        };
+        let bytes = if self.is_shared(index) { DUPLICATE + entry / ROWS_PER_ENTRY } else { entry };
         bytes / (USABLE / PAGE as f64) / fill * UPPER_PAGES
     }
 
+    /// Whether rows share entries. An index that holds other columns keeps every entry.
     fn is_shared(&self, index: &Index) -> bool {
         let can_be = !index.is_unique && index.included.is_empty();
         can_be && self.rows.max(1) as f64 / self.seen.len().max(1) as f64 > SHARED
@@ -94,18 +90,18 @@ impl Keys {
         self.in_order as f64 / self.rows.max(1) as f64 >= IN_ORDER
     }
 
-    /// Whether entries of new rows go between those that are there, so that they use the room on their pages.
+    /// Whether entries of new rows go between the existing ones, so that they use the free space on their pages.
     pub fn fills_gaps(&self, index: &Index) -> bool {
         !self.is_in_order() && !self.is_shared(index)
     }
 
-    /// What an entry takes, without what its page leaves free.
+    /// Returns the bytes of an entry, without the free space of its page.
     pub fn entry_bytes(&self) -> f64 {
         self.bytes as f64 / self.rows.max(1) as f64
     }
 }
 
-/// Whether one key may stand before another: as numbers if both are, else as texts.
+/// Whether one key may come before another: compared as numbers if both are numbers, else as texts.
 fn is_in_order(before: &str, after: &str) -> bool {
     match (before.parse::<f64>(), after.parse::<f64>()) {
         (Ok(before), Ok(after)) => before <= after,

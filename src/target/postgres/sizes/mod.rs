@@ -1,5 +1,5 @@
-//! The **sizes** of the target: what the table, its TOAST table and its indexes take on the server's disk,
-//! how many bytes its rows have, and what further rows will take.
+//! The **sizes** of the target: how much space the table, its TOAST table and its indexes use on the server's disk,
+//! how long its rows are, and how much space further rows will need.
 
 mod curve;
 mod index;
@@ -12,25 +12,26 @@ mod weigh;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 pub use curve::Curve;
 pub use index::Index;
-pub use trial::{Trial, Trying};
+pub use trial::{Trial, TrialRows};
 pub use weigh::{IndexedRow, RowBytes, Shape, Weighed};
 
 use super::Target;
 use super::catalog::Kind;
-use crate::domain::provenance;
+use super::parameter::schema_and_name;
+use super::row::count;
+use crate::domain::{TableName, provenance};
 use crate::sql::{Contract, DeclaredIndex, indexes};
 use crate::target::Error;
 use tuple::LINE_POINTER;
 
-/// How many pages of the table are read to see how long its rows are.
+/// How many pages of the table are read to find out how long its rows are.
 const SAMPLED_PAGES: f64 = 512.0;
 
-/// What the target takes on the server's disk.
+/// The space that the target uses on the server's disk, in bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Sizes {
     /// The whole database.
@@ -43,28 +44,28 @@ pub struct Sizes {
     pub indexes: Vec<Index>,
     /// The percentage to which pages of the table are filled.
     pub fill_percent: usize,
-    /// Rows that the server says are dead, for each row that lives.
+    /// The number of dead rows per live row, as the server counts them.
     pub dead_share: f64,
-    /// Rows that the server says are there; 0 if it does not know.
+    /// The number of live rows, as the server counts them; 0 if it does not know.
     pub live_rows: u64,
-    /// Whether it was vacuumed at some time, so that the server knows where there is room.
+    /// Whether it was ever vacuumed, so that the server knows which pages have free space.
     pub is_vacuumed: bool,
     /// How long rows of the table are; `None` if it has none, or is a view.
     pub own: Option<OwnRows>,
 }
 
-/// Rows of the table that were looked at.
+/// Rows of the table that were sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct OwnRows {
-    /// How many.
+    /// Their number.
     pub rows: u64,
-    /// The bytes that one takes, with what its page needs for it; what was moved to TOAST included.
+    /// The bytes of one row, including its share of the page's own data and what was moved to TOAST.
     pub bytes: f64,
-    /// The share of the table that is free and holds further rows of this length.
+    /// The share of the table that is free and can hold further rows of this length.
     pub free_share: f64,
 }
 
-/// The server knows the room on a page to so many bytes.
+/// The server records the free space of a page in steps of this many bytes.
 const ROOM_STEP: usize = tuple::PAGE / 256;
 
 /// What is asked of the catalog; `$1` schema, `$2` name. Partitions are added up.
@@ -111,19 +112,18 @@ pub async fn measure(client: &Client, target: Option<&Target>) -> Result<Sizes, 
         return Ok(Sizes { database, fill_percent: 100, ..Sizes::default() });
     };
     let table = &target.table;
-    let doing = || Error::statement(format!("measuring {table}"));
-    let names: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
-    let row = client.query_typed_one(MEASURE, &names).await.map_err(doing())?;
-    let indexes = client.query_typed(INDEXES, &names).await.map_err(doing())?;
-    let bytes = row.get::<_, i64>(0).unsigned_abs();
+    let (doing, names) = (format!("measuring {table}"), schema_and_name(table));
+    let row =
+        client.query_typed_one(MEASURE, &names).await.map_err(Error::statement(doing.as_str()))?;
+    let indexes = client.query_typed(INDEXES, &names).await.map_err(Error::statement(doing))?;
+    let bytes = count(&row, 0);
     let fill_percent = usize::try_from(row.get::<_, i32>(3)).unwrap_or(100);
     Ok(Sizes {
         database,
         table: bytes,
-        toast: row.get::<_, i64>(1).unsigned_abs(),
+        toast: count(&row, 1),
         dead_share: row.get(2),
-        live_rows: row.get::<_, i64>(4).unsigned_abs(),
+        live_rows: count(&row, 4),
         is_vacuumed: row.get(5),
         fill_percent,
         indexes: indexes.iter().map(index).collect(),
@@ -133,9 +133,11 @@ pub async fn measure(client: &Client, target: Option<&Target>) -> Result<Sizes, 
 
 async fn database_bytes(client: &Client) -> Result<u64, Error> {
     let statement = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())";
-    let row = client.query_typed_one(statement, &[]).await;
-    let row = row.map_err(Error::statement("measuring the database"))?;
-    Ok(row.get::<_, i64>(0).unsigned_abs())
+    let row = client
+        .query_typed_one(statement, &[])
+        .await
+        .map_err(Error::statement("measuring the database"))?;
+    Ok(count(&row, 0))
 }
 
 fn index(row: &Row) -> Index {
@@ -145,13 +147,13 @@ fn index(row: &Row) -> Index {
         is_plain: row.get(2),
         columns: row.get(3),
         included: row.get(4),
-        bytes: row.get::<_, i64>(5).unsigned_abs(),
+        bytes: count(row, 5),
     }
 }
 
-/// What the rows on some pages take, and what these pages have left. Empty pages have no rows, and are not among
-/// them.
-fn own_statement(target: &Target, percent: f64, usable: usize) -> String {
+/// Asks how much space the rows on sampled pages use, and how much these pages have left. Empty pages have no rows,
+/// so they are not among them.
+fn own_statement(table: &TableName, percent: f64, usable: usize) -> String {
     format!(
         "WITH held AS (
            SELECT tableoid, ctid,
@@ -164,11 +166,11 @@ fn own_statement(target: &Target, percent: f64, usable: usize) -> String {
                 (SELECT coalesce(sum(floor(free / usual.bytes)), 0)::float8 FROM pages
                  WHERE floor(free / {ROOM_STEP}) >= ceil(usual.bytes / {ROOM_STEP}))
          FROM usual",
-        table = target.table.quoted()
+        table = table.quoted()
     )
 }
 
-/// How long the rows on some pages of the table are: dead rows and empty room on them do not count.
+/// Measures how long the rows on sampled pages of the table are; dead rows and free space do not count.
 async fn own_rows(
     client: &Client,
     target: &Target,
@@ -179,24 +181,24 @@ async fn own_rows(
     let percent = (100.0 * SAMPLED_PAGES / pages.max(1.0)).clamp(0.000_1, 100.0);
     let usable = tuple::usable(fill_percent);
     let row = client
-        .query_typed_one(&own_statement(target, percent, usable), &[])
+        .query_typed_one(&own_statement(&target.table, percent, usable), &[])
         .await
         .map_err(Error::statement(format!("measuring the rows of {}", target.table)))?;
-    let (rows, row_bytes) = (row.get::<_, i64>(0).unsigned_abs(), row.get::<_, f64>(1));
+    let (rows, row_bytes) = (count(&row, 0), row.get::<_, f64>(1));
     let (seen, further_rows) = (row.get::<_, i64>(2) as f64, row.get::<_, f64>(3));
-    // Pages that were looked at, and hold nothing: how many pages a sample has is a matter of chance.
+    // Sampled pages that are empty. The number of pages in a sample varies, so a few are not counted.
     let expected = pages * percent / 100.0;
     let chance = if percent < 100.0 { 3.0 * expected.sqrt() } else { 0.0 };
     let empty = (expected - chance - seen).max(0.0);
     let further = further_rows + empty * (usable as f64 / row_bytes).floor();
     let free_share = further * row_bytes / ((seen + empty).max(1.0) * tuple::PAGE as f64);
-    // Of a page, 24 bytes are its header, and some are kept free.
+    // A page has a header of 24 bytes, and some of it is kept free.
     let share = usable as f64 / tuple::PAGE as f64;
     Ok((rows > 0).then(|| OwnRows { rows, bytes: row_bytes / share, free_share }))
 }
 
 impl Sizes {
-    /// What the target looks like to rows that come: as it is, or as `target.sql` will create it.
+    /// Returns the shape of the target for new rows: as it is, or as `target.sql` will create it.
     pub fn shape(
         &self,
         target: Option<&Target>,
@@ -211,16 +213,8 @@ impl Sizes {
     }
 }
 
-/// The indexes that a table will have which is created from `target.sql`.
+/// Returns the indexes that a table created from `target.sql` will have.
 fn declared(contract: &Contract) -> Vec<Index> {
-    let index = |declared: DeclaredIndex| Index {
-        name: declared.name,
-        columns: declared.columns,
-        included: declared.included,
-        is_unique: declared.is_unique,
-        is_plain: declared.is_plain,
-        bytes: 0,
-    };
     let has_file_name = contract.columns.iter().any(|column| column.name == provenance::FILE_NAME);
     let of_file_name = has_file_name.then(|| DeclaredIndex {
         name: provenance::FILE_NAME.to_owned(),
@@ -229,5 +223,33 @@ fn declared(contract: &Contract) -> Vec<Index> {
         is_unique: false,
         is_plain: true,
     });
-    indexes(&contract.create).into_iter().chain(of_file_name).map(index).collect()
+    indexes(&contract.create).into_iter().chain(of_file_name).map(empty_index).collect()
+}
+
+/// An index that is declared, without entries.
+fn empty_index(declared: DeclaredIndex) -> Index {
+    Index {
+        name: declared.name,
+        columns: declared.columns,
+        included: declared.included,
+        is_unique: declared.is_unique,
+        is_plain: declared.is_plain,
+        bytes: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    #[test]
+    fn a_sample_of_the_quoted_table_is_measured() {
+        let statement = own_statement(&odd_table(), 2.5, 8000);
+        assert!(
+            statement.contains(&format!("FROM {ODD_TABLE} AS held TABLESAMPLE SYSTEM (2.5)")),
+            "{statement}"
+        );
+        assert!(statement.contains("SELECT 8000 - sum(bytes) AS free"), "{statement}");
+    }
 }

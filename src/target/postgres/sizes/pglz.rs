@@ -1,18 +1,18 @@
-//! How long a text is after PostgreSQL has **compressed** it with its own method, pglz: history of 4 KB,
-//! matches of 3 to 273 bytes, nothing that saves less than a quarter.
+//! How long a text is after PostgreSQL has **compressed** it with its own method, pglz: a history of 4 KB, matches
+//! of 3 to 273 bytes, and no compression that saves less than a quarter.
 
-/// The farthest that a match may lie back.
+/// The largest distance of a match.
 const FARTHEST: usize = 4094;
 /// The longest match.
 const LONGEST: usize = 273;
-/// What is shorter is not compressed.
+/// A shorter text is not compressed.
 const SHORTEST_INPUT: usize = 32;
-/// Where there is no match by then, there is none.
+/// A text without a match up to here is not compressed.
 const FIRST_MATCH_BY: usize = 1024;
-/// A match of this length is good enough at first; with each one that is looked at, less is.
+/// A match of this length ends the search; with each match that is tried, a shorter one is enough.
 const GOOD_MATCH: usize = 128;
 
-/// The length after compression; `None` if it is kept as it is.
+/// Returns the length after compression; `None` if the text is not compressed.
 pub fn compressed(text: &[u8]) -> Option<usize> {
     if text.len() < SHORTEST_INPUT {
         return None;
@@ -24,7 +24,7 @@ pub fn compressed(text: &[u8]) -> Option<usize> {
         if size >= most || !has_match && at >= FIRST_MATCH_BY {
             return None;
         }
-        // One byte says of eight items what they are.
+        // One byte holds the kinds of eight items.
         size += usize::from(items.is_multiple_of(8));
         items += 1;
         let length = history.longest_match(at);
@@ -42,7 +42,7 @@ pub fn compressed(text: &[u8]) -> Option<usize> {
     (size < most).then_some(size)
 }
 
-/// Where the same four bytes stood before.
+/// The earlier places of the same four bytes.
 struct History<'a> {
     text: &'a [u8],
     newest: Vec<usize>,

@@ -1,4 +1,4 @@
-//! How a value is **stored**: the bytes that PostgreSQL keeps of it, by its type.
+//! How a value is **stored**: the bytes that PostgreSQL needs for it, by its type.
 //!
 //! The rules are those of the PostgreSQL documentation, "Database Page Layout" and "TOAST", and of the types'
 //! own sections in "Data Types".
@@ -6,33 +6,33 @@
 /// How values of a type are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// Always so many bytes.
+    /// A fixed number of bytes.
     Fixed {
         /// Bytes.
         length: usize,
-        /// What their place is a multiple of.
+        /// The multiple at which it begins.
         align: usize,
     },
     /// The text itself, with its length.
     Text,
-    /// The text, padded to so many characters.
+    /// The text, padded to this many characters.
     Padded(usize),
     /// Four digits in two bytes.
     Numeric,
     /// An address of a network.
     Address,
-    /// As long as its text, about; how long exactly is not known here.
+    /// About as long as its text; the exact length is not known here.
     Guessed,
 }
 
 /// A value as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Datum {
-    /// Always so many bytes: length and alignment.
+    /// A fixed number of bytes: length and alignment.
     Fixed(usize, usize),
-    /// A length of its own; what is long may be compressed and moved out of the row if it is `movable`.
+    /// A length of its own; a long value may be compressed and moved out of the row if it is `movable`.
     Variable {
-        /// Bytes without those that say how many they are.
+        /// The bytes without those that hold the length.
         payload: usize,
         /// Whether it may leave the row.
         movable: bool,
@@ -40,14 +40,13 @@ pub enum Datum {
 }
 
 impl Stored {
-    /// How the type of this name is stored: that of the catalog (`int8`), or as people write it (`bigint`).
+    /// Returns how a type is stored, by its name in the catalog (`int8`) or as people write it (`bigint`).
     pub fn named(name: &str) -> Self {
-        let fixed = |length, align| Self::Fixed { length, align };
         match name {
-            "bool" | "boolean" | "char" => fixed(1, 1),
-            "int2" | "smallint" | "smallserial" => fixed(2, 2),
+            "bool" | "boolean" | "char" => Self::fixed(1, 1),
+            "int2" | "smallint" | "smallserial" => Self::fixed(2, 2),
             "int4" | "integer" | "int" | "serial" | "float4" | "real" | "date" | "oid" | "xid" => {
-                fixed(4, 4)
+                Self::fixed(4, 4)
             }
             "int8"
             | "bigint"
@@ -63,12 +62,12 @@ impl Stored {
             | "timestamp with time zone"
             | "pg_lsn"
             | "xid8"
-            | "float" => fixed(8, 8),
-            "timetz" | "time with time zone" => fixed(12, 8),
-            "interval" | "point" => fixed(16, 8),
-            "uuid" => fixed(16, 1),
-            "macaddr" => fixed(6, 4),
-            "name" => fixed(64, 1),
+            | "float" => Self::fixed(8, 8),
+            "timetz" | "time with time zone" => Self::fixed(12, 8),
+            "interval" | "point" => Self::fixed(16, 8),
+            "uuid" => Self::fixed(16, 1),
+            "macaddr" => Self::fixed(6, 4),
+            "name" => Self::fixed(64, 1),
             "text" | "varchar" | "character varying" | "json" | "citext" | "bytea" => Self::Text,
             "numeric" | "decimal" => Self::Numeric,
             "inet" | "cidr" => Self::Address,
@@ -76,7 +75,11 @@ impl Stored {
         }
     }
 
-    /// How a type is stored that the catalog describes by its name, its category and its modifier.
+    const fn fixed(length: usize, align: usize) -> Self {
+        Self::Fixed { length, align }
+    }
+
+    /// Returns how a type is stored that the catalog describes by its name, its category and its modifier.
     pub fn of_catalog(name: &str, category: char, modifier: i32) -> Self {
         match (name, category) {
             ("bpchar", _) => Self::Padded(usize::try_from(modifier - 4).unwrap_or(0)),
@@ -85,13 +88,13 @@ impl Stored {
         }
     }
 
-    /// How a type is stored that is written like this: `numeric(12, 2)`, `timestamp (3) with time zone`.
+    /// Returns how a type is stored that is declared like this: `numeric(12, 2)`, `timestamp (3) with time zone`.
     pub fn of_declared(text: &str) -> Self {
-        let text = text.to_lowercase();
-        if text.contains('[') {
+        let lower = text.to_lowercase();
+        if lower.contains('[') {
             return Self::Guessed;
         }
-        let (before, rest) = text.split_once('(').unwrap_or((&text, ""));
+        let (before, rest) = lower.split_once('(').unwrap_or((&lower, ""));
         let (inside, after) = rest.split_once(')').unwrap_or(("", ""));
         let name = format!("{} {}", before.trim(), after.trim());
         match name.trim() {
@@ -105,40 +108,39 @@ impl Stored {
         self != Self::Guessed
     }
 
-    /// A value by its text, as it is stored.
+    /// Returns how the value of a text is stored.
     pub fn datum(self, text: &str) -> Datum {
-        let variable = |payload, movable| Datum::Variable { payload, movable };
         match self {
             Self::Fixed { length, align } => Datum::Fixed(length, align),
-            Self::Text | Self::Guessed => variable(text.len(), true),
+            Self::Text | Self::Guessed => Datum::Variable { payload: text.len(), movable: true },
             Self::Padded(length) => {
                 let missing = length.saturating_sub(text.chars().count());
-                variable(text.len() + missing, true)
+                Datum::Variable { payload: text.len() + missing, movable: true }
             }
-            Self::Numeric => variable(2 + 2 * numeric_digits(text), false),
-            Self::Address => variable(if text.contains(':') { 18 } else { 6 }, false),
+            Self::Numeric => {
+                Datum::Variable { payload: 2 + 2 * numeric_digits(text), movable: false }
+            }
+            Self::Address => {
+                let payload = if text.contains(':') { 18 } else { 6 };
+                Datum::Variable { payload, movable: false }
+            }
         }
     }
 }
 
-/// How many digits to the base of 10,000 a number has, without zeros before and behind them.
+/// Counts the digits of a number to the base of 10,000, without leading and trailing zeros.
 fn numeric_digits(text: &str) -> usize {
-    let text = text.trim_start_matches(['-', '+']);
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let whole = whole.trim_start_matches('0');
+    let unsigned = text.trim_start_matches(['-', '+']);
+    let (before, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let whole = before.trim_start_matches('0');
     let pad = (4 - whole.len() % 4) % 4;
     let mut digits = "0".repeat(pad) + whole + fraction;
     while !digits.len().is_multiple_of(4) {
         digits.push('0');
     }
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .chunks(4)
-        .map(|group| std::str::from_utf8(group).unwrap_or("0000"))
-        .collect();
-    let is_zero = |group: &&str| *group == "0000";
-    let first = groups.iter().position(|group| !is_zero(group)).unwrap_or(groups.len());
-    let last = groups.iter().rposition(|group| !is_zero(group)).map_or(first, |last| last + 1);
+    let groups: Vec<&[u8]> = digits.as_bytes().chunks(4).collect();
+    let first = groups.iter().position(|group| *group != b"0000").unwrap_or(groups.len());
+    let last = groups.iter().rposition(|group| *group != b"0000").map_or(first, |last| last + 1);
     last - first
 }
 

@@ -1,15 +1,15 @@
 //! A **trial** puts sampled rows into an empty copy of the target, with its indexes and with what the server fills
-//! in, and measures what they take. The copy is a temporary table in a transaction that is rolled back.
+//! in, and measures the space that they use. The copy is a temporary table in a transaction that is rolled back.
 //!
-//! Nothing stays, and nothing of the target is touched: the copy has no triggers and no foreign keys, and numbers
-//! come from a sequence of its own.
+//! Nothing remains, and the target is not touched: the copy has no triggers and no foreign keys, and its numbers come
+//! from a sequence of its own.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use futures::SinkExt;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::curve::Curve;
@@ -19,29 +19,31 @@ use crate::domain::{TableName, quote_identifier};
 use crate::sql::Contract;
 use crate::target::placement::{ROWS, copy_statement, create_rows_statement, list};
 use crate::target::postgres::encode::Load;
+use crate::target::postgres::parameter::{Parameter, schema_and_name};
+use crate::target::postgres::row::count;
 use crate::target::{Encoder, Error, Target};
 
 /// The copy of the target.
 const COPY: &str = "backfill_trial";
-/// Where its numbers come from.
+/// The sequence from which its numbers come.
 const NUMBERS: &str = "backfill_trial_numbers";
 /// The rows that are encoded at once.
 const PIECE_ROWS: usize = 128;
-/// What stands for the id of a load.
+/// An id of a load as in a real one.
 const LOAD: Load<'_> = Load { id: "1795376497.4840455" };
 
-/// What rows took in a copy of the target.
+/// How much space rows used in a copy of the target.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// How many rows were put in.
+    /// How many rows were inserted.
     pub rows: u64,
-    /// The bytes of a row in the table.
+    /// The bytes per row in the table.
     pub table: f64,
-    /// In its TOAST table.
+    /// The bytes per row in its TOAST table.
     pub toast: f64,
-    /// How the indexes grow that are not plain, or hold columns that the server fills in.
+    /// How those indexes grow that are not plain, or hold columns that the server fills in.
     pub curves: Vec<Curve>,
-    /// The indexes of the target; plain are those of which the size is known from the rows as they are given.
+    /// The indexes of the target. Those whose size can be calculated from the given rows are marked as plain.
     pub indexes: Vec<Index>,
     /// The target, as it is or will be.
     pub target: Target,
@@ -49,9 +51,9 @@ pub struct Trial {
     pub fill_percent: usize,
 }
 
-/// The rows to put in, and where.
+/// The rows to insert, and what describes their target.
 #[derive(Clone, Copy, Debug)]
-pub struct Trying<'a> {
+pub struct TrialRows<'a> {
     /// The rows as `stage.sql` gives them.
     pub batches: &'a [RecordBatch],
     /// What creates the target if it is not there.
@@ -62,11 +64,11 @@ pub struct Trying<'a> {
     pub stage: &'a str,
 }
 
-impl Trying<'_> {
-    /// Puts the rows into a copy of the target, in a transaction that the caller rolls back; `None` without rows.
+impl TrialRows<'_> {
+    /// Inserts the rows into a copy of the target, in a transaction that the caller rolls back; `None` without rows.
     ///
     /// # Errors
-    /// [`Error`], whatever the server refuses; the transaction is of no use then.
+    /// [`Error`], whatever the server refuses; the transaction is aborted then.
     pub async fn run(
         self,
         client: &Client,
@@ -92,13 +94,18 @@ impl Trying<'_> {
         }
         let after = copy.sizes().await?;
         let curves = copy.curves(&before, &after, rows).await?;
-        let each = |bytes: u64| bytes as f64 / rows as f64;
         // Half of the last page is free, on average.
-        let table = after.table.saturating_sub(before.table + PAGE as u64 / 2);
-        let toast = after.toast.saturating_sub(before.toast);
-        let (indexes, fill_percent) = (copy.indexes().await?, storage.fill_percent);
-        let (table, toast) = (each(table), each(toast));
-        Ok(Some(Trial { rows, table, toast, curves, indexes, target, fill_percent }))
+        let table_bytes = after.table.saturating_sub(before.table + PAGE as u64 / 2);
+        let toast_bytes = after.toast.saturating_sub(before.toast);
+        Ok(Some(Trial {
+            rows,
+            table: table_bytes as f64 / rows as f64,
+            toast: toast_bytes as f64 / rows as f64,
+            curves,
+            indexes: copy.indexes().await?,
+            fill_percent: storage.fill_percent,
+            target,
+        }))
     }
 }
 
@@ -113,11 +120,11 @@ struct Copy<'a> {
 struct Storage {
     options: String,
     fill_percent: usize,
-    /// Columns whose default calls a sequence or a function of somebody's own.
+    /// Columns whose default calls a sequence or a user's function.
     numbered: Vec<(String, String)>,
 }
 
-/// What the copy takes.
+/// The space that the copy uses.
 struct Taken {
     table: u64,
     toast: u64,
@@ -131,6 +138,12 @@ struct OtherIndex {
     bytes: u64,
     /// How long the list of waiting rows may be.
     list: f64,
+}
+
+impl OtherIndex {
+    fn of(row: &Row) -> Self {
+        Self { oid: row.get(0), method: row.get(1), bytes: count(row, 2), list: row.get(3) }
+    }
 }
 
 /// The options of the table that decide how full its pages get; `$1` schema, `$2` name. Of partitions, those of any.
@@ -157,7 +170,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attidentity = '' AND a.attgenerate
   AND (pg_catalog.pg_get_expr(d.adbin, d.adrelid) ILIKE '%nextval%' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) ILIKE '%setval%'
        OR f.provolatile = 'v' AND l.lanname NOT IN ('c', 'internal'))";
 
-/// What the copy takes.
+/// Asks for the space that the copy uses.
 const TAKEN: &str = "\
 SELECT pg_catalog.pg_relation_size(c.oid),
        coalesce(pg_catalog.pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0)
@@ -180,95 +193,66 @@ ORDER BY 1";
 impl Copy<'_> {
     /// Asks how the target stores rows.
     async fn storage(&self) -> Result<Storage, Error> {
-        let options = self.ask(OPTIONS).await?;
-        let numbered = self.ask(NUMBERED).await?;
         let mut fill_percent = 100;
         let mut texts = Vec::new();
-        for row in &options {
+        for row in &self.ask(OPTIONS).await? {
             let (name, value): (String, i32) = (row.get(0), row.get(1));
             if name == "fillfactor" {
                 fill_percent = usize::try_from(value).unwrap_or(100);
             }
             texts.push(format!("{name} = {value}"));
         }
-        let options = match texts.is_empty() {
-            true => String::new(),
-            false => format!("WITH ({})", texts.join(", ")),
-        };
-        let numbered = numbered.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let options =
+            if texts.is_empty() { String::new() } else { format!("WITH ({})", texts.join(", ")) };
+        let numbered =
+            self.ask(NUMBERED).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
         Ok(Storage { options, fill_percent, numbered })
     }
 
-    /// Creates the copy, and the table from which it gets its rows. Values there are neither compressed nor of
-    /// another storage: the copy does with them what the target would.
+    /// Creates the copy, and the table from which it gets its rows. Values there are not compressed, so that the copy
+    /// does with them what the target would.
     async fn create(&self, storage: &Storage) -> Result<(), Error> {
-        let names = self.given();
-        let numbered = storage.numbered.iter().map(|(name, of)| {
-            let name = quote_identifier(name);
-            format!(
-                "ALTER TABLE pg_temp.{COPY} ALTER COLUMN {name} SET DEFAULT \
-                     pg_catalog.nextval('pg_temp.{NUMBERS}')::text::{of};\n"
-            )
-        });
-        let statements = format!(
-            "CREATE TEMPORARY TABLE {COPY} (LIKE {} INCLUDING ALL EXCLUDING CONSTRAINTS EXCLUDING COMMENTS \
-             EXCLUDING STATISTICS) {} ON COMMIT DROP;\n\
-             CREATE TEMPORARY SEQUENCE {NUMBERS};\n{}{};\n{PLAIN}",
-            self.target.table.quoted(),
-            storage.options,
-            numbered.collect::<String>(),
-            create_rows_statement(&self.target.table, &names),
-        );
-        self.client.batch_execute(&statements).await.map_err(self.doing())
+        let statements = create_statements(&self.target.table, storage, &self.given());
+        self.client.batch_execute(&statements).await.map_err(self.failed())
     }
 
-    /// Lets rows wait as long as they are not sorted in on purpose.
+    /// Lets rows wait in the lists of inverted indexes until they are sorted in on purpose.
     async fn keep_waiting(&self) -> Result<(), Error> {
-        self.client.batch_execute(WAITING).await.map_err(self.doing())
+        self.client.batch_execute(WAITING).await.map_err(self.failed())
     }
 
-    /// Puts the rows in; returns how many there are now.
+    /// Inserts the rows; returns their number.
     async fn fill(&self, batches: &[RecordBatch]) -> Result<u64, Error> {
         let names = self.given();
         let copy = copy_statement(&format!("pg_temp.{ROWS}"), &names);
-        let sink = self.client.copy_in(&copy).await.map_err(self.doing())?;
-        let mut sink = Box::pin(sink);
+        let opened = self.client.copy_in(&copy).await;
+        let mut sink = Box::pin(opened.map_err(self.failed())?);
         for batch in batches {
             for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
                 let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
                 let mut bytes = Vec::new();
                 self.encoder.encode(&piece, LOAD, &mut bytes)?;
-                sink.send(Bytes::from(bytes)).await.map_err(self.doing())?;
+                sink.send(Bytes::from(bytes)).await.map_err(self.failed())?;
             }
         }
-        sink.as_mut().finish().await.map_err(self.doing())?;
-        let columns = list(&names, "");
-        let statement = format!(
-            "INSERT INTO pg_temp.{COPY} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} \
-             FROM pg_temp.{ROWS} ON CONFLICT DO NOTHING"
-        );
-        self.client.execute_typed(&statement, &[]).await.map_err(self.doing())
+        sink.as_mut().finish().await.map_err(self.failed())?;
+        self.client.execute_typed(&insert_statement(&names), &[]).await.map_err(self.failed())
     }
 
+    /// Measures the space that the copy uses.
     async fn sizes(&self) -> Result<Taken, Error> {
         let name = format!("pg_temp.{COPY}");
-        let row = self.client.query_typed_one(TAKEN, &[(&name, Type::TEXT)]).await;
-        let row = row.map_err(self.doing())?;
+        let taken = self.client.query_typed_one(TAKEN, &[(&name, Type::TEXT)]).await;
+        let row = taken.map_err(self.failed())?;
         let given: Vec<&str> = self.given();
-        let others = [(&name as &(dyn ToSql + Sync), Type::TEXT), (&given, Type::TEXT_ARRAY)];
-        let others = self.client.query_typed(OTHERS, &others).await;
-        let bytes = |row: &Row, place| row.get::<_, i64>(place).unsigned_abs();
-        let other = |row: &Row| OtherIndex {
-            oid: row.get(0),
-            method: row.get(1),
-            bytes: bytes(row, 2),
-            list: row.get(3),
-        };
-        let others = others.map_err(self.doing())?.iter().map(other).collect();
-        Ok(Taken { table: bytes(&row, 0), toast: bytes(&row, 1), others })
+        let name_and_columns: [Parameter<'_>; 2] =
+            [(&name, Type::TEXT), (&given, Type::TEXT_ARRAY)];
+        let others = self.client.query_typed(OTHERS, &name_and_columns).await;
+        let others = others.map_err(self.failed())?.iter().map(OtherIndex::of).collect();
+        Ok(Taken { table: count(&row, 0), toast: count(&row, 1), others })
     }
 
-    /// How the indexes grow that are not plain.
+    /// Finds out how those indexes grow that are not plain.
     async fn curves(&self, before: &Taken, after: &Taken, rows: u64) -> Result<Vec<Curve>, Error> {
         let mut curves = Vec::new();
         for (empty, full) in before.others.iter().zip(&after.others) {
@@ -285,14 +269,14 @@ impl Copy<'_> {
         Ok(curves)
     }
 
-    /// Has the rows sorted in that wait.
+    /// Makes the server sort in the rows that wait, and measures how an inverted index grows.
     async fn inverted(&self, full: &OtherIndex, waiting: f64, rows: u64) -> Result<Curve, Error> {
         let statement = "SELECT pg_catalog.gin_clean_pending_list($1::int8::oid::regclass)";
-        let oid = [(&full.oid as &(dyn ToSql + Sync), Type::INT8)];
-        self.client.query_typed_one(statement, &oid).await.map_err(self.doing())?;
+        let oid: [Parameter<'_>; 1] = [(&full.oid, Type::INT8)];
+        self.client.query_typed_one(statement, &oid).await.map_err(self.failed())?;
         let size = "SELECT pg_catalog.pg_relation_size($1::int8::oid)";
-        let row = self.client.query_typed_one(size, &oid).await.map_err(self.doing())?;
-        let sorted = row.get::<_, i64>(0).unsigned_abs().saturating_sub(full.bytes);
+        let row = self.client.query_typed_one(size, &oid).await.map_err(self.failed())?;
+        let sorted = count(&row, 0).saturating_sub(full.bytes);
         Ok(match sorted {
             0 => Curve::Steady(waiting),
             sorted => {
@@ -301,7 +285,7 @@ impl Copy<'_> {
         })
     }
 
-    /// The indexes of the target itself.
+    /// Reads the indexes of the target itself.
     async fn indexes(&self) -> Result<Vec<Index>, Error> {
         let mut indexes: Vec<Index> = self.ask(INDEXES).await?.iter().map(index).collect();
         let given = self.given();
@@ -312,22 +296,50 @@ impl Copy<'_> {
         Ok(indexes)
     }
 
-    /// The columns that rows are given for. What the server fills in the others with is not known beforehand.
+    /// Returns the columns that rows have. What the server fills in the others with is not known beforehand.
     fn given(&self) -> Vec<&str> {
         self.encoder.columns().map(|column| column.name.as_str()).collect()
     }
 
-    /// Asks something of the target, by its name.
+    /// Runs a query about the target, by its name.
     async fn ask(&self, statement: &str) -> Result<Vec<Row>, Error> {
-        let table = &self.target.table;
-        let names: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
-        self.client.query_typed(statement, &names).await.map_err(self.doing())
+        let names = schema_and_name(&self.target.table);
+        self.client.query_typed(statement, &names).await.map_err(self.failed())
     }
 
-    fn doing(&self) -> impl FnOnce(tokio_postgres::Error) -> Error {
+    /// The error of a statement.
+    fn failed(&self) -> impl FnOnce(tokio_postgres::Error) -> Error {
         Error::statement(format!("trying rows out in a copy of {}", self.target.table))
     }
+}
+
+/// Returns the statements that create the copy, and the table from which it gets its rows.
+fn create_statements(table: &TableName, storage: &Storage, columns: &[&str]) -> String {
+    let numbered = storage.numbered.iter().map(|(name, of)| {
+        let name = quote_identifier(name);
+        format!(
+            "ALTER TABLE pg_temp.{COPY} ALTER COLUMN {name} SET DEFAULT \
+                 pg_catalog.nextval('pg_temp.{NUMBERS}')::text::{of};\n"
+        )
+    });
+    format!(
+        "CREATE TEMPORARY TABLE {COPY} (LIKE {} INCLUDING ALL EXCLUDING CONSTRAINTS EXCLUDING COMMENTS \
+         EXCLUDING STATISTICS) {} ON COMMIT DROP;\n\
+         CREATE TEMPORARY SEQUENCE {NUMBERS};\n{}{};\n{PLAIN}",
+        table.quoted(),
+        storage.options,
+        numbered.collect::<String>(),
+        create_rows_statement(table, columns),
+    )
+}
+
+/// Returns the statement that inserts the rows into the copy.
+fn insert_statement(columns: &[&str]) -> String {
+    let names = list(columns, "");
+    format!(
+        "INSERT INTO pg_temp.{COPY} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} \
+         FROM pg_temp.{ROWS} ON CONFLICT DO NOTHING"
+    )
 }
 
 /// Makes the lists of the copy's inverted indexes as long as they may be.
@@ -339,10 +351,44 @@ DO $$ DECLARE index regclass; BEGIN
   LOOP EXECUTE 'ALTER INDEX ' || index || ' SET (gin_pending_list_limit = 2097151)'; END LOOP;
 END $$";
 
-/// Has the server keep values as they come.
+/// Makes the server keep values uncompressed.
 const PLAIN: &str = "\
 DO $$ DECLARE changes text; BEGIN
   SELECT pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STORAGE EXTERNAL', attname), ', ') INTO changes
   FROM pg_catalog.pg_attribute WHERE attrelid = 'pg_temp.backfill_rows'::regclass AND attnum > 0 AND attstorage IN ('x', 'm');
   IF changes IS NOT NULL THEN EXECUTE 'ALTER TABLE pg_temp.backfill_rows ' || changes; END IF;
 END $$";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    #[test]
+    fn the_copy_is_like_the_target_and_has_numbers_of_its_own() {
+        let storage = Storage {
+            options: "WITH (fillfactor = 70)".to_owned(),
+            fill_percent: 70,
+            numbered: vec![("n\"o".to_owned(), "bigint".to_owned())],
+        };
+        let statements = create_statements(&odd_table(), &storage, &["a\"b"]);
+        assert!(
+            statements.starts_with(&format!(
+                "CREATE TEMPORARY TABLE backfill_trial (LIKE {ODD_TABLE} INCLUDING ALL"
+            )),
+            "{statements}"
+        );
+        for part in [
+            "EXCLUDING STATISTICS) WITH (fillfactor = 70) ON COMMIT DROP;",
+            "ALTER COLUMN \"n\"\"o\" SET DEFAULT pg_catalog.nextval('pg_temp.backfill_trial_numbers')::text::bigint;",
+            &format!("AS SELECT \"a\"\"b\" FROM {ODD_TABLE} WITH NO DATA;"),
+        ] {
+            assert!(statements.contains(part), "{part} is not in {statements}");
+        }
+        assert_eq!(
+            insert_statement(&["a\"b", "x"]),
+            "INSERT INTO pg_temp.backfill_trial (\"a\"\"b\", \"x\") OVERRIDING SYSTEM VALUE \
+             SELECT \"a\"\"b\", \"x\" FROM pg_temp.backfill_rows ON CONFLICT DO NOTHING"
+        );
+    }
+}

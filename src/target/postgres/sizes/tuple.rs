@@ -1,5 +1,5 @@
 //! A **tuple** is a row as PostgreSQL stores it: a header, a bit for each column if one is NULL, and the
-//! values, each at its place. Above 2 KB the longest values are compressed, and then moved out of the row
+//! values, each aligned for its type. Above 2 KB the longest values are compressed, and then moved out of the row
 //! into its TOAST table.
 
 use super::pglz;
@@ -13,27 +13,27 @@ const PAGE_HEADER: usize = 24;
 pub const LINE_POINTER: usize = 4;
 /// The header of a tuple, without the bits for NULL.
 const TUPLE_HEADER: usize = 23;
-/// A longer tuple is made shorter: a quarter of a page.
+/// The longest tuple, a quarter of a page; a longer one is made shorter.
 const TOAST_TARGET: usize = 2032;
-/// What is left of a value that was moved out.
+/// What remains in the row of a value that was moved out.
 const TOAST_POINTER: usize = 18;
 /// The bytes of a value in one row of the TOAST table.
 const TOAST_CHUNK: usize = 1996;
-/// What a row of the TOAST table takes besides: header, id, number and length.
+/// What a row of the TOAST table adds to its bytes: header, id, number and length.
 const TOAST_ROW: usize = 24 + 4 + 4 + 4;
-/// What the last pieces of values leave free on its pages: they fit less well than whole ones.
+/// The factor by which the last pieces of values waste space on its pages: they fit less well than whole ones.
 const TOAST_WASTE: f64 = 1.08;
-/// From how many whole pieces on that does not count.
+/// From this many whole pieces on, that waste is ignored.
 const MANY_CHUNKS: usize = 8;
-/// What its index takes for a row.
+/// The bytes of a row in its index.
 const TOAST_INDEX_ENTRY: f64 = 20.0 / 0.9;
 
-/// The next multiple of eight.
+/// Returns the next multiple of eight.
 pub fn aligned(length: usize) -> usize {
     length.next_multiple_of(8)
 }
 
-/// What rows use of a page that is filled to so many percent.
+/// Returns the bytes of a page that rows can use, if it is filled to `fill_percent`.
 pub fn usable(fill_percent: usize) -> usize {
     PAGE - PAGE_HEADER - PAGE * (100 - fill_percent.clamp(10, 100)) / 100
 }
@@ -47,10 +47,10 @@ pub struct Value<'a> {
     pub text: &'a str,
 }
 
-/// What a row takes.
+/// The space that a row uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tuple {
-    /// The tuple, with what points to it.
+    /// The tuple with its line pointer.
     pub heap: usize,
     /// Its part of the TOAST table and of that table's index.
     pub toast: f64,
@@ -65,7 +65,7 @@ struct Part<'a> {
     is_out: bool,
 }
 
-/// What a row of these values takes; `None` is NULL.
+/// Calculates the space of a row of these values; `None` is NULL.
 pub fn tuple(values: &[Option<Value<'_>>]) -> Tuple {
     let mut parts: Vec<Option<Part<'_>>> = values.iter().map(|value| value.map(Part::of)).collect();
     let mut toast = 0.0;
@@ -83,11 +83,12 @@ pub fn tuple(values: &[Option<Value<'_>>]) -> Tuple {
     Tuple { heap: length(&parts) + LINE_POINTER, toast }
 }
 
+/// Finds the longest value that may be made shorter.
 fn longest<'p, 'a>(
     parts: &'p mut [Option<Part<'a>>],
-    is_meant: impl Fn(&Part<'a>) -> bool,
+    is_candidate: impl Fn(&Part<'a>) -> bool,
 ) -> Option<&'p mut Part<'a>> {
-    let movable = parts.iter_mut().flatten().filter(|part| part.is_movable() && is_meant(part));
+    let movable = parts.iter_mut().flatten().filter(|part| part.is_movable() && is_candidate(part));
     movable.max_by_key(|part| part.payload)
 }
 
@@ -98,11 +99,11 @@ fn length(parts: &[Option<Part<'_>>]) -> usize {
     aligned(data_end(aligned(TUPLE_HEADER + bits), parts.iter().flatten().map(|part| part.datum())))
 }
 
-/// Where values end that follow each other from a place on.
+/// Returns where values end that follow each other from `start` on.
 pub fn data_end(start: usize, values: impl Iterator<Item = Datum>) -> usize {
     values.fold(start, |at, value| match value {
         Datum::Fixed(length, align) => at.next_multiple_of(align) + length,
-        // One byte says how long a short value is; it may stand anywhere.
+        // One byte says how long a short value is; it is not aligned.
         Datum::Variable { payload, .. } if payload <= 126 => at + 1 + payload,
         Datum::Variable { payload, .. } => at.next_multiple_of(4) + 4 + payload,
     })
@@ -139,18 +140,22 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Moves it out; returns the bytes that it takes there.
+    /// Moves it out; returns the bytes that it uses in the TOAST table.
     fn move_out(&mut self) -> f64 {
         self.is_out = true;
         let (whole, rest) = (self.payload / TOAST_CHUNK, self.payload % TOAST_CHUNK);
-        let row = |bytes| aligned(TOAST_ROW + bytes) + LINE_POINTER;
-        let rest_row = if rest > 0 { row(rest) } else { 0 };
+        let rest_row = if rest > 0 { toast_row(rest) } else { 0 };
         let rows = whole + usize::from(rest > 0);
-        let bytes = (whole * row(TOAST_CHUNK) + rest_row) as f64;
+        let bytes = (whole * toast_row(TOAST_CHUNK) + rest_row) as f64;
         let usable = (PAGE - PAGE_HEADER) as f64 / PAGE as f64;
         let waste = if whole < MANY_CHUNKS { TOAST_WASTE } else { 1.0 };
         bytes / usable * waste + rows as f64 * TOAST_INDEX_ENTRY
     }
+}
+
+/// The bytes of a row of the TOAST table, with its line pointer.
+fn toast_row(bytes: usize) -> usize {
+    aligned(TOAST_ROW + bytes) + LINE_POINTER
 }
 
 /// The pages of a table while rows are added, one after the other.
@@ -163,7 +168,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// No page yet; a page is filled to so many percent.
+    /// Begins without a page; each page is filled to `fill_percent`.
     pub fn new(fill_percent: usize) -> Self {
         Self { usable: usable(fill_percent), free: 0, count: 0, rows: 0 }
     }
@@ -178,7 +183,7 @@ impl Pages {
         self.rows += 1;
     }
 
-    /// The bytes of pages for each row.
+    /// Returns the bytes of pages per row.
     pub fn bytes_per_row(&self) -> f64 {
         // The last page is not full yet.
         let last = self.free as f64 / self.usable as f64;
@@ -192,16 +197,18 @@ mod tests {
     use crate::target::postgres::sizes::stored::Stored;
 
     fn of(texts: &[Option<&str>], stored: Stored) -> Tuple {
-        let value = |text| Value { datum: stored.datum(text), text };
-        let values: Vec<_> = texts.iter().map(|text| text.map(value)).collect();
+        let values: Vec<_> = texts
+            .iter()
+            .map(|text| text.map(|text| Value { datum: stored.datum(text), text }))
+            .collect();
         tuple(&values)
     }
 
     #[test]
     fn short_texts_have_one_byte_more_and_nulls_a_bit() {
-        // 24 + 2 + 4 = 30, at a multiple of eight 32, and 4 for what points to it.
+        // 24 + 2 + 4 = 30, at a multiple of eight 32, and 4 for the line pointer.
         assert_eq!(of(&[Some("a"), Some("bcd")], Stored::Text).heap, 36);
-        // With a NULL the header ends at 24 all the same, up to eight columns.
+        // Also with a NULL the header ends at 24, up to eight columns.
         assert_eq!(of(&[Some("a"), None], Stored::Text).heap, 36);
         let fixed = Stored::Fixed { length: 8, align: 8 };
         assert_eq!(of(&[Some(""), Some("")], fixed).heap, 44);

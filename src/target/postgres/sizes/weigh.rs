@@ -1,5 +1,5 @@
-//! To **weigh** rows is to say what they will take in the target, before they are there: in the table, in its
-//! TOAST table, in its indexes, and in the write-ahead log.
+//! To **weigh** rows is to calculate the space that they will use in the target, before they are there: in the table,
+//! in its TOAST table, in its indexes, and in the write-ahead log.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::tuple::{Pages, Value, tuple};
 use crate::domain::dlt_name;
 use crate::sql::{Contract, filled};
 use crate::target::Target;
-use crate::target::postgres::catalog::{DLT_ID, DLT_LOAD_ID};
+use crate::target::postgres::catalog::{Column, DLT_ID, DLT_LOAD_ID};
 
-/// What the log takes for a tuple besides: the header of its record, where it goes to.
+/// What a record of the log adds to a tuple: its header and the tuple's place.
 const LOG_RECORD: f64 = 15.0;
-/// What the log takes for an entry of an index besides.
+/// What a record of the log adds to an entry of an index.
 const LOG_ENTRY: f64 = 44.0;
 
-/// A target table as far as it decides what a row takes.
+/// What decides how much space a row uses in a target table.
 #[derive(Clone, Debug)]
 pub struct Shape {
     columns: Vec<ShapedColumn>,
@@ -34,11 +34,27 @@ pub struct Shape {
 struct ShapedColumn {
     name: String,
     stored: Stored,
-    /// What it holds where `stage.sql` does not give it; `None` is NULL.
+    /// What it holds if `stage.sql` does not give it; `None` is NULL.
     filled: Option<String>,
 }
 
-/// What a row takes on average, in bytes.
+impl ShapedColumn {
+    fn of_target(target: &Target, column: &Column) -> Self {
+        let stored = Stored::of_catalog(&column.type_name, column.category, column.modifier);
+        let is_fixed = matches!(stored, Stored::Fixed { .. });
+        let filled = match column.name.as_str() {
+            // Fourteen characters, and a time with its fraction.
+            DLT_ID => Some("a".repeat(14)),
+            DLT_LOAD_ID => Some("1".repeat(18)),
+            name => target.single_values.get(name).cloned().or_else(|| {
+                (is_fixed && (column.has_default || column.is_generated)).then(String::new)
+            }),
+        };
+        Self { name: column.name.clone(), stored, filled }
+    }
+}
+
+/// The space that a row uses on average, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct RowBytes {
     /// In the table.
@@ -51,53 +67,41 @@ pub struct RowBytes {
     pub wal: f64,
 }
 
-/// What rows take, and what each plain index has to do with it.
+/// The space that rows use, in total and per plain index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weighed {
-    /// What a row takes.
+    /// The space of a row.
     pub row: RowBytes,
-    /// What of it each plain index takes.
+    /// Its space in each plain index.
     pub by_index: Vec<IndexedRow>,
 }
 
-/// What a row takes in one index.
+/// The space of a row in one index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IndexedRow {
     /// The bytes of the index today.
     pub held: u64,
-    /// What a row takes.
+    /// The bytes of a row.
     pub bytes: f64,
-    /// Whether it uses the room that the pages of the index have left.
+    /// Whether it uses the free space on the pages of the index.
     pub fills_gaps: bool,
 }
 
 impl RowBytes {
-    /// What stays: without the log.
+    /// Returns the bytes that remain: all but the log.
     pub fn stored(self) -> f64 {
         self.table + self.indexes + self.toast
     }
 }
 
 impl Shape {
-    /// That of a table which is there; `indexes` and how full its pages are filled were measured.
+    /// The shape of a table that exists; `indexes` and `fill_percent` were measured.
     pub fn of_target(target: &Target, indexes: Vec<Index>, fill_percent: usize) -> Self {
-        let column = |column: &super::super::Column| {
-            let stored = Stored::of_catalog(&column.type_name, column.category, column.modifier);
-            let is_fixed = matches!(stored, Stored::Fixed { .. });
-            let filled = match column.name.as_str() {
-                // Fourteen characters, and a time with its fraction.
-                DLT_ID => Some("a".repeat(14)),
-                DLT_LOAD_ID => Some("1".repeat(18)),
-                name => target.single_values.get(name).cloned().or_else(|| {
-                    (is_fixed && (column.has_default || column.is_generated)).then(String::new)
-                }),
-            };
-            ShapedColumn { name: column.name.clone(), stored, filled }
-        };
-        Self { columns: target.columns.iter().map(column).collect(), indexes, fill_percent }
+        let columns = target.columns.iter().map(|column| ShapedColumn::of_target(target, column));
+        Self { columns: columns.collect(), indexes, fill_percent }
     }
 
-    /// That of a table which `target.sql` will create.
+    /// The shape of a table that `target.sql` will create.
     pub fn of_contract(contract: &Contract, indexes: Vec<Index>) -> Self {
         let declared = filled(&contract.create);
         let columns = contract.columns.iter().map(|column| ShapedColumn {
@@ -109,7 +113,7 @@ impl Shape {
         Self { columns: columns.collect(), indexes, fill_percent }
     }
 
-    /// The same, with texts that every row gets.
+    /// Adds texts that every row gets.
     pub fn with_constants(mut self, constants: &BTreeMap<String, String>) -> Self {
         for column in &mut self.columns {
             if let Some(text) = constants.get(&column.name) {
@@ -119,22 +123,22 @@ impl Shape {
         self
     }
 
-    /// Whether the size of every value is known, and none guessed.
+    /// Whether the size of every value is known, and none is guessed.
     pub fn is_certain(&self) -> bool {
         self.columns.iter().all(|column| column.stored.is_certain())
     }
 
-    /// The bytes of the others today.
+    /// Returns the bytes of the plain indexes today.
     pub fn plain_index_bytes(&self) -> u64 {
         self.indexes.iter().filter(|index| index.is_plain).map(|index| index.bytes).sum()
     }
 
-    /// The indexes whose size is not known from their keys.
+    /// Returns the indexes whose size is not known from their keys.
     pub fn other_indexes(&self) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(|index| !index.is_plain)
     }
 
-    /// What rows as `stage.sql` gives them take on average; `None` if there is none.
+    /// Calculates the average space of rows as `stage.sql` gives them; `None` without rows.
     ///
     /// # Errors
     /// If a value has no text.
@@ -147,28 +151,50 @@ impl Shape {
     }
 }
 
-/// What was weighed so far.
+/// The sums of the rows so far.
 struct Scale<'a> {
     shape: &'a Shape,
     pages: Pages,
-    keys: Vec<(&'a Index, Vec<usize>, Keys)>,
+    keys: Vec<IndexKeys<'a>>,
     rows: u64,
     tuples: usize,
     toast: f64,
 }
 
+/// A plain index, with the keys of the rows so far.
+struct IndexKeys<'a> {
+    index: &'a Index,
+    /// The places of its columns.
+    places: Vec<usize>,
+    keys: Keys,
+}
+
+impl<'a> IndexKeys<'a> {
+    fn new(shape: &Shape, index: &'a Index) -> Self {
+        let mut places = Vec::new();
+        for name in index.columns.iter().chain(&index.included) {
+            places.extend(shape.columns.iter().position(|column| column.name == *name));
+        }
+        Self { index, places, keys: Keys::default() }
+    }
+
+    fn add(&mut self, values: &[Option<Value<'_>>]) {
+        let key: Vec<_> = self
+            .places
+            .iter()
+            .map(|place| values[*place].map(|value| (value.datum, value.text)))
+            .collect();
+        self.keys.add(&key);
+    }
+}
+
 impl<'a> Scale<'a> {
     fn new(shape: &'a Shape) -> Self {
-        let place = |name: &String| shape.columns.iter().position(|column| column.name == *name);
         let plain = shape.indexes.iter().filter(|index| index.is_plain);
-        let keys = plain.map(|index| {
-            let columns = index.columns.iter().chain(&index.included);
-            (index, columns.filter_map(place).collect(), Keys::default())
-        });
         Self {
             shape,
             pages: Pages::new(shape.fill_percent),
-            keys: keys.collect(),
+            keys: plain.map(|index| IndexKeys::new(shape, index)).collect(),
             rows: 0,
             tuples: 0,
             toast: 0.0,
@@ -184,8 +210,8 @@ impl<'a> Scale<'a> {
             .map(|array| array.map(|array| ArrayFormatter::try_new(array, &options)).transpose())
             .collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
-            let texts = self.shape.columns.iter().zip(arrays.iter().zip(&formatters));
-            let texts: Vec<Option<String>> = texts
+            let columns = self.shape.columns.iter().zip(arrays.iter().zip(&formatters));
+            let texts: Vec<Option<String>> = columns
                 .map(|(column, (array, formatter))| match (array, formatter) {
                     (Some(array), Some(formatter)) => {
                         (!array.is_null(row)).then(|| formatter.value(row).to_string())
@@ -210,9 +236,8 @@ impl<'a> Scale<'a> {
         self.tuples += tuple.heap;
         self.toast += tuple.toast;
         self.rows += 1;
-        for (_, places, keys) in &mut self.keys {
-            let part = |place: &usize| values[*place].map(|value| (value.datum, value.text));
-            keys.add(&places.iter().map(part).collect::<Vec<_>>());
+        for index in &mut self.keys {
+            index.add(&values);
         }
     }
 
@@ -221,15 +246,17 @@ impl<'a> Scale<'a> {
             return None;
         }
         let rows = self.rows as f64;
-        let by_index = self.keys.iter().map(|(index, _, keys)| IndexedRow {
-            held: index.bytes,
-            bytes: keys.bytes_per_row(index),
-            fills_gaps: keys.fills_gaps(index),
-        });
-        let by_index: Vec<IndexedRow> = by_index.collect();
+        let by_index: Vec<IndexedRow> = self
+            .keys
+            .iter()
+            .map(|IndexKeys { index, keys, .. }| IndexedRow {
+                held: index.bytes,
+                bytes: keys.bytes_per_row(index),
+                fills_gaps: keys.fills_gaps(index),
+            })
+            .collect();
         let indexes: f64 = by_index.iter().map(|index| index.bytes).sum();
-        let entries: f64 =
-            self.keys.iter().map(|(_, _, keys)| keys.entry_bytes() + LOG_ENTRY).sum();
+        let entries: f64 = self.keys.iter().map(|index| index.keys.entry_bytes() + LOG_ENTRY).sum();
         let toast = self.toast / rows;
         let wal = self.tuples as f64 / rows + LOG_RECORD + entries + indexes + toast * 0.97;
         let row = RowBytes { table: self.pages.bytes_per_row(), indexes, toast, wal };
@@ -237,7 +264,7 @@ impl<'a> Scale<'a> {
     }
 }
 
-/// The column of a batch for one of the target: by its name, or by the one that dlt gives it.
+/// Finds the column of a batch for one of the target: by its name, or by the name that dlt gives it.
 fn array_of<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a dyn Array> {
     let schema = batch.schema_ref();
     let place = schema.index_of(name).ok().or_else(|| {

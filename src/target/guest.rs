@@ -2,9 +2,9 @@
 //! ours, and what may be touched.
 //!
 //! Rows of a file are ours if the transaction in the ledger inserted them and nobody changed them since.
-//! PostgreSQL says so itself: `xmin`, a row's system column, is the transaction that wrote this version
-//! of it (PostgreSQL documentation, "System Columns"). It has 32 bits, so that the name of the file
-//! counts as well.
+//! PostgreSQL records that itself: `xmin`, a row's system column, is the transaction that wrote this version
+//! of it (PostgreSQL documentation, "System Columns"). It has only 32 bits, so the name of the file is compared
+//! as well.
 
 use super::postgres::Dlt;
 use crate::domain::TableName;
@@ -21,7 +21,7 @@ pub enum Guest {
 }
 
 impl Guest {
-    /// How dlt sees the table, if it loads it.
+    /// Returns what dlt does with the table, if it loads it.
     pub fn dlt(&self) -> Option<&Dlt> {
         match self {
             Self::Unknown => None,
@@ -29,8 +29,8 @@ impl Guest {
         }
     }
 
-    /// Whether the other loader may delete and replace rows while ours come in, so that the table must be
-    /// locked against it for a moment. dlt's merge would not see rows of a transaction that is still open.
+    /// Whether the other loader may delete and replace rows while ours are inserted, so that the table must be locked
+    /// against it for a moment. dlt's merge would not see rows of a transaction that is still open.
     pub fn needs_lock(&self) -> bool {
         self.dlt().is_some_and(|dlt| dlt.may_merge)
     }
@@ -64,8 +64,8 @@ pub fn unfinished_statement(table: &TableName, loads: &str) -> String {
     )
 }
 
-/// Counts the rows of every file that no load of dlt has brought, and those without a file; by the quoted table of
-/// finished loads, if it may be read. Columns: name, rows.
+/// Counts the rows of every file, and those without a file, that no load of dlt has brought. `loads` is the quoted
+/// table of finished loads, if it may be read. Columns: name, rows.
 pub fn unclaimed_statement(table: &TableName, loads: Option<&str>) -> String {
     let is_unclaimed = match loads {
         Some(loads) => format!(
@@ -123,24 +123,77 @@ pub fn delete_days_statement(table: &TableName) -> String {
     )
 }
 
-/// The files and the transactions that inserted their rows: two lists that are parameters, the first with the number
-/// `first`.
+/// Returns the files with the transactions that inserted their rows, from two lists that are parameters; the first
+/// has the number `first`.
 pub fn files(first: usize) -> String {
     format!("unnest(${first}::text[], ${}::text[]) AS file (name, xid)", first + 1)
 }
 
-/// Whether a row is one that the file's transaction inserted.
+/// The condition that the file's transaction inserted a row.
 pub const IS_OURS: &str = "held._file_name = file.name AND held.xmin = (file.xid::xid8)::xid";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
 
     #[test]
     fn only_our_own_rows_are_deleted_unless_the_mode_says_so() {
-        let table: TableName = "shop.Order".parse().expect("a name");
-        let statement = delete_ours_statement(&table);
-        assert!(statement.contains("DELETE FROM \"shop\".\"Order\" AS held USING file"));
-        assert!(statement.contains("held.xmin = (file.xid::xid8)::xid"));
+        let table = odd_table();
+        let ours = delete_ours_statement(&table);
+        assert!(ours.contains(&format!("DELETE FROM {ODD_TABLE} AS held USING file")), "{ours}");
+        assert!(ours.contains("held.xmin = (file.xid::xid8)::xid"), "{ours}");
+        assert!(ours.contains("unnest($1::text[], $2::text[]) AS file (name, xid)"), "{ours}");
+        for (statement, condition) in [
+            (delete_files_statement(&table), "_file_name = ANY($1)"),
+            (delete_days_statement(&table), "_file_date::text = ANY($1)"),
+        ] {
+            assert!(
+                statement.contains(&format!("DELETE FROM {ODD_TABLE} WHERE {condition} RETURNING")),
+                "{statement}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_are_counted_in_the_quoted_table() {
+        let table = odd_table();
+        assert_eq!(
+            count_statement(&table),
+            format!(
+                "SELECT _file_name::text, count(*) FROM {ODD_TABLE} WHERE _file_name = ANY($1) \
+                 GROUP BY 1"
+            )
+        );
+        assert_eq!(
+            count_all_statement(&table),
+            format!("SELECT _file_name::text, count(*) FROM {ODD_TABLE} GROUP BY 1")
+        );
+        assert_eq!(
+            unnamed_statement(&table),
+            format!("SELECT count(*) FROM {ODD_TABLE} WHERE _file_name IS NULL")
+        );
+        assert_eq!(
+            count_ours_statement(&table),
+            format!(
+                "SELECT file.name, count(*) FROM {ODD_TABLE} AS held \
+                 JOIN unnest($1::text[], $2::text[]) AS file (name, xid) \
+                 ON held._file_name = file.name AND held.xmin = (file.xid::xid8)::xid GROUP BY 1"
+            )
+        );
+    }
+
+    #[test]
+    fn a_row_is_unclaimed_without_a_finished_load_or_without_any() {
+        let loads = "\"My \"\"shop\".\"_dlt_loads\"";
+        let by_loads = unclaimed_statement(&odd_table(), Some(loads));
+        assert!(
+            by_loads.contains(&format!("NOT EXISTS (SELECT FROM {loads} AS l WHERE")),
+            "{by_loads}"
+        );
+        let without = unclaimed_statement(&odd_table(), None);
+        assert!(without.contains("WHERE held._dlt_load_id IS NULL GROUP BY 1"), "{without}");
+        let unfinished = unfinished_statement(&odd_table(), loads);
+        assert!(unfinished.contains("WHERE _file_name = ANY($1) AND NOT EXISTS"), "{unfinished}");
     }
 }

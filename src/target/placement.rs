@@ -1,7 +1,7 @@
 //! The SQL of a **placement**: how rows get into the target.
 //!
-//! Rows are copied into the target itself, or first into a temporary table, where the target must be
-//! locked against another loader or rows must be compared with those that it has. Then the lock is short.
+//! Rows are copied into the target itself, or first into a temporary table if the target must be locked against
+//! another loader or rows must be compared with those that it has. That keeps the lock short.
 
 use crate::domain::{MergeRule, TableName, quote_identifier};
 
@@ -10,13 +10,13 @@ pub const ROWS: &str = "backfill_rows";
 /// The temporary table that says what becomes of each of them.
 pub const FATES: &str = "backfill_fates";
 
-/// The COPY statement that takes the encoded rows of one file into a quoted table.
+/// Returns the COPY statement that takes the encoded rows of one file into a quoted table.
 pub fn copy_statement(into: &str, columns: &[&str]) -> String {
-    let columns = list(columns, "");
-    format!("COPY {into} ({columns}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')")
+    let names = list(columns, "");
+    format!("COPY {into} ({names}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')")
 }
 
-/// Makes the temporary table for rows of these columns, without the target's rules.
+/// Creates the temporary table for rows of these columns, without the target's constraints.
 pub fn create_rows_statement(table: &TableName, columns: &[&str]) -> String {
     format!(
         "CREATE TEMPORARY TABLE {ROWS} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
@@ -25,22 +25,22 @@ pub fn create_rows_statement(table: &TableName, columns: &[&str]) -> String {
     )
 }
 
-/// Keeps every other program from writing to the target until the transaction ends. It can be read.
+/// Keeps every other program from writing to the target until the transaction ends. Reading remains possible.
 pub fn lock_statement(table: &TableName) -> String {
     format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", table.quoted())
 }
 
-/// Moves the rows of the temporary table into the target, but for those of the files `$1`.
+/// Moves the rows of the temporary table into the target, except those of the files `$1`.
 pub fn move_statement(table: &TableName, columns: &[&str]) -> String {
-    let columns = list(columns, "");
+    let names = list(columns, "");
     format!(
-        "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {ROWS} \
+        "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM {ROWS} \
          WHERE _file_name <> ALL($1)",
         table.quoted()
     )
 }
 
-/// Columns as a list, each behind `before`.
+/// Returns columns as a list, each with `before` in front of it.
 pub fn list(columns: &[&str], before: &str) -> String {
     let quoted = columns.iter().map(|name| format!("{before}{}", quote_identifier(name)));
     quoted.collect::<Vec<_>>().join(", ")
@@ -51,7 +51,7 @@ pub fn list(columns: &[&str], before: &str) -> String {
 pub struct Merge<'a> {
     /// The target.
     pub table: &'a TableName,
-    /// Its columns that rows are given for.
+    /// The columns that rows have.
     pub columns: &'a [&'a str],
     /// Which rows are the same, and which is newer.
     pub rule: &'a MergeRule,
@@ -74,7 +74,7 @@ impl Merge<'_> {
 
     /// Counts the keys of these rows that several rows of the target have. Column: keys.
     pub fn ambiguous_keys_statement(&self) -> String {
-        let key = list(&self.rule.key.iter().map(String::as_str).collect::<Vec<_>>(), "held.");
+        let key = list(&self.key(), "held.");
         format!(
             "SELECT count(*) FROM (SELECT FROM {} AS held WHERE EXISTS \
              (SELECT FROM {ROWS} AS given WHERE {}) GROUP BY {key} HAVING count(*) > 1) AS several",
@@ -83,16 +83,14 @@ impl Merge<'_> {
         )
     }
 
-    /// Lets the server know what the keys are like. Statistics of all columns would take longer than the merge.
+    /// Gives the server statistics of the keys. Statistics of all columns would take longer than the merge.
     pub fn analyze_statement(&self) -> String {
-        let key: Vec<&str> = self.rule.key.iter().map(String::as_str).collect();
-        format!("ANALYZE {ROWS} ({})", list(&key, ""))
+        format!("ANALYZE {ROWS} ({})", list(&self.key(), ""))
     }
 
-    /// Decides about each row, in a table of its own: `i` it is inserted, `u` it replaces an older row of
-    /// the target, `s` it is left out, because a newer row has its key.
+    /// Decides about each row, in a table of its own: `i` inserts it, `u` replaces an older row of the target with it,
+    /// `s` skips it, because a newer row has its key.
     pub fn decide_statement(&self) -> String {
-        let key: Vec<&str> = self.rule.key.iter().map(String::as_str).collect();
         let order: Vec<String> = self
             .rule
             .order
@@ -112,7 +110,7 @@ impl Merge<'_> {
              LEFT JOIN (SELECT *, true AS _backfill_held FROM {table}) AS held ON {same}",
             newer = self.is_newer(),
             names = sorted_names(),
-            key = list(&key, "incoming."),
+            key = list(&self.key(), "incoming."),
             order = order.concat(),
             table = self.table.quoted(),
             same = self.has_same_key(),
@@ -164,7 +162,11 @@ impl Merge<'_> {
         )
     }
 
-    /// Whether a row of the target has the key of a given one.
+    fn key(&self) -> Vec<&str> {
+        self.rule.key.iter().map(String::as_str).collect()
+    }
+
+    /// Returns the condition that a row of the target has the key of a given one.
     pub(super) fn has_same_key(&self) -> String {
         let pairs: Vec<String> = self
             .rule
@@ -178,9 +180,8 @@ impl Merge<'_> {
         pairs.join(" AND ")
     }
 
-    /// Whether the given row is newer than the one that the target holds: by the order, then by the file
-    /// and the place in it. A row without a file, which somebody else inserted, is older if nothing else
-    /// decides.
+    /// Returns the condition that the given row is newer than the one that the target holds: by the order, then by the
+    /// file and the place in it. A row without a file, which somebody else inserted, is older if nothing else decides.
     fn is_newer(&self) -> String {
         let tie = format!(
             "(held._file_name IS NULL OR (given._backfill_sorted, given._row_id) > ({}, \
@@ -197,7 +198,7 @@ impl Merge<'_> {
     }
 }
 
-/// The names of the files that the given rows are from, each with what sorts it.
+/// Selects the names of the files that the given rows are from, each with its sort key.
 fn sorted_names() -> String {
     format!(
         "SELECT _backfill_name, {} AS _backfill_sorted \
@@ -206,9 +207,9 @@ fn sorted_names() -> String {
     )
 }
 
-/// The expression that sorts a name as `natural_order` of SQL does: a text without its endings first, numbers by
-/// their size, and folders one by one. Numbers of more than 40 digits sort by the last of them; two names that
-/// are equal in all this, by the names themselves.
+/// Returns the expression that sorts a name as the SQL function `natural_order` does: a text without its endings first,
+/// numbers by their size, and folders one by one. Numbers of more than 40 digits are sorted by their last 40; two names
+/// that are equal in all this, by the names themselves.
 fn natural_order(name: &str) -> String {
     let zeros = "0".repeat(NUMBER);
     let endings = r"((\.[A-Za-z][A-Za-z0-9]{0,7})+)$";
@@ -218,12 +219,13 @@ fn natural_order(name: &str) -> String {
     format!("(translate({numbers}, '/', chr(2)) || chr(1) || {name}) COLLATE \"C\"")
 }
 
-/// The digits to which numbers in names are filled up.
+/// The number of digits to which numbers in names are padded.
 const NUMBER: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
 
     #[test]
     fn columns_are_named_and_quoted() {
@@ -237,6 +239,56 @@ mod tests {
             move_statement(&table, &["id"]),
             "INSERT INTO \"public\".\"people\" (\"id\") OVERRIDING SYSTEM VALUE SELECT \"id\" FROM \
              backfill_rows WHERE _file_name <> ALL($1)"
+        );
+    }
+
+    #[test]
+    fn names_are_quoted_in_every_statement_of_a_merge() {
+        let (table, key) = (odd_table(), vec!["a\"b".to_owned()]);
+        let rule = MergeRule { key, order: vec!["d\"ay".to_owned()] };
+        let merge = Merge { table: &table, columns: &["a\"b", "x"], rule: &rule };
+        let same = "held.\"a\"\"b\" = given.\"a\"\"b\"";
+        assert_eq!(
+            merge.null_keys_statement(),
+            "SELECT _file_name::text, count(*) FROM backfill_rows WHERE \"a\"\"b\" IS NULL GROUP BY 1 ORDER BY 1"
+        );
+        assert_eq!(merge.analyze_statement(), "ANALYZE backfill_rows (\"a\"\"b\")");
+        let ambiguous = merge.ambiguous_keys_statement();
+        assert!(ambiguous.contains(&format!("FROM {ODD_TABLE} AS held")), "{ambiguous}");
+        assert!(
+            ambiguous.contains(&format!("{same}) GROUP BY held.\"a\"\"b\" HAVING")),
+            "{ambiguous}"
+        );
+        let decide = merge.decide_statement();
+        assert!(decide.contains("ORDER BY incoming.\"d\"\"ay\" DESC NULLS LAST"), "{decide}");
+        assert_eq!(
+            merge.update_statement(&["x"]),
+            format!(
+                "UPDATE {ODD_TABLE} AS held SET \"x\" = given.\"x\" FROM backfill_rows AS given \
+                 JOIN backfill_fates AS fates ON fates.row = given.ctid WHERE fates.fate = 'u' AND {same}"
+            )
+        );
+        assert!(
+            merge.insert_statement().starts_with(&format!(
+                "INSERT INTO {ODD_TABLE} (\"a\"\"b\", \"x\") OVERRIDING SYSTEM VALUE \
+                 SELECT given.\"a\"\"b\", given.\"x\" FROM"
+            )),
+            "{}",
+            merge.insert_statement()
+        );
+    }
+
+    #[test]
+    fn without_an_order_the_rows_of_a_later_file_are_newer() {
+        let (table, key) = (odd_table(), vec!["id".to_owned()]);
+        let rule = MergeRule { key, order: Vec::new() };
+        let merge = Merge { table: &table, columns: &["id"], rule: &rule };
+        let newer = merge.is_newer();
+        assert!(
+            newer.starts_with(
+                "(held._file_name IS NULL OR (given._backfill_sorted, given._row_id) >"
+            ),
+            "{newer}"
         );
     }
 

@@ -1,11 +1,11 @@
-//! The SQL of **saved rows**: rows of the target that a batch replaces or deletes, kept in the ledger's schema as
-//! they are, so that `undo` can bring them back.
+//! The SQL of **saved rows**: rows of the target that a batch replaces or deletes, kept unchanged in the ledger's
+//! schema so that `undo` can bring them back.
 //!
 //! A row is kept as the text of the whole row, from which Postgres makes the same row again, together with the
 //! transaction that wrote it (`xmin`), which says whose row it is.
 
 use super::guest::{IS_OURS, files};
-use super::placement::{FATES, Merge, ROWS};
+use super::placement::{FATES, Merge, ROWS, list};
 use crate::domain::{TableName, quote_identifier};
 
 /// The temporary table that has the columns of the saved rows.
@@ -37,7 +37,7 @@ pub fn save_days_statement(table: &TableName) -> String {
 }
 
 impl Merge<'_> {
-    /// Saves the rows that are replaced.
+    /// Saves the rows that a merge replaces.
     pub fn save_statement(&self) -> String {
         let rest = format!(
             "JOIN {ROWS} AS given ON {} JOIN {FATES} AS fates ON fates.row = given.ctid \
@@ -48,20 +48,16 @@ impl Merge<'_> {
     }
 }
 
-/// Makes the temporary table with the columns that the saved rows have, each a name with its type.
+/// Creates the temporary table with the columns that the saved rows have, each with its type.
 pub fn create_form_statement(columns: &[(String, String)]) -> String {
-    let columns: Vec<String> =
+    let declared: Vec<String> =
         columns.iter().map(|(name, of)| format!("{} {of}", quote_identifier(name))).collect();
-    format!("CREATE TEMPORARY TABLE {FORM} ({}) ON COMMIT DROP", columns.join(", "))
+    format!("CREATE TEMPORARY TABLE {FORM} ({}) ON COMMIT DROP", declared.join(", "))
 }
 
 /// Brings the saved rows of a batch back: `$1` the run, `$2` the dataset, `$3` the batch, `$4` whether those that
 /// were ours or the others. A row was ours if one of the transactions that the ledger named for its file wrote it.
 pub fn restore_statement(table: &TableName, columns: &[&str]) -> String {
-    let list = |before: &str| {
-        let quoted = columns.iter().map(|name| format!("{before}{}", quote_identifier(name)));
-        quoted.collect::<Vec<_>>().join(", ")
-    };
     format!(
         "{OWNERS} \
          INSERT INTO {table} ({into}) OVERRIDING SYSTEM VALUE SELECT {from} \
@@ -69,8 +65,8 @@ pub fn restore_statement(table: &TableName, columns: &[&str]) -> String {
                WHERE run_id = $1 AND dataset = $2 AND batch = $3::int8::int4 AND {WAS_OURS} = $4 \
                OFFSET 0) AS saved",
         table = table.quoted(),
-        into = list(""),
-        from = list("(saved.form)."),
+        into = list(columns, ""),
+        from = list(columns, "(saved.form)."),
     )
 }
 
@@ -93,8 +89,8 @@ pub fn taken_keys_statement(table: &TableName, key: &[String]) -> String {
     )
 }
 
-/// The files of which the saved rows of a batch were ours; parameters as in [`restore_statement`]. Columns: name,
-/// rows.
+/// Counts the saved rows of a batch, per file, that were ours, or the others; parameters as in [`restore_statement`].
+/// Columns: name, rows.
 pub fn restored_statement() -> String {
     format!(
         "{OWNERS} SELECT file_name, count(*) FROM backfill.saved_rows AS saved \
@@ -102,8 +98,8 @@ pub fn restored_statement() -> String {
     )
 }
 
-/// The transactions that the ledger named for each file before a batch: `$1` the run, `$2` the dataset, `$3` the
-/// batch. Columns: name, transaction.
+/// Selects the transactions that the ledger named for each file before a batch: `$1` the run, `$2` the dataset, `$3`
+/// the batch. Columns: name, transaction.
 pub fn owners_statement() -> String {
     format!("{OWNERS} SELECT file_name, xid FROM owners")
 }
@@ -125,7 +121,7 @@ WITH owners AS (
     WHEN 'array' THEN entry.entry -> 'xids' ELSE '[]' END) AS xids (xid)
   WHERE entry.run_id = $1 AND entry.dataset = $2 AND entry.batch = $3::int8::int4)";
 
-/// Whether a saved row was ours.
+/// The condition that a saved row was ours.
 const WAS_OURS: &str = "\
 EXISTS (SELECT FROM owners WHERE owners.file_name = saved.file_name \
         AND (owners.xid::xid8)::xid::text = saved.written_by)";
@@ -133,14 +129,61 @@ EXISTS (SELECT FROM owners WHERE owners.file_name = saved.file_name \
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::MergeRule;
+    use crate::target::{ODD_TABLE, odd_table};
 
     #[test]
     fn names_are_quoted_and_rows_are_taken_whole() {
-        let table: TableName = "shop.Order".parse().expect("a name");
-        let statement = save_files_statement(&table);
-        assert!(statement.contains("(held.*)::text"), "{statement}");
-        assert!(statement.contains("FROM \"shop\".\"Order\" AS held WHERE"), "{statement}");
+        for (statement, which) in [
+            (save_files_statement(&odd_table()), "WHERE held._file_name = ANY($4)"),
+            (save_days_statement(&odd_table()), "WHERE held._file_date::text = ANY($4)"),
+            (save_ours_statement(&odd_table()), "JOIN unnest($4::text[], $5::text[]) AS file"),
+        ] {
+            assert!(statement.contains("(held.*)::text"), "{statement}");
+            assert!(
+                statement.contains(&format!("FROM {ODD_TABLE} AS held {which}")),
+                "{statement}"
+            );
+        }
         let form = create_form_statement(&[("Click \"ID".to_owned(), "numeric(12,2)".to_owned())]);
-        assert!(form.contains("(\"Click \"\"ID\" numeric(12,2))"), "{form}");
+        assert_eq!(
+            form,
+            "CREATE TEMPORARY TABLE backfill_form (\"Click \"\"ID\" numeric(12,2)) ON COMMIT DROP"
+        );
+    }
+
+    #[test]
+    fn rows_come_back_by_the_names_of_their_columns() {
+        let statement = restore_statement(&odd_table(), &["id", "Click \"ID"]);
+        assert!(
+            statement.contains(&format!(
+                "INSERT INTO {ODD_TABLE} (\"id\", \"Click \"\"ID\") OVERRIDING SYSTEM VALUE \
+                 SELECT (saved.form).\"id\", (saved.form).\"Click \"\"ID\" FROM"
+            )),
+            "{statement}"
+        );
+        let keys = taken_keys_statement(&odd_table(), &["id".to_owned(), "a\"b".to_owned()]);
+        assert!(
+            keys.ends_with(&format!(
+                "WHERE EXISTS (SELECT FROM {ODD_TABLE} AS held WHERE held.\"id\" = (saved.form).\"id\" \
+                 AND held.\"a\"\"b\" = (saved.form).\"a\"\"b\")"
+            )),
+            "{keys}"
+        );
+    }
+
+    #[test]
+    fn a_merge_saves_the_rows_that_it_replaces() {
+        let (table, key) = (odd_table(), vec!["a\"b".to_owned()]);
+        let rule = MergeRule { key, order: Vec::new() };
+        let merge = Merge { table: &table, columns: &["a\"b"], rule: &rule };
+        let statement = merge.save_statement();
+        assert!(
+            statement.contains(&format!(
+                "FROM {ODD_TABLE} AS held JOIN backfill_rows AS given ON held.\"a\"\"b\" = given.\"a\"\"b\""
+            )),
+            "{statement}"
+        );
+        assert!(statement.ends_with("WHERE fates.fate = 'u'"), "{statement}");
     }
 }

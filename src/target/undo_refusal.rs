@@ -11,7 +11,7 @@ pub enum UndoRefusal {
         /// What was asked for.
         run: String,
     },
-    /// Later runs stand on it.
+    /// Later runs depend on it.
     #[error("run {run} loaded {table}, and later runs depend on that: {}", later.join(", "))]
     LaterRuns {
         /// The run.
@@ -21,7 +21,7 @@ pub enum UndoRefusal {
         /// Each later run, with the reason.
         later: Vec<String>,
     },
-    /// Rows that it replaced or deleted are not kept any more.
+    /// Rows that it replaced or deleted are no longer kept.
     #[error(
         "run {run} replaced or deleted {replaced} rows of {table} in batch {batch}, and {kept} of them are kept"
     )]
@@ -65,10 +65,10 @@ pub enum UndoRefusal {
         table: String,
         /// The key by which the run merged its rows.
         key: Vec<String>,
-        /// How many rows would be there twice.
+        /// How many rows would be duplicates.
         rows: u64,
     },
-    /// The target is not there, or is a view.
+    /// The target does not exist, or is a view.
     #[error("the rows of run {run} cannot be recognised in {table}: {reason}")]
     NotATable {
         /// The run.
@@ -78,7 +78,7 @@ pub enum UndoRefusal {
         /// Why.
         reason: &'static str,
     },
-    /// Undoing would change other tables or set off triggers.
+    /// Undoing would change other tables or fire triggers.
     #[error("undoing the run would change other tables or set off triggers: {}", effects.join(", "))]
     SideEffects {
         /// What would change.
@@ -118,8 +118,8 @@ impl Explain for UndoRefusal {
             Self::UnknownRun { .. } => "`backfill status` lists the runs",
             Self::LaterRuns { .. } => "undo these runs first, the latest one before the others",
             Self::NotKept { .. } => {
-                "undo.keep_days in backfill.toml says how long rows are kept; to bring the table to what the \
-                 source says, use `backfill run --reload`"
+                "undo.keep_days in backfill.toml says how long rows are kept; to make the table match the source, use \
+                 `backfill run --reload`"
             }
             Self::ChangedRows { .. } => {
                 "rows of other programs are never deleted: find them by these names in _file_name, and delete them \
@@ -130,16 +130,15 @@ impl Explain for UndoRefusal {
                 "give the table these columns again, with the types that they had"
             }
             Self::KeysTaken { .. } => {
-                "each key would be there twice: keep the newer rows and leave the run as it is, or delete them yourself \
-                 and undo it then"
+                "each key would be duplicated: keep the newer rows and leave the run as it is, or delete them yourself \
+                 and then undo the run"
             }
             Self::NotATable { .. } => {
                 "delete the rows yourself, by their _file_name, and record it with `backfill accept`"
             }
-            Self::SideEffects { .. } => "--allow-side-effects lets it",
+            Self::SideEffects { .. } => "--allow-side-effects allows it",
             Self::DeletedOnPurpose { .. } => {
-                "the rows to bring back may be older versions of those; --restore-deleted brings them back all \
-                 the same"
+                "the rows to bring back may be older versions of those; --restore-deleted brings them back anyway"
             }
         };
         Some(hint.to_owned())

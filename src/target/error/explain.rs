@@ -1,10 +1,10 @@
-//! Which **kind** each error of the target is, and what to do about it.
+//! The **kind** of each error of the target, and what to do about it.
 
 use super::{Error, Meaning, RowsCause};
 use crate::domain::{ErrorKind, Explain};
 use crate::store;
 
-/// What to do about rows that the server refuses, where more can be said than of their class.
+/// Says what to do about rows that the server refuses, if their code says more than its class.
 fn hint_of(state: &str) -> Option<&'static str> {
     match state {
         "23505" => Some(
@@ -23,6 +23,49 @@ fn hint_of(state: &str) -> Option<&'static str> {
              the file is not UTF-8, set csv.encoding, one or a list",
         ),
         _ => None,
+    }
+}
+
+/// What to do if the database is not named, or not in a way that is understood.
+const NAME_DATABASE: &str = "\
+set DATABASE_URL=postgres://user:password@host:5432/database, or PGHOST, PGUSER, PGPASSWORD and PGDATABASE; for \
+verify-full give the CA file as PGSSLROOTCERT";
+
+fn hint_of_left_behind(pid: i32) -> String {
+    format!("have its user or a superuser send SELECT pg_terminate_backend({pid}); then run again")
+}
+
+/// What to do about a ledger that is not as this program made it.
+const LEDGER_CHANGED: &str =
+    "somebody changed the tables of the schema backfill; nothing was loaded: restore them";
+const FOREIGN_LEDGER: &str = "\
+nothing was loaded; this program keeps its ledger in the schema backfill: if the table is somebody else's, rename it \
+or its schema; if somebody changed ours, restore it";
+const LEDGER_INCOMPLETE: &str = "\
+nothing was loaded; restore the missing tables of the schema backfill from a backup; without them, what was loaded \
+before is not known";
+
+fn hint_of_outdated_ledger(owner: &str) -> String {
+    format!(
+        "nothing was loaded; run this version once as {owner}, or have {owner} make the user of this run an owner \
+         too (GRANT {owner} TO …)"
+    )
+}
+
+impl Error {
+    /// Says what to do about a statement that failed.
+    fn hint_of_statement(&self) -> Option<&'static str> {
+        match self {
+            Self::Rows { cause: RowsCause::Referenced, .. } => Some(
+                "rows of the other table still refer to rows that would be deleted: make its constraint \
+                 NO ACTION DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load",
+            ),
+            Self::Rows { cause: RowsCause::NoPartition, .. } => {
+                Some("create the partition for these rows, or a DEFAULT partition, and run again")
+            }
+            Self::Rows { state, .. } if hint_of(state).is_some() => hint_of(state),
+            _ => self.meaning().map(Meaning::hint),
+        }
     }
 }
 
@@ -71,10 +114,7 @@ impl Explain for Error {
             Self::NoArrowValue { .. } => {
                 "leave the column out of the query, or query a view that casts it to text"
             }
-            Self::NoDatabase | Self::Setting { .. } => {
-                "set DATABASE_URL=postgres://user:password@host:5432/database, or PGHOST, PGUSER, \
-                 PGPASSWORD and PGDATABASE; for verify-full give the CA file as PGSSLROOTCERT"
-            }
+            Self::NoDatabase | Self::Setting { .. } => NAME_DATABASE,
             Self::Certificates { .. } => "give a PEM file as sslrootcert or PGSSLROOTCERT",
             Self::NoRootCertificate { .. } => {
                 "give the CA file as sslrootcert or PGSSLROOTCERT, or sslrootcert=system for the \
@@ -82,18 +122,8 @@ impl Explain for Error {
             }
             Self::ClientCertificate { .. } => "give PEM files as sslcert and sslkey",
             Self::Connect { failure, .. } => return Some(failure.hint().to_owned()),
-            Self::Rows { cause: RowsCause::Referenced, .. } => {
-                "rows of the other table still refer to rows that would be deleted: make its constraint \
-                 NO ACTION DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load"
-            }
-            Self::Rows { cause: RowsCause::NoPartition, .. } => {
-                "create the partition for these rows, or a DEFAULT partition, and run again"
-            }
-            Self::Rows { state, .. } if hint_of(state).is_some() => {
-                return hint_of(state).map(str::to_owned);
-            }
             Self::Statement { .. } | Self::Rows { .. } => {
-                return self.meaning().map(|meaning| meaning.hint().to_owned());
+                return self.hint_of_statement().map(str::to_owned);
             }
             Self::Mismatch { .. } => {
                 "name and CAST the columns in stage.sql as the target has them, or alter the target"
@@ -124,14 +154,8 @@ impl Explain for Error {
                 "what it had loaded is taken out by `backfill undo`; run again after that"
             }
             Self::Undo(refusal) => return refusal.hint(),
-            Self::LeftBehind { pid, .. } => {
-                return Some(format!(
-                    "have its user or a superuser send SELECT pg_terminate_backend({pid}); then run again"
-                ));
-            }
-            Self::LedgerUnreadable { .. } => {
-                "somebody changed the tables of the schema backfill; nothing was loaded: restore them"
-            }
+            Self::LeftBehind { pid, .. } => return Some(hint_of_left_behind(*pid)),
+            Self::LedgerUnreadable { .. } => LEDGER_CHANGED,
             Self::Rights { .. } => {
                 "nothing was loaded; have the owner of the tables or of the database send these statements"
             }
@@ -143,20 +167,9 @@ impl Explain for Error {
                 "nothing of the batch is loaded; name more columns in merge_key, or make the keys unique in \
                  the target"
             }
-            Self::ForeignLedger { .. } => {
-                "nothing was loaded; this program keeps its ledger in the schema backfill: if the table is \
-                 somebody else's, rename it or its schema; if somebody changed ours, restore it"
-            }
-            Self::IncompleteLedger { .. } => {
-                "nothing was loaded; restore the missing tables of the schema backfill from a backup; without \
-                 them, what was loaded before is not known"
-            }
-            Self::OutdatedLedger { owner } => {
-                return Some(format!(
-                    "nothing was loaded; run this version once as {owner}, or have {owner} make the user of \
-                     this run an owner too (GRANT {owner} TO …)"
-                ));
-            }
+            Self::ForeignLedger { .. } => FOREIGN_LEDGER,
+            Self::IncompleteLedger { .. } => LEDGER_INCOMPLETE,
+            Self::OutdatedLedger { owner } => return Some(hint_of_outdated_ledger(owner)),
             Self::ForeignRows { .. } => {
                 "another program wrote or changed rows of these files, and no flag deletes such rows; what \
                  earlier batches loaded is kept: run again to see which files they belong to"

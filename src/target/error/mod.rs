@@ -1,5 +1,5 @@
-//! What can go wrong while rows are loaded. The server's own texts quote values once rows are under
-//! way, so that from then on only code, table, column and constraint are shown.
+//! What can go wrong while rows are loaded. The server's own texts quote values once rows are being sent, so that
+//! from then on only code, table, column and constraint are shown.
 
 mod explain;
 
@@ -9,7 +9,7 @@ use datafusion::parquet::errors::ParquetError;
 
 use super::postgres::{ConnectFailure, Meaning, connect_failure, reason};
 use super::undo_refusal::UndoRefusal;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// What can go wrong while rows are loaded.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The server's certificate is to be checked, but nothing says whom to trust.
+    /// The server's certificate is to be checked, but no trusted certificates are known.
     #[error("sslmode asks to check the server's certificate, but there is no {}", path.display())]
     NoRootCertificate {
         /// The file that libpq looks for.
@@ -45,7 +45,7 @@ pub enum Error {
     ClientCertificate {
         /// The file.
         path: PathBuf,
-        /// Why; never what is in it.
+        /// Why; never its content.
         reason: String,
     },
     /// No connection.
@@ -73,11 +73,11 @@ pub enum Error {
     Rows {
         /// What was being done.
         doing: String,
-        /// The SQLSTATE; empty where the connection was lost.
+        /// The SQLSTATE; empty if the connection was lost.
         state: String,
         /// Table, column and constraint, as far as the server names them.
         place: String,
-        /// What is known of the cause besides.
+        /// What else is known of the cause.
         cause: RowsCause,
     },
     /// The role may not do what a load needs.
@@ -88,8 +88,8 @@ pub enum Error {
         /// The statements that give them.
         grants: Vec<String>,
     },
-    /// A value of a table that a query reads cannot be held. The value itself is not told.
-    #[error("column {column} of {table} holds a value that is no {data_type}")]
+    /// The engine's type cannot hold a value of a table that a query reads. The value itself is not shown.
+    #[error("column {column} of {table} holds a value that is not a valid {data_type}")]
     NoArrowValue {
         /// The table.
         table: String,
@@ -98,17 +98,17 @@ pub enum Error {
         /// The type that the engine has for it.
         data_type: String,
     },
-    /// The target's columns do not take what `stage.sql` gives.
+    /// The target's columns do not fit those of `stage.sql`.
     #[error("{table} does not fit {stage}: {}", problems.join("; "))]
     Mismatch {
         /// The target.
         table: String,
         /// The SQL file.
         stage: String,
-        /// Column by column, what does not fit.
+        /// What does not fit, per column.
         problems: Vec<String>,
     },
-    /// The target is no table that rows can be copied into.
+    /// The target is not a table that rows can be copied into.
     #[error("{table} cannot be loaded: {reason}")]
     Target {
         /// The target.
@@ -143,7 +143,7 @@ pub enum Error {
         #[source]
         source: ParquetError,
     },
-    /// The server took another number of rows than it was sent.
+    /// The server took a different number of rows than it was sent.
     #[error(
         "{table} took {taken} rows of batch {batch}, {sent} were sent; the batch is rolled back"
     )]
@@ -163,7 +163,7 @@ pub enum Error {
         /// The batch.
         batch: usize,
     },
-    /// Whether a transaction committed is not known: the connection was lost on the way.
+    /// Whether a transaction committed is not known: the connection was lost meanwhile.
     #[error("whether batch {batch} was committed is not known: the connection was lost meanwhile")]
     CommitUnknown {
         /// The batch.
@@ -175,7 +175,7 @@ pub enum Error {
         /// The batch.
         batch: usize,
     },
-    /// A session of an earlier run keeps its locks though nobody is there any more, and cannot be ended.
+    /// A session of an earlier run keeps its locks although its client is gone, and cannot be ended.
     #[error("{holder}, and this user may not end it")]
     LeftBehind {
         /// Which session.
@@ -183,7 +183,7 @@ pub enum Error {
         /// Its process id.
         pid: i32,
     },
-    /// The server waits for this program, and this program for the server.
+    /// The server waits for this program while this program waits for the server.
     #[error(
         "the connection was lost: for {seconds} s the server has waited for this program, and this program \
          for its answer"
@@ -202,8 +202,8 @@ pub enum Error {
         /// The batch.
         batch: usize,
     },
-    /// Somebody undoes the run that this is.
-    #[error("run {run} is being undone, so that it loads nothing more")]
+    /// Somebody is undoing this run.
+    #[error("run {run} is being undone, so it loads nothing more")]
     RunUndone {
         /// The run.
         run: String,
@@ -211,7 +211,7 @@ pub enum Error {
     /// A run cannot be undone.
     #[error(transparent)]
     Undo(#[from] UndoRefusal),
-    /// An entry of the ledger does not make sense.
+    /// An entry of the ledger is not valid.
     #[error("the ledger's entry of {file} cannot be read")]
     LedgerUnreadable {
         /// The name of the file.
@@ -227,7 +227,7 @@ pub enum Error {
     },
     /// Rows cannot be merged, because the target has several rows with their key.
     #[error(
-        "{table} has {keys} key(s) ({}) several times, so that nothing says which row is to be replaced",
+        "{table} has {keys} key(s) ({}) several times, so it is not known which row to replace",
         key.join(", ")
     )]
     AmbiguousKeys {
@@ -258,7 +258,7 @@ pub enum Error {
         /// The owner.
         owner: String,
     },
-    /// Rows of a file that are not ours turned up when ours were to be deleted.
+    /// A file whose rows were to be deleted has rows that are not ours.
     #[error(
         "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others; the \
          batch is rolled back"
@@ -273,20 +273,21 @@ pub enum Error {
     },
 }
 
+/// Describes why the server refused rows.
 fn describe(state: &str, place: &str, cause: RowsCause) -> String {
     if state.is_empty() {
         return "the connection was lost".to_owned();
     }
-    let place = if place.is_empty() { String::new() } else { format!(", {place}") };
-    let reason = match cause {
+    let suffix = if place.is_empty() { String::new() } else { format!(", {place}") };
+    let known = match cause {
         RowsCause::NoPartition => Some("no partition takes the row"),
         RowsCause::Referenced => Some("rows of another table refer to a row that would be deleted"),
         RowsCause::Value => Some(reason(state).unwrap_or("a value is not in the form of the type")),
         RowsCause::Unknown => reason(state),
     };
-    match reason {
-        Some(reason) => format!("{reason} (SQLSTATE {state}{place})"),
-        None => format!("SQLSTATE {state}{place}"),
+    match known {
+        Some(known) => format!("{known} (SQLSTATE {state}{suffix})"),
+        None => format!("SQLSTATE {state}{suffix}"),
     }
 }
 
@@ -302,44 +303,64 @@ pub enum RowsCause {
     /// Rows of another table refer to a row that would be deleted.
     Referenced,
 }
+
+impl RowsCause {
+    fn of(error: &DbError) -> Self {
+        // A violated constraint is named; the bounds of a partition have no name.
+        let is_unrouted = *error.code() == SqlState::CHECK_VIOLATION
+            && error.constraint().is_none()
+            && !is_raised(error);
+        if is_unrouted {
+            Self::NoPartition
+        } else if names_column(error) {
+            Self::Value
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// Whether a function of the target raised the error: what it calls a column may be a value.
+fn is_raised(error: &DbError) -> bool {
+    error.file() == Some("pl_exec.c")
+}
+
+/// Whether the server names a column that it was reading. Then any code is about the text of a value.
+fn names_column(error: &DbError) -> bool {
+    error.where_().is_some_and(|text| {
+        text.starts_with("COPY ")
+            && text.lines().next().is_some_and(|line| line.contains(", column "))
+    })
+}
+
+/// The table, the column and the constraint that the server names.
+fn place_of(error: &DbError) -> String {
+    if is_raised(error) {
+        return String::new();
+    }
+    let named =
+        [("table", error.table()), ("column", error.column()), ("constraint", error.constraint())];
+    let place: Vec<String> =
+        named.into_iter().filter_map(|(kind, name)| Some(format!("{kind} {}", name?))).collect();
+    place.join(", ")
+}
+
 /// The SQLSTATE of a foreign key that is violated.
 const FOREIGN_KEY: &str = "23503";
 
 impl Error {
-    /// An error of a statement that carries rows, without the server's text.
+    /// Returns the error of a statement that carries rows, without the server's text.
     pub fn rows(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
         let doing = doing.into();
         let Some(error) = error.as_db_error() else {
             let (state, place) = (String::new(), String::new());
             return Self::Rows { doing, state, place, cause: RowsCause::Unknown };
         };
-        // What a function of the target raises may call a value a column.
-        let is_raised = error.file() == Some("pl_exec.c");
-        let named = [
-            ("table", error.table()),
-            ("column", error.column()),
-            ("constraint", error.constraint()),
-        ];
-        let named = named.into_iter().filter(|_| !is_raised);
-        let place: Vec<String> =
-            named.filter_map(|(kind, name)| name.map(|name| format!("{kind} {name}"))).collect();
         let state = error.code().code().to_owned();
-        // A constraint has a name; that of a partition has none.
-        let is_unrouted = state == "23514" && error.constraint().is_none() && !is_raised;
-        // What reads the text of a value may raise any code; the server names the column then.
-        let is_of_value = error.where_().is_some_and(|text| {
-            text.starts_with("COPY ")
-                && text.lines().next().is_some_and(|l| l.contains(", column "))
-        });
-        let cause = match (is_unrouted, is_of_value) {
-            (true, _) => RowsCause::NoPartition,
-            (false, true) => RowsCause::Value,
-            (false, false) => RowsCause::Unknown,
-        };
-        Self::Rows { doing, state, place: place.join(", "), cause }
+        Self::Rows { doing, state, place: place_of(error), cause: RowsCause::of(error) }
     }
 
-    /// An error of a statement that deletes rows, without the server's text.
+    /// Returns the error of a statement that deletes rows, without the server's text.
     pub fn deleting(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
         match Self::rows(doing, error) {
             Self::Rows { doing, state, place, .. } if state == FOREIGN_KEY => {
@@ -349,11 +370,11 @@ impl Error {
         }
     }
 
-    /// An error of a statement that carries no rows.
+    /// Returns the error of a statement that carries no rows.
     pub fn statement(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let doing = doing.into();
         move |source| {
-            // The server's text about rows that are there quotes their values.
+            // The server's text about existing rows quotes their values.
             let is_about_rows = source.code().is_some_and(|code| {
                 matches!(Meaning::of(code), Meaning::Data)
                     && code != &SqlState::INVALID_PARAMETER_VALUE
@@ -366,10 +387,10 @@ impl Error {
         }
     }
 
-    /// What the server's code means, if it gave one.
+    /// Returns the meaning of the server's code, if it gave one.
     fn meaning(&self) -> Option<Meaning> {
         match self {
-            // A pooler may find only at the first statement that it cannot serve the session.
+            // A pooler may find out only at the first statement that it cannot serve the session.
             Self::Statement { source, .. } => {
                 Some(source.as_db_error().map_or(Meaning::Transient, |error| {
                     match error.code().code() {

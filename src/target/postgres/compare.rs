@@ -13,9 +13,11 @@ use tokio_postgres::{Client, Row};
 use super::batch::Placing;
 use super::copy::{Destination, copy};
 use super::ledger::Saving;
+use super::parameter::Parameter;
+use super::row::count;
 use super::session::begin;
-use super::{Batch, Column, Encoder, Job};
-use crate::domain::{provenance, quote_identifier};
+use super::{Batch, Encoder, Job};
+use crate::domain::{TableName, provenance, quote_identifier};
 use crate::stage::StagedFile;
 use crate::target::Error;
 use crate::target::placement::{ROWS, create_rows_statement};
@@ -24,7 +26,7 @@ use crate::values::shape;
 /// How staged rows of some files compare with those of the target.
 #[derive(Clone, Debug, Default)]
 pub struct Compared {
-    /// File by file, by name.
+    /// The counts of each file, by its name.
     pub files: BTreeMap<String, ComparedFile>,
     /// The columns that differ, by name.
     pub columns: BTreeMap<String, ComparedColumn>,
@@ -50,12 +52,12 @@ pub struct ComparedFile {
 pub struct ComparedColumn {
     /// Rows in which it differs.
     pub rows: u64,
-    /// What some of the values look like, staged and in the target, with how many look so.
+    /// The shapes of some of the values, staged and in the target, each with its number of rows.
     pub shapes: BTreeMap<(String, String), u64>,
 }
 
 /// How many pairs of values of a column are looked at for their shapes.
-const MOST_PAIRS: i64 = 1000;
+const MAX_PAIRS: i64 = 1000;
 
 /// Compares the staged rows of a batch with the target; `but` are columns that are not compared.
 ///
@@ -66,16 +68,16 @@ pub async fn compare(job: &Job<'_>, batch: &Batch, but: &[String]) -> Result<Com
     job.database
         .unmanaged_session(async |client: &Client| {
             begin(client, "beginning to compare").await?;
-            let compared = Comparison { job, batch, encoder, client, but }.run().await;
+            let result = Comparison { job, batch, encoder, client, but }.run().await;
             let ended = client.batch_execute("ROLLBACK").await;
-            let compared = compared?;
+            let compared = result?;
             ended.map_err(Error::statement("ending the comparison"))?;
             Ok(compared)
         })
         .await
 }
 
-/// A comparison under way.
+/// A comparison in progress.
 struct Comparison<'a> {
     job: &'a Job<'a>,
     batch: &'a Batch,
@@ -88,12 +90,12 @@ impl Comparison<'_> {
     async fn run(&self) -> Result<Compared, Error> {
         self.copy_rows().await?;
         let columns = self.columns();
-        let rows = self.query(&self.count_statement(&columns), &[]).await?;
+        let rows = self.query(&count_statement(&self.job.target.table, &columns), &[]).await?;
         let mut compared = Compared::default();
         for row in &rows {
             compared.files.insert(row.get(0), file_of(row));
             for (index, column) in columns.iter().enumerate() {
-                let differing = row.get::<_, i64>(6 + index).unsigned_abs();
+                let differing = count(row, 6 + index);
                 if differing > 0 {
                     compared.columns.entry((*column).to_owned()).or_default().rows += differing;
                 }
@@ -105,19 +107,22 @@ impl Comparison<'_> {
         Ok(compared)
     }
 
-    /// The columns that rows would have: those that are given, and those that would be NULL because nobody
+    /// Returns the columns that rows would have: those that are given, and those that would be NULL because nobody
     /// gives them.
     fn staged_columns(&self) -> Vec<&str> {
         let given: Vec<&str> = self.encoder.columns().map(|column| column.name.as_str()).collect();
-        let is_null = |column: &&Column| {
-            !column.has_default && !column.is_generated && !given.contains(&column.name.as_str())
-        };
-        let missing = self.job.target.columns.iter().filter(is_null);
-        let missing: Vec<&str> = missing.map(|column| column.name.as_str()).collect();
-        [given, missing].concat()
+        let without_value = self
+            .job
+            .target
+            .columns
+            .iter()
+            .filter(|column| !column.has_default && !column.is_generated);
+        let missing =
+            without_value.map(|column| column.name.as_str()).filter(|name| !given.contains(name));
+        given.iter().copied().chain(missing).collect()
     }
 
-    /// The columns to compare.
+    /// Returns the columns to compare.
     fn columns(&self) -> Vec<&str> {
         self.staged_columns()
             .into_iter()
@@ -150,48 +155,10 @@ impl Comparison<'_> {
         self.client.batch_execute(&analyze).await.map_err(Error::statement("comparing rows"))
     }
 
-    /// Both sides, joined.
-    fn joined(&self) -> String {
-        format!(
-            "(SELECT * FROM {} WHERE _file_name = ANY($1)) AS held FULL JOIN {ROWS} AS given \
-             ON held._file_name = given._file_name AND held._row_id = given._row_id",
-            self.job.target.table.quoted()
-        )
-    }
-
-    /// Counts, file by file. Columns: name, rows that are equal, different, only staged, only in the
-    /// target, repeated in the target; then the rows in which each column differs.
-    fn count_statement(&self, columns: &[&str]) -> String {
-        let differs: Vec<String> = columns.iter().map(|column| differs(column)).collect();
-        let any = match differs.is_empty() {
-            true => "false".to_owned(),
-            false => differs.join(" OR "),
-        };
-        let counts: String = differs
-            .iter()
-            .map(|differs| format!(", count(*) FILTER (WHERE {BOTH} AND {differs})"))
-            .collect();
-        format!(
-            "SELECT coalesce(held._file_name, given._file_name)::text, \
-                    count(*) FILTER (WHERE {BOTH} AND NOT ({any})), \
-                    count(*) FILTER (WHERE {BOTH} AND ({any})), \
-                    count(*) FILTER (WHERE held._file_name IS NULL), \
-                    count(*) FILTER (WHERE given._file_name IS NULL), \
-                    count(held._row_id) - count(DISTINCT held._row_id){counts} \
-             FROM {} GROUP BY 1",
-            self.joined()
-        )
-    }
-
-    /// What differing values of a column look like on both sides.
+    /// Returns the shapes of differing values of a column on both sides.
     async fn shapes(&self, column: &str) -> Result<BTreeMap<(String, String), u64>, Error> {
-        let name = quote_identifier(column);
-        let statement = format!(
-            "SELECT given.{name}::text, held.{name}::text FROM {} WHERE {BOTH} AND {} LIMIT $2",
-            self.joined(),
-            differs(column)
-        );
-        let rows = self.query(&statement, &[MOST_PAIRS]).await?;
+        let statement = pairs_statement(&self.job.target.table, column);
+        let rows = self.query(&statement, &[MAX_PAIRS]).await?;
         let mut shapes = BTreeMap::new();
         for row in &rows {
             let pair = (shape_of(row.get(0)), shape_of(row.get(1)));
@@ -203,8 +170,7 @@ impl Comparison<'_> {
     async fn query(&self, statement: &str, limit: &[i64]) -> Result<Vec<Row>, Error> {
         let names: Vec<&str> =
             self.batch.files.iter().map(|file: &StagedFile| file.file_name.as_str()).collect();
-        let mut parameters: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
-            vec![(&names, Type::TEXT_ARRAY)];
+        let mut parameters: Vec<Parameter<'_>> = vec![(&names, Type::TEXT_ARRAY)];
         parameters.extend(limit.iter().map(|limit| (limit as _, Type::INT8)));
         self.client
             .query_typed(statement, &parameters)
@@ -213,31 +179,115 @@ impl Comparison<'_> {
     }
 }
 
+/// Returns the join of both sides in SQL.
+fn joined(table: &TableName) -> String {
+    format!(
+        "(SELECT * FROM {} WHERE _file_name = ANY($1)) AS held FULL JOIN {ROWS} AS given \
+         ON held._file_name = given._file_name AND held._row_id = given._row_id",
+        table.quoted()
+    )
+}
+
+/// Returns the statement that counts rows per file. Columns: name, rows that are equal, different, only staged, only in
+/// the target, repeated in the target; then the rows in which each column differs.
+fn count_statement(table: &TableName, columns: &[&str]) -> String {
+    let conditions: Vec<String> = columns.iter().map(|column| differs(column)).collect();
+    let any = if conditions.is_empty() { "false".to_owned() } else { conditions.join(" OR ") };
+    let counts: String = conditions
+        .iter()
+        .map(|condition| format!(", count(*) FILTER (WHERE {BOTH} AND {condition})"))
+        .collect();
+    format!(
+        "SELECT coalesce(held._file_name, given._file_name)::text, \
+                count(*) FILTER (WHERE {BOTH} AND NOT ({any})), \
+                count(*) FILTER (WHERE {BOTH} AND ({any})), \
+                count(*) FILTER (WHERE held._file_name IS NULL), \
+                count(*) FILTER (WHERE given._file_name IS NULL), \
+                count(held._row_id) - count(DISTINCT held._row_id){counts} \
+         FROM {} GROUP BY 1",
+        joined(table)
+    )
+}
+
+/// Returns the statement that reads values of a column that differ: `$1` the names of the files, `$2` the largest
+/// number of pairs. Columns: the staged value and the target's, as text.
+fn pairs_statement(table: &TableName, column: &str) -> String {
+    let name = quote_identifier(column);
+    format!(
+        "SELECT given.{name}::text, held.{name}::text FROM {} WHERE {BOTH} AND {} LIMIT $2",
+        joined(table),
+        differs(column)
+    )
+}
+
 /// Whether a row is on both sides.
 const BOTH: &str = "held._file_name IS NOT NULL AND given._file_name IS NOT NULL";
 
-/// Whether a column has another text on the two sides: some types cannot be compared otherwise.
+/// Returns the condition that a column has different texts on the two sides: some types cannot be compared in another
+/// way.
 fn differs(column: &str) -> String {
     let name = quote_identifier(column);
     format!("held.{name}::text IS DISTINCT FROM given.{name}::text")
 }
 
 fn file_of(row: &Row) -> ComparedFile {
-    let count = |index| row.get::<_, i64>(index).unsigned_abs();
     ComparedFile {
-        equal: count(1),
-        different: count(2),
-        only_staged: count(3),
-        only_target: count(4),
-        repeated: count(5),
+        equal: count(row, 1),
+        different: count(row, 2),
+        only_staged: count(row, 3),
+        only_target: count(row, 4),
+        repeated: count(row, 5),
     }
 }
 
-/// What a value looks like, also one that is NULL or empty.
+/// Returns the shape of a value, also if it is NULL or empty.
 pub fn shape_of(value: Option<&str>) -> String {
     match value {
         None => "NULL".to_owned(),
         Some("") => "''".to_owned(),
         Some(value) => shape::of(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    #[test]
+    fn both_sides_are_joined_by_file_and_row_and_compared_as_text() {
+        let differs = "held.\"a\"\"b\"::text IS DISTINCT FROM given.\"a\"\"b\"::text";
+        let join = format!(
+            "(SELECT * FROM {ODD_TABLE} WHERE _file_name = ANY($1)) AS held FULL JOIN backfill_rows AS given \
+             ON held._file_name = given._file_name AND held._row_id = given._row_id"
+        );
+        let counts = count_statement(&odd_table(), &["a\"b", "x"]);
+        assert!(counts.ends_with(&format!("FROM {join} GROUP BY 1")), "{counts}");
+        assert!(
+            counts.contains(&format!("count(*) FILTER (WHERE {BOTH} AND {differs})")),
+            "{counts}"
+        );
+        assert!(
+            counts.contains(&format!(
+                "AND ({differs} OR held.\"x\"::text IS DISTINCT FROM given.\"x\"::text)"
+            )),
+            "{counts}"
+        );
+        assert_eq!(
+            pairs_statement(&odd_table(), "a\"b"),
+            format!(
+                "SELECT given.\"a\"\"b\"::text, held.\"a\"\"b\"::text FROM {join} \
+                 WHERE {BOTH} AND {differs} LIMIT $2"
+            )
+        );
+    }
+
+    #[test]
+    fn without_columns_no_row_differs() {
+        let counts = count_statement(&odd_table(), &[]);
+        assert!(
+            counts.contains(&format!("count(*) FILTER (WHERE {BOTH} AND (false))")),
+            "{counts}"
+        );
     }
 }

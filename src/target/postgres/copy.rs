@@ -1,4 +1,4 @@
-//! To **copy** is to send the rows of one staged file to the server, encoded a few pieces ahead.
+//! To **copy** is to send the rows of one staged file to the server; a few pieces are encoded ahead.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::parquet::errors::ParquetError;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::CopyInSink;
@@ -16,7 +17,7 @@ use super::{Encoder, Job};
 use crate::domain::provenance;
 use crate::failpoint;
 use crate::stage::StagedFile;
-use crate::store::object;
+use crate::store::{Store, object};
 use crate::target::Error;
 use crate::target::placement::copy_statement;
 
@@ -28,7 +29,7 @@ pub struct Destination<'a> {
     pub name: &'a str,
 }
 
-/// Copies one staged file; returns how many rows that were.
+/// Copies one staged file; returns the number of its rows.
 ///
 /// # Errors
 /// [`Error::Rows`], with row and column as far as the server names them; [`Error::Value`],
@@ -90,7 +91,7 @@ async fn send(
     Ok((sent, sink.as_mut().finish().await?))
 }
 
-/// The server's refusal, with the row and the column that it names.
+/// The error of a server that refuses rows, with the row and the column that it names.
 async fn refusal(
     job: &Job<'_>,
     encoder: &Encoder,
@@ -109,42 +110,45 @@ async fn refusal(
         Some(row_id) => format!("row {row_id}"),
         None => format!("the {line}th staged row"),
     };
-    let column = column.and_then(|name| encoder.columns().find(|column| column.name == name));
-    let column = column.map(|column| format!(", column {} ({}),", column.name, column.type_text));
-    let column = column.unwrap_or_default();
-    Error::rows(format!("copying {row} of {}{column} into {table}", file.file_name), error)
+    let known = column.and_then(|name| encoder.columns().find(|column| column.name == name));
+    let place = known
+        .map(|column| format!(", column {} ({}),", column.name, column.type_text))
+        .unwrap_or_default();
+    Error::rows(format!("copying {row} of {}{place} into {table}", file.file_name), error)
 }
 
-/// The line and the column that the context of a server's error names, in whatever language it is:
+/// Reads the line and the column that the context of a server's error names, in any language:
 /// `COPY people, line 17, column amount: "…"`. What follows the column is a value.
 fn in_context<'a>(
     context: &str,
     table: &str,
     columns: impl Iterator<Item = &'a str>,
 ) -> Option<(u64, Option<&'a str>)> {
-    let of_table = |line: &'_ str| {
-        let rest = line.strip_prefix("COPY ")?.strip_prefix(table)?;
-        rest.starts_with(',').then(|| rest.to_owned())
-    };
-    let rest = context.lines().find_map(of_table)?;
+    let rest = context
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY ")?.strip_prefix(table))
+        .find(|rest| rest.starts_with(','))?;
     let start = rest.find(|c: char| c.is_ascii_digit())?;
     let end = rest[start..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |e| start + e);
     let number = rest[start..end].parse().ok()?;
     let before_value = rest[end..].split('"').next().unwrap_or_default();
     let named = before_value.trim_end().trim_end_matches(':');
-    let is_named = |column: &&str| {
-        named.strip_suffix(*column).is_some_and(|before| before.ends_with(char::is_whitespace))
-    };
-    Some((number, columns.filter(is_named).max_by_key(|column| column.len())))
+    let column = columns.filter(|column| ends_with_word(named, column)).max_by_key(|c| c.len());
+    Some((number, column))
 }
 
-/// The row of the source file that is the `line`th of a staged one, counted from 1.
+/// Whether a text ends with a name that follows a blank.
+fn ends_with_word(text: &str, name: &str) -> bool {
+    text.strip_suffix(name).is_some_and(|before| before.ends_with(char::is_whitespace))
+}
+
+/// Finds the `_row_id` of the `line`th row of a staged file, counted from 1.
 async fn row_id(job: &Job<'_>, file: &StagedFile, line: u64) -> Option<i64> {
     let path = job.staging.path(&file.path);
     let mut rows = object::read(&job.staging.objects, &path, file.size).await.ok()?;
     let mut before = line.checked_sub(1)? as usize;
-    while let Some(batch) = rows.next().await {
-        let batch = batch.ok()?;
+    while let Some(read) = rows.next().await {
+        let batch = read.ok()?;
         if before >= batch.num_rows() {
             before -= batch.num_rows();
             continue;
@@ -155,8 +159,11 @@ async fn row_id(job: &Job<'_>, file: &StagedFile, line: u64) -> Option<i64> {
     None
 }
 
-/// The rows of a piece: few enough that it stays in the processor's cache on its way out.
+/// The rows of a piece: few enough that it stays in the processor's cache until it is sent.
 const PIECE_ROWS: usize = 128;
+
+/// How many pieces are encoded ahead.
+const PIECES_AHEAD: usize = 16;
 
 /// A piece of COPY data with the number of rows in it.
 type Chunk = Result<(Bytes, u64), Error>;
@@ -167,47 +174,69 @@ fn encode_ahead(
     encoder: &Arc<Encoder>,
     file: &StagedFile,
 ) -> mpsc::Receiver<Chunk> {
-    let (sender, receiver) = mpsc::channel(16);
-    let encoder = Arc::clone(encoder);
-    let (staging, file) = (placing.job.staging.clone(), file.clone());
-    let load_id = placing.load_id.to_owned();
+    let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
+    let encoding = Encoding {
+        encoder: Arc::clone(encoder),
+        staging: placing.job.staging.clone(),
+        file: file.clone(),
+        load_id: placing.load_id.to_owned(),
+        sender,
+    };
     tokio::spawn(async move {
-        let unreadable = |source| Error::Staged { path: staging.display(&file.path), source };
-        let path = staging.path(&file.path);
-        let mut rows = match object::read(&staging.objects, &path, file.size).await {
-            Ok(rows) => rows,
-            Err(error) => return drop(sender.send(Err(unreadable(error))).await),
-        };
-        let mut capacity = 0;
-        while let Some(batch) = rows.next().await {
-            let batch = match batch.map_err(unreadable) {
-                Ok(batch) => batch,
-                Err(error) => return drop(sender.send(Err(error)).await),
-            };
-            for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
-                let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
-                let mut bytes = Vec::with_capacity(capacity);
-                let encoded = encoder.encode(&piece, Load { id: &load_id }, &mut bytes);
-                capacity = capacity.max(bytes.len() + bytes.len() / 8);
-                let failed = encoded.is_err();
-                let chunk = encoded.map(|()| (Bytes::from(bytes), piece.num_rows() as u64));
-                if sender.send(chunk).await.is_err() || failed {
-                    return;
-                }
-            }
+        if let Err(error) = encoding.run().await {
+            let _ = encoding.sender.send(Err(error)).await;
         }
     });
     receiver
+}
+
+/// A staged file that is being read and encoded.
+struct Encoding {
+    encoder: Arc<Encoder>,
+    staging: Store,
+    file: StagedFile,
+    load_id: String,
+    sender: mpsc::Sender<Chunk>,
+}
+
+impl Encoding {
+    /// Sends every piece until nobody takes them any more.
+    async fn run(&self) -> Result<(), Error> {
+        let path = self.staging.path(&self.file.path);
+        let opened = object::read(&self.staging.objects, &path, self.file.size).await;
+        let mut rows = opened.map_err(|source| self.unreadable(source))?;
+        let mut capacity = 0;
+        while let Some(read) = rows.next().await {
+            let batch = read.map_err(|source| self.unreadable(source))?;
+            for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
+                let piece = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
+                let mut bytes = Vec::with_capacity(capacity);
+                self.encoder.encode(&piece, Load { id: &self.load_id }, &mut bytes)?;
+                capacity = capacity.max(bytes.len() + bytes.len() / 8);
+                let chunk = (Bytes::from(bytes), piece.num_rows() as u64);
+                if self.sender.send(Ok(chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, source: ParquetError) -> Error {
+        Error::Staged { path: self.staging.display(&self.file.path), source }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn named(context: &str) -> Option<(u64, Option<&'static str>)> {
+        in_context(context, "people", ["id", "my id", "amount"].into_iter())
+    }
+
     #[test]
     fn line_and_column_are_read_in_any_language_and_no_value_is() {
-        let columns = ["id", "my id", "amount"];
-        let named = |context| in_context(context, "people", columns.into_iter());
         let english = "COPY people, line 17, column amount: \"line 3, column id: \"";
         assert_eq!(named(english), Some((17, Some("amount"))));
         let german = "COPY people, Zeile 17, Spalte my id: \"x\"";

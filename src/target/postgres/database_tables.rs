@@ -1,4 +1,4 @@
-//! The tables of the target database in SQL: `target.<schema>.<table>`, looked up when a query names
+//! The **tables of the target database** in SQL: `target.<schema>.<table>`, looked up when a query names
 //! one, and read when it runs, in a transaction that may not write.
 //!
 //! Every value comes as the text that the server writes, and is then parsed exactly: a `numeric` never
@@ -21,16 +21,18 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::channel::mpsc;
 use futures::{SinkExt, TryStreamExt};
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::domain::{Carried, TableName, quote_identifier};
 use crate::target::Error;
 
 use super::catalog::columns_of;
+use super::parameter::schema_and_name;
 use super::session::{APPLICATION, Session as Connection};
 use super::{Column, Database};
 
-/// Rows a batch.
+/// Rows per batch.
 const BATCH_ROWS: usize = 8192;
 /// Digits that a decimal of Arrow holds.
 const DIGITS: i32 = 38;
@@ -42,8 +44,8 @@ pub struct DatabaseTables {
 }
 
 impl DatabaseTables {
-    /// Of this database; nothing is asked of it yet. Where none is named, to look for a table is an
-    /// error that says so.
+    /// Offers the tables of this database, which is not connected to yet. If no database is named, looking for a
+    /// table is an error that says so.
     pub fn new(database: Option<Database>) -> Self {
         Self { database }
     }
@@ -93,19 +95,22 @@ const FIND: &str = "\
 SELECT c.oid::int8 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
+/// Connects, and reads the columns of a table; `None` if there is no such table.
 async fn describe(database: &Database, table: &TableName) -> Result<Option<Vec<Column>>, Error> {
     let connection = database.open(APPLICATION).await?;
-    let found = async {
-        let names: [(&(dyn ToSql + Sync), Type); 2] =
-            [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)];
-        let Some(row) = connection.client.query_typed_opt(FIND, &names).await? else {
-            return Ok(None);
-        };
-        columns_of(&connection.client, row.get(0)).await.map(Some)
-    };
-    let found = found.await;
+    let found = find(&connection.client, table).await;
     connection.close().await;
     found.map_err(Error::statement(format!("looking up {table}")))
+}
+
+async fn find(
+    client: &Client,
+    table: &TableName,
+) -> Result<Option<Vec<Column>>, tokio_postgres::Error> {
+    match client.query_typed_opt(FIND, &schema_and_name(table)).await? {
+        Some(row) => columns_of(client, row.get(0)).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// A table of the target database.
@@ -124,12 +129,13 @@ impl Table {
         Self { database, table, columns, schema }
     }
 
-    /// The condition that the server can decide, or nothing.
-    fn condition(&self, filters: &[Expr]) -> Vec<Comparison> {
+    /// Returns the conditions that the server can decide.
+    fn conditions(&self, filters: &[Expr]) -> Vec<Comparison> {
         filters.iter().filter_map(|filter| self.comparison(filter)).collect()
     }
 
-    /// A comparison of a column with a value, where both sides mean the same by it.
+    /// Returns the filter as a comparison of a column with a value; `None` if the server might decide it differently
+    /// from the engine.
     fn comparison(&self, filter: &Expr) -> Option<Comparison> {
         let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
         let (Expr::Column(column), Expr::Literal(value, _)) = (&**left, &**right) else {
@@ -200,16 +206,18 @@ impl TableProvider for Table {
         TableType::Base
     }
 
-    /// The server leaves rows out, and the engine looks again.
+    /// Lets the server leave rows out; the engine checks the others again.
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match self.comparison(filter) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(support).collect())
+        Ok(filters
+            .iter()
+            .map(|filter| match self.comparison(filter) {
+                Some(_) => TableProviderFilterPushDown::Inexact,
+                None => TableProviderFilterPushDown::Unsupported,
+            })
+            .collect())
     }
 
     async fn scan(
@@ -227,8 +235,8 @@ impl TableProvider for Table {
             database: self.database.clone(),
             table: self.table.clone(),
             columns,
-            conditions: self.condition(filters),
-            // A limit counts rows that pass all filters, and the engine has the last word on these.
+            conditions: self.conditions(filters),
+            // A limit counts rows that pass all filters, which only the engine decides.
             limit: limit.filter(|_| filters.is_empty()),
             schema: Arc::clone(&schema),
         });
@@ -274,24 +282,23 @@ impl Read {
             Err(error) => Err(external(error)),
         };
         if let Err(error) = ended {
-            // Where nobody listens any more, nobody needs to know.
+            // If nobody listens any more, nobody needs the error.
             let _ = sender.send(Err(error)).await;
         }
     }
 
     async fn send_rows(&self, connection: &Connection, sender: &mut Sender) -> Result<()> {
-        // What the server says while rows are under way may quote values.
-        let failed = |error| external(Error::rows(format!("reading {}", self.table), &error));
-        connection.client.batch_execute(BEGIN).await.map_err(failed)?;
+        connection.client.batch_execute(BEGIN).await.map_err(|error| self.failed(&error))?;
         let values = self.conditions.iter().map(|c| (&c.value as &(dyn ToSql + Sync), Type::TEXT));
-        let rows = connection.client.query_typed_raw(&self.select(), values).await;
-        let rows = rows.map_err(failed)?;
+        let asked = connection.client.query_typed_raw(&self.select(), values).await;
+        let rows = asked.map_err(|error| self.failed(&error))?;
         let mut chunks = Box::pin(rows).try_ready_chunks(BATCH_ROWS);
         let mut gathered = Gathered::new(self.columns.len());
-        while let Some(chunk) = chunks.try_next().await.map_err(|error| failed(error.1))? {
+        while let Some(chunk) = chunks.try_next().await.map_err(|error| self.failed(&error.1))? {
             for row in &chunk {
                 for (index, column) in gathered.columns.iter_mut().enumerate() {
-                    column.append_option(row.try_get::<_, Option<&str>>(index).map_err(failed)?);
+                    let value = row.try_get::<_, Option<&str>>(index);
+                    column.append_option(value.map_err(|error| self.failed(&error))?);
                 }
                 gathered.rows += 1;
             }
@@ -307,57 +314,82 @@ impl Read {
         Ok(())
     }
 
-    /// The statement: every column as text, in zone-free time.
-    fn select(&self) -> String {
-        let text = |column: &Column| {
-            let name = quote_identifier(&column.name);
-            match column.type_name.as_str() {
-                "timestamptz" => format!("({name} AT TIME ZONE 'UTC')::text"),
-                _ => format!("{name}::text"),
-            }
-        };
-        let columns: Vec<String> = self.columns.iter().map(text).collect();
-        let conditions = self.conditions.iter().enumerate().map(|(index, comparison)| {
-            format!("{}${}::{}", comparison.condition, index + 1, comparison.type_text)
-        });
-        let conditions: Vec<String> = conditions.collect();
-        let filter = match conditions.is_empty() {
-            true => String::new(),
-            false => format!(" WHERE {}", conditions.join(" AND ")),
-        };
-        let limit = self.limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
-        format!("SELECT {} FROM {}{filter}{limit}", columns.join(", "), self.table.quoted())
+    /// The error of a statement. What the server says once rows are sent may quote values.
+    fn failed(&self, error: &tokio_postgres::Error) -> DataFusionError {
+        external(Error::rows(format!("reading {}", self.table), error))
     }
 
+    fn select(&self) -> String {
+        select_statement(&self.table, &self.columns, &self.conditions, self.limit)
+    }
+
+    /// Makes a batch of the gathered texts.
     fn batch(&self, gathered: &mut Gathered) -> Result<RecordBatch> {
         let rows = std::mem::take(&mut gathered.rows);
-        let exact = CastOptions { safe: false, ..CastOptions::default() };
         let columns = gathered.columns.iter_mut().zip(self.schema.fields());
-        let columns = columns.map(|(texts, field)| {
-            let texts: ArrayRef = Arc::new(texts.finish());
-            cast_with_options(&texts, field.data_type(), &exact).map_err(|_| {
-                // The error itself quotes the value.
-                external(Error::NoArrowValue {
-                    table: self.table.to_string(),
-                    column: field.name().clone(),
-                    data_type: field.data_type().to_string(),
-                })
-            })
-        });
-        let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+        let columns: Vec<ArrayRef> = columns
+            .map(|(texts, field)| self.exact(Arc::new(texts.finish()), field))
+            .collect::<Result<_>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
+
+    /// Parses texts as the type of a column, or refuses one that the type does not hold exactly.
+    fn exact(&self, texts: ArrayRef, field: &Field) -> Result<ArrayRef> {
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        cast_with_options(&texts, field.data_type(), &options).map_err(|_| {
+            // The error itself quotes the value.
+            external(Error::NoArrowValue {
+                table: self.table.to_string(),
+                column: field.name().clone(),
+                data_type: field.data_type().to_string(),
+            })
+        })
+    }
 }
 
-/// Nothing is written, and times look alike whatever the server's settings are.
+/// Returns the statement that reads a table: every column as text, moments in UTC. The values of the conditions are
+/// its parameters.
+fn select_statement(
+    table: &TableName,
+    columns: &[Column],
+    conditions: &[Comparison],
+    limit: Option<usize>,
+) -> String {
+    let texts: Vec<String> = columns.iter().map(as_text).collect();
+    let compared: Vec<String> = conditions
+        .iter()
+        .enumerate()
+        .map(|(index, comparison)| {
+            format!("{}${}::{}", comparison.condition, index + 1, comparison.type_text)
+        })
+        .collect();
+    let filter = if compared.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE {}", compared.join(" AND "))
+    };
+    let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
+    format!("SELECT {} FROM {}{filter}{limit}", texts.join(", "), table.quoted())
+}
+
+/// A column as text.
+fn as_text(column: &Column) -> String {
+    let name = quote_identifier(&column.name);
+    match column.type_name.as_str() {
+        "timestamptz" => format!("({name} AT TIME ZONE 'UTC')::text"),
+        _ => format!("{name}::text"),
+    }
+}
+
+/// Begins a transaction that writes nothing, in which times have one form whatever the server's settings are.
 const BEGIN: &str = "\
 BEGIN TRANSACTION READ ONLY;
 SET LOCAL statement_timeout = 0;
 SET LOCAL datestyle = 'ISO, YMD';
 SET LOCAL extra_float_digits = 1;";
 
-/// Texts on their way to a batch.
+/// Texts that are gathered for a batch.
 struct Gathered {
     columns: Vec<StringBuilder>,
     rows: usize,
@@ -371,4 +403,43 @@ impl Gathered {
 
 fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Carried::boxed(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    fn column(name: &str, type_name: &str) -> Column {
+        Column { name: name.to_owned(), type_name: type_name.to_owned(), ..Column::default() }
+    }
+
+    #[test]
+    fn columns_are_read_as_text_and_values_are_bound() {
+        let columns = [column("a\"b", "numeric"), column("at", "timestamptz")];
+        let day = Comparison {
+            condition: "\"d\"\"ay\" >= ".to_owned(),
+            type_text: "date".to_owned(),
+            value: "2025-01-02".to_owned(),
+        };
+        assert_eq!(
+            select_statement(&odd_table(), &columns, &[day.clone(), day], Some(5)),
+            format!(
+                "SELECT \"a\"\"b\"::text, (\"at\" AT TIME ZONE 'UTC')::text FROM {ODD_TABLE} \
+                 WHERE \"d\"\"ay\" >= $1::date AND \"d\"\"ay\" >= $2::date LIMIT 5"
+            )
+        );
+        assert_eq!(
+            select_statement(&odd_table(), &columns[..1], &[], None),
+            format!("SELECT \"a\"\"b\"::text FROM {ODD_TABLE}")
+        );
+    }
+
+    #[test]
+    fn a_numeric_is_a_decimal_only_if_that_holds_it() {
+        let bounded = Column { modifier: (12 << 16 | 2) + 4, ..column("x", "numeric") };
+        assert_eq!(type_of(&bounded), DataType::Decimal128(12, 2));
+        assert_eq!(type_of(&Column { modifier: -1, ..bounded.clone() }), DataType::Utf8);
+        assert_eq!(type_of(&Column { modifier: (50 << 16 | 2) + 4, ..bounded }), DataType::Utf8);
+    }
 }

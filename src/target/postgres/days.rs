@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 
 use super::catalog::Object;
 use super::ledger;
+use super::row::text;
 use crate::domain::{DateRange, FileDate, TableName};
 use crate::target::Error;
 
@@ -18,8 +19,8 @@ pub struct FirstDay {
     pub source: &'static str,
 }
 
-/// The first and the last day that a table or a materialized view holds; `None` if it has no rows with a day, or
-/// this user may not read all of them.
+/// Returns the first and the last day that a table or a materialized view holds; `None` if it has no rows with a day,
+/// or this user may not read all of them.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -38,38 +39,39 @@ pub async fn days_held(client: &Client, object: &Object) -> Result<Option<DateRa
             return Ok(Some(range));
         }
     }
-    range(client, &by_form(name), name).await
+    range(client, &by_form_statement(name), name).await
 }
 
-/// Whether the smallest value is the first day, so that an index may give it. A text may hold something else.
+/// Whether the smallest value is the first day, so that an index may give it. A text may still hold something else.
 fn is_ordered_by_day(data_type: &str) -> bool {
     matches!(data_type, "date" | "text" | "character varying") || data_type.starts_with("timestamp")
 }
 
-/// The first and the last day among the values that have the form of one.
-fn by_form(name: &str) -> String {
+/// Asks for the first and the last day among the values that have the form of one.
+fn by_form_statement(name: &str) -> String {
     format!(
         "SELECT min(day), max(day) FROM (SELECT left(_file_date::text, 10) AS day FROM {name}) AS days \
          WHERE day ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$'"
     )
 }
 
+/// Reads the first and the last day by a statement that returns them as text.
 async fn range(client: &Client, statement: &str, name: &str) -> Result<Option<DateRange>, Error> {
     let row = client
         .query_typed_one(statement, &[])
         .await
         .map_err(Error::statement(format!("reading the days of {name}")))?;
-    let day = |index: usize| day_of(&row.get::<_, Option<String>>(index)?);
-    Ok(day(0).zip(day(1)).and_then(|(first, last)| DateRange::new(first, last).ok()))
+    let days = day_of(&text(&row, 0)).zip(day_of(&text(&row, 1)));
+    Ok(days.and_then(|(first, last)| DateRange::new(first, last).ok()))
 }
 
-/// The day at the beginning of a text.
+/// Returns the day at the beginning of a text.
 fn day_of(text: &str) -> Option<FileDate> {
     text.get(..10)?.parse().ok()
 }
 
-/// The first day that a target holds: by `_file_date`, or else by the ledger and by the first date in the names of
-/// the files; `None` if it holds none, or nothing says which.
+/// Returns the first day that a target holds: by `_file_date`, or else by the ledger and by the first date in the names
+/// of the files; `None` if it holds none, or nothing says which.
 ///
 /// # Errors
 /// [`Error::Statement`].
@@ -81,7 +83,7 @@ pub async fn first_day(
     if let Some(range) = days_held(client, object).await? {
         return Ok(Some(FirstDay { day: range.start(), source: "_file_date" }));
     }
-    let of_ledger = match ledger::loaded_range(client, table).await {
+    let ledger_day = match ledger::loaded_range(client, table).await {
         Ok(range) => range.map(|range| range.start()),
         // It is damaged or somebody else's, or this user may not read it.
         Err(
@@ -89,13 +91,13 @@ pub async fn first_day(
         ) => None,
         Err(error) => return Err(error),
     };
-    let of_ledger = of_ledger.map(|day| FirstDay { day, source: "the ledger" });
-    let of_names = first_day_of_names(client, object).await?;
-    let of_names = of_names.map(|day| FirstDay { day, source: "_file_name" });
+    let of_ledger = ledger_day.map(|day| FirstDay { day, source: "the ledger" });
+    let name_day = first_day_of_names(client, object).await?;
+    let of_names = name_day.map(|day| FirstDay { day, source: "_file_name" });
     Ok([of_ledger, of_names].into_iter().flatten().min_by_key(|first| first.day))
 }
 
-/// The first day in the names of files.
+/// Returns the first day in the names of files.
 async fn first_day_of_names(client: &Client, object: &Object) -> Result<Option<FileDate>, Error> {
     let relation = object.relation.as_ref();
     if !relation.is_some_and(|relation| relation.has_file_name && relation.may_read) {
@@ -111,4 +113,26 @@ async fn first_day_of_names(client: &Client, object: &Object) -> Result<Option<F
         .await
         .map_err(Error::statement(format!("reading the file names of {name}")))?;
     Ok(row.get::<_, Option<String>>(0).as_deref().and_then(day_of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_what_begins_like_one() {
+        assert_eq!(day_of("2025-01-02T03:04:05"), "2025-01-02".parse::<FileDate>().ok());
+        assert_eq!(day_of("2025-13-02"), None);
+        assert_eq!(day_of("é2025-01-0"), None);
+        assert_eq!(day_of(""), None);
+    }
+
+    #[test]
+    fn days_are_read_from_a_name_that_is_quoted_already() {
+        assert_eq!(
+            by_form_statement("\"My shop\".\"order\""),
+            "SELECT min(day), max(day) FROM (SELECT left(_file_date::text, 10) AS day \
+             FROM \"My shop\".\"order\") AS days WHERE day ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'"
+        );
+    }
 }

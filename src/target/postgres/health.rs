@@ -331,3 +331,20 @@ fn without_identity(row: &Row) -> WithoutIdentity {
         deletes: row.get(3),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    #[test]
+    fn rows_without_a_file_are_looked_for_by_the_index_or_in_a_sample() {
+        assert_eq!(
+            unnamed_by_index_statement(&odd_table()),
+            format!("SELECT EXISTS (SELECT FROM {ODD_TABLE} WHERE \"_file_name\" IS NULL)")
+        );
+        let sample = unnamed_by_sample_statement(&odd_table());
+        assert!(sample.contains(&format!("FROM {ODD_TABLE} LIMIT 100000) AS first")), "{sample}");
+        assert!(sample.contains("tablename = $2 AND attname = $3"), "{sample}");
+    }
+}

@@ -201,3 +201,44 @@ fn dlt_grants(target: Option<&Target>, needs: Needs) -> Vec<String> {
     }
     grants
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    fn needed(needs: Needs) -> Vec<String> {
+        let grants = target_grants(&odd_table(), needs, "\"my db\"");
+        let needed = grants.into_iter().filter(|grant| grant.is_needed);
+        needed.map(|grant| grant.statement).collect()
+    }
+
+    #[test]
+    fn a_load_needs_the_rights_that_its_mode_uses() {
+        let always = [
+            "GRANT USAGE ON SCHEMA \"My \"\"shop\"",
+            "GRANT CREATE ON SCHEMA \"My \"\"shop\"",
+            "GRANT CREATE ON DATABASE \"my db\"",
+        ];
+        assert_eq!(needed(Needs::default()), always);
+        let merge =
+            needed(Needs { updates: true, is_temporary: true, locks: true, ..Needs::default() });
+        assert_eq!(
+            merge[always.len()..],
+            [
+                format!("GRANT UPDATE ON {ODD_TABLE}"),
+                "GRANT TEMPORARY ON DATABASE \"my db\"".to_owned()
+            ]
+        );
+        let locks = needed(Needs { locks: true, ..Needs::default() });
+        assert_eq!(locks[always.len()..], [format!("GRANT DELETE ON {ODD_TABLE}")]);
+    }
+
+    #[test]
+    fn the_role_of_a_grant_is_quoted() {
+        assert_eq!(
+            to("GRANT USAGE ON SCHEMA backfill", "o\"dd; role"),
+            "GRANT USAGE ON SCHEMA backfill TO \"o\"\"dd; role\""
+        );
+    }
+}

@@ -1,4 +1,4 @@
-//! The **claim** of a batch: its files, locked against other runs, as far as they are still to be loaded.
+//! The **claim** of a batch: those of its files that are still to be loaded, locked against other runs.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// The names of the files that are loaded, and of those whose rows are deleted.
+    /// Returns the names of the files that are loaded, and of those whose rows are deleted.
     pub fn names(&self) -> Vec<&str> {
         let outdated = self.outdated.iter().map(|file| file.file_name.as_str());
         self.files.iter().map(|file| file.file_name.as_str()).chain(outdated).collect()
@@ -66,7 +66,7 @@ pub async fn lock_files(
         .map_err(Error::statement(format!("locking the files of batch {batch}")))
 }
 
-/// The names of all files of a batch.
+/// Returns the names of all files of a batch.
 pub fn names(batch: &Batch) -> Vec<String> {
     if !batch.replays.is_empty() {
         return batch.replays.iter().map(|replay| replay.file_name.clone()).collect();
@@ -122,24 +122,39 @@ fn claim_replays<'a>(batch: &'a Batch, run_of: &HashMap<&str, &str>, claim: &mut
             _ => claim.skipped.push(replay.file_name.clone()),
         }
     }
+    claim.files.extend(&batch.files);
     let skipped = &claim.skipped;
-    let files = batch.files.iter().filter(|file| !skipped.contains(&file.file_name));
-    claim.files = files.collect();
+    claim.files.retain(|file| !skipped.contains(&file.file_name));
 }
 
 /// Above this many files a batch locks the whole target against other runs, because the server's table
 /// of locks is small.
-const MOST_FILE_LOCKS: usize = 500;
+const MAX_FILE_LOCKS: usize = 500;
 
 /// Takes a shared lock on the target and one on each file, in the same order everywhere; or for a very
 /// large batch the target's lock alone, exclusively.
 fn lock_statement(files: usize) -> &'static str {
-    if files > MOST_FILE_LOCKS {
+    if files > MAX_FILE_LOCKS {
         "SELECT pg_advisory_xact_lock(hashtextextended('backfill:' || $1, 0)) WHERE $2 IS NOT NULL"
     } else {
         "SELECT pg_advisory_xact_lock_shared(hashtextextended('backfill:' || $1, 0)), \
                 (SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT \
                  hashtextextended('backfill:' || $1 || ':' || name, 0) AS key \
                  FROM unnest($2) AS name ORDER BY key) AS keys)"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_locked_by_one_lock_of_the_target() {
+        let each = lock_statement(MAX_FILE_LOCKS);
+        assert!(each.starts_with("SELECT pg_advisory_xact_lock_shared("), "{each}");
+        assert!(each.contains("FROM unnest($2) AS name ORDER BY key"), "{each}");
+        let whole = lock_statement(MAX_FILE_LOCKS + 1);
+        assert!(whole.starts_with("SELECT pg_advisory_xact_lock("), "{whole}");
+        assert!(!whole.contains("unnest"), "{whole}");
     }
 }

@@ -7,11 +7,11 @@ use tokio_postgres::types::Type;
 use super::Job;
 use crate::target::Error;
 
-/// The server's time in seconds with six decimals. dlt compares ids as texts, so that ours have its form.
+/// The server's time in seconds with six decimals. Ids have the form of dlt's, which dlt compares as texts.
 const NOW: &str = "\
 SELECT to_char(extract(epoch FROM clock_timestamp())::numeric, 'FM0000000000.000000')";
 
-/// A new id of a load; empty if the target is not loaded by dlt. Batches that begin in the same microsecond
+/// Makes a new id of a load; empty if the target is not loaded by dlt. Batches that begin in the same microsecond
 /// differ in a seventh decimal.
 ///
 /// # Errors

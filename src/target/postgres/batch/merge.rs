@@ -1,12 +1,15 @@
-//! To **merge** is to bring rows into a target whose own rows decide: a row replaces an older one with the
-//! same key, and is left out if there is a newer one.
+//! To **merge** is to bring rows into a target by key: a row replaces an older one with the same key, and is left
+//! out if there is a newer one.
 
 use std::collections::{BTreeMap, HashMap};
+
+use tokio_postgres::Row;
 
 use super::claim::Claim;
 use super::place::{Outcome, Placing};
 use crate::domain::{MergeRule, Placed};
 use crate::target::placement::{FATES, Merge};
+use crate::target::postgres::row::{count, name_and_count};
 use crate::target::{Encoder, Error};
 
 /// Merges the rows of the temporary table into the target, which is locked.
@@ -35,14 +38,18 @@ pub async fn merge<'f>(
     write(placing, &merge.update_statement(&updatable), fates.values().map(|f| f.updated).sum())
         .await?;
     write(placing, &merge.insert_statement(), fates.values().map(|f| f.inserted).sum()).await?;
-    let placed = |name: &str| fates.get(name).copied().unwrap_or_default();
     Ok(Outcome {
-        files: claim.files.iter().map(|file| (*file, placed(&file.file_name))).collect(),
+        files: claim
+            .files
+            .iter()
+            .map(|file| (*file, fates.get(&file.file_name).copied().unwrap_or_default()))
+            .collect(),
         taken_over: taken_over(placing).await?,
         deleted: 0,
     })
 }
 
+/// Refuses rows whose key holds NULL.
 async fn refuse_null_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
     let rows = placing
         .client
@@ -59,11 +66,11 @@ async fn refuse_null_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(),
     Err(Error::NullKeys { key: merge.rule.key.clone(), files })
 }
 
-/// Refuses keys that several rows of the target have, unless an index keeps them apart.
+/// Refuses keys that several rows of the target have, unless an index makes them unique.
 async fn refuse_ambiguous_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
     let target = placing.job.target;
-    let is_within_key = |unique: &Vec<String>| unique.iter().all(|c| merge.rule.key.contains(c));
-    if target.unique_keys.iter().any(is_within_key) {
+    let key = &merge.rule.key;
+    if target.unique_keys.iter().any(|unique| unique.iter().all(|column| key.contains(column))) {
         return Ok(());
     }
     let row = placing
@@ -75,7 +82,7 @@ async fn refuse_ambiguous_keys(placing: &Placing<'_>, merge: Merge<'_>) -> Resul
         0 => Ok(()),
         keys => Err(Error::AmbiguousKeys {
             table: target.table.to_string(),
-            key: merge.rule.key.clone(),
+            key: key.clone(),
             keys: keys.unsigned_abs(),
         }),
     }
@@ -88,39 +95,36 @@ async fn decide(placing: &Placing<'_>, merge: Merge<'_>) -> Result<(), Error> {
     placing.client.batch_execute(&statements).await.map_err(|error| failed(placing, &error))
 }
 
-/// What becomes of the rows of each file, by its name.
+/// Reads what becomes of the rows of each file, by its name.
 async fn fates(placing: &Placing<'_>) -> Result<HashMap<String, Placed>, Error> {
     let rows = placing
         .client
         .query_typed(&Merge::fates_statement(), &[])
         .await
         .map_err(|error| failed(placing, &error))?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let count = |index| row.get::<_, i64>(index).unsigned_abs();
-            let placed = Placed {
-                inserted: count(1),
-                updated: count(2),
-                skipped_older: count(3),
-                deleted: 0,
-            };
-            (row.get(0), placed)
-        })
-        .collect())
+    Ok(rows.iter().map(|row| (row.get(0), fate(row))).collect())
 }
 
-/// How many rows of which files were replaced.
+fn fate(row: &Row) -> Placed {
+    Placed {
+        inserted: count(row, 1),
+        updated: count(row, 2),
+        skipped_older: count(row, 3),
+        deleted: 0,
+    }
+}
+
+/// Counts the rows that were replaced, by the name of their file.
 async fn taken_over(placing: &Placing<'_>) -> Result<BTreeMap<String, u64>, Error> {
     let rows = placing
         .client
         .query_typed(&Merge::replaced_statement(), &[])
         .await
         .map_err(|error| failed(placing, &error))?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1).unsigned_abs())).collect())
+    Ok(rows.iter().map(name_and_count).collect())
 }
 
-/// Writes rows, and makes sure that the target took as many as were decided about.
+/// Writes rows, and checks that the target took as many as were decided about.
 async fn write(placing: &Placing<'_>, statement: &str, sent: u64) -> Result<(), Error> {
     let written = placing.client.execute_typed(statement, &[]).await;
     let taken = written.map_err(|error| failed(placing, &error))?;

@@ -52,7 +52,7 @@ pub struct Job<'a> {
     pub found: &'a HashMap<String, u64>,
     /// Whether rows that are replaced or deleted are kept in the ledger's schema, so that `undo` can bring them back.
     pub keeps_rows: bool,
-    /// Hears of every row that is sent.
+    /// Is notified of every row that is sent.
     pub progress: &'a Listener,
 }
 
@@ -72,7 +72,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The batch of files to load and of files that are gone; `None` if there is neither.
+    /// Makes a batch of files to load and of files that are gone; `None` if there is neither.
     pub fn of(
         number: usize,
         files: Vec<StagedFile>,
@@ -80,11 +80,11 @@ impl Batch {
     ) -> Option<Self> {
         let dates = files.iter().map(|file| file.date).chain(gone.iter().map(|(date, _)| *date));
         let days = (dates.clone().min()?, dates.max()?);
-        let gone = gone.into_iter().map(|(_, file)| file).collect();
-        Some(Self { number, days, files, gone, replays: Vec::new() })
+        let contested = gone.into_iter().map(|(_, file)| file).collect();
+        Some(Self { number, days, files, gone: contested, replays: Vec::new() })
     }
 
-    /// The batch of files that get more rows than they had; `files` holds these rows.
+    /// Makes a batch of files that get more rows than they had; `files` holds these rows.
     pub fn of_replays(
         number: usize,
         days: (FileDate, FileDate),
@@ -94,16 +94,16 @@ impl Batch {
         Self { number, days, files, gone: Vec::new(), replays }
     }
 
-    /// The replay of a file.
+    /// Returns the replay of a file.
     pub fn replay_of(&self, file_name: &str) -> Option<&Replay> {
         self.replays.iter().find(|replay| replay.file_name == file_name)
     }
 }
 
-/// Loads a batch; again if the connection or the server fails in a way that may pass.
+/// Loads a batch, and tries again after a temporary failure of the connection or the server.
 ///
 /// # Errors
-/// [`Error`]; nothing of the batch is in the target then, but for [`Error::CommitUnknown`].
+/// [`Error`]; nothing of the batch is in the target then, except after [`Error::CommitUnknown`].
 pub async fn load(job: &Job<'_>, batch: &Batch) -> Result<Loaded, Error> {
     let mut open: Option<Open> = None;
     job.database
@@ -117,6 +117,7 @@ pub async fn load(job: &Job<'_>, batch: &Batch) -> Result<Loaded, Error> {
         .await
 }
 
+/// Loads a batch in one transaction.
 async fn transaction(
     job: &Job<'_>,
     batch: &Batch,
@@ -166,16 +167,12 @@ async fn transaction(
     let again = merge_others_again(job, batch, &claim, saving, placement.deleted).await?;
     failpoint::reach(failpoint::LOAD_LEDGER_WRITTEN);
     commit(client, number, &xid).await?;
-    let of_files: u64 = placement.files.iter().map(|(_, placed)| placed.deleted).sum();
-    let replaced = match job.placement.replaces() {
-        true => placement.deleted.saturating_sub(of_files),
-        false => 0,
-    };
+    let replaced = if job.placement.replaces() { placement.deleted_of_others() } else { 0 };
     Ok(Loaded { number, files: by_name(&placement.files), skipped: claim.skipped, replaced, again })
 }
 
-/// Marks other files to be merged again, if rows went that were newer than theirs and may not come back;
-/// returns how many files that are.
+/// Marks other files to be merged again, if rows were deleted that were newer than theirs and may not come back;
+/// returns the number of files.
 async fn merge_others_again(
     job: &Job<'_>,
     batch: &Batch,
@@ -187,19 +184,19 @@ async fn merge_others_again(
     if !job.placement.merges() || deleted == 0 || !may_lose_rows {
         return Ok(0);
     }
-    let names = claim::names(batch);
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let owned = claim::names(batch);
+    let names: Vec<&str> = owned.iter().map(String::as_str).collect();
     ledger::save_again(saving, &job.target.table, &names).await?;
     ledger::mark_again(saving.client, &job.target.table, &names).await
 }
 
-/// What a batch saves. The rows of a view do not say whose they are, so that they are not saved.
+/// Says what a batch saves. The rows of a view are not saved, because they do not say whose they are.
 fn saving<'a>(job: &'a Job<'_>, client: &'a Client, batch: usize) -> Saving<'a> {
     let rows = job.keeps_rows && job.target.kind == Kind::Table;
     Saving { client, run_id: job.run_id, dataset: job.dataset, batch, rows }
 }
 
-/// The columns of a target, each with its type.
+/// Returns the columns of a target, each with its type.
 fn saved_columns(target: &Target) -> Vec<(&str, &str)> {
     let columns = target.columns.iter();
     columns.map(|column| (column.name.as_str(), column.type_text.as_str())).collect()

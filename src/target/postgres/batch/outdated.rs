@@ -1,9 +1,9 @@
 //! **Outdated** rows are those that a batch deletes: of files that are reloaded or gone, and in the mode
-//! `replace-range` of everything that is loaded anew.
+//! `replace-range` all rows of the files or days that are loaded.
 
 use std::collections::{BTreeSet, HashMap};
 
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 use super::claim::Claim;
 use super::ledger;
@@ -12,6 +12,8 @@ use crate::domain::{Placement, ReplaceBy};
 use crate::state::Contested;
 use crate::target::Error;
 use crate::target::guest::{delete_days_statement, delete_files_statement, delete_ours_statement};
+use crate::target::postgres::parameter::Parameter;
+use crate::target::postgres::row::{count, text};
 use crate::target::saved::{save_days_statement, save_files_statement, save_ours_statement};
 
 /// Deletes outdated rows; returns how many, by the name of their file.
@@ -23,23 +25,28 @@ pub async fn delete(
     placing: &Placing<'_>,
     claim: &Claim<'_>,
 ) -> Result<HashMap<String, u64>, Error> {
-    let table = &placing.job.target.table;
     let deleted = match placing.job.placement {
         Placement::ReplaceRange(ReplaceBy::Files) => delete_files(placing, &claim.names()).await?,
-        Placement::ReplaceRange(ReplaceBy::Days) => {
-            let days: BTreeSet<String> =
-                claim.files.iter().map(|file| file.date.to_string()).collect();
-            let days: Vec<&str> = days.iter().map(String::as_str).collect();
-            let (save, delete) = (save_days_statement(table), delete_days_statement(table));
-            let mut deleted = delete_all(placing, &save, &delete, &days).await?;
-            // Files that are gone may have been the only ones of their day.
-            let gone = claim.outdated.iter().map(|file| file.file_name.as_str());
-            deleted.extend(delete_files(placing, &gone.collect::<Vec<_>>()).await?);
-            deleted
-        }
+        Placement::ReplaceRange(ReplaceBy::Days) => delete_days(placing, claim).await?,
         Placement::Append | Placement::Merge(_) => delete_ours(placing, claim).await?,
     };
     mark_gone(placing, claim).await?;
+    Ok(deleted)
+}
+
+/// Deletes the rows of the days of the files that are loaded, whoever inserted them.
+async fn delete_days(
+    placing: &Placing<'_>,
+    claim: &Claim<'_>,
+) -> Result<HashMap<String, u64>, Error> {
+    let table = &placing.job.target.table;
+    let dates: BTreeSet<String> = claim.files.iter().map(|file| file.date.to_string()).collect();
+    let days: Vec<&str> = dates.iter().map(String::as_str).collect();
+    let (save, delete) = (save_days_statement(table), delete_days_statement(table));
+    let mut deleted = delete_all(placing, &save, &delete, &days).await?;
+    // Files that are gone may have been the only ones of their day.
+    let gone = claim.outdated.iter().map(|file| file.file_name.as_str());
+    deleted.extend(delete_files(placing, &gone.collect::<Vec<_>>()).await?);
     Ok(deleted)
 }
 
@@ -60,22 +67,17 @@ async fn delete_all(
     which: &[&str],
 ) -> Result<HashMap<String, u64>, Error> {
     let saved = placing.saving.save_rows(save, &[(&which, Type::TEXT_ARRAY)]).await?;
-    let deleted = placing.client.query_typed(delete, &[(&which, Type::TEXT_ARRAY)]).await;
-    let rows = deleted.map_err(|error| {
+    let sent = placing.client.query_typed(delete, &[(&which, Type::TEXT_ARRAY)]).await;
+    let rows = sent.map_err(|error| {
         Error::deleting(format!("replacing rows of {}", placing.job.target.table), &error)
     })?;
-    let deleted: HashMap<String, u64> = rows
-        .iter()
-        .map(|row| {
-            let name = row.get::<_, Option<String>>(0).unwrap_or_default();
-            (name, row.get::<_, i64>(1).unsigned_abs())
-        })
-        .collect();
+    let deleted: HashMap<String, u64> =
+        rows.iter().map(|row| (text(row, 0), count(row, 1))).collect();
     refuse_unsaved(placing, saved, &deleted)?;
     Ok(deleted)
 }
 
-/// Refuses to delete rows that were not saved, because somebody wrote them in between.
+/// Refuses a batch that deleted rows which were not saved, because somebody wrote them in between.
 fn refuse_unsaved(
     placing: &Placing<'_>,
     saved: u64,
@@ -99,8 +101,7 @@ async fn delete_ours(
     }
     let table = &placing.job.target.table;
     let (names, xids) = Contested::pairs(claim.outdated.iter().copied());
-    let which: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)];
+    let which: [Parameter<'_>; 2] = [(&names, Type::TEXT_ARRAY), (&xids, Type::TEXT_ARRAY)];
     let saved = placing.saving.save_rows(&save_ours_statement(table), &which).await?;
     let rows =
         placing.client.query_typed(&delete_ours_statement(table), &which).await.map_err(
@@ -124,8 +125,9 @@ async fn delete_ours(
 
 /// Marks the files as removed that are gone.
 async fn mark_gone(placing: &Placing<'_>, claim: &Claim<'_>) -> Result<(), Error> {
-    let gone = placing.batch.gone.iter().map(|file| file.file_name.as_str());
-    let gone: Vec<&str> = gone.filter(|name| claim.is_outdated(name)).collect();
+    let mut gone: Vec<&str> =
+        placing.batch.gone.iter().map(|file| file.file_name.as_str()).collect();
+    gone.retain(|name| claim.is_outdated(name));
     if gone.is_empty() {
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! To **place** rows is to bring those of a batch into the target: straight, or by way of a temporary
-//! table, if the target has to be locked against another loader or its own rows decide.
+//! To **place** rows is to bring those of a batch into the target: directly, or through a temporary table if the
+//! target has to be locked against another loader or rows are merged.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +17,7 @@ use crate::target::postgres::count_rows;
 use crate::target::postgres::ledger::Saving;
 use crate::target::{Encoder, Error};
 
-/// A batch on its way into the target.
+/// A batch that is being placed.
 pub struct Placing<'a> {
     /// What batches have in common.
     pub job: &'a Job<'a>,
@@ -27,11 +27,11 @@ pub struct Placing<'a> {
     pub client: &'a Client,
     /// The id of the load, for a target of dlt.
     pub load_id: &'a str,
-    /// Where rows are saved before they are replaced or deleted.
+    /// Saves rows before they are replaced or deleted.
     pub saving: Saving<'a>,
 }
 
-/// What came of the rows of a batch.
+/// What was done with the rows of a batch.
 #[derive(Default)]
 pub struct Outcome<'a> {
     /// The files, with what was placed of each.
@@ -43,15 +43,21 @@ pub struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// Rows that were written to the target.
+    /// Counts the rows that were written to the target.
     pub fn rows(&self) -> u64 {
         self.files.iter().map(|(_, placed)| placed.inserted + placed.updated).sum()
+    }
+
+    /// Counts the rows that were deleted of files that are not loaded.
+    pub fn deleted_of_others(&self) -> u64 {
+        let of_files: u64 = self.files.iter().map(|(_, placed)| placed.deleted).sum();
+        self.deleted.saturating_sub(of_files)
     }
 }
 
 impl Placing<'_> {
-    /// Places the rows of every claimed file; files that another loader has loaded meanwhile are taken
-    /// from the claim.
+    /// Places the rows of every claimed file; files that another loader has loaded meanwhile are
+    /// removed from the claim.
     ///
     /// # Errors
     /// [`Error`].
@@ -75,7 +81,7 @@ impl Placing<'_> {
             }
             _ => {
                 let deleted = self.delete(claim).await?;
-                let files = self.copy_straight(claim).await?;
+                let files = self.copy_directly(claim).await?;
                 Ok(with_deleted(Outcome { files, ..Outcome::default() }, deleted))
             }
         }
@@ -86,7 +92,7 @@ impl Placing<'_> {
     }
 
     /// Copies every file into the target itself.
-    async fn copy_straight<'f>(
+    async fn copy_directly<'f>(
         &self,
         claim: &Claim<'f>,
     ) -> Result<Vec<(&'f StagedFile, Placed)>, Error> {
@@ -101,8 +107,8 @@ impl Placing<'_> {
         Ok(placed)
     }
 
-    /// Refuses rows that a trigger of the target has put under another file's name: nobody could tell
-    /// later what was loaded.
+    /// Refuses rows that a trigger of the target has put under another file's name: it could not be known later what
+    /// was loaded.
     async fn refuse_rewritten(&self, placed: &[(&StagedFile, Placed)]) -> Result<(), Error> {
         let target = self.job.target;
         if target.effects.insert_triggers.is_empty() || target.kind == Kind::View {
@@ -149,15 +155,15 @@ impl Placing<'_> {
             .map_err(Error::statement(format!("locking {table}")))
     }
 
-    /// Takes files from the claim that another loader has loaded since the run began. Without an index
-    /// that would read the whole table under the lock, and the last count finds it as well.
+    /// Removes files from the claim that another loader has loaded since the run began. Without an index that would
+    /// read the whole table under the lock, so it is left to the last count, which finds them as well.
     async fn leave_loaded(&self, claim: &mut Claim<'_>) -> Result<(), Error> {
         let is_replay = !self.batch.replays.is_empty();
         if !self.job.target.has_file_name_index || self.job.placement.replaces() || is_replay {
             return Ok(());
         }
-        let new = claim.files.iter().filter(|file| !claim.is_outdated(&file.file_name));
-        let new: Vec<String> = new.map(|file| file.file_name.clone()).collect();
+        let names = claim.files.iter().map(|file| &file.file_name);
+        let new: Vec<String> = names.filter(|name| !claim.is_outdated(name)).cloned().collect();
         let held = count_rows(self.client, self.job.target, &new).await?;
         claim.files.retain(|file| !held.contains_key(&file.file_name));
         claim.skipped.extend(held.into_keys());
@@ -184,20 +190,20 @@ impl Placing<'_> {
         if taken != sent {
             return Err(Error::Count { table: table.to_string(), batch, sent, taken });
         }
-        let placed =
-            |file: &StagedFile| Placed { inserted: file.counts.staged, ..Placed::default() };
-        let files: Vec<(&StagedFile, Placed)> =
-            claim.files.iter().map(|file| (*file, placed(file))).collect();
+        let mut files: Vec<(&StagedFile, Placed)> = Vec::with_capacity(claim.files.len());
+        for file in &claim.files {
+            files.push((*file, Placed { inserted: file.counts.staged, ..Placed::default() }));
+        }
         self.refuse_rewritten(&files).await?;
         Ok(files)
     }
 }
 
-/// Adds the rows that were deleted of each file.
-fn with_deleted<'f>(mut placement: Outcome<'f>, deleted: HashMap<String, u64>) -> Outcome<'f> {
-    placement.deleted = deleted.values().sum();
-    for (file, placed) in &mut placement.files {
+/// Adds the number of rows that were deleted of each file.
+fn with_deleted<'f>(mut outcome: Outcome<'f>, deleted: HashMap<String, u64>) -> Outcome<'f> {
+    outcome.deleted = deleted.values().sum();
+    for (file, placed) in &mut outcome.files {
         placed.deleted = deleted.get(&file.file_name).copied().unwrap_or(0);
     }
-    placement
+    outcome
 }

@@ -172,6 +172,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_schema_of_dlts_tables_is_quoted() {
+        let statement = version_statement("My \"shop");
+        assert!(
+            statement
+                .contains("FROM \"My \"\"shop\"._dlt_version WHERE schema::jsonb -> 'tables' ? $1"),
+            "{statement}"
+        );
+    }
+
+    #[test]
     fn a_load_is_recorded_in_the_columns_that_there_are() {
         let names = ["load_id", "schema_name", "status", "inserted_at"];
         let loads = Loads {

@@ -247,3 +247,38 @@ impl SideEffects {
         Ok(described)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    fn cascade(table: &str, columns: (&str, &str), through: Option<Cascade>) -> Cascade {
+        Cascade {
+            oid: 1,
+            table: table.to_owned(),
+            constraint: format!("{table}_fkey"),
+            action: "DELETE CASCADE".to_owned(),
+            columns: vec![(columns.0.to_owned(), columns.1.to_owned())],
+            through: through.map(Box::new),
+        }
+    }
+
+    #[test]
+    fn rows_are_counted_along_every_path_to_the_target() {
+        let direct = cascade("note", ("or\"der", "id"), None);
+        let line = cascade("line", ("order_id", "id"), None);
+        let through = cascade("note", ("line_id", "id"), Some(line));
+        assert_eq!(
+            count_statement(&[&direct, &through], &odd_table()),
+            format!(
+                "SELECT count(*) FROM note AS referring \
+                 WHERE EXISTS (SELECT FROM {ODD_TABLE} AS held WHERE referring.\"or\"\"der\" = held.\"id\" \
+                 AND held._file_name = ANY($1)) \
+                 OR EXISTS (SELECT FROM line AS t0 WHERE referring.\"line_id\" = t0.\"id\" \
+                 AND EXISTS (SELECT FROM {ODD_TABLE} AS held WHERE t0.\"order_id\" = held.\"id\" \
+                 AND held._file_name = ANY($1)))"
+            )
+        );
+    }
+}

@@ -211,3 +211,42 @@ fn create_statements(table: &TableName, contract: &Contract) -> String {
         table = table.quoted(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::ContractColumn;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    fn contract(column: &str) -> Contract {
+        let column = ContractColumn {
+            name: column.to_owned(),
+            data_type: "text".to_owned(),
+            nullable: true,
+        };
+        Contract {
+            path: "target.sql".into(),
+            create: "CREATE TABLE t (x text) ;\n".to_owned(),
+            columns: vec![column],
+            references: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_table_is_created_in_its_schema_with_an_index_by_file() {
+        let statements = create_statements(&odd_table(), &contract("_file_name"));
+        let path = r#"set_config('search_path', '"My ""shop"' || ', '"#;
+        assert!(statements.contains(path), "{statements}");
+        assert!(statements.contains("CREATE TABLE t (x text) \n;\n"), "{statements}");
+        assert!(
+            statements.contains(&format!("ALTER TABLE {ODD_TABLE} ENABLE ROW LEVEL SECURITY;")),
+            "{statements}"
+        );
+        assert!(
+            statements.ends_with(&format!("CREATE INDEX ON {ODD_TABLE} (_file_name);")),
+            "{statements}"
+        );
+        let without = create_statements(&odd_table(), &contract("x"));
+        assert!(!without.contains("INDEX"), "{without}");
+    }
+}

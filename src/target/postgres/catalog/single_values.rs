@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::Schema;
 use tokio_postgres::Client;
 
 use super::{Column, DLT_ID, DLT_LOAD_ID, Target};
-use crate::domain::{Event, provenance, quote_identifier};
+use crate::domain::{Event, TableName, provenance, quote_identifier};
 use crate::target::{Error, Guest};
 
 impl Target {
@@ -38,7 +38,7 @@ impl Target {
             self.columns.iter().filter(|c| is_added(c, &given)).map(|c| c.name.clone()).collect();
         for name in open {
             let row = client
-                .query_typed_one(&statement(&self, &name), &[])
+                .query_typed_one(&statement(&self.table, &name), &[])
                 .await
                 .map_err(Error::statement(format!("looking at {name} of {}", self.table)))?;
             let (value, has_others): (Option<String>, bool) = (row.get(0), row.get(1));
@@ -84,11 +84,46 @@ fn is_added(column: &Column, given: &HashSet<&str>) -> bool {
 }
 
 /// Asks for the first value of a column, whether any row has another one, and whether there is any row.
-fn statement(target: &Target, column: &str) -> String {
-    let (table, column) = (target.table.quoted(), quote_identifier(column));
+fn statement(target: &TableName, column: &str) -> String {
+    let (table, column) = (target.quoted(), quote_identifier(column));
     format!(
         "WITH first AS (SELECT {column}::text AS value FROM {table} LIMIT 1) \
          SELECT (SELECT value FROM first), EXISTS (SELECT FROM {table} \
          WHERE {column}::text IS DISTINCT FROM (SELECT value FROM first)), EXISTS (SELECT FROM first)"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    #[test]
+    fn the_first_value_is_compared_with_all_others_as_text() {
+        let column = "\"_client \"\"name\"";
+        assert_eq!(
+            statement(&odd_table(), "_client \"name"),
+            format!(
+                "WITH first AS (SELECT {column}::text AS value FROM {ODD_TABLE} LIMIT 1) \
+                 SELECT (SELECT value FROM first), EXISTS (SELECT FROM {ODD_TABLE} \
+                 WHERE {column}::text IS DISTINCT FROM (SELECT value FROM first)), \
+                 EXISTS (SELECT FROM first)"
+            )
+        );
+    }
+
+    #[test]
+    fn only_columns_that_a_loader_adds_are_looked_at() {
+        for (name, is_looked_at) in [
+            ("_client", true),
+            ("client", false),
+            ("_2_days", false),
+            ("_file_name", false),
+            ("_dlt_id", false),
+            ("_given", false),
+        ] {
+            let column = Column { name: name.to_owned(), ..Column::default() };
+            assert_eq!(is_added(&column, &HashSet::from(["_given"])), is_looked_at, "{name}");
+        }
+    }
 }

@@ -15,18 +15,20 @@ pub struct Cell {
     pub ours: usize,
 }
 
-/// The cells of a row that are compared, but for columns that say which row it is, those that depend on the load,
-/// and `but`. Columns that the load did not give are left out as well: others may have filled them since.
+/// Returns the cells of a row that are compared: all but the columns that say which row it is, those that depend on
+/// the load, and `but`. Columns that the load did not give are left out as well: others may have filled them since.
 pub fn cells(target: &Target, encoder: &Encoder, but: &[String]) -> Vec<Cell> {
-    let is_compared = |column: &Column| {
-        let name = column.name.as_str();
-        let of_load = [provenance::FILE_NAME, provenance::ROW_ID, DLT_ID, DLT_LOAD_ID];
-        let is_of_load = of_load[..2].contains(&name)
-            || (target.guest.dlt().is_some() && of_load[2..].contains(&name));
-        !is_of_load && !but.iter().any(|other| other == name)
-    };
-    let given = encoder.columns().enumerate().filter(|(_, column)| is_compared(column));
-    given
-        .map(|(ours, column)| Cell { column: column.clone(), form: Form::of(column), ours })
-        .collect()
+    let mut cells = Vec::new();
+    for (ours, column) in encoder.columns().enumerate() {
+        if !is_of_load(target, &column.name) && !but.contains(&column.name) {
+            cells.push(Cell { column: column.clone(), form: Form::of(column), ours });
+        }
+    }
+    cells
+}
+
+/// Whether a column says which row it is, or depends on the load.
+fn is_of_load(target: &Target, name: &str) -> bool {
+    [provenance::FILE_NAME, provenance::ROW_ID].contains(&name)
+        || (target.guest.dlt().is_some() && [DLT_ID, DLT_LOAD_ID].contains(&name))
 }

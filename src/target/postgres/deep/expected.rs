@@ -28,7 +28,7 @@ const PIECES_AHEAD: usize = 16;
 struct Piece {
     ids: Vec<i64>,
     bytes: Vec<u8>,
-    /// Where each line stands, without its end.
+    /// The place of each line, without its line feed.
     lines: Vec<Range<usize>>,
 }
 
@@ -53,7 +53,7 @@ impl Expected {
         Self { pieces, piece: None, at: 0 }
     }
 
-    /// The `_row_id` of the next row; `None` at the end.
+    /// Returns the `_row_id` of the next row; `None` at the end.
     ///
     /// # Errors
     /// [`Error::Staged`], [`Error::Value`].
@@ -70,33 +70,39 @@ impl Expected {
         }
     }
 
-    /// The line of the next row.
+    /// Returns the line of the next row.
     pub fn line(&self) -> &[u8] {
         let piece = self.piece.as_ref();
         let line = piece.and_then(|piece| Some(&piece.bytes[piece.lines.get(self.at)?.clone()]));
         line.unwrap_or_default()
     }
 
-    /// Goes on behind the next row.
+    /// Passes over the next row.
     pub fn advance(&mut self) {
         self.at += 1;
     }
 }
 
+/// Reads and encodes a staged file, and sends its pieces until nobody takes them any more.
 async fn send(
     engine: &Engine,
     encoder: &Encoder,
     file: &StagedFile,
     sender: &mpsc::Sender<Result<Piece, Error>>,
 ) -> Result<(), Error> {
-    let unreadable = |source| Error::Staged { path: engine.staging.display(&file.path), source };
-    let mut rows = stage::in_order(engine, file).await.map_err(unreadable)?;
+    let path = engine.staging.display(&file.path);
+    let mut rows = match stage::in_order(engine, file).await {
+        Ok(rows) => rows,
+        Err(source) => return Err(Error::Staged { path, source }),
+    };
     let mut capacity = 0;
-    while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(unreadable)?;
+    while let Some(read) = rows.next().await {
+        let batch = read.map_err(|source| Error::Staged { path: path.clone(), source })?;
         for first in (0..batch.num_rows()).step_by(PIECE_ROWS) {
-            let rows = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
-            let piece = piece(encoder, &rows, capacity, unreadable)?;
+            let some = batch.slice(first, PIECE_ROWS.min(batch.num_rows() - first));
+            let ids =
+                row_ids(&some).map_err(|source| Error::Staged { path: path.clone(), source })?;
+            let piece = piece(encoder, &some, ids, capacity)?;
             capacity = capacity.max(piece.bytes.len() + piece.bytes.len() / 8);
             if sender.send(Ok(piece)).await.is_err() {
                 return Ok(());
@@ -106,24 +112,29 @@ async fn send(
     Ok(())
 }
 
+/// Reads the `_row_id` of each row.
+fn row_ids(rows: &RecordBatch) -> Result<Vec<i64>, ParquetError> {
+    let Some(column) = rows.column_by_name(provenance::ROW_ID) else {
+        return Err(ParquetError::General("a staged file lacks _row_id".to_owned()));
+    };
+    let ids = cast(column, &DataType::Int64)?;
+    Ok(ids.as_primitive::<Int64Type>().values().to_vec())
+}
+
+/// Encodes some rows.
 fn piece(
     encoder: &Encoder,
     rows: &RecordBatch,
+    ids: Vec<i64>,
     capacity: usize,
-    unreadable: impl Fn(ParquetError) -> Error,
 ) -> Result<Piece, Error> {
-    let missing = || ParquetError::General("a staged file lacks _row_id".to_owned());
-    let ids = rows.column_by_name(provenance::ROW_ID).ok_or_else(|| unreadable(missing()))?;
-    let ids = cast(ids, &DataType::Int64).map_err(|error| unreadable(error.into()))?;
-    let ids = ids.as_primitive::<Int64Type>().values().to_vec();
     let mut bytes = Vec::with_capacity(capacity);
     encoder.encode(rows, Load { id: "" }, &mut bytes)?;
+    let mut lines = Vec::with_capacity(ids.len());
     let mut start = 0;
-    let lines = memchr::memchr_iter(b'\n', &bytes).map(|end| {
-        let line = start..end;
+    for end in memchr::memchr_iter(b'\n', &bytes) {
+        lines.push(start..end);
         start = end + 1;
-        line
-    });
-    let lines = lines.collect();
+    }
     Ok(Piece { ids, bytes, lines })
 }

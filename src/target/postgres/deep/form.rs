@@ -1,9 +1,9 @@
-//! The **form** of a value: whether two texts of a type say the same, as far as that is certain without the
-//! server. It is asked about the others.
+//! The **form** of a value: whether two texts of a type mean the same, as far as that is certain without the
+//! server. The server is asked about the others.
 
 use super::line::{NULL, unescaped};
 use crate::target::postgres::Column;
-use crate::target::postgres::encode::{Digits, Form};
+use crate::target::postgres::encode::{Digits, Form, is_zero};
 
 /// Whether two cells are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,16 +16,16 @@ pub enum Same {
     AskServer,
 }
 
-/// Compares a field as the load sends it with the field that the target gives, which are not the same bytes.
+/// Compares a field as the load sends it with the field that the target gives, whose bytes differ.
 pub fn same(column: &Column, form: Form, ours: &[u8], theirs: &[u8]) -> Same {
     if ours == NULL || theirs == NULL {
         return Same::No;
     }
-    let (ours, theirs) = (unescaped(ours), unescaped(theirs));
-    if ours == theirs {
+    let (our_bytes, their_bytes) = (unescaped(ours), unescaped(theirs));
+    if our_bytes == their_bytes {
         return Same::Yes;
     }
-    let (Ok(ours), Ok(theirs)) = (str::from_utf8(&ours), str::from_utf8(&theirs)) else {
+    let (Ok(ours), Ok(theirs)) = (str::from_utf8(&our_bytes), str::from_utf8(&their_bytes)) else {
         return Same::No;
     };
     let is_same = match form {
@@ -51,10 +51,7 @@ pub fn same(column: &Column, form: Form, ours: &[u8], theirs: &[u8]) -> Same {
             None => return Same::AskServer,
         },
         Form::Timestamp { .. } | Form::Time { .. } => same_time(ours, theirs),
-        Form::Uuid => {
-            let theirs = theirs.bytes().filter(|byte| *byte != b'-');
-            theirs.eq_by_case(ours.bytes())
-        }
+        Form::Uuid => same_uuid(ours, theirs),
         Form::Json { is_binary: true } | Form::Bytes | Form::Short { .. } | Form::Server => {
             return Same::AskServer;
         }
@@ -74,27 +71,26 @@ fn same_bits<T: Copy, E, B: PartialEq>(
 /// of them is not written in digits.
 fn same_number(ours: &str, theirs: &str, has_scale: bool) -> Option<bool> {
     let (ours_digits, theirs_digits) = (Digits::parse(ours)?, Digits::parse(theirs)?);
-    let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
-    let is_negative = |text: &str, digits: &Digits<'_>| {
-        text.starts_with('-') && !(digits.whole.is_empty() && is_zero(digits.decimals))
-    };
     let (a, b) = (ours_digits.decimals, theirs_digits.decimals);
     let common = a.len().min(b.len());
-    let same_decimals = a[..common] == b[..common]
-        && match has_scale {
-            true => is_zero(&a[common..]) && is_zero(&b[common..]),
-            false => a.len() == b.len(),
-        };
+    let same_rest =
+        if has_scale { is_zero(&a[common..]) && is_zero(&b[common..]) } else { a.len() == b.len() };
+    let same_decimals = a[..common] == b[..common] && same_rest;
     let same_sign = is_negative(ours, &ours_digits) == is_negative(theirs, &theirs_digits);
     Some(same_sign && ours_digits.whole == theirs_digits.whole && same_decimals)
 }
 
-/// Whether two times are the same but for zeros at the end of their seconds, which the server leaves out.
+/// Whether a number is below zero; `-0` is not.
+fn is_negative(text: &str, digits: &Digits<'_>) -> bool {
+    text.starts_with('-') && !(digits.whole.is_empty() && is_zero(digits.decimals))
+}
+
+/// Whether two times are the same, apart from zeros at the end of their seconds, which the server leaves out.
 fn same_time(ours: &str, theirs: &str) -> bool {
     parts_of_time(ours) == parts_of_time(theirs)
 }
 
-/// What stands before the fraction of a second, the fraction without zeros at its end, and what follows.
+/// Splits a time into the text before the fraction of a second, the fraction without zeros at its end, and the rest.
 fn parts_of_time(text: &str) -> (&str, &str, &str) {
     let Some((before, rest)) = text.split_once('.') else {
         let seconds = text.find(':').and_then(|hour| text.get(..hour + 6)).unwrap_or(text);
@@ -104,14 +100,13 @@ fn parts_of_time(text: &str) -> (&str, &str, &str) {
     (before, rest[..end].trim_end_matches('0'), &rest[end..])
 }
 
-/// Compares bytes without their case.
-trait EqualByCase: Iterator<Item = u8> + Sized {
-    fn eq_by_case(self, other: impl Iterator<Item = u8>) -> bool {
-        self.map(|byte| byte.to_ascii_lowercase()).eq(other.map(|byte| byte.to_ascii_lowercase()))
-    }
+/// Whether two UUIDs are the same; ours has no hyphens, and may have other cases.
+fn same_uuid(ours: &str, theirs: &str) -> bool {
+    let digits = theirs.bytes().filter(|byte| *byte != b'-');
+    digits
+        .map(|byte| byte.to_ascii_lowercase())
+        .eq(ours.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
-
-impl<I: Iterator<Item = u8>> EqualByCase for I {}
 
 #[cfg(test)]
 mod tests {
@@ -154,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn another_value_is_another_one() {
+    fn values_that_mean_something_else_differ() {
         let money = (12 << 16 | 2) + 4;
         for (type_name, modifier, ours, theirs) in [
             ("numeric", money, "95", "95.01"),

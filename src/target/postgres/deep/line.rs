@@ -1,12 +1,12 @@
-//! A **line** of COPY in its text form, taken apart: fields between tabs, with what is escaped in them.
+//! A **line** of COPY in its text form, split into fields at the tabs; escapes in a field are decoded.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What stands for NULL.
+/// The field of a NULL.
 pub const NULL: &[u8] = b"\\N";
 
-/// Finds where the fields of a line stand; its end is not part of the last one.
+/// Finds the places of the fields of a line, which comes without its line feed.
 pub fn split(line: &[u8], into: &mut Vec<Range<usize>>) {
     into.clear();
     let mut start = 0;
@@ -17,7 +17,7 @@ pub fn split(line: &[u8], into: &mut Vec<Range<usize>>) {
     into.push(start..line.len());
 }
 
-/// A field without its escapes.
+/// Returns a field without its escapes.
 pub fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', field).is_none() {
         return Cow::Borrowed(field);
@@ -43,8 +43,8 @@ pub fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Finds where the fields of an encoded line stand that are still to be compared, and returns how many cells are the
-/// same already: if the first `leading` ones have the same bytes, they are compared at once.
+/// Finds the places of the fields of an encoded line that are still to be compared, and returns how many cells are
+/// known to be the same: if the first `leading` ones have the same bytes, they are compared at once.
 pub fn find_fields(
     ours: &[u8],
     theirs: &[u8],
@@ -56,10 +56,7 @@ pub fn find_fields(
         (Some(first), Some(last)) => &theirs[first.start..last.end],
         _ => &theirs[..0],
     };
-    let rest = match leading {
-        0 => None,
-        _ => ours.strip_prefix(bytes),
-    };
+    let rest = if leading > 0 { ours.strip_prefix(bytes) } else { None };
     match rest {
         Some([]) => into.clear(),
         Some([b'\t', ..]) => {

@@ -2,10 +2,10 @@
 //! cells with the row that was staged. Nothing is written to the database: the transaction is read-only.
 //!
 //! Both sides come as lines of COPY, in the order of file and `_row_id`, so that a whole line is compared at once
-//! if it has the bytes that the load sent. Where PostgreSQL writes a type in another way than the load did
-//! (`95` as `95.00`), the values are compared as what they mean, as far as that is certain; for the other types
-//! the server is asked, at the end, how it writes what was sent. Rows that wait for its answer lie in a
-//! temporary file, so that memory is bounded whatever the rows are like.
+//! if it has the bytes that the load sent. If PostgreSQL writes a type differently from the load (`95` as `95.00`),
+//! the values are compared by their meaning, as far as that is certain; for the other types the server is asked, at
+//! the end, how it writes what was sent. Rows that wait for its answer are kept in a temporary file, so that memory
+//! is bounded.
 
 mod cells;
 mod expected;
@@ -38,7 +38,7 @@ pub struct DeepJob<'a> {
     pub engine: &'a Engine,
     /// Columns that are not compared.
     pub but: &'a [String],
-    /// Hears of every row that is compared.
+    /// Is notified of every row that is compared.
     pub progress: &'a Listener,
 }
 
@@ -54,7 +54,7 @@ pub struct DeepFile {
 /// What a deep comparison found.
 #[derive(Clone, Debug, Default)]
 pub struct Deep {
-    /// File by file, in the order in which they were given.
+    /// The counts of each file, in the order in which the files were given.
     pub files: Vec<DeepCounts>,
     /// The columns that differ, by name.
     pub columns: BTreeMap<String, ComparedColumn>,
@@ -69,7 +69,7 @@ pub struct DeepCounts {
     pub equal: u64,
     /// Rows that are on both sides and differ.
     pub different: u64,
-    /// Rows of the target that were not staged, or are there a second time.
+    /// Rows of the target that were not staged, or that repeat another row.
     pub extra: u64,
     /// Of these, rows that another transaction wrote than those of the load.
     pub extra_of_others: u64,
@@ -91,12 +91,12 @@ pub struct Place {
 }
 
 /// How many cells are named.
-const MOST_PLACES: usize = 20;
+const MAX_PLACES: usize = 20;
 
 /// How many pairs of values of a column are looked at for their shapes.
-const MOST_PAIRS: u64 = 1000;
+const MAX_PAIRS: u64 = 1000;
 
-/// The columns that are compared, by name.
+/// Returns the names of the columns that are compared.
 pub fn compared_columns(target: &Target, encoder: &Encoder, but: &[String]) -> Vec<String> {
     cells::cells(target, encoder, but).into_iter().map(|cell| cell.column.name).collect()
 }
@@ -110,7 +110,7 @@ pub async fn compare_deep(job: &DeepJob<'_>, files: &[DeepFile]) -> Result<Deep,
 }
 
 impl Deep {
-    /// Adds what another comparison found; its files come behind.
+    /// Adds what another comparison found; its files come after those that are there.
     pub fn add(&mut self, other: Self) {
         self.files.extend(other.files);
         for (name, column) in other.columns {
@@ -126,6 +126,6 @@ impl Deep {
 
     fn cut_places(&mut self) {
         self.places.sort();
-        self.places.truncate(MOST_PLACES);
+        self.places.truncate(MAX_PLACES);
     }
 }

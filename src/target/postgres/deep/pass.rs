@@ -14,15 +14,14 @@ use super::form::{Same, same};
 use super::line::{NULL, find_fields, split, unescaped};
 use super::server::Forms;
 use super::waiting::{OpenCell, Row, Waiting};
-use super::{Deep, DeepFile, DeepJob, MOST_PAIRS, MOST_PLACES, Place};
-use crate::domain::quote_identifier;
+use super::{Deep, DeepFile, DeepJob, MAX_PAIRS, MAX_PLACES, Place};
+use crate::domain::{TableName, quote_identifier};
 use crate::target::Error;
 use crate::target::postgres::catalog::Kind;
 use crate::target::postgres::compare::shape_of;
 
-/// Makes the transaction one that only reads, and has the server write times and floating-point numbers in the
-/// one form that does not depend on settings. The names of the files `$1` are put where COPY can read them, which
-/// takes no parameters.
+/// Makes the transaction read-only, and makes the server write times and floating-point numbers in a form that does
+/// not depend on settings. The names of the files `$1` are put into a setting, because COPY takes no parameters.
 const PREPARE: &str = "\
 SELECT pg_catalog.set_config('transaction_read_only', 'on', true),
        pg_catalog.set_config('timezone', 'UTC', true),
@@ -30,8 +29,8 @@ SELECT pg_catalog.set_config('transaction_read_only', 'on', true),
        pg_catalog.set_config('work_mem', '65536', true),
        pg_catalog.set_config('backfill.files', $1::text, true)";
 
-/// Has the server find rows by the index: the rows of a file lie together, which it does not know of a table that
-/// was loaded just now.
+/// Makes the server find rows by the index: the rows of a file lie together, but of a table that was loaded just now
+/// the server does not know that.
 const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off";
 
 /// Compares the rows of the files.
@@ -39,19 +38,24 @@ const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmaps
 /// # Errors
 /// [`Error`].
 pub async fn run(job: &DeepJob<'_>, files: &[DeepFile], client: &Client) -> Result<Deep, Error> {
-    let doing = || format!("reading the rows of {}", job.target.table);
+    let doing = format!("reading the rows of {}", job.target.table);
     let mut pass = Pass::new(job, files);
     let names: Vec<&str> = files.iter().map(|file| file.staged.file_name.as_str()).collect();
     client
         .query_typed(PREPARE, &[(&names, Type::TEXT_ARRAY)])
         .await
-        .map_err(Error::statement(doing()))?;
+        .map_err(Error::statement(doing.as_str()))?;
     if job.target.has_file_name_index {
-        client.batch_execute(BY_INDEX).await.map_err(Error::statement(doing()))?;
+        client.batch_execute(BY_INDEX).await.map_err(Error::statement(doing.as_str()))?;
     }
-    let lines = client.copy_out(&pass.statement()).await.map_err(Error::statement(doing()))?;
-    let mut lines = Box::pin(lines);
-    while let Some(line) = lines.try_next().await.map_err(Error::statement(doing()))? {
+    let copied =
+        client.copy_out(&copy_statement(&job.target.table, job.target.kind, &pass.cells)).await;
+    let mut lines = Box::pin(copied.map_err(Error::statement(doing.as_str()))?);
+    loop {
+        let next = lines.try_next().await;
+        let Some(line) = next.map_err(|error| Error::statement(doing.as_str())(error))? else {
+            break;
+        };
         pass.take(&line).await?;
     }
     pass.end_file().await?;
@@ -69,7 +73,7 @@ struct Pass<'a> {
     /// How many of the first cells are the first fields of an encoded line, in their order.
     leading: usize,
     current: Option<Current>,
-    /// Whether the file was met.
+    /// Whether each file has a row in the target.
     met: Vec<bool>,
     ours: Vec<Range<usize>>,
     theirs: Vec<Range<usize>>,
@@ -78,7 +82,7 @@ struct Pass<'a> {
     found: Deep,
 }
 
-/// The file whose rows come now.
+/// The file whose rows are being read.
 struct Current {
     file: usize,
     expected: Expected,
@@ -87,22 +91,24 @@ struct Current {
 /// How many fields of a line of the target come before the cells: name, row and transaction.
 const BEFORE_CELLS: usize = 3;
 
-/// After how many rows it is said how far the pass is.
+/// After how many rows the progress is reported.
 const ROWS_PER_STEP: u64 = 1024;
 
 impl<'a> Pass<'a> {
     fn new(job: &'a DeepJob<'a>, files: &'a [DeepFile]) -> Self {
         let names = files.iter().map(|file| file.staged.file_name.as_bytes());
-        let low = |xid: &String| xid.parse::<u64>().ok().map(|xid| (xid as u32).to_string());
         let found = Deep { files: vec![Default::default(); files.len()], ..Deep::default() };
         let cells = cells(job.target, &job.encoder, job.but);
-        let is_leading = |(index, cell): &(usize, &Cell)| cell.ours == *index;
         Self {
             job,
             files,
             indices: names.enumerate().map(|(index, name)| (name, index)).collect(),
-            xids: files.iter().map(|file| file.xids.iter().filter_map(low).collect()).collect(),
-            leading: cells.iter().enumerate().take_while(is_leading).count(),
+            xids: files.iter().map(|file| low_bits(&file.xids)).collect(),
+            leading: cells
+                .iter()
+                .enumerate()
+                .take_while(|(index, cell)| cell.ours == *index)
+                .count(),
             cells,
             current: None,
             met: vec![false; files.len()],
@@ -114,26 +120,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Reads every row of the files: name, row, transaction, and the cells.
-    fn statement(&self) -> String {
-        let cells: String = self
-            .cells
-            .iter()
-            .map(|cell| format!(", held.{}", quote_identifier(&cell.column.name)))
-            .collect();
-        // The rows of a view do not say which transaction wrote them.
-        let xmin = match self.job.target.kind {
-            Kind::Table => "held.xmin",
-            Kind::View => "NULL",
-        };
-        format!(
-            "COPY (SELECT held._file_name, held._row_id, {xmin}{cells} FROM {} AS held \
-             WHERE held._file_name = ANY (pg_catalog.current_setting('backfill.files')::text[]) \
-             ORDER BY held._file_name, held._row_id) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')",
-            self.job.target.table.quoted()
-        )
-    }
-
     /// Takes one row of the target.
     async fn take(&mut self, line: &Bytes) -> Result<(), Error> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -143,22 +129,22 @@ impl<'a> Pass<'a> {
         self.theirs = fields;
         self.rows_since += 1;
         if self.rows_since == ROWS_PER_STEP {
-            self.tell();
+            self.report_progress();
         }
         taken
     }
 
-    fn tell(&mut self) {
+    fn report_progress(&mut self) {
         self.job.progress.advance(0, 0, self.rows_since);
         self.rows_since = 0;
     }
 
     async fn take_row(&mut self, line: &[u8], fields: &[Range<usize>]) -> Result<(), Error> {
-        let [name, row_id, xmin] = [0, 1, 2].map(|field| &line[fields[field].clone()]);
-        let name = unescaped(name);
+        let [escaped, number, xmin] = [0, 1, 2].map(|field| &line[fields[field].clone()]);
+        let name = unescaped(escaped);
         // A column of a fixed width pads the name.
-        let file = self.indices.get(&*name).or_else(|| self.indices.get(name.trim_ascii_end()));
-        let Some(&file) = file else { return Ok(()) };
+        let found = self.indices.get(&*name).or_else(|| self.indices.get(name.trim_ascii_end()));
+        let Some(&file) = found else { return Ok(()) };
         if self.current.as_ref().is_none_or(|current| current.file != file) {
             self.end_file().await?;
             let expected = Expected::of(self.job, &self.files[file].staged);
@@ -167,7 +153,7 @@ impl<'a> Pass<'a> {
         }
         let is_ours =
             self.xids[file].is_empty() || self.xids[file].iter().any(|x| x.as_bytes() == xmin);
-        let row_id = str::from_utf8(row_id).ok().and_then(|text| text.parse::<i64>().ok());
+        let row_id = str::from_utf8(number).ok().and_then(|text| text.parse::<i64>().ok());
         match self.expected_row(row_id).await? {
             Some(row_id) => {
                 self.found.files[file].rewritten += u64::from(!is_ours && xmin != NULL);
@@ -181,7 +167,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Goes on to the staged row of this number; `None` if there is none.
+    /// Skips to the staged row of this number; `None` if there is none.
     async fn expected_row(&mut self, row_id: Option<i64>) -> Result<Option<i64>, Error> {
         let (Some(row_id), Some(current)) = (row_id, &mut self.current) else { return Ok(None) };
         while let Some(next) = current.expected.next_id().await? {
@@ -203,14 +189,14 @@ impl<'a> Pass<'a> {
         fields: &[Range<usize>],
     ) -> Result<(), Error> {
         let Some(current) = &mut self.current else { return Ok(()) };
-        let ours = current.expected.line();
+        let expected = current.expected.line();
         let cells = fields.get(BEFORE_CELLS..).unwrap_or_default();
-        let first = find_fields(ours, line, cells, self.leading, &mut self.ours);
+        let first = find_fields(expected, line, cells, self.leading, &mut self.ours);
         let mut row = Row { file, row_id, differs: false, cells: Vec::new() };
         for (index, cell) in self.cells.iter().enumerate().skip(first) {
             let theirs = cells.get(index).map_or(NULL, |field| &line[field.clone()]);
-            let ours = self.ours.get(cell.ours - first);
-            let ours = ours.map_or(NULL, |field| &current.expected.line()[field.clone()]);
+            let field = self.ours.get(cell.ours - first);
+            let ours = field.map_or(NULL, |field| &expected[field.clone()]);
             if ours == theirs {
                 continue;
             }
@@ -218,14 +204,16 @@ impl<'a> Pass<'a> {
                 Same::Yes => {}
                 Same::No => {
                     row.differs = true;
-                    let place = (file, row_id, index);
-                    let pair = (text(ours), text(theirs));
-                    note(&mut self.found, self.files, &self.cells, place, pair);
+                    let (ours, theirs) = (text(ours), text(theirs));
+                    let difference = Difference { file, row_id, cell: index, ours, theirs };
+                    self.found.note(self.files, &self.cells, &difference);
                 }
                 Same::AskServer => {
-                    let [ours, theirs] =
-                        [ours, theirs].map(|field| text(field).unwrap_or_default());
-                    row.cells.push(OpenCell { cell: index, ours, theirs });
+                    row.cells.push(OpenCell {
+                        cell: index,
+                        ours: text(ours).unwrap_or_default(),
+                        theirs: text(theirs).unwrap_or_default(),
+                    });
                 }
             }
         }
@@ -257,7 +245,7 @@ impl<'a> Pass<'a> {
 
     /// Decides about the rows that wait for the server, and ends the pass.
     async fn settle(mut self, client: &Client) -> Result<Deep, Error> {
-        self.tell();
+        self.report_progress();
         let mut chunks = std::mem::take(&mut self.waiting).read().map_err(Error::Waiting)?;
         let mut forms = Forms::default();
         loop {
@@ -277,6 +265,7 @@ impl<'a> Pass<'a> {
         Ok(self.found)
     }
 
+    /// Decides about a row whose values the server has written.
     fn decide(&mut self, forms: &Forms, row: Row) {
         let mut differs = row.differs;
         for open in row.cells {
@@ -284,44 +273,109 @@ impl<'a> Pass<'a> {
                 continue;
             }
             differs = true;
-            let place = (row.file, row.row_id, open.cell);
-            let pair = (Some(open.ours), Some(open.theirs));
-            note(&mut self.found, self.files, &self.cells, place, pair);
+            let difference = Difference {
+                file: row.file,
+                row_id: row.row_id,
+                cell: open.cell,
+                ours: Some(open.ours),
+                theirs: Some(open.theirs),
+            };
+            self.found.note(self.files, &self.cells, &difference);
         }
         let counts = &mut self.found.files[row.file];
-        match differs {
-            true => counts.different += 1,
-            false => counts.equal += 1,
+        counts.different += u64::from(differs);
+        counts.equal += u64::from(!differs);
+    }
+}
+
+/// Returns the statement that reads every row of the files: name, row, transaction, and the cells.
+fn copy_statement(table: &TableName, kind: Kind, cells: &[Cell]) -> String {
+    let columns: String = cells
+        .iter()
+        .map(|cell| format!(", held.{}", quote_identifier(&cell.column.name)))
+        .collect();
+    // The rows of a view do not say which transaction wrote them.
+    let xmin = match kind {
+        Kind::Table => "held.xmin",
+        Kind::View => "NULL",
+    };
+    format!(
+        "COPY (SELECT held._file_name, held._row_id, {xmin}{columns} FROM {} AS held \
+         WHERE held._file_name = ANY (pg_catalog.current_setting('backfill.files')::text[]) \
+         ORDER BY held._file_name, held._row_id) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')",
+        table.quoted()
+    )
+}
+
+/// A cell that differs.
+struct Difference {
+    /// Which of the files it is in.
+    file: usize,
+    row_id: i64,
+    /// Which of the cells of a row it is.
+    cell: usize,
+    ours: Option<String>,
+    theirs: Option<String>,
+}
+
+impl Deep {
+    /// Notes a cell that differs. Of its values only the shapes are kept.
+    fn note(&mut self, files: &[DeepFile], cells: &[Cell], difference: &Difference) {
+        let Difference { file, row_id, cell, ours, theirs } = difference;
+        let name = &cells[*cell].column.name;
+        if !self.columns.contains_key(name) {
+            self.columns.insert(name.clone(), Default::default());
+        }
+        let Some(column) = self.columns.get_mut(name) else { return };
+        if column.rows < MAX_PAIRS {
+            let pair = (shape_of(ours.as_deref()), shape_of(theirs.as_deref()));
+            *column.shapes.entry(pair).or_default() += 1;
+        }
+        column.rows += 1;
+        let file = files[*file].staged.file_name.clone();
+        self.places.push(Place { file, row_id: *row_id, column: name.clone() });
+        if self.places.len() > 2 * MAX_PLACES {
+            self.cut_places();
         }
     }
 }
 
-/// Notes a cell that differs: file, row and cell, and its two values, of which only the shapes are kept.
-fn note(
-    found: &mut Deep,
-    files: &[DeepFile],
-    cells: &[Cell],
-    (file, row_id, cell): (usize, i64, usize),
-    (ours, theirs): (Option<String>, Option<String>),
-) {
-    let name = &cells[cell].column.name;
-    if !found.columns.contains_key(name) {
-        found.columns.insert(name.clone(), Default::default());
-    }
-    let Some(column) = found.columns.get_mut(name) else { return };
-    if column.rows < MOST_PAIRS {
-        let pair = (shape_of(ours.as_deref()), shape_of(theirs.as_deref()));
-        *column.shapes.entry(pair).or_default() += 1;
-    }
-    column.rows += 1;
-    let file = &files[file].staged.file_name;
-    found.places.push(Place { file: file.clone(), row_id, column: name.clone() });
-    if found.places.len() > 2 * MOST_PLACES {
-        found.cut_places();
-    }
+/// The low 32 bits of transaction ids, as the server writes them.
+fn low_bits(xids: &[String]) -> Vec<String> {
+    let known = xids.iter().filter_map(|xid| xid.parse::<u64>().ok());
+    known.map(|xid| (xid as u32).to_string()).collect()
 }
 
-/// A field as text; `None` for NULL. Bytes that are no text are shown as such.
+/// Returns a field as text; `None` for NULL. Bytes that are not UTF-8 are replaced.
 fn text(field: &[u8]) -> Option<String> {
     (field != NULL).then(|| String::from_utf8_lossy(&unescaped(field)).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::postgres::Column;
+    use crate::target::postgres::encode::Form;
+    use crate::target::{ODD_TABLE, odd_table};
+
+    #[test]
+    fn rows_are_read_with_their_transactions_except_those_of_a_view() {
+        let column = Column { name: "a\"b".to_owned(), ..Column::default() };
+        let cells = [Cell { column, form: Form::Server, ours: 2 }];
+        let of_table = copy_statement(&odd_table(), Kind::Table, &cells);
+        assert!(
+            of_table.starts_with(&format!(
+                "COPY (SELECT held._file_name, held._row_id, held.xmin, held.\"a\"\"b\" FROM {ODD_TABLE} AS held"
+            )),
+            "{of_table}"
+        );
+        let of_view = copy_statement(&odd_table(), Kind::View, &cells);
+        assert!(of_view.contains("held._row_id, NULL, held.\"a\"\"b\" FROM"), "{of_view}");
+    }
+
+    #[test]
+    fn transactions_have_the_low_bits_that_the_server_writes() {
+        let xids = ["7", "4294967303", "not a number"].map(str::to_owned);
+        assert_eq!(low_bits(&xids), ["7", "7"]);
+    }
 }

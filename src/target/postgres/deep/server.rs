@@ -16,11 +16,11 @@ pub struct Forms {
     bytes: usize,
 }
 
-/// So much of what the server said is kept for the next rows, in bytes.
-const MOST_BYTES: usize = 16 << 20;
+/// How many bytes of the server's answers are kept for the next rows.
+const MAX_BYTES: usize = 16 << 20;
 
 /// How many values are asked about at once.
-const MOST_VALUES: usize = 5000;
+const MAX_VALUES: usize = 5000;
 
 impl Forms {
     /// Asks the server about the values of some rows that are not known yet.
@@ -33,7 +33,7 @@ impl Forms {
         cells: &[Cell],
         rows: &[Row],
     ) -> Result<(), Error> {
-        if self.bytes > MOST_BYTES {
+        if self.bytes > MAX_BYTES {
             *self = Self::default();
         }
         let mut unknown: HashMap<usize, BTreeSet<&str>> = HashMap::new();
@@ -43,21 +43,21 @@ impl Forms {
                 unknown.entry(open.cell).or_default().insert(&open.ours);
             }
         }
-        for (cell, values) in unknown {
-            let values: Vec<&str> = values.into_iter().collect();
-            for some in values.chunks(MOST_VALUES) {
+        for (cell, distinct) in unknown {
+            let values: Vec<&str> = distinct.into_iter().collect();
+            for some in values.chunks(MAX_VALUES) {
                 self.ask(client, cell, &cells[cell], some).await?;
             }
         }
         Ok(())
     }
 
-    /// How the server writes a value that was learnt.
+    /// Returns how the server writes a value that it was asked about.
     pub fn of(&self, cell: usize, value: &str) -> Option<&str> {
         self.known.get(&cell)?.get(value)?.as_deref()
     }
 
-    /// Asks about values, and where one of them cannot be read, about halves of them.
+    /// Asks about values; if the server cannot read one of them, asks about each half.
     async fn ask(
         &mut self,
         client: &Client,
@@ -89,36 +89,56 @@ impl Forms {
     }
 }
 
-/// How the server writes values; `None` if it cannot read one of them. `format` writes a value as COPY does, where
-/// a cast to `text` may write it in another way.
+/// Asks how the server writes values; `None` if it cannot read one of them. `format` writes a value as COPY does; a
+/// cast to `text` may write it differently.
 async fn forms(
     client: &Client,
     cell: &Cell,
     values: &[&str],
 ) -> Result<Option<Vec<(String, String)>>, Error> {
-    let doing = || Error::statement(format!("asking how {} is written", cell.column.name));
-    let statement = format!(
-        "SELECT value, pg_catalog.format('%s', value::{}) FROM unnest($1::text[]) AS given (value)",
-        cell.column.type_text
-    );
-    client.batch_execute("SAVEPOINT asking").await.map_err(doing())?;
+    let doing = format!("asking how {} is written", cell.column.name);
+    let statement = forms_statement(&cell.column.type_text);
+    client.batch_execute("SAVEPOINT asking").await.map_err(Error::statement(doing.as_str()))?;
     match client.query_typed(&statement, &[(&values, Type::TEXT_ARRAY)]).await {
         Ok(rows) => {
-            client.batch_execute("RELEASE SAVEPOINT asking").await.map_err(doing())?;
+            let released = client.batch_execute("RELEASE SAVEPOINT asking").await;
+            released.map_err(Error::statement(doing))?;
             Ok(Some(rows.iter().map(|row| (row.get(0), row.get(1))).collect()))
         }
         Err(error) if is_about_a_value(&error) => {
             let back = "ROLLBACK TO SAVEPOINT asking; RELEASE SAVEPOINT asking";
-            client.batch_execute(back).await.map_err(doing())?;
+            client.batch_execute(back).await.map_err(Error::statement(doing))?;
             Ok(None)
         }
-        Err(error) => Err(doing()(error)),
+        Err(error) => Err(Error::statement(doing)(error)),
     }
 }
 
-/// Whether the server says that a value is wrong, by the classes of its codes: data, integrity, and what functions
-/// of types raise.
+/// Asks how the server writes the values `$1` as a type. Columns: the value, and the text that the server writes.
+fn forms_statement(type_text: &str) -> String {
+    format!(
+        "SELECT value, pg_catalog.format('%s', value::{type_text}) \
+         FROM unnest($1::text[]) AS given (value)"
+    )
+}
+
+/// Whether the server says that a value is wrong, by the class of its code: data, integrity, and errors that
+/// functions of types raise.
 fn is_about_a_value(error: &tokio_postgres::Error) -> bool {
     let code = error.code().map(|code| code.code());
     matches!(code.and_then(|code| code.get(..2)), Some("22" | "23" | "P0" | "0A"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_cast_to_the_type_and_written_as_copy_writes_them() {
+        assert_eq!(
+            forms_statement("\"My shop\".mood[]"),
+            "SELECT value, pg_catalog.format('%s', value::\"My shop\".mood[]) \
+             FROM unnest($1::text[]) AS given (value)"
+        );
+    }
 }

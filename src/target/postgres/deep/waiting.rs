@@ -1,5 +1,5 @@
-//! Rows that are **waiting** for the server to say how it writes some of their values. They lie in a temporary
-//! file that nobody else can open, and that is gone as soon as it is closed.
+//! Rows that are **waiting** for the server to say how it writes some of their values. They are kept in a temporary
+//! file that nobody else can open, and that disappears when it is closed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -36,7 +36,7 @@ pub struct Waiting {
     file: Option<BufWriter<File>>,
 }
 
-/// Some rows are taken out at once, until their values have so many bytes.
+/// Rows are taken out in chunks of about this many bytes.
 const CHUNK_BYTES: usize = 4 << 20;
 
 impl Waiting {
@@ -53,7 +53,7 @@ impl Waiting {
         file.write_all(b"\n")
     }
 
-    /// Ends the writing, to read.
+    /// Ends writing and begins to read.
     ///
     /// # Errors
     /// If the temporary file cannot be written or read.
@@ -71,7 +71,7 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    /// The next rows; none at the end.
+    /// Returns the next rows; none at the end.
     ///
     /// # Errors
     /// If the temporary file cannot be read.

@@ -1,4 +1,4 @@
-//! How one column of the staged rows becomes a column of the target.
+//! A **field** is one column of the staged rows as it becomes a column of the target.
 
 use chrono::DateTime;
 use datafusion::arrow::array::{
@@ -43,7 +43,7 @@ pub struct Values<'a> {
     form: Form,
     part: Part,
     array: Carried<'a>,
-    /// Whether any text will do that Postgres can store.
+    /// Whether the column takes any text that Postgres can store.
     takes_any_text: bool,
 }
 
@@ -59,10 +59,10 @@ enum Carried<'a> {
 }
 
 impl Field {
-    /// How `from` becomes the column's type.
+    /// Finds out how `from` becomes the column's type.
     ///
     /// # Errors
-    /// Why it cannot without losing or inventing something.
+    /// The reason if it cannot without losing or inventing something.
     pub fn new(from: &DataType, column: &Column) -> Result<Self, String> {
         let form = Form::of(column);
         if let (ARRAY, Some(element)) = (column.category, list::element_type(from)) {
@@ -81,19 +81,23 @@ impl Field {
         self.part == Part::Whole && self.split().is_some()
     }
 
-    /// The field as two: for texts that fit the column's type, and for those that do not. `None` where
+    /// Splits the field in two: for texts that fit the column's type, and for those that do not. `None` if
     /// there is nothing to split: any text fits, or no text is given.
     pub fn split(&self) -> Option<(Self, Self)> {
         let is_text = self.carrier == DataType::Utf8View;
         let takes_any_text = matches!(self.form, Form::Text { .. } | Form::Server);
-        let part = |part| Self { part, ..self.clone() };
-        (is_text && !takes_any_text).then(|| (part(Part::Fitting), part(Part::Misfits)))
+        (is_text && !takes_any_text)
+            .then(|| (self.with_part(Part::Fitting), self.with_part(Part::Misfits)))
     }
 
-    /// The array in the type that it is read as.
+    fn with_part(&self, part: Part) -> Self {
+        Self { part, ..self.clone() }
+    }
+
+    /// Casts the array to the type that it is read as.
     ///
     /// # Errors
-    /// Where the values cannot be read so.
+    /// The reason if its values cannot be read as that type.
     pub fn prepare(&self, array: &ArrayRef) -> Result<ArrayRef, String> {
         if *array.data_type() == self.carrier {
             return Ok(array.clone());
@@ -102,8 +106,8 @@ impl Field {
             return list::texts(array, element);
         }
         if let DataType::Timestamp(TimeUnit::Nanosecond, _) = array.data_type() {
-            let nanoseconds = cast(array, &DataType::Int64).map_err(|_| unreadable())?;
-            let nanoseconds = nanoseconds.as_primitive::<Int64Type>();
+            let numbers = cast(array, &DataType::Int64).map_err(|_| unreadable())?;
+            let nanoseconds = numbers.as_primitive::<Int64Type>();
             if nanoseconds.iter().flatten().any(|value| value % 1000 != 0) {
                 return Err("it is finer than a microsecond; round it with date_trunc".to_owned());
             }
@@ -116,7 +120,7 @@ impl Field {
         }
     }
 
-    /// The prepared array's values.
+    /// Returns the prepared array's values.
     pub fn values<'a>(&self, array: &'a ArrayRef) -> Values<'a> {
         let array = match &self.carrier {
             DataType::Int64 => Carried::Integer(array.as_primitive::<Int64Type>()),
@@ -138,7 +142,7 @@ impl Field {
 /// The category of array types in the catalog.
 const ARRAY: char = 'A';
 
-/// An Arrow type as SQL calls it.
+/// Returns the name that SQL has for an Arrow type.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "text".to_owned(),
@@ -153,13 +157,13 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// How many decimals of a second a type keeps: its modifier, or six where it has none.
+/// Returns how many decimals of a second a type keeps: its modifier, or six if it has none.
 fn decimals(modifier: i32) -> u32 {
     u32::try_from(modifier).unwrap_or(6)
 }
 
 impl Form {
-    /// The form of a column's values.
+    /// Returns the form of a column's values.
     pub fn of(column: &Column) -> Self {
         let modifier = column.modifier;
         match (column.type_name.as_str(), column.category) {
@@ -189,13 +193,10 @@ impl Form {
         }
     }
 
-    /// What values of an Arrow type are read as on their way; `None` where they cannot go.
+    /// Returns the type as which values of an Arrow type are read; `None` if the column does not take them.
     fn carrier(self, from: &DataType) -> Option<DataType> {
         use DataType as T;
-        let from = match from {
-            T::Dictionary(_, value) => value,
-            other => other,
-        };
+        let from = if let T::Dictionary(_, value) = from { value } else { from };
         let is_text = matches!(from, T::Utf8 | T::LargeUtf8 | T::Utf8View);
         let micros = T::Timestamp(TimeUnit::Microsecond, None);
         match (self, from) {
@@ -248,15 +249,15 @@ impl Values<'_> {
         self.part == Part::Misfits
     }
 
-    /// Puts the row's value or NULL, if the column takes a part of the values; says whether it was the
-    /// value. `None` where the column takes them all, and nothing is put yet.
+    /// Puts the row's value or NULL, if the column takes a part of the values; returns whether it was the
+    /// value. `None` if the column takes them all, and nothing is put yet.
     #[inline]
     pub fn put_part(&self, row: usize, into: &mut Vec<u8>) -> Option<bool> {
         let Carried::Text(array) = &self.array else { return None };
         let start = into.len();
         match self.part {
             Part::Whole => return None,
-            // To dlt an empty text is no value of such a type.
+            // dlt stores no value for an empty text in such a column.
             _ if array.value(row).is_empty() => {}
             Part::Fitting if self.form.put_text(array.value(row), into).is_ok() => {
                 return Some(true);
@@ -272,10 +273,10 @@ impl Values<'_> {
         Some(false)
     }
 
-    /// Puts the row's value; where any text will do, as it is, with nothing in it escaped.
+    /// Puts the row's value; if the column takes any text, without escaping anything in it.
     ///
     /// # Errors
-    /// Why the target's type cannot hold it.
+    /// The reason if the target's type cannot hold it.
     #[inline]
     pub fn put_unescaped(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
@@ -290,7 +291,7 @@ impl Values<'_> {
     /// Puts the row's value.
     ///
     /// # Errors
-    /// Why the target's type cannot hold it.
+    /// The reason if the target's type cannot hold it.
     pub fn put(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
             Carried::Text(array) => self.form.put_text(array.value(row), into),

@@ -26,7 +26,7 @@ pub enum Fill {
 /// Random bytes in a `_dlt_id`.
 const DLT_ID_BYTES: usize = 10;
 
-/// The columns to fill in besides those that are `given`; says what cannot be.
+/// Returns the columns to fill in besides those that are `given`; adds those that cannot be filled in to `problems`.
 pub fn fills(
     target: &Target,
     constants: &BTreeMap<String, String>,
@@ -42,7 +42,7 @@ pub fn fills(
     }
     for (name, text) in &target.single_values {
         let is_open = !given.contains(&name.as_str()) && !constants.contains_key(name);
-        if let (true, Ok(fill)) = (is_open, constant(target, name, text, given)) {
+        if is_open && let Ok(fill) = constant(target, name, text, given) {
             fills.push(fill);
         }
     }
@@ -60,7 +60,7 @@ pub fn fills(
     fills
 }
 
-/// A constant in the form of its column.
+/// Encodes a constant for its column.
 fn constant(
     target: &Target,
     name: &str,
@@ -83,19 +83,19 @@ fn constant(
     Ok((column.clone(), Fill::Constant(bytes)))
 }
 
-/// Puts what is filled in into one row after the other.
+/// Fills in the columns of one row after the other.
 pub struct Filler<'a> {
     fills: &'a [(Column, Fill)],
     load: Load<'a>,
 }
 
 impl<'a> Filler<'a> {
-    /// Fills the columns for one load.
+    /// Prepares to fill in the columns for one load.
     pub fn new(fills: &'a [(Column, Fill)], load: Load<'a>) -> Self {
         Self { fills, load }
     }
 
-    /// Puts every fill of a row, each with a separator behind it.
+    /// Puts every fill of a row, each followed by a separator.
     #[inline]
     pub fn put(&self, into: &mut Vec<u8>) {
         for (_, fill) in self.fills {
@@ -104,7 +104,7 @@ impl<'a> Filler<'a> {
                 Fill::DltLoadId => into.extend_from_slice(self.load.id.as_bytes()),
                 Fill::Constant(bytes) => into.extend_from_slice(bytes),
             }
-            into.push(line::BETWEEN_FIELDS);
+            into.push(line::DELIMITER);
         }
     }
 }

@@ -1,36 +1,41 @@
-//! A **line** is one row in the text form of COPY; here is how each kind of value is written in it.
+//! A **line** is one row in the text form of COPY: how each kind of value is written in it.
 
 use std::fmt::LowerExp;
 use std::io::Write;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
-/// What stands for NULL.
+/// The field of a NULL.
 pub const NULL: &[u8] = b"\\N";
-/// What stands between two fields of a row.
-pub const BETWEEN_FIELDS: u8 = b'\t';
-/// What stands between two rows.
-pub const BETWEEN_ROWS: u8 = b'\n';
+/// Separates two fields of a row.
+pub const DELIMITER: u8 = b'\t';
+/// Ends a row.
+pub const LINE_ENDING: u8 = b'\n';
 
-/// The longest text whose bytes stand in its view, in bytes.
-const SHORT: usize = 12;
+/// The longest text whose bytes are inside its view, in bytes.
+const MAX_INLINE: usize = 12;
 
-/// Whether lines hold nothing special but what was put between their fields, behind their rows and
-/// for NULL: if so, no text in them needs escaping.
+/// Whether lines hold no special characters besides the delimiters, the line endings and the backslashes of NULL: if
+/// so, no text in them needs escaping.
 pub fn holds_only(lines: &[u8], rows: usize, columns: usize, nulls: usize) -> bool {
-    let count = |byte| memchr::memchr_iter(byte, lines).count();
-    count(BETWEEN_FIELDS) == rows * columns.saturating_sub(1)
-        && count(BETWEEN_ROWS) == rows
-        && count(b'\\') == nulls
+    count(DELIMITER, lines) == rows * columns.saturating_sub(1)
+        && count(LINE_ENDING, lines) == rows
+        && count(b'\\', lines) == nulls
         && memchr::memchr2(b'\r', 0, lines).is_none()
 }
 
-/// Puts a text as it is. A short one stands in its view: twelve bytes are copied at once, and those
-/// that are too many taken back.
+/// How often a byte occurs.
+#[inline]
+fn count(byte: u8, lines: &[u8]) -> usize {
+    memchr::memchr_iter(byte, lines).count()
+}
+
+/// Puts a text as it is. A short one is inside its view: twelve bytes are copied at once, and those after its end
+/// are removed again.
 #[inline]
 pub fn put_view<'a>(view: u128, text: impl Fn() -> &'a str, into: &mut Vec<u8>) {
     let length = view as u32 as usize;
-    if length > SHORT {
+    if length > MAX_INLINE {
         into.extend_from_slice(text().as_bytes());
     } else {
         let end = into.len() + length;
@@ -65,7 +70,7 @@ pub fn put_integer(number: i64, into: &mut Vec<u8>) {
     into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Puts a floating-point number with as many digits as tell it from every other one.
+/// Puts a floating-point number with as many digits as distinguish it from every other one.
 pub fn put_float(number: impl LowerExp, into: &mut Vec<u8>) {
     write_into(into, format_args!("{number:e}"));
 }
@@ -87,7 +92,7 @@ pub fn put_time(time: NaiveTime, into: &mut Vec<u8>) {
     }
 }
 
-/// Puts a `timestamp`, with what names its zone.
+/// Puts a `timestamp`, with the name of its zone.
 pub fn put_timestamp(time: NaiveDateTime, zone: &[u8], into: &mut Vec<u8>) {
     put_day(time.date(), into);
     into.push(b' ');
@@ -104,7 +109,7 @@ pub fn put_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     }
 }
 
-/// The year before 1 is 0 to us, and 1 BC to Postgres.
+/// Puts a date without its era. The year before 1 is 0 here, and 1 BC in Postgres.
 fn put_day(day: NaiveDate, into: &mut Vec<u8>) {
     let year = if day.year() > 0 { day.year() } else { 1 - day.year() };
     write_into(into, format_args!("{year:04}-{:02}-{:02}", day.month(), day.day()));
@@ -117,7 +122,7 @@ fn put_era(day: NaiveDate, into: &mut Vec<u8>) {
 }
 
 fn write_into(into: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Memory takes whatever is written into it.
+    // Writing into memory does not fail.
     let _ = into.write_fmt(text);
 }
 
@@ -165,10 +170,16 @@ mod tests {
         }
     }
 
+    fn day(year: i32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(year, 2, 3).expect("a day")
+    }
+
+    fn time(year: i32) -> NaiveDateTime {
+        day(year).and_hms_micro_opt(4, 5, 6, 70).expect("a time")
+    }
+
     #[test]
     fn times_are_written_as_postgres_reads_them_also_before_christ() {
-        let day = |year| NaiveDate::from_ymd_opt(year, 2, 3).expect("a day");
-        let time = |year| day(year).and_hms_micro_opt(4, 5, 6, 70).expect("a time");
         assert_eq!(written(|into| put_date(day(2025), into)), "2025-02-03");
         assert_eq!(written(|into| put_date(day(12_025), into)), "12025-02-03");
         assert_eq!(written(|into| put_date(day(0), into)), "0001-02-03 BC");

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::DataType;
 use super::field::Field;
 use super::value::unreadable;
 
-/// The type of the elements of a list, or of those of the lists inside it; `None` if it is not a list.
+/// Returns the type of the elements of a list, or of those of the lists inside it; `None` if it is not a list.
 pub fn element_type(data_type: &DataType) -> Option<&DataType> {
     use DataType as T;
     match data_type {
@@ -20,15 +20,15 @@ pub fn element_type(data_type: &DataType) -> Option<&DataType> {
     }
 }
 
-/// The lists as texts.
+/// Writes lists as texts.
 ///
 /// # Errors
-/// If the array's type does not take an element.
-pub fn texts(lists: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
-    let lists = match lists.data_type() {
-        DataType::List(_) => Arc::clone(lists),
+/// The reason if the array's type does not take an element.
+pub fn texts(array: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
+    let lists = match array.data_type() {
+        DataType::List(_) => Arc::clone(array),
         DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
-            cast(lists, &DataType::List(Arc::clone(field))).map_err(|_| unreadable())?
+            cast(array, &DataType::List(Arc::clone(field))).map_err(|_| unreadable())?
         }
         _ => return Err(unreadable()),
     };
@@ -39,7 +39,7 @@ pub fn texts(lists: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
     Ok(Arc::new(built.finish()))
 }
 
-/// One list as an array's literal.
+/// Writes one list as an array's literal.
 fn literal(elements: &ArrayRef, element: &Field) -> Result<String, String> {
     let parts = match element_type(elements.data_type()) {
         Some(_) => inner_lists(elements, element)?,
@@ -50,12 +50,11 @@ fn literal(elements: &ArrayRef, element: &Field) -> Result<String, String> {
 
 fn inner_lists(lists: &ArrayRef, element: &Field) -> Result<Vec<String>, String> {
     let texts = texts(lists, element)?;
-    let texts = texts.as_string_view().iter();
-    Ok(texts.map(|list| list.unwrap_or(NULL).to_owned()).collect())
+    Ok(texts.as_string_view().iter().map(|list| list.unwrap_or(NULL).to_owned()).collect())
 }
 
-/// The values of a list, each as it stands in an array. Nothing of them is lost, because the type of the elements
-/// has to take each one as a column of its own would.
+/// Writes the values of a list, each as in an array. Each is checked as a value of a column of the element's type, so
+/// that nothing of it is lost.
 fn values(elements: &ArrayRef, element: &Field) -> Result<Vec<String>, String> {
     let prepared = element.prepare(elements)?;
     let checked = element.values(&prepared);
@@ -74,7 +73,7 @@ fn values(elements: &ArrayRef, element: &Field) -> Result<Vec<String>, String> {
     Ok(parts)
 }
 
-/// What stands in an array for an element that is NULL.
+/// An element of an array that is NULL.
 const NULL: &str = "NULL";
 
 fn quoted(text: &str) -> String {
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
     use crate::target::Column;
 
-    /// How lists come into a column of this type.
+    /// Prepares lists for a column of this type.
     fn made(lists: ArrayRef, type_name: &str, modifier: i32) -> Result<ArrayRef, String> {
         let column = Column {
             type_name: type_name.to_owned(),
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_stand_in_quotation_marks_and_null_does_not() {
+    fn elements_are_quoted_and_null_is_not() {
         let mut lists = ListBuilder::new(StringBuilder::new());
         lists.append_value([Some("a, b"), None, Some("NULL"), Some("\"\\{}"), Some("")]);
         lists.append_null();

@@ -8,16 +8,16 @@ use super::{Column, Field, Mapped, Target};
 use crate::domain::{dlt_name, quote_identifier};
 use crate::target::Guest;
 
-/// The name that dlt gives to the column for texts that do not fit the type of another one.
+/// Returns the name that dlt gives to the column for texts that do not fit the type of another one.
 pub fn text_variant(column: &str) -> String {
     format!("{column}__v_text")
 }
 
-/// The columns of the target that the staged ones go into; says what does not fit.
+/// Finds the columns of the target that the staged ones go into; adds what does not fit to `problems`.
 pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> Vec<Mapped> {
     let mut fields: Vec<Mapped> = Vec::new();
-    for staged in staged.fields() {
-        let name = staged.name();
+    for from in staged.fields() {
+        let name = from.name();
         let Some(column) = find(target, name) else {
             problems.push(missing(target, name));
             continue;
@@ -33,7 +33,7 @@ pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> V
             ));
             continue;
         }
-        match Field::new(staged.data_type(), column) {
+        match Field::new(from.data_type(), column) {
             Ok(field) => add(&mut fields, target, name, column, field),
             Err(reason) => problems.push(format!("{}: {reason}", column.name)),
         }
@@ -47,21 +47,22 @@ fn add(fields: &mut Vec<Mapped>, target: &Target, staged: &str, column: &Column,
         Guest::Dlt(_) => target.column(&text_variant(&column.name)),
         Guest::Unknown => None,
     };
-    let mapped = |column: &Column, field| Mapped {
-        staged: staged.to_owned(),
-        column: column.clone(),
-        field,
-    };
     match variant.and_then(|variant| Some((variant, field.split()?))) {
         Some((variant, (fitting, misfits))) => {
-            fields.push(mapped(column, fitting));
-            fields.push(mapped(variant, misfits));
+            fields.push(Mapped::new(staged, column, fitting));
+            fields.push(Mapped::new(staged, variant, misfits));
         }
-        None => fields.push(mapped(column, field)),
+        None => fields.push(Mapped::new(staged, column, field)),
     }
 }
 
-/// The column of the target for a staged one.
+impl Mapped {
+    fn new(staged: &str, column: &Column, field: Field) -> Self {
+        Self { staged: staged.to_owned(), column: column.clone(), field }
+    }
+}
+
+/// Finds the column of the target for a staged one.
 pub fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
     target.column(name).or_else(|| match target.guest {
         Guest::Dlt(_) => target.column(&dlt_name::column_name(name)),
@@ -69,14 +70,15 @@ pub fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
     })
 }
 
+/// Says that the target has no column for a staged one, and what to do.
 fn missing(target: &Target, name: &str) -> String {
     let column = match target.guest {
         Guest::Dlt(_) => dlt_name::column_name(name),
         Guest::Unknown => name.to_owned(),
     };
-    if column.len() > LONGEST_NAME {
+    if column.len() > MAX_NAME_BYTES {
         return format!(
-            "the target has no column {name}, whose name has more than the {LONGEST_NAME} bytes that \
+            "the target has no column {name}, whose name has more than the {MAX_NAME_BYTES} bytes that \
              PostgreSQL keeps: give it a shorter one in stage.sql and in target.sql"
         );
     }
@@ -89,16 +91,15 @@ fn missing(target: &Target, name: &str) -> String {
 }
 
 /// The longest name that PostgreSQL keeps, in bytes.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_BYTES: usize = 63;
 
-/// The columns that the target needs and nobody gives.
+/// Reports the columns that the target needs and nobody gives.
 pub fn not_given(target: &Target, given: &[&str], fills: &[(Column, Fill)]) -> Vec<String> {
-    let is_filled = |name: &str| fills.iter().any(|(column, _)| column.name == name);
-    let is_missing = |column: &&Column| {
-        !column.may_be_left_out()
-            && !given.contains(&column.name.as_str())
-            && !is_filled(&column.name)
-    };
-    let missing = target.columns.iter().filter(is_missing);
-    missing.map(|column| format!("{} is NOT NULL and not given", column.name)).collect()
+    let filled: Vec<&str> = fills.iter().map(|(column, _)| column.name.as_str()).collect();
+    let needed = target.columns.iter().filter(|column| !column.may_be_left_out());
+    needed
+        .map(|column| column.name.as_str())
+        .filter(|name| !given.contains(name) && !filled.contains(name))
+        .map(|name| format!("{name} is NOT NULL and not given"))
+        .collect()
 }

@@ -3,7 +3,7 @@
 //!
 //! The form is that of the PostgreSQL documentation, "COPY", section "Text Format": fields between
 //! tabs, rows between line feeds, `\N` for NULL. A server reads text columns faster from it than from
-//! the binary form, whose lengths alone are four bytes a field.
+//! the binary form, in which the length of each field alone takes four bytes.
 
 mod field;
 mod fill;
@@ -27,7 +27,7 @@ use crate::target::Error;
 use field::{Field, Values};
 use fill::Fill;
 pub use matching::text_variant;
-pub(super) use numeric::Digits;
+pub(super) use numeric::{Digits, is_zero};
 pub(super) use value::Form;
 
 /// Encodes staged rows for one target.
@@ -76,8 +76,8 @@ impl Encoder {
         encoder.unless(problems, target, stage)
     }
 
-    /// Matches the columns of rows that were loaded before with those of the target today. What it demands of new
-    /// rows does not count, and columns that it has no more are left out; their names are returned.
+    /// Matches the columns of rows that were loaded before with those of the target today. Columns that
+    /// it demands of new rows may be missing, and columns that it no longer has are left out; their names are returned.
     ///
     /// # Errors
     /// [`Error::Mismatch`] with every column that does not fit, and those that say which row it is if they are gone.
@@ -87,15 +87,9 @@ impl Encoder {
         stage: &str,
         constants: &BTreeMap<String, String>,
     ) -> Result<(Self, Vec<String>), Error> {
-        let is_there = |name: &str| matching::find(target, name).is_some();
-        let mut lost: Vec<String> = staged
-            .fields()
-            .iter()
-            .map(|field| field.name())
-            .chain(constants.keys())
-            .filter(|name| !is_there(name))
-            .cloned()
-            .collect();
+        let names = staged.fields().iter().map(|field| field.name()).chain(constants.keys());
+        let mut lost: Vec<String> =
+            names.filter(|name| matching::find(target, name).is_none()).cloned().collect();
         lost.sort();
         let mut problems = Vec::new();
         for name in [provenance::FILE_NAME, provenance::ROW_ID] {
@@ -105,17 +99,15 @@ impl Encoder {
                 ));
             }
         }
-        let kept = staged.fields().iter().filter(|field| is_there(field.name())).cloned();
+        let kept = staged.fields().iter().filter(|field| !lost.contains(field.name())).cloned();
         let kept = Schema::new(kept.collect::<Vec<_>>());
-        let constants: BTreeMap<String, String> = constants
-            .iter()
-            .filter(|(name, _)| is_there(name))
-            .map(|(name, text)| (name.clone(), text.clone()))
-            .collect();
-        let encoder = Self::matched(&kept, target, &constants, &mut problems);
+        let mut kept_constants = constants.clone();
+        kept_constants.retain(|name, _| !lost.contains(name));
+        let encoder = Self::matched(&kept, target, &kept_constants, &mut problems);
         Ok((encoder.unless(problems, target, stage)?, lost))
     }
 
+    /// Matches columns; adds what does not fit to `problems`.
     fn matched(
         staged: &Schema,
         target: &Target,
@@ -128,6 +120,7 @@ impl Encoder {
         Self { fields, fills }
     }
 
+    /// Returns the encoder, unless there are problems.
     fn unless(
         self,
         mut problems: Vec<String>,
@@ -142,14 +135,14 @@ impl Encoder {
         Err(Error::Mismatch { table, stage: stage.to_owned(), problems })
     }
 
-    /// The columns to name in COPY, in the order of the fields.
+    /// Returns the columns to name in COPY, in the order of the fields.
     pub fn columns(&self) -> impl Iterator<Item = &Column> {
         let fields = self.fields.iter().map(|mapped| &mapped.column);
         fields.chain(self.fills.iter().map(|(column, _)| column))
     }
 
-    /// The columns of other types that are given as text: a load stops at the first text that is not in the form
-    /// of the type. Each with its type.
+    /// Returns the columns of other types that are given as text, each with its type: a load stops at the first text
+    /// that is not in the form of the type.
     pub fn parsed_texts(&self) -> Vec<String> {
         let parsed = self.fields.iter().filter(|mapped| mapped.field.parses_texts());
         parsed
@@ -179,10 +172,9 @@ impl Encoder {
             Placement::ReplaceRange(ReplaceBy::Days) => vec![provenance::FILE_DATE],
             Placement::Append | Placement::ReplaceRange(ReplaceBy::Files) => Vec::new(),
         };
-        let is_missing = |name: &&str| !self.columns().any(|column| column.name == *name);
         let problems: Vec<String> = needed
             .into_iter()
-            .filter(is_missing)
+            .filter(|name| !self.columns().any(|column| column.name == *name))
             .map(|name| {
                 format!("the mode needs the column {name} of the target, which is not given")
             })
@@ -193,7 +185,7 @@ impl Encoder {
         Err(Error::Mismatch { table, stage: stage.to_owned(), problems })
     }
 
-    /// What a person should know about the columns: sequences that stay behind the numbers that are given.
+    /// Returns what a person should know about the columns: sequences that stay behind the numbers that are given.
     pub fn events(&self) -> Vec<Event> {
         let given = self.columns().filter(|column| !column.may_advance);
         let left = given.filter_map(|column| {
@@ -203,10 +195,10 @@ impl Encoder {
         left.collect()
     }
 
-    /// Adds rows, in order.
+    /// Encodes rows, in order.
     ///
-    /// Hardly any text holds what must be escaped, so a block of rows is written as if none did,
-    /// and looked through at once; only where there was such a text is it written again.
+    /// Hardly any text needs escaping, so a block of rows is written as if none did and searched at once; only if
+    /// there was such a text is the block written again.
     ///
     /// # Errors
     /// [`Error::Value`] for the first value that its column cannot hold.
@@ -241,7 +233,7 @@ impl Encoder {
 }
 
 impl Mapped {
-    /// The column of the rows, found by its name, as its field encodes it.
+    /// Finds the column of the rows by its name, and prepares it for its field.
     fn prepare(&self, rows: &RecordBatch) -> Result<ArrayRef, Error> {
         let Some(array) = rows.column_by_name(&self.staged) else {
             let reason = "the staged rows lack the column".to_owned();
@@ -251,7 +243,7 @@ impl Mapped {
     }
 }
 
-/// How many rows are written before they are looked through.
+/// How many rows are written before they are searched for characters that need escaping.
 const BLOCK_ROWS: usize = 64;
 
 /// Puts some rows, each value by `put`; returns how many are NULL.
@@ -279,33 +271,35 @@ fn put_block<'a>(
             } else {
                 put(values, row, into).map_err(|reason| value_error(rows, row, column, reason))?;
             }
-            into.push(line::BETWEEN_FIELDS);
+            into.push(line::DELIMITER);
         }
         fills.put(into);
-        // The last separator of a row is the end of its line.
+        // The last delimiter of a row becomes the end of its line.
         if let Some(last) = into.last_mut() {
-            *last = line::BETWEEN_ROWS;
+            *last = line::LINE_ENDING;
         }
     }
     Ok(nulls)
 }
 
-/// Says which value it is, by its column and where its row came from.
+/// The error of a value, which names its column and where its row came from.
 fn value_error(rows: &RecordBatch, row: usize, column: &Column, reason: String) -> Error {
-    let text = |name: &str| {
-        let array = cast(rows.column_by_name(name)?, &DataType::Utf8View).ok()?;
-        Some(array.as_string_view().value(row).to_owned())
-    };
-    let number = |name: &str| {
-        let array = cast(rows.column_by_name(name)?, &DataType::Int64).ok()?;
-        Some(array.as_primitive::<Int64Type>().value(row))
-    };
     Error::Value {
         column: format!("{} ({})", column.name, column.type_text),
-        file: text(provenance::FILE_NAME).unwrap_or_default(),
-        row_id: number(provenance::ROW_ID).unwrap_or(-1),
+        file: file_name(rows, row).unwrap_or_default(),
+        row_id: row_id(rows, row).unwrap_or(-1),
         reason,
     }
+}
+
+fn file_name(rows: &RecordBatch, row: usize) -> Option<String> {
+    let names = cast(rows.column_by_name(provenance::FILE_NAME)?, &DataType::Utf8View).ok()?;
+    Some(names.as_string_view().value(row).to_owned())
+}
+
+fn row_id(rows: &RecordBatch, row: usize) -> Option<i64> {
+    let ids = cast(rows.column_by_name(provenance::ROW_ID)?, &DataType::Int64).ok()?;
+    Some(ids.as_primitive::<Int64Type>().value(row))
 }
 
 #[cfg(test)]

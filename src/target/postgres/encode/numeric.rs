@@ -1,6 +1,6 @@
-//! Decimal numbers as **numeric** takes them, and whether it would take them unrounded.
+//! Decimal numbers as **numeric** takes them, and whether it would round them.
 
-/// A decimal number as its digits: `whole` and `decimals` hold nothing but `0` to `9`.
+/// A decimal number as its digits: `whole` and `decimals` hold only `0` to `9`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digits<'a> {
     /// The digits before the point, without leading zeros.
@@ -10,10 +10,10 @@ pub struct Digits<'a> {
 }
 
 impl<'a> Digits<'a> {
-    /// Reads `-12.50`; `None` where the text is anything but a sign, digits and a point.
+    /// Reads `-12.50`; `None` if the text is anything but a sign, digits and a point.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        let bytes = bytes.strip_prefix(b"-").or(bytes.strip_prefix(b"+")).unwrap_or(bytes);
+        let signed = text.as_bytes();
+        let bytes = signed.strip_prefix(b"-").or(signed.strip_prefix(b"+")).unwrap_or(signed);
         let (whole, decimals) = match bytes.iter().position(|byte| *byte == b'.') {
             Some(point) => (&bytes[..point], &bytes[point + 1..]),
             None => (bytes, &bytes[..0]),
@@ -28,16 +28,15 @@ impl<'a> Digits<'a> {
     /// Whether a `numeric(precision, scale)` holds the number exactly. A negative scale rounds before
     /// the point; one above the precision leaves zeros after it.
     pub fn fits(&self, precision: i32, scale: i32) -> bool {
-        let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
         if is_zero(self.whole) && is_zero(self.decimals) {
             return true;
         }
-        let kept = |digits: &[u8], more: i32| {
-            (digits.len() as i64 + i64::from(more)).clamp(0, digits.len() as i64) as usize
-        };
         let is_rounded = match scale {
             0.. => !is_zero(&self.decimals[self.decimals.len().min(scale as usize)..]),
-            _ => !is_zero(self.decimals) || !is_zero(&self.whole[kept(self.whole, scale)..]),
+            _ => {
+                let kept = self.whole.len().saturating_sub(scale.unsigned_abs() as usize);
+                !is_zero(self.decimals) || !is_zero(&self.whole[kept..])
+            }
         };
         let leading = self.decimals.iter().take_while(|digit| **digit == b'0').count();
         let magnitude = match self.whole.len() {
@@ -48,19 +47,23 @@ impl<'a> Digits<'a> {
     }
 }
 
-/// A number as its digits that count and where its point stands, so that `0.10`, `1e-1` and `.1` are
-/// one and the same.
+/// Whether all digits are `0`.
+pub fn is_zero(digits: &[u8]) -> bool {
+    digits.iter().all(|digit| *digit == b'0')
+}
+
+/// A number as its significant digits and the place of its point, so that `0.10`, `1e-1` and `.1` are equal.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Significant {
     is_negative: bool,
     /// Neither the first nor the last is `0`.
     digits: Vec<u8>,
-    /// How many of the digits stand before the point; below zero, how many zeros follow it.
+    /// How many of the digits are before the point; if negative, how many zeros follow the point.
     magnitude: i64,
 }
 
 impl Significant {
-    /// Reads `-12.50e3`; `None` where the text is anything else.
+    /// Reads `-12.50e3`; `None` if the text is anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (number, exponent) = match text.split_once(['e', 'E']) {
             Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
@@ -71,9 +74,10 @@ impl Significant {
         let leading = digits.iter().take_while(|digit| **digit == b'0').count();
         digits.drain(..leading);
         digits.truncate(digits.iter().rposition(|digit| *digit != b'0').map_or(0, |at| at + 1));
-        let magnitude = match digits.is_empty() {
-            true => 0,
-            false => read.whole.len() as i64 - leading as i64 + i64::from(exponent),
+        let magnitude = if digits.is_empty() {
+            0
+        } else {
+            read.whole.len() as i64 - leading as i64 + i64::from(exponent)
         };
         let is_negative = number.starts_with('-') && !digits.is_empty();
         Some(Self { is_negative, digits, magnitude })
@@ -85,16 +89,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_texts_are_no_numbers() {
+    fn other_texts_are_not_numbers() {
         for text in ["", ".", "-", "1e5", "NaN", "1,000", " 1", "--1"] {
             assert!(Digits::parse(text).is_none(), "{text}");
         }
     }
 
+    fn fits(text: &str, precision: i32, scale: i32) -> bool {
+        Digits::parse(text).expect("a number").fits(precision, scale)
+    }
+
+    fn is_same(a: &str, b: &str) -> bool {
+        Significant::parse(a) == Significant::parse(b)
+    }
+
     #[test]
     fn a_number_fits_or_would_be_rounded() {
-        let fits =
-            |text, precision, scale| Digits::parse(text).expect("a number").fits(precision, scale);
         assert!(fits("999.99", 5, 2) && fits("1.500", 5, 2) && fits("0001", 3, 2));
         assert!(!fits("1000", 5, 2) && !fits("1.239", 5, 2));
         assert!(fits("1200", 4, -2) && fits("999900", 4, -2) && fits("0", 4, -2));
@@ -105,7 +115,6 @@ mod tests {
 
     #[test]
     fn a_number_is_the_same_however_it_is_written() {
-        let is_same = |a, b| Significant::parse(a) == Significant::parse(b);
         assert!(is_same("0.10", "1e-1") && is_same("1200", "1.2E+3") && is_same("-0", "0.0"));
         assert!(is_same("000123.4500", "1.2345e2"));
         assert!(!is_same("1", "-1") && !is_same("16777217", "16777216") && !is_same("1", "10"));

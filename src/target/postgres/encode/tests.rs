@@ -100,7 +100,7 @@ fn values_are_written_as_the_targets_type_reads_them() {
 }
 
 #[test]
-fn what_the_type_cannot_hold_is_told_by_place_and_not_by_value() {
+fn what_the_type_cannot_hold_is_reported_by_place_and_not_by_value() {
     for (value, into) in [
         ("secret", column("x", "int4", 'N', -1)),
         ("99999999999", column("x", "int4", 'N', -1)),
@@ -145,7 +145,7 @@ fn a_nul_is_refused_in_short_and_in_long_texts() {
 }
 
 #[test]
-fn columns_that_do_not_fit_are_told_together() {
+fn columns_that_do_not_fit_are_reported_together() {
     let mut required = column("y", "text", 'S', -1);
     required.not_null = true;
     let target = target(vec![required]);

@@ -1,5 +1,5 @@
-//! One **value** on its way into a column: written as the column's type reads it, or refused where the
-//! type would round it, cut it or take it for something else.
+//! One **value** of a row: written as the column's type reads it, or refused if the type would round it, cut it or
+//! take it for something else.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use serde::de::IgnoredAny;
@@ -37,7 +37,7 @@ pub enum Form {
         is_binary: bool,
     },
     Bytes,
-    /// A text of so many bytes at most.
+    /// A text of a limited number of bytes.
     Short {
         max_bytes: usize,
     },
@@ -45,7 +45,7 @@ pub enum Form {
     Server,
 }
 
-/// Says that a value cannot be converted.
+/// The reason for a value that cannot be converted.
 pub fn unreadable() -> String {
     "it cannot be converted without loss".to_owned()
 }
@@ -54,18 +54,19 @@ impl Form {
     /// Puts a text.
     ///
     /// # Errors
-    /// Why the column cannot hold what it says; never the value.
+    /// The reason if the column cannot hold it; never the value.
     pub fn put_text(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
         match self {
             Self::Text { max_characters } => put_characters(text, max_characters, into),
             Self::Integer { .. } => self.put_integer(whole_number(text)?, into),
             Self::Float { is_single } => {
-                let number: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+                let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
                 self.refuse_rounding(number, Significant::parse(text))?;
                 // Read at once as what it becomes: by way of a double it would be rounded twice.
-                match is_single {
-                    true => line::put_float(text.parse::<f32>().map_err(|_| unreadable())?, into),
-                    false => line::put_float(number, into),
+                if is_single {
+                    line::put_float(text.parse::<f32>().map_err(|_| unreadable())?, into);
+                } else {
+                    line::put_float(number, into);
                 }
                 Ok(())
             }
@@ -80,17 +81,18 @@ impl Form {
                 Ok(())
             }
             Self::Date => {
-                let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
-                let day = day.map_err(|_| "it is no date written YYYY-MM-DD".to_owned())?;
+                let day = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .map_err(|_| "it is not a date written YYYY-MM-DD".to_owned())?;
                 line::put_date(day, into);
                 Ok(())
             }
             Self::Timestamp { with_zone, .. } => {
-                let time = match with_zone {
-                    true => moment_in_iso(text).map(|moment| moment.naive_utc()),
-                    false => naive_time(text),
+                let time = if with_zone {
+                    moment_in_iso(text).map(|moment| moment.naive_utc())
+                } else {
+                    naive_time(text)
                 };
-                self.put_timestamp(time.ok_or_else(|| no_time(with_zone))?, into)
+                self.put_timestamp(time.ok_or_else(|| not_a_time(with_zone))?, into)
             }
             Self::Time { decimals } => {
                 let time = NaiveTime::parse_from_str(text, "%H:%M:%S%.f")
@@ -103,7 +105,7 @@ impl Form {
             Self::Uuid => put_uuid(text, into),
             Self::Json { is_binary } => put_json(text, is_binary, into),
             Self::Short { max_bytes } if text.len() > max_bytes => {
-                Err(format!("it is longer than {max_bytes} byte(s), where the type would cut it"))
+                Err(format!("it is longer than {max_bytes} byte(s), so that the type would cut it"))
             }
             Self::Short { .. } | Self::Server | Self::Bytes => put_characters(text, None, into),
         }
@@ -112,7 +114,7 @@ impl Form {
     /// Puts a time; one with a zone is in UTC.
     ///
     /// # Errors
-    /// Where the column keeps fewer decimals of a second.
+    /// The reason if the column keeps fewer decimals of a second.
     pub fn put_timestamp(self, time: NaiveDateTime, into: &mut Vec<u8>) -> Result<(), String> {
         let Self::Timestamp { with_zone, decimals } = self else { return Err(unreadable()) };
         refuse_finer(time.time(), decimals)?;
@@ -123,7 +125,7 @@ impl Form {
     /// Puts a whole number.
     ///
     /// # Errors
-    /// Where the column is too small for it.
+    /// The reason if the column is too small for it.
     pub fn put_integer(self, number: i64, into: &mut Vec<u8>) -> Result<(), String> {
         let Self::Integer { bytes } = self else { return Err(unreadable()) };
         let fits = match bytes {
@@ -141,7 +143,7 @@ impl Form {
     /// Puts a floating-point number.
     ///
     /// # Errors
-    /// Where the column would round it.
+    /// The reason if the column would round it.
     pub fn put_float(self, number: f64, into: &mut Vec<u8>) -> Result<(), String> {
         let Self::Float { is_single } = self else { return Err(unreadable()) };
         if !is_single {
@@ -159,17 +161,17 @@ impl Form {
     /// Puts a decimal number.
     ///
     /// # Errors
-    /// Where the column would round it, or is too small for it.
+    /// The reason if the column would round it, or is too small for it.
     pub fn put_numeric(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
-        let plain = without_exponent(text);
-        let text = plain.as_deref().unwrap_or(text);
-        let digits = Digits::parse(text).ok_or_else(|| "it is no number".to_owned())?;
+        let written_out = without_exponent(text);
+        let plain = written_out.as_deref().unwrap_or(text);
+        let digits = Digits::parse(plain).ok_or_else(|| "it is not a number".to_owned())?;
         if let Self::Numeric { limit: Some((precision, scale)) } = self
             && !digits.fits(precision, scale)
         {
             return Err(format!("numeric({precision},{scale}) would round it or is too small"));
         }
-        into.extend_from_slice(text.as_bytes());
+        into.extend_from_slice(plain.as_bytes());
         Ok(())
     }
 
@@ -180,11 +182,11 @@ impl Form {
             Self::Float { is_single: true } => (format!("{:e}", number as f32), "real"),
             _ => (format!("{number:e}"), "double precision"),
         };
-        // Infinity and what is no number have no digits.
+        // Infinity and NaN have no digits.
         if meant.is_none() || meant == Significant::parse(&kept) {
             return Ok(());
         }
-        Err(format!("{name} would round it; CAST it in stage.sql where that is meant"))
+        Err(format!("{name} would round it; CAST it in stage.sql if that is intended"))
     }
 }
 
@@ -202,7 +204,7 @@ fn put_characters(text: &str, max: Option<usize>, into: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-/// Reads a whole number, and says whether it is one that is only too large.
+/// Reads a whole number; the error distinguishes one that is too large.
 fn whole_number(text: &str) -> Result<i64, String> {
     text.parse().map_err(|error: std::num::ParseIntError| {
         use std::num::IntErrorKind::{NegOverflow, PosOverflow};
@@ -213,41 +215,40 @@ fn whole_number(text: &str) -> Result<i64, String> {
     })
 }
 
-/// A number without its exponent, `8.401E+10` as `84010000000`; `None` where it has none, or one so
-/// large that nobody can mean it.
+/// Returns a number without its exponent, `8.401E+10` as `84010000000`; `None` if it has none, or one above
+/// [`MAX_ZEROS`].
 fn without_exponent(text: &str) -> Option<String> {
-    let (number, exponent) = text.split_once(['e', 'E'])?;
-    let exponent: i64 = exponent.parse().ok()?;
+    let (number, power) = text.split_once(['e', 'E'])?;
+    let exponent: i64 = power.parse().ok()?;
     Digits::parse(number)?;
-    if exponent.abs() > MOST_ZEROS {
+    if exponent.abs() > MAX_ZEROS {
         return None;
     }
-    let (sign, number) = match number.strip_prefix('-') {
+    let (sign, unsigned) = match number.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", number.strip_prefix('+').unwrap_or(number)),
     };
-    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let mut digits = format!("{whole}{decimals}");
-    let mut point = whole.len() as i64 + exponent;
-    if point < 0 {
-        digits.insert_str(0, &"0".repeat(point.unsigned_abs() as usize));
-        point = 0;
+    let moved = whole.len() as i64 + exponent;
+    if moved < 0 {
+        digits.insert_str(0, &"0".repeat(moved.unsigned_abs() as usize));
     }
-    let point = point.unsigned_abs() as usize;
+    let point = moved.max(0).unsigned_abs() as usize;
     if point > digits.len() {
         digits.push_str(&"0".repeat(point - digits.len()));
     }
-    let (whole, decimals) = digits.split_at(point);
-    let whole = if whole.is_empty() { "0" } else { whole };
-    Some(if decimals.is_empty() {
-        format!("{sign}{whole}")
+    let (before, after) = digits.split_at(point);
+    let before = if before.is_empty() { "0" } else { before };
+    Some(if after.is_empty() {
+        format!("{sign}{before}")
     } else {
-        format!("{sign}{whole}.{decimals}")
+        format!("{sign}{before}.{after}")
     })
 }
 
-/// The largest exponent of a number that is written out, either way.
-const MOST_ZEROS: i64 = 1000;
+/// The largest exponent, positive or negative, of a number that is written out.
+const MAX_ZEROS: i64 = 1000;
 
 fn put_json(text: &str, is_binary: bool, into: &mut Vec<u8>) -> Result<(), String> {
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is not JSON".to_owned())?;
@@ -266,9 +267,9 @@ fn has_escaped_nul(text: &str) -> bool {
     })
 }
 
-fn no_time(with_zone: bool) -> String {
+fn not_a_time(with_zone: bool) -> String {
     let form = if with_zone { "time with its offset from UTC" } else { "time without a zone" };
-    format!("it is no ISO 8601 {form}")
+    format!("it is not an ISO 8601 {form}")
 }
 
 fn naive_time(text: &str) -> Option<NaiveDateTime> {
@@ -277,8 +278,7 @@ fn naive_time(text: &str) -> Option<NaiveDateTime> {
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
 }
 
-/// Refuses a time that `decimals` of a second do not hold: finer ones, and leap seconds, which would
-/// become the minute after.
+/// Refuses a time that has more than `decimals` of a second, and leap seconds, which would become the next minute.
 fn refuse_finer(time: NaiveTime, decimals: u32) -> Result<(), String> {
     let nanoseconds = time.nanosecond();
     if nanoseconds >= 1_000_000_000 {
@@ -287,17 +287,16 @@ fn refuse_finer(time: NaiveTime, decimals: u32) -> Result<(), String> {
     if !nanoseconds.is_multiple_of(10_u32.pow(9 - decimals.min(9))) {
         return Err(format!(
             "it has more than {decimals} decimals of a second; cut it with date_trunc or left in \
-             stage.sql where that is meant"
+             stage.sql if that is intended"
         ));
     }
     Ok(())
 }
 
 fn put_uuid(text: &str, into: &mut Vec<u8>) -> Result<(), String> {
-    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
     let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-    if digits.len() != 32 || !digits.iter().all(is_digit) {
-        return Err("it is no UUID".to_owned());
+    if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return Err("it is not a UUID".to_owned());
     }
     into.extend_from_slice(&digits);
     Ok(())

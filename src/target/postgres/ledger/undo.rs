@@ -343,7 +343,8 @@ WHERE run_id = $1 AND batch = $3::int8::int4 AND target = $4 AND survivors <> 'r
 pub async fn restore_entries(
     client: &Client,
     run: &DatasetRun,
-    (batch, names): (usize, &[String]),
+    batch: usize,
+    names: &[String],
     xid: &str,
     restored: &[String],
 ) -> Result<(), Error> {

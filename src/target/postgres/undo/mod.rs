@@ -94,7 +94,7 @@ impl Undoing<'_> {
         self.remove_load(client).await?;
         let after = count_rows(client, self.target, &names).await?;
         self.refuse_uneven(&names, &before, &removed, &restored, &after)?;
-        ledger::restore_entries(client, self.run, (number, &names), &xid, &ours).await?;
+        ledger::restore_entries(client, self.run, number, &names, &xid, &ours).await?;
         ledger::mark_undoing(client, self.run).await?;
         commit(client, number, &xid).await?;
         failpoint::reach(failpoint::UNDO_COMMITTED);

@@ -196,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn a_view_is_refreshed_beside_its_readers_unless_they_have_to_wait() {
+        let web = web(2, &[(0, 1, How::Uses)]);
+        let mut view = web.materialized_views().remove(0);
+        assert_eq!(view.statement(), "REFRESH MATERIALIZED VIEW 1");
+        view.why_readers_wait = None;
+        assert_eq!(view.statement(), "REFRESH MATERIALIZED VIEW CONCURRENTLY 1");
+    }
+
+    #[test]
     fn a_view_comes_after_those_that_it_reads() {
         use How::Uses;
         let web = web(5, &[(0, 4, Uses), (4, 1, Uses), (0, 3, Uses), (1, 2, Uses), (3, 2, Uses)]);

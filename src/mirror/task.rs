@@ -82,8 +82,13 @@ impl Task {
             None => identity.last_modified.timestamp().to_string(),
         };
         let dialect = serde_json::to_string(&self.dialect).map_err(Error::Dialect)?;
+        // Other mirrors are as they were before names by which a header is found lost the blanks around them.
+        let reader = match self.dialect.header_names.is_empty() {
+            true => READER_VERSION.to_string(),
+            false => format!("{READER_VERSION}, names trimmed"),
+        };
         Ok(digest::of([
-            READER_VERSION.to_string(),
+            reader,
             self.file.name.clone(),
             identity.size.to_string(),
             version,

@@ -165,6 +165,20 @@ impl Header {
         Ok(Self { names, written, trailing_delimiter })
     }
 
+    /// With the names by which the header was found, which are found also with blanks around them: these are no part
+    /// of a name then. One that another column has already stays as it is.
+    #[must_use]
+    pub fn with_trimmed(mut self, wanted: &[String]) -> Self {
+        for place in 0..self.names.len() {
+            let trimmed = self.names[place].trim();
+            let is_wanted = wanted.iter().any(|name| fold(name) == fold(trimmed));
+            if is_wanted && !self.names.iter().any(|name| name == trimmed) {
+                self.names[place] = trimmed.to_owned();
+            }
+        }
+        self
+    }
+
     /// Takes names that are given, for a file without a header.
     ///
     /// # Errors
@@ -176,6 +190,12 @@ impl Header {
         check(&names)?;
         Ok(Self { written: names.clone(), names, trailing_delimiter: false })
     }
+}
+
+/// A name without what does not tell it from another when a header is searched: blanks around it, case, and a doubled
+/// quote.
+pub fn fold(name: &str) -> String {
+    name.trim().replace("\"\"", "\"").to_lowercase()
 }
 
 /// Makes every name one of its own.
@@ -292,6 +312,14 @@ mod tests {
     #[test]
     fn names_with_digits_and_spaces_are_names() {
         assert!(header(&["c1", "Click ID", "24h", "2024 total", "Infinity pool"]).is_ok());
+    }
+
+    #[test]
+    fn a_name_by_which_the_header_is_found_has_no_blanks_around() {
+        let header = header(&[" name", "id ", " city", "x ", "x"]).expect("a header");
+        let header = header.with_trimmed(&texts(&["Name", "id", "x"]));
+        assert_eq!(header.names, ["name", "id", " city", "x ", "x"]);
+        assert_eq!(header.written, [" name", "id ", " city", "x ", "x"]);
     }
 
     #[test]

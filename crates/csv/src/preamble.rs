@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 use crate::dialect::{DELIMITERS, Dialect, InvalidDialect, Syntax};
 use crate::encoding::Encoding;
 use crate::error::Error;
-use crate::header::InvalidHeader;
+use crate::header::{InvalidHeader, fold};
 use crate::records::{MAX_FIELD_BYTES, Scanned, Scanner, end_of_line};
 use crate::repeated::Again;
 use crate::skipped::text;
@@ -254,11 +254,6 @@ fn has_names(window: &Window, scanner: &mut Scanner, names: &[String], encoding:
     });
     let found: Vec<String> = fields.by_ref().collect();
     names.iter().all(|name| found.contains(name))
-}
-
-/// A name without what does not tell it from another: blanks around it, case, and a doubled quote.
-fn fold(name: &str) -> String {
-    name.trim().replace("\"\"", "\"").to_lowercase()
 }
 
 /// Holds as much of the file behind the window's start as a header may need.

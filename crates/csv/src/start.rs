@@ -137,7 +137,8 @@ pub fn header(
     if let Some(first) = names.first_mut() {
         *first = first.trim_start_matches('\u{feff}').to_owned();
     }
-    Header::new(names, dialect.unusable_names, &dialect.aliases)
+    let header = Header::new(names, dialect.unusable_names, &dialect.aliases)?;
+    Ok(header.with_trimmed(&dialect.header_names))
 }
 
 /// Whether a byte is a control character that no name holds.

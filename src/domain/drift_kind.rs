@@ -160,7 +160,7 @@ impl DriftKind {
 
     /// Whether it is a difference from files around the range as well.
     pub fn needs_files_around(self) -> bool {
-        self.is_of_most() || self.needs_profiles()
+        self.is_of_most() || self == Self::DatesFarAway || self.needs_profiles()
     }
 
     /// Whether it is a difference from how most files are written.

@@ -47,6 +47,13 @@ pub enum Finding {
         /// The first few, each with what is wrong with it.
         examples: Vec<String>,
     },
+    /// Files whose dates have not come yet.
+    FutureDates {
+        /// How many.
+        count: usize,
+        /// The first few, each with its date.
+        examples: Vec<String>,
+    },
     /// Files whose dates are years away from those of most files.
     FarDates {
         /// How many.
@@ -70,6 +77,7 @@ impl Finding {
             | Self::ZeroBytes { .. }
             | Self::KeysWithoutDate { .. }
             | Self::UnusableKeys { .. }
+            | Self::FutureDates { .. }
             | Self::FarDates { .. } => Vec::new(),
         }
     }
@@ -105,6 +113,11 @@ impl fmt::Display for Finding {
             Self::UnusableKeys { count, examples } => write!(
                 f,
                 "{count} objects cannot be read: {}; rename them",
+                some_of(*count, examples)
+            ),
+            Self::FutureDates { count, examples } => write!(
+                f,
+                "{count} file(s) have dates that have not come yet: {}; are these digits dates, and in this order?",
                 some_of(*count, examples)
             ),
             Self::FarDates { count, examples } => write!(

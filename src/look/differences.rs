@@ -131,6 +131,8 @@ async fn look(
     if !looked.around.is_empty() {
         let same = drift::same::by_first_bytes(looked.with_around());
         looked.drift.replace_same(same);
+        let far = drift::calendar::dates_far_away(looked.with_around());
+        looked.drift.replace_dates_far_away(far, &looked.glimpses.read);
     }
     Ok(looked)
 }

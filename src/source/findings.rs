@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
+
 use super::SourceFile;
 use super::listing::{Ignored, Reason};
 use crate::domain::{Dataset, DateRange, EXAMPLES, FileDate, Finding, KeyDates, KeyFault};
@@ -10,6 +12,8 @@ use crate::values::natural_order;
 
 /// Dates are far from others if there are more days between them: two years.
 const FAR_DAYS: i64 = 731;
+/// A date has not come yet if it is so many days after today: zones differ, and a file may be of the day after.
+const DAYS_AHEAD: u64 = 3;
 /// Files with far dates are at most this share of those in the years that have most: a third.
 const FEW: usize = 3;
 
@@ -28,7 +32,15 @@ pub fn findings(
     }
     findings.extend(without_date(ignored));
     findings.extend(unusable(ignored));
-    findings.extend(far_dates(dated));
+    let far = far_dates(dated);
+    let future = future_dates(dated, FileDate(Utc::now().date_naive()));
+    // What is years away from other files is told once.
+    let is_told = matches!((&far, &future), (
+        Some(Finding::FarDates { examples, count }),
+        Some(Finding::FutureDates { examples: others, count: other }),
+    ) if examples == others && count == other);
+    findings.extend(future.filter(|_| !is_told));
+    findings.extend(far);
     findings
 }
 
@@ -84,6 +96,18 @@ fn unusable(ignored: &[Ignored]) -> Option<Finding> {
     (count > 0).then_some(Finding::UnusableKeys { count, examples })
 }
 
+/// The files whose dates have not come yet.
+fn future_dates(dated: &[(String, KeyDates)], today: FileDate) -> Option<Finding> {
+    let last = today.plus_days(DAYS_AHEAD);
+    let mut future: Vec<(FileDate, &str)> =
+        dated.iter().map(|(key, dates)| (dates.date, key.as_str())).collect();
+    future.retain(|(date, _)| *date > last);
+    future.sort_unstable();
+    let examples = future.iter().take(EXAMPLES).map(|(date, key)| format!("{key} ({date})"));
+    let (count, examples) = (future.len(), examples.collect());
+    (count > 0).then_some(Finding::FutureDates { count, examples })
+}
+
 /// The files whose dates are far from those of the years that have most files.
 fn far_dates(dated: &[(String, KeyDates)]) -> Option<Finding> {
     let mut files: Vec<(FileDate, &str)> =
@@ -128,6 +152,22 @@ mod tests {
         assert_eq!(far(&["2015-01-01", "2025-03-01"]), None, "neither is most");
         assert_eq!(far(&["2024-01-01", "2025-03-01", "2025-03-02", "2025-03-03"]), None);
         assert_eq!(far(&[]), None);
+    }
+
+    #[test]
+    fn dates_that_have_not_come_yet_are_found_also_of_a_single_file() {
+        let said = |dates: &[&str]| {
+            let today = "2025-03-07".parse().expect("a day");
+            future_dates(&dated(dates), today).map(|finding| finding.to_string())
+        };
+        assert_eq!(
+            said(&["2025-12-03"]).as_deref(),
+            Some(
+                "1 file(s) have dates that have not come yet: x_2025-12-03.csv (2025-12-03); are these digits \
+                 dates, and in this order?"
+            )
+        );
+        assert_eq!(said(&["2025-03-06", "2025-03-10"]), None);
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn is_doubt(finding: &Finding) -> bool {
     match finding {
         Finding::KeysWithoutDate { .. }
         | Finding::UnusableKeys { .. }
+        | Finding::FutureDates { .. }
         | Finding::FarDates { .. } => true,
         Finding::MissingDays { .. } | Finding::SeveralFiles { .. } | Finding::ZeroBytes { .. } => {
             false

@@ -269,6 +269,7 @@ impl Event {
             Self::Listed(Finding::ZeroBytes { .. }) => "zero-bytes",
             Self::Listed(Finding::KeysWithoutDate { .. }) => "keys-without-date",
             Self::Listed(Finding::UnusableKeys { .. }) => "unusable-keys",
+            Self::Listed(Finding::FutureDates { .. }) => "future-dates",
             Self::Listed(Finding::FarDates { .. }) => "far-dates",
             Self::RecordsRejected { .. } => "records-rejected",
             Self::HeadersRepeated { .. } => "headers-repeated",

@@ -120,7 +120,7 @@ fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool
                 finding.to_string(),
                 "rename these objects: runs leave them out",
             ),
-            Finding::FarDates { .. } => {
+            Finding::FutureDates { .. } | Finding::FarDates { .. } => {
                 list.warned("files-dates", finding.to_string(), next.clone());
             }
             _ => {}

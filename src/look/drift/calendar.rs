@@ -186,7 +186,7 @@ impl fmt::Display for Oddity {
 /// What is odd about the days of a listing, and about the dates in its files.
 pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
     let listed = listing.findings.iter().cloned().map(Oddity::Listed);
-    let seen = sizes(listing).into_iter().chain(dates(glimpses)).chain(widths(glimpses));
+    let seen = sizes(listing).into_iter().chain(dates_far_away(glimpses)).chain(widths(glimpses));
     let seen = seen.chain(same::by_first_bytes(glimpses));
     listed.chain(seen.map(Oddity::Seen)).collect()
 }
@@ -278,7 +278,7 @@ fn out_of_line(days: &BTreeMap<FileDate, u64>) -> Vec<(FileDate, u64, u64)> {
 }
 
 /// Files whose dates are far from the file date in a column whose dates follow it everywhere else.
-fn dates(glimpses: &[Glimpse]) -> Vec<Seen> {
+pub fn dates_far_away<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Vec<Seen> {
     let mut by_column: BTreeMap<&str, Vec<(&Glimpse, i64)>> = BTreeMap::new();
     for glimpse in glimpses {
         for (name, look) in glimpse.names.iter().zip(&glimpse.looks) {

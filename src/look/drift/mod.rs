@@ -101,6 +101,14 @@ impl Drift {
         self.oddities.extend(same.into_iter().filter(is_in_range).map(Oddity::Seen));
     }
 
+    /// Puts files whose dates are far from their own in place of those that were found before, as far as they are
+    /// among these.
+    pub fn replace_dates_far_away(&mut self, far: Vec<Seen>, files: &[Glimpse]) {
+        self.oddities.retain(|oddity| !matches!(oddity, Oddity::Seen(Seen::DatesFarAway { .. })));
+        let is_among = |seen: &Seen| matches!(seen, Seen::DatesFarAway { key, .. } if files.iter().any(|file| file.file.key == *key));
+        self.oddities.extend(far.into_iter().filter(is_among).map(Oddity::Seen));
+    }
+
     /// Whether anything here would stop a run.
     pub fn stops_a_run(&self) -> bool {
         self.is_unusable() || !self.refusals.is_empty()

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use super::output::to_file;
 use crate::config::Config;
-use crate::domain::{Dataset, KeyPattern, prefix_fault};
+use crate::domain::{Dataset, KeyPattern, TableName, prefix_fault, taken_name};
 use crate::error::{Error, Exit};
 use crate::look;
 use crate::look::init::{Scaffold, column_name};
@@ -100,23 +100,35 @@ fn configuration(path: &Path, source: Option<&str>) -> Result<(String, bool), Er
 /// The dataset as far as the arguments say.
 fn dataset(arguments: &Arguments, config: &Config, path: &Path) -> Result<Dataset, Error> {
     let usage = |text: String| Err(Error::Usage(text));
-    if let Some(fault) = prefix_fault(&arguments.prefix) {
+    let prefix = below_source(&arguments.prefix);
+    if let Some(fault) = prefix_fault(prefix) {
         return usage(format!("no object below the --prefix could be read: {fault}"));
     }
-    let last = arguments.prefix.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let last = prefix.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let name = arguments.name.clone().unwrap_or_else(|| column_name(last));
+    if name.is_empty() {
+        return usage(
+            "the dataset needs a name, which this prefix does not give: say --name".into(),
+        );
+    }
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit())
     {
         return usage(format!("`{name}` is no name for a dataset: a-z, 0-9 and _; give --name"));
     }
+    if let Some(reason) = taken_name(&name) {
+        return usage(format!("no dataset can be called {name}: {reason}; give another --name"));
+    }
     let table = arguments.table.clone().unwrap_or_else(|| format!("public.{name}"));
-    let table = match table.parse() {
+    let table: TableName = match table.parse() {
         Ok(table) => table,
         Err(error) => return usage(format!("--table: {error}")),
     };
+    if let Some(fault) = table.fault() {
+        return usage(format!("no rows can be loaded into {table}: {fault}; give another --table"));
+    }
     let folder = path.parent().unwrap_or(Path::new("")).join("sql").join(&name);
-    let mut dataset = Dataset::draft(&name, &arguments.prefix, table, folder);
+    let mut dataset = Dataset::draft(&name, prefix, table, folder);
     dataset.key.extend(arguments.key.clone());
     let taken =
         config.datasets.iter().find(|other| other.name == name || other.prefix == dataset.prefix);
@@ -128,6 +140,14 @@ fn dataset(arguments: &Arguments, config: &Config, path: &Path) -> Result<Datase
         return usage(format!("{} is there already; give another --name", dataset.sql.display()));
     }
     Ok(dataset)
+}
+
+/// A prefix without the dot by which a shell calls the folder itself.
+fn below_source(prefix: &str) -> &str {
+    match prefix {
+        "." => "",
+        prefix => prefix.strip_prefix("./").unwrap_or(prefix),
+    }
 }
 
 fn write(scaffold: &Scaffold, folder: &Path) -> Result<(), Error> {

@@ -13,8 +13,8 @@ use super::reference::ReferenceTable;
 use super::{Config, Error, Size};
 use crate::domain::{
     Cadence, DATASET_TABLES, Dataset, DriftKinds, InvalidPattern, InvalidTableName, KeyPattern,
-    Limits, MergeRule, Mode, Placement, RejectLimit, ReplaceBy, USUAL_UNDO_DAYS, ZeroByteFiles,
-    prefix_fault, provenance, with_slash,
+    Limits, MergeRule, Mode, Placement, RejectLimit, ReplaceBy, TableName, USUAL_UNDO_DAYS,
+    ZeroByteFiles, prefix_fault, provenance, with_slash,
 };
 use crate::store::{Options, Place, Role};
 
@@ -330,6 +330,10 @@ impl DatasetTable {
             .table
             .parse()
             .map_err(|error: InvalidTableName| (at("table"), error.to_string()))?;
+        let table: TableName = table;
+        if let Some(fault) = table.fault() {
+            return Err((at("table"), format!("no rows can be loaded into {table}: {fault}")));
+        }
         let placement = placement(self.mode, self.merge_key, self.merge_order, self.replace_by)
             .map_err(|(key, reason)| (at(key), reason.to_owned()))?;
         self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;

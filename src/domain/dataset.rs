@@ -55,6 +55,19 @@ pub struct Dataset {
     pub personal_columns: Vec<String>,
 }
 
+/// Why no dataset can be called so, although SQL would take the name; `None` if one can.
+pub fn taken_name(name: &str) -> Option<&'static str> {
+    match name {
+        "information_schema" => Some("the database and the engine keep their own tables there"),
+        "target" => Some("queries call the tables of the database so"),
+        name if name.starts_with("pg_") => {
+            Some("PostgreSQL keeps the names that begin with pg_ for itself")
+        }
+        name if DATASET_TABLES.contains(&name) => Some("every dataset has a table of this name"),
+        _ => None,
+    }
+}
+
 impl Dataset {
     /// A dataset of which nothing is known but its name, its prefix, its table and the folder of its SQL;
     /// it has no key pattern yet.

@@ -24,7 +24,7 @@ mod row_set;
 mod table_name;
 
 pub use cadence::Cadence;
-pub use dataset::{DATASET_TABLES, Dataset, ZeroByteFiles, prefix_fault, with_slash};
+pub use dataset::{DATASET_TABLES, Dataset, ZeroByteFiles, prefix_fault, taken_name, with_slash};
 pub use date_form::PLAUSIBLE_YEARS;
 pub use drift_kind::{ANY_DRIFT, DriftKind, DriftKinds, UnknownDriftKind};
 pub use environment::Environment;

@@ -21,6 +21,18 @@ pub struct InvalidTableName;
 const MAX_IDENTIFIER_BYTES: usize = 63;
 
 impl TableName {
+    /// Why no rows can be loaded into a table of this name; `None` if they can.
+    pub fn fault(&self) -> Option<&'static str> {
+        match self.schema.as_str() {
+            "information_schema" => Some("the database keeps its own tables in this schema"),
+            "backfill" => Some("backfill keeps its ledger in this schema"),
+            schema if schema.starts_with("pg_") => {
+                Some("PostgreSQL keeps the schemas that begin with pg_ for itself")
+            }
+            _ => None,
+        }
+    }
+
     /// Both parts as quoted identifiers.
     pub fn quoted(&self) -> String {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
@@ -78,6 +90,17 @@ mod tests {
         assert_eq!(table.to_string(), "public.orders");
         assert!("a.b.c".parse::<TableName>().is_err());
         assert!("a.".parse::<TableName>().is_err());
+    }
+
+    #[test]
+    fn no_rows_go_into_tables_of_the_database_or_of_the_ledger() {
+        let fault = |text: &str| text.parse::<TableName>().expect("a name").fault();
+        for table in ["pg_catalog.orders", "information_schema.orders", "backfill.files"] {
+            assert!(fault(table).is_some(), "{table}");
+        }
+        for table in ["orders", "pg_stat", "shop.files"] {
+            assert_eq!(fault(table), None, "{table}");
+        }
     }
 
     #[test]

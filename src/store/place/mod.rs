@@ -129,7 +129,7 @@ impl Place {
         };
         let own_name = match &kind {
             Kind::Bucket { bucket, .. } => Some(bucket.clone()),
-            Kind::Folder(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Kind::Folder(path) => name_of_folder(path),
         };
         let name = name.or(own_name).ok_or(InvalidPlace::Nameless)?;
         Ok(Self { kind, name, role: None, options: Options::default() })
@@ -281,6 +281,15 @@ fn retries() -> RetryConfig {
     }
 }
 
+/// What a folder is called, also one that is written `.` or `..`; `None` of the root.
+fn name_of_folder(path: &FilePath) -> Option<String> {
+    let name = match path.file_name() {
+        Some(name) => name.to_owned(),
+        None => from_root(path).ok()?.file_name()?.to_owned(),
+    };
+    Some(name.to_string_lossy().into_owned())
+}
+
 /// Makes a path absolute and free of `..`, which no key may hold. The links of an existing folder are followed; for
 /// one that does not exist yet, only the names count.
 fn from_root(path: &FilePath) -> std::io::Result<PathBuf> {
@@ -318,6 +327,22 @@ mod tests {
             let found = from_root(&real.join(given)).expect("a path");
             assert_eq!(found, real.join(expected), "{given}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_is_written_as_a_dot_has_its_own_name() {
+        let name = |url: &str, folder: &str| {
+            let place = Place::parse(url, FilePath::new(folder), None);
+            place.map(|place| place.name)
+        };
+        let here = std::env::current_dir().expect("a folder");
+        let here = here.file_name().expect("a name").to_string_lossy().into_owned();
+        for dot in [".", "./", "./."] {
+            assert_eq!(name(dot, "").as_deref(), Ok(here.as_str()), "{dot}");
+            assert_eq!(name(dot, "/project").as_deref(), Ok("project"), "{dot}");
+        }
+        assert_eq!(name("..", "/there-is-none/project").as_deref(), Ok("there-is-none"));
+        assert_eq!(name("..", "/project"), Err(InvalidPlace::Nameless));
     }
 
     #[test]

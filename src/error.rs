@@ -159,6 +159,29 @@ pub enum Error {
         /// One of them.
         example: String,
     },
+    /// The keys under a prefix have dates that can be read in two ways.
+    #[error(
+        "the keys under {place} can be read in two ways, and nothing says which is meant: {}",
+        readings.join(", or ")
+    )]
+    UndecidedDates {
+        /// The URL with the prefix.
+        place: String,
+        /// Each way.
+        readings: Vec<String>,
+    },
+    /// All keys under a prefix are archives or spreadsheets.
+    #[error(
+        "all {keys} key(s) under {place} are archives or spreadsheets, which are not read: {example}"
+    )]
+    Archives {
+        /// The URL with the prefix.
+        place: String,
+        /// How many keys there are.
+        keys: usize,
+        /// One of them.
+        example: String,
+    },
     /// No file under a prefix can be read.
     #[error(
         "none of the {} file(s) under {place} can be read: {}{}",
@@ -235,8 +258,13 @@ impl Explain for Error {
             Self::Sample(error) => sample_kind(error),
             #[cfg(feature = "demo")]
             Self::Embedded(_) => ErrorKind::Failed,
-            Self::Usage(_) | Self::Plan { .. } | Self::NothingLoaded { .. } => ErrorKind::Usage,
-            Self::NoFiles { .. } | Self::NoDates { .. } => ErrorKind::NoFiles,
+            Self::Usage(_)
+            | Self::Plan { .. }
+            | Self::NothingLoaded { .. }
+            | Self::UndecidedDates { .. } => ErrorKind::Usage,
+            Self::NoFiles { .. } | Self::NoDates { .. } | Self::Archives { .. } => {
+                ErrorKind::NoFiles
+            }
             Self::NoneUsable { .. } => ErrorKind::Refused,
             Self::NotRefreshed { .. }
             | Self::Json { .. }
@@ -278,6 +306,13 @@ impl Explain for Error {
             Self::NoDates { .. } => {
                 "say with --key where the date is, such as 'report_{date:%Y-%m-%d}*.csv', \
                  'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; the README lists its parts"
+            }
+            Self::UndecidedDates { .. } => {
+                "give the one that is meant as --key; of a file of a month the day is not part of the date"
+            }
+            Self::Archives { .. } => {
+                "unpack them and store the CSV files, plain or compressed one by one with gzip, zstd or bzip2: \
+                 `unzip -p report_2025-03-01.zip | gzip > report_2025-03-01.csv.gz`"
             }
             Self::NoneUsable { .. } => {
                 "give a --key that leaves such files out, or write the dataset's section by hand with \

@@ -8,7 +8,7 @@ use crate::profile::Profile;
 use crate::values::{Kind, contradict, is_in_utc, reads_offset};
 
 /// How much of a moment a column of dates tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     /// The day.
     Day,

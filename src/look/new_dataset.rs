@@ -36,14 +36,9 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
     let keys = source::keys(&project.source, &dataset.prefix).await?;
     let prefix = dataset.prefix.clone();
     let is_key_guessed = dataset.key.is_empty();
-    let (dataset, dates) = dated(dataset, &keys).ok_or_else(|| match keys.first() {
-        None => nothing(project, &prefix),
-        Some(first) => Error::NoDates {
-            place: place(project, &prefix),
-            keys: keys.len(),
-            example: first.clone(),
-        },
-    })?;
+    let (dataset, mut doubts) = with_key(project, dataset, &keys)?;
+    doubts.extend(staging_within(project, &prefix));
+    let dates = dates(&dataset, &keys).ok_or_else(|| undated(project, &prefix, &keys))?;
     let (dataset, looked) = with_settings(project, dataset, dates.range).await?;
     let dataset = &dataset;
     let Looked { drift, mirror, rejected, .. } = &looked;
@@ -72,8 +67,10 @@ pub async fn init(project: &Project, dataset: Dataset, is_text: bool) -> Result<
         keys: keys.len(),
         dated: dates.count,
         days: dates.days,
+        crowded: dates.crowded,
         range: dates.range,
         is_key_guessed,
+        key_doubts: doubts,
         unread: init::unread(&looked.ignored, drift),
         readable: looked.glimpses.read.len(),
         decoded: looked.decoded(),
@@ -278,7 +275,8 @@ async fn mirrored(
 fn has_columns(target: &Target, drift: &drift::Drift) -> Result<(), Error> {
     let mut names = drift.epochs.iter().flat_map(|epoch| epoch.names.iter());
     let is_there = |name: &String| {
-        target.column(name).is_some() || target.column(&init::column_name(name)).is_some()
+        let names = [name.to_lowercase(), init::column_name(name)];
+        target.columns.iter().any(|column| names.contains(&column.name.to_lowercase()))
     };
     if names.any(is_there) {
         return Ok(());
@@ -330,27 +328,79 @@ fn none_usable(project: &Project, dataset: &Dataset, drift: &drift::Drift) -> Er
     }
 }
 
+/// What a person should know if the staging lies among the exports.
+fn staging_within(project: &Project, prefix: &str) -> Option<String> {
+    let (source, staging) = (project.source.folder()?, project.staging.folder()?);
+    staging.starts_with(source.join(prefix)).then(|| {
+        "staging.url is a folder below the prefix, so that its files are listed among the exports and named as not \
+         read: another folder, beside that of the exports, keeps them apart"
+            .to_owned()
+    })
+}
+
+/// Why no key has a date.
+fn undated(project: &Project, prefix: &str, keys: &[String]) -> Error {
+    let Some(first) = keys.first() else { return nothing(project, prefix) };
+    let (place, count) = (place(project, prefix), keys.len());
+    let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+    match init::archives(&texts).len() == count {
+        true => Error::Archives { place, keys: count, example: first.clone() },
+        false => Error::NoDates { place, keys: count, example: first.clone() },
+    }
+}
+
 /// The file dates in keys.
 struct Dates {
     /// How many keys have one.
     count: usize,
     /// How many different ones there are.
     days: usize,
+    /// The keys of the date that most have, if more than one has it.
+    crowded: Option<(FileDate, Vec<String>)>,
     /// From the first to the last.
     range: DateRange,
 }
 
-/// The dataset with a key pattern, and the file dates that it finds.
-fn dated(mut dataset: Dataset, keys: &[String]) -> Option<(Dataset, Dates)> {
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    if dataset.key.is_empty() {
-        dataset.key = init::patterns(&keys);
+/// The dataset with a key pattern, which is guessed if it has none, and what makes the guess doubtful.
+///
+/// # Errors
+/// [`Error::UndecidedDates`].
+fn with_key(
+    project: &Project,
+    mut dataset: Dataset,
+    keys: &[String],
+) -> Result<(Dataset, Vec<String>), Error> {
+    if !dataset.key.is_empty() {
+        return Ok((dataset, Vec::new()));
     }
-    let date = |key: &&str| dataset.key.iter().find_map(|pattern| pattern.date_of(key));
-    let dates: Vec<FileDate> = keys.iter().filter_map(date).collect();
-    let range = DateRange::new(*dates.iter().min()?, *dates.iter().max()?).ok()?;
-    let days = dates.iter().collect::<BTreeSet<_>>().len();
-    Some((dataset, Dates { count: dates.len(), days, range }))
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    match init::patterns(&keys) {
+        Ok(keyed) => {
+            dataset.key = keyed.patterns;
+            Ok((dataset, keyed.doubts))
+        }
+        Err(init::Undecided { readings }) => {
+            Err(Error::UndecidedDates { place: place(project, &dataset.prefix), readings })
+        }
+    }
+}
+
+/// The file dates that the key pattern finds; `None` if it finds none.
+fn dates(dataset: &Dataset, keys: &[String]) -> Option<Dates> {
+    let mut by_day: BTreeMap<FileDate, Vec<String>> = BTreeMap::new();
+    for key in keys {
+        let date = dataset.key.iter().find_map(|pattern| pattern.date_of(key));
+        if let Some(date) = date {
+            by_day.entry(date).or_default().push(key.clone());
+        }
+    }
+    let (first, _) = by_day.first_key_value()?;
+    let (last, _) = by_day.last_key_value()?;
+    let range = DateRange::between(*first, *last);
+    let (count, days) = (by_day.values().map(Vec::len).sum(), by_day.len());
+    let crowded = by_day.into_iter().filter(|(_, keys)| keys.len() > 1);
+    let crowded = crowded.max_by_key(|(date, keys)| (keys.len(), std::cmp::Reverse(*date)));
+    Some(Dates { count, days, crowded, range })
 }
 
 /// The newest files, and one of each of the newest epochs, in their order.

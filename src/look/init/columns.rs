@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::doubts::doubt;
+use super::fits::{misfit, refusal};
 use super::naming::column_names;
 use super::numbers::{common_mark, numbers};
-use super::types::{Types, Written, guessed, of_target};
+use super::types::{Types, Written, guessed, is_cast, of_target};
 use super::words::is_personal;
 use crate::domain::FileDate;
+use crate::domain::dlt_name::column_name;
 use crate::look::date_formats::Contradiction;
 use crate::profile::{FileProfile, Profile};
 use crate::sql::identifier;
+use crate::target::Target;
 use crate::values::{Kind, Mark};
 
 /// A column of the new dataset.
@@ -33,6 +36,10 @@ pub struct Column {
     pub is_personal: bool,
     /// Whether its days could have the month first or the day, and are read with the month first.
     pub is_unclear: bool,
+    /// What is true of a value that was read and that the target's type does not take, with `{}` for it.
+    pub refusal: Option<String>,
+    /// What of the values that were looked at does not fit the target's type.
+    pub misfit: Option<String>,
     /// What else is a guess about how its values are read, or is left open.
     pub doubt: Option<String>,
 }
@@ -95,12 +102,11 @@ pub fn columns(
     let common = common(files);
     let others: BTreeSet<&String> = renamed.values().flatten().collect();
     let kept: Vec<&String> = headers.iter().filter(|name| !others.contains(name)).collect();
-    let names = column_names(kept.iter().map(|name| name.as_str()));
-    let kept = kept.into_iter().zip(names).map(|(header, name)| match types {
-        // A name that the table has as it stands in the file needs no other.
-        Types::Of(target) if target.column(header).is_some() => (header, header.clone()),
-        _ => (header, name),
-    });
+    let mut names = column_names(kept.iter().map(|name| name.as_str()));
+    if let Types::Of(target) = types {
+        names_of_target(target, &kept, &mut names);
+    }
+    let kept = kept.into_iter().zip(names);
     let column = |(header, name): (&String, String)| {
         let mut all = vec![header.clone()];
         all.extend(renamed.get(header).into_iter().flatten().cloned());
@@ -120,10 +126,17 @@ pub fn columns(
             Types::Guessed => guessed(&name, &written),
             Types::Of(target) => of_target(target, &name, &written),
         };
+        let cast = match types {
+            Types::Of(target) => target.column(&name).filter(|_| is_cast(target, &name)),
+            Types::Text | Types::Guessed => None,
+        };
         Column {
+            refusal: cast.and_then(refusal),
+            misfit: cast.and_then(|column| misfit(column, &written)),
             is_guessed_whole: matches!(types, Types::Guessed)
                 && (data_type == "bigint" || data_type.ends_with(", 0)")),
-            is_personal: is_personal(&name) || found.iter().any(|profile| is_of_mails(profile)),
+            is_personal: is_personal(&column_name(&name))
+                || found.iter().any(|profile| is_of_mails(profile)),
             is_unclear: reading.is_some() && found.iter().any(|profile| is_unclear(profile)),
             is_optional: lacking.contains(header),
             doubt: doubt(&written, reading.as_deref(), common.as_ref().map(|(_, told)| &told[..])),
@@ -139,6 +152,37 @@ pub fn columns(
         _ => true,
     };
     columns.filter(is_known).collect()
+}
+
+/// Puts the names of a target's columns in place of those that files would have in a new table: a name that the
+/// table has as it stands in the file, or else one that differs from the file's only in case.
+fn names_of_target(target: &Target, headers: &[&String], names: &mut [String]) {
+    let is_there = |name: &str| target.column(name).is_some();
+    for (header, name) in headers.iter().zip(names.iter_mut()) {
+        if is_there(header) {
+            (*name).clone_from(header);
+        }
+    }
+    for place in 0..names.len() {
+        let own = names[place].clone();
+        if is_there(&own) {
+            continue;
+        }
+        let is_alike = |column: &&crate::target::Column| {
+            let has = |name: &str| column.name.to_lowercase() == name.to_lowercase();
+            (has(headers[place]) || has(&own)) && !names.contains(&column.name)
+        };
+        let mut alike = target.columns.iter().filter(is_alike);
+        if let (Some(column), None) = (alike.next(), alike.next()) {
+            names[place].clone_from(&column.name);
+        }
+    }
+}
+
+/// The names of some columns, if there are any.
+pub fn named(columns: &[Column], test: fn(&Column) -> bool) -> Option<String> {
+    let named: Vec<&str> = columns.iter().filter(|c| test(c)).map(|c| c.name.as_str()).collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 /// The decimal mark that the columns of the files have in common, and the names of those that tell it.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pattern::guess;
+use super::pattern::{Undecided, guess};
 use crate::domain::{KeyMatch, KeyPattern};
 
 /// How the names of files with rows end, in lower case.
@@ -12,23 +12,60 @@ const DATA: [&str; 9] = ["csv", "tsv", "txt", "psv", "tab", "dat", "data", "asc"
 const COMPRESSED: [&str; 6] = ["gz", "gzip", "zst", "zstd", "bz2", "bzip2"];
 /// How the names of other files end that lie beside exports.
 const BESIDE: &str = "metadata meta crc md5 sha1 sha256 sha512 sig sum json yaml yml xml html htm pdf log ok \
-    done ctl ready success lock tmp part zip xlsx xls parquet avro orc sql manifest schema idx";
+    done ctl ready success lock tmp part zip xlsx xls parquet avro orc sql manifest schema idx ods rar 7z tar tgz";
+
+/// How archives and spreadsheets end, which are not read.
+const ARCHIVES: [&str; 8] = ["zip", "7z", "rar", "tar", "tgz", "xlsx", "xls", "ods"];
+
+/// The key patterns of a dataset, and what makes them doubtful.
+#[derive(Clone, Debug, Default)]
+pub struct Keyed {
+    /// The patterns; none if no key has a date.
+    pub patterns: Vec<KeyPattern>,
+    /// What speaks against them, or for others.
+    pub doubts: Vec<String>,
+}
 
 /// The patterns that find the dates in the keys of exports; none if no key has a date.
-pub fn patterns(keys: &[&str]) -> Vec<KeyPattern> {
+///
+/// # Errors
+/// [`Undecided`].
+pub fn patterns(keys: &[&str]) -> Result<Keyed, Undecided> {
     let (data, others) = sorted_out(keys);
-    let Some(pattern) = guess(&data) else { return Vec::new() };
-    let reads = |pattern: &KeyPattern, key: &str| !matches!(pattern.read(key), KeyMatch::Other);
-    if !others.iter().any(|key| reads(&pattern, key)) {
-        return vec![pattern];
+    let Some(guessed) = guess(&data)? else { return Ok(Keyed::default()) };
+    if !reads_any(&guessed.pattern, &others) {
+        return Ok(Keyed { patterns: vec![guessed.pattern], doubts: guessed.doubts });
     }
     let mut by_ending: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for key in data {
         by_ending.entry(ending(key)).or_default().push(key);
     }
-    let guessed = by_ending.values().filter_map(|keys| guess(keys));
-    // What takes in others all the same is worse than none.
-    guessed.filter(|pattern| !others.iter().any(|key| reads(pattern, key))).collect()
+    let mut keyed = Keyed::default();
+    for keys in by_ending.values() {
+        let Some(guessed) = guess(keys)? else { continue };
+        // What takes in others all the same is worse than none.
+        if !reads_any(&guessed.pattern, &others) {
+            keyed.patterns.push(guessed.pattern);
+            let new = guessed.doubts.into_iter().filter(|doubt| !keyed.doubts.contains(doubt));
+            let new: Vec<String> = new.collect();
+            keyed.doubts.extend(new);
+        }
+    }
+    Ok(keyed)
+}
+
+/// The keys of archives and spreadsheets.
+pub fn archives<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+    let is_archive = |key: &&&str| {
+        let (last, compression) = parts(key);
+        let is_tar = compression.is_some() && last.as_deref() == Some("tar");
+        key.contains('.') && (is_tar || last.is_some_and(|last| ARCHIVES.contains(&last.as_str())))
+    };
+    keys.iter().filter(is_archive).copied().collect()
+}
+
+fn reads_any(pattern: &KeyPattern, keys: &[&str]) -> bool {
+    keys.iter().any(|key| !matches!(pattern.read(key), KeyMatch::Other))
 }
 
 /// The keys that end as exports do, and the others. If none does, those that end as no other file does.
@@ -73,7 +110,7 @@ mod tests {
     use super::*;
 
     fn guessed(keys: &[&str]) -> Vec<String> {
-        patterns(keys).iter().map(ToString::to_string).collect()
+        patterns(keys).expect("decided").patterns.iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A **doubt** is what is a guess about how the values of a column are read, or what is left open, with what
 //! speaks for it.
 
+use std::collections::BTreeSet;
+
 use super::numbers::Numbers;
 use super::types::Written;
-use crate::look::date_formats::Contradiction;
+use crate::look::date_formats::{Contradiction, Precision};
 use crate::printable::few;
 use crate::profile::Profile;
 use crate::values::{Kind, Mark};
@@ -25,7 +27,9 @@ pub fn doubt(
     if reading.is_none() && !all(Kind::is_date) && !all(Kind::is_number) {
         return about_odd_values(written.found);
     }
-    about_dates(written, reading).or_else(|| about_numbers(written, reading, told))
+    about_dates(written, reading)
+        .or_else(|| about_precision(written.found, reading))
+        .or_else(|| about_numbers(written, reading, told))
 }
 
 fn about_dates(written: &Written<'_>, reading: Option<&str>) -> Option<String> {
@@ -44,6 +48,27 @@ fn about_dates(written: &Written<'_>, reading: Option<&str>) -> Option<String> {
             },
         ),
     })
+}
+
+/// Of a column some of whose dates tell more than others: a time, or its offset from UTC.
+fn about_precision(found: &[&Profile], reading: Option<&str>) -> Option<String> {
+    let kinds = found.iter().flat_map(|profile| profile.kinds.keys());
+    let formats = kinds.filter_map(Kind::date_format);
+    let precisions: BTreeSet<Precision> = formats.map(|format| Precision::of(&format)).collect();
+    let names = precisions.iter().map(|precision| match precision {
+        Precision::Day => "days without a time",
+        Precision::Time => "times without a zone",
+        Precision::Moment => "times with their offset from UTC",
+    });
+    let names: Vec<&str> = names.collect();
+    let what = match reading {
+        None => "left as text",
+        Some(_) if precisions.contains(&Precision::Moment) => {
+            "all are read, those without a zone as UTC: a guess"
+        }
+        Some(_) => "all are read, days as their midnight",
+    };
+    (names.len() > 1).then(|| format!("some of its values are {}: {what}", names.join(", some ")))
 }
 
 fn about_numbers(
@@ -109,6 +134,19 @@ mod tests {
             kinds: kinds.iter().map(|(kind, n)| (Kind::from((*kind).to_owned()), *n)).collect(),
             ..Profile::default()
         }
+    }
+
+    #[test]
+    fn times_with_and_without_a_zone_in_one_column_are_told() {
+        let file = profile(&[("date %Y-%m-%dT%H:%M:%SZ", 2), ("date %Y-%m-%d %H:%M:%S", 1)]);
+        let said = about_precision(&[&file], None).expect("a remark");
+        assert_eq!(
+            said,
+            "some of its values are times without a zone, some times with their offset from UTC: left as text"
+        );
+        let other = profile(&[("date %Y-%m-%d", 2)]);
+        assert_eq!(about_precision(&[&other, &other], None), None);
+        assert!(about_precision(&[&other, &file], Some("x")).is_some());
     }
 
     #[test]

@@ -278,9 +278,8 @@ fn unknown_column(columns: &[Column]) -> String {
 }
 
 fn unreadable_value(columns: &[Column]) -> Option<String> {
-    let conditions: Vec<String> = columns
-        .iter()
-        .filter(|column| column.may_be_unreadable())
+    let conditions = columns.iter().filter(|column| column.may_be_unreadable());
+    let conditions: Vec<String> = conditions
         .map(|column| {
             let (source, value) = (column.source(), column.value());
             let name = column.name.replace('\'', "''");
@@ -293,16 +292,23 @@ fn unreadable_value(columns: &[Column]) -> Option<String> {
                 false => unreadable,
             }
         })
+        .chain(columns.iter().filter_map(refused_by_target))
         .collect();
     (!conditions.is_empty()).then(|| {
         format!(
-            "-- A value that is not of its column's type: it would be NULL in the target, or lose its zeros.\n\
+            "-- A value that is not of its column's type: it would be NULL in the target, be refused, or lose its zeros.\n\
              -- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\n\
              FROM (\n    SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    \
              FROM source\n)\nWHERE unreadable IS NOT NULL\n",
             conditions.join("\n")
         )
     })
+}
+
+/// Of a value that is read, and that the type of the target's column does not take.
+fn refused_by_target(column: &Column) -> Option<String> {
+    let refused = column.refusal.as_ref()?.replace("{}", &column.value());
+    Some(format!("    WHEN {refused}\n        THEN '{}'", column.name.replace('\'', "''")))
 }
 
 fn missing_key(key: &[&Column]) -> String {

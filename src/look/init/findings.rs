@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::key::Guess;
 use super::types::Types;
 use super::unread::Unread;
-use crate::domain::{Dataset, DateRange};
+use crate::domain::{Dataset, DateRange, FileDate};
 use crate::look::drift::Drift;
 use crate::look::drift::around::FileAround;
 use crate::mirror::{Mirrored, Rejected};
@@ -43,10 +43,14 @@ pub struct Seen {
     pub dated: usize,
     /// How many different file dates there are.
     pub days: usize,
+    /// The file date that most keys have, with these keys, if several have it.
+    pub crowded: Option<(FileDate, Vec<String>)>,
     /// From the first file date to the last.
     pub range: DateRange,
     /// Whether the key pattern is guessed.
     pub is_key_guessed: bool,
+    /// What makes the guess doubtful.
+    pub key_doubts: Vec<String>,
     /// What is not read.
     pub unread: Vec<Unread>,
     /// How many files can be read.

@@ -2,11 +2,15 @@
 //! are like and, where it exists, from the target table. What is not read is named, and what is a guess is
 //! reported with what speaks for it.
 
+mod candidate;
 mod columns;
 mod data_keys;
+mod day_part;
 mod doubts;
 mod files;
 mod findings;
+mod fits;
+mod forms;
 mod key;
 mod lines;
 mod naming;
@@ -15,6 +19,7 @@ mod pattern;
 mod remarks;
 mod settings;
 mod strangers;
+mod target;
 mod types;
 mod unread;
 mod words;
@@ -25,10 +30,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use crate::domain::dlt_name::column_name;
-pub use data_keys::patterns;
+pub use data_keys::{Keyed, archives, patterns};
 pub use findings::{Findings, Seen};
 pub use key::{Guess, likely};
 pub use lines::settled;
+pub use pattern::Undecided;
 pub use settings::aliases;
 pub use strangers::strangers;
 pub use types::Types;

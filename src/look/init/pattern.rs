@@ -1,111 +1,129 @@
-//! A key pattern guessed from keys: where the date stands, and what else is the same in all.
+//! A key pattern guessed from keys: where the date stands, and what else is the same in all. What speaks for another
+//! pattern is a doubt; where two are as likely, neither is guessed.
 
-use regex::Regex;
+use std::collections::BTreeSet;
 
+use super::candidate::{Candidate, candidate};
+use super::day_part::{DayPart, day_part};
+use super::forms::{self, Form};
 use crate::domain::KeyPattern;
-
-/// How a day stands in keys: as a regular expression, and as a key pattern writes it. Of two that find as many
-/// dates, the first is meant.
-const DAYS: [(&str, &str); 21] = [
-    (r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}", "{from:%Y-%m-%d}_{date:%Y-%m-%d}"),
-    (r"\d{8}-\d{8}", "{from:%Y%m%d}-{date:%Y%m%d}"),
-    (r"\d{8}_\d{8}", "{from:%Y%m%d}_{date:%Y%m%d}"),
-    (r"\d{4}-\d{2}-\d{2}", "{date:%Y-%m-%d}"),
-    (r"year=\d{4}/month=\d{1,2}/day=\d{1,2}", "year={date:%Y/month=%-m/day=%-d}"),
-    (r"\d{4}/\d{2}/\d{2}", "{date:%Y/%m/%d}"),
-    (r"\d{4}_\d{2}_\d{2}", "{date:%Y_%m_%d}"),
-    (r"\d{8}", "{date:%Y%m%d}"),
-    (r"\d{2}-\d{2}-\d{4}", "{date:%m-%d-%Y}"),
-    (r"\d{2}-\d{2}-\d{4}", "{date:%d-%m-%Y}"),
-    (r"\d{2}_\d{2}_\d{4}", "{date:%m_%d_%Y}"),
-    (r"\d{2}_\d{2}_\d{4}", "{date:%d_%m_%Y}"),
-    (r"\d{2}\.\d{2}\.\d{4}", "{date:%d.%m.%Y}"),
-    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "{date:%-d-%b-%Y}"),
-    (r"\d{1,2}_[A-Za-z]{3}_\d{4}", "{date:%-d_%b_%Y}"),
-    (r"\d{1,2}[A-Za-z]{3}\d{4}", "{date:%-d%b%Y}"),
-    (r"\d{4}-\d{1,2}-\d{1,2}", "{date:%Y-%-m-%-d}"),
-    (r"\d{4}/\d{1,2}/\d{1,2}", "{date:%Y/%-m/%-d}"),
-    (r"\d{4}_\d{1,2}_\d{1,2}", "{date:%Y_%-m_%-d}"),
-    (r"\d{1,2}\.\d{1,2}\.\d{4}", "{date:%-d.%-m.%Y}"),
-    (r"\d{10}", "{date:%s}"),
-];
-
-/// The same of weeks and months, which are looked for where no key has a day.
-const WEEKS_AND_MONTHS: [(&str, &str); 8] = [
-    (r"\d{4}-W\d{2}", "{date:%G-W%V}"),
-    (r"\d{4}W\d{2}", "{date:%GW%V}"),
-    (r"year=\d{4}/month=\d{1,2}", "year={date:%Y/month=%-m}"),
-    (r"\d{4}-\d{2}", "{date:%Y-%m}"),
-    (r"\d{4}_\d{2}", "{date:%Y_%m}"),
-    (r"\d{4}/\d{2}", "{date:%Y/%m}"),
-    (r"\d{4}-[A-Za-z]{3}", "{date:%Y-%b}"),
-    (r"[A-Za-z]{3}-\d{4}", "{date:%b-%Y}"),
-];
 
 /// How many texts of a key that look like dates are tried.
 const TRIED: usize = 3;
+/// How many other patterns a doubt names.
+const OTHERS: usize = 2;
+
+/// A pattern that is guessed, and what makes it doubtful.
+#[derive(Clone, Debug)]
+pub struct Guessed {
+    /// The pattern.
+    pub pattern: KeyPattern,
+    /// What speaks against it, or for another one.
+    pub doubts: Vec<String>,
+}
+
+/// Keys whose dates can be read in two ways, and nothing says in which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecided {
+    /// Each way, for people.
+    pub readings: Vec<String>,
+}
 
 /// A pattern that finds the date in as many of the keys as one can; nothing where no key has a date.
-pub fn guess(keys: &[&str]) -> Option<KeyPattern> {
-    best(keys, &DAYS).or_else(|| best(keys, &WEEKS_AND_MONTHS))
-}
-
-/// The pattern of one of these forms that finds the date in most keys.
-fn best(keys: &[&str], forms: &[(&str, &str)]) -> Option<KeyPattern> {
-    let patterns = forms.iter().filter_map(|(regex, form)| Some((Regex::new(regex).ok()?, form)));
-    let tried = patterns.flat_map(|(regex, form)| {
-        (0..TRIED).filter_map(move |place| tried(keys, &regex, place, form))
-    });
-    // Of two that find as many, the first is meant.
-    let best = tried.reduce(|best, other| if other.0 > best.0 { other } else { best });
-    best.map(|(_, pattern)| pattern)
-}
-
-/// The pattern in which the text at this place, of those that look like the form, is the date; and how many keys
-/// it reads, if any.
-fn tried(keys: &[&str], regex: &Regex, place: usize, form: &str) -> Option<(usize, KeyPattern)> {
-    let around = |key: &&str| {
-        let date = regex.find_iter(key).nth(place)?.range();
-        Some((key[..date.start].to_owned(), key[date.end..].to_owned()))
+///
+/// # Errors
+/// [`Undecided`] if the keys of a month differ by a number that may be the day, or that of a part.
+pub fn guess(keys: &[&str]) -> Result<Option<Guessed>, Undecided> {
+    let candidates = match candidates(keys, forms::days()) {
+        of_days if of_days.is_empty() => candidates(keys, forms::others()),
+        of_days => of_days,
     };
-    let found: Vec<(String, String)> = keys.iter().filter_map(around).collect();
-    let before = common(found.iter().map(|(before, _)| before.as_str()), "**")?;
-    let after = common(found.iter().map(|(_, after)| after.as_str()), "*")?;
-    let pattern: KeyPattern = format!("{before}{form}{after}").parse().ok()?;
-    let count = keys.iter().filter(|key| pattern.date_of(key).is_some()).count();
-    (count > 0).then_some((count, pattern))
-}
-
-/// What texts have in common at both ends, with `any` for what lies between.
-fn common<'a>(texts: impl Iterator<Item = &'a str> + Clone, any: &str) -> Option<String> {
-    let first = texts.clone().next()?;
-    if texts.clone().all(|text| text == first) && !has_digits(first) {
-        return Some(first.to_owned());
+    let Some(place) = best(&candidates) else { return Ok(None) };
+    let months = &candidates[place];
+    let others = others(&candidates, months);
+    match day_part(keys, months) {
+        DayPart::Day { day, is_sure: true } => Ok(Some(guessed(&day, &[]))),
+        DayPart::Day { day, is_sure: false } => Ok(Some(guessed(&day, &[months]))),
+        DayPart::Undecided(day) => {
+            let readings = [Some(months), day.as_deref()].into_iter().flatten();
+            Err(Undecided { readings: readings.map(Candidate::reading).collect() })
+        }
+        DayPart::None => Ok(Some(guessed(months, &others))),
     }
-    let is_start = |length: &usize| {
-        first.is_char_boundary(*length) && texts.clone().all(|t| t.starts_with(&first[..*length]))
-    };
-    let start = (0..=first.len()).rev().find(is_start).unwrap_or(0);
-    // Digits that happen to be the same are no part of the name.
-    let start = first[..start].trim_end_matches(|c: char| c.is_ascii_digit());
-    let start = start.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
-    let is_end = |begin: &usize| {
-        first.is_char_boundary(*begin)
-            && *begin >= start.len()
-            && texts
-                .clone()
-                .all(|text| text.len() >= start.len() && text.ends_with(&first[*begin..]))
-    };
-    let end = (0..=first.len()).find(is_end).map_or("", |begin| &first[begin..]);
-    // Of the end, the file's ending.
-    let end = end.find('.').map_or("", |dot| &end[dot..]);
-    let between =
-        if any == "*" && texts.clone().any(|text| text.contains('/')) { "**" } else { any };
-    Some(format!("{start}{between}{end}"))
 }
 
-fn has_digits(text: &str) -> bool {
-    text.bytes().any(|byte| byte.is_ascii_digit())
+/// What each form finds in the keys, at each place, if it finds anything.
+fn candidates(keys: &[&str], forms: impl Iterator<Item = Form>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for form in forms {
+        for place in 0..TRIED {
+            found.extend(candidate(keys, &form, place));
+        }
+    }
+    found
+}
+
+/// The place of the one that finds a date in most keys, and of these most different ones; of two that find as many,
+/// the first is meant.
+fn best(candidates: &[Candidate]) -> Option<usize> {
+    let ranks = candidates.iter().map(|candidate| (candidate.count(), candidate.days().len()));
+    let ranks = ranks.enumerate();
+    let best = ranks.reduce(|best, other| if other.1 > best.1 { other } else { best });
+    best.map(|(place, _)| place)
+}
+
+/// Those that find a date in as many keys as the best one, but other dates.
+fn others<'a>(candidates: &'a [Candidate], best: &Candidate) -> Vec<&'a Candidate> {
+    let mut others: Vec<&Candidate> = Vec::new();
+    for other in candidates {
+        let is_known = others.iter().any(|known| known.dates == other.dates);
+        let is_as_good = other.count() == best.count() && other.dates != best.dates;
+        if is_as_good && !is_known && may_be_weeks(other) {
+            others.push(other);
+        }
+    }
+    others
+}
+
+/// Whether numbers behind the year may be those of weeks, none of them being above 12: not if they are of several
+/// years, each of which has more weeks.
+fn may_be_weeks(candidate: &Candidate) -> bool {
+    let dates = candidate.dates.iter().flatten();
+    let years: BTreeSet<String> =
+        dates.map(|dates| dates.covered.end().0.format("%G").to_string()).collect();
+    !candidate.form.is_of_bare_weeks() || years.len() == 1
+}
+
+/// A candidate that is taken, and others that would find as many dates.
+fn guessed(taken: &Candidate, others: &[&Candidate]) -> Guessed {
+    let mut doubts = Vec::new();
+    let text = &taken.form.text;
+    let what = match () {
+        () if text.contains("{from:") => {
+            Some("the two dates of a key are taken for the first and the last day of a period")
+        }
+        () if text.contains("%s") => {
+            Some("the ten digits in the keys are taken for seconds since 1970")
+        }
+        () if text.contains("%j") => {
+            Some("the three digits behind the year are taken for the day of the year")
+        }
+        () if taken.form.is_of_bare_weeks() => Some(
+            "the two digits behind the year are taken for the number of an ISO week, as some are above 12",
+        ),
+        () => None,
+    };
+    doubts.extend(what.map(|what| format!("{what}: a guess")));
+    if !others.is_empty() {
+        let readings: Vec<String> =
+            others.iter().take(OTHERS).map(|other| other.reading()).collect();
+        doubts.push(format!(
+            "the file dates may be others, which nothing in the keys decides: as many keys have one by {}; give \
+             that one if it is meant",
+            readings.join(" or by ")
+        ));
+    }
+    Guessed { pattern: taken.pattern.clone(), doubts }
 }
 
 #[cfg(test)]
@@ -113,7 +131,7 @@ mod tests {
     use super::*;
 
     fn guessed(keys: &[&str]) -> Option<String> {
-        guess(keys).map(|pattern| pattern.to_string())
+        guess(keys).expect("decided").map(|guessed| guessed.pattern.to_string())
     }
 
     #[test]
@@ -147,6 +165,28 @@ mod tests {
         ] {
             assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
         }
+        for (keys, pattern) in [
+            (&["2025/060.csv", "2025/075.csv"][..], "{date:%Y/%j}.csv"),
+            (&["2025-060.csv", "2025-075.csv"], "{date:%Y-%j}.csv"),
+            (&["x_2025060.csv", "x_2025075.csv"], "x_{date:%Y%j}.csv"),
+            (&["2025-01.csv", "2025-29.csv"], "{date:%G-%V}.csv"),
+            (&["2025-Mar-01.csv", "2025-Mar-02.csv"], "{date:%Y-%b-%-d}.csv"),
+            (&["2025Mar01.csv", "2025Mar12.csv"], "{date:%Y%b%-d}.csv"),
+            (&["2025-March.csv", "2025-April.csv"], "{date:%Y-%B}.csv"),
+            (&["2025/0301.csv", "2025/0302.csv"], "{date:%Y/%m%d}.csv"),
+            (&["2025/03/day01.csv"], "{date:%Y/%m/day%-d}.csv"),
+            (&["2025-03/01.csv", "2025-03/02.csv"], "{date:%Y-%m/%-d}.csv"),
+            (&["2025/03/r-01.csv", "2025/03/r-31.csv"], "{date:%Y/%m/r-%-d}.csv"),
+            (&["2025/03/part-01.csv", "2025/03/part-02.csv"], "{date:%Y/%m}/part-**.csv"),
+            (&["2025/03/r-01.csv", "2025/04/r-01.csv"], "{date:%Y/%m}/r-*.csv"),
+            (&["x_20250301123000.csv", "x_20250302123000.csv"], "x_{date:%Y%m%d}*.csv"),
+            (
+                &["run_20250601/2025-03-01.csv", "run_20250601/2025-03-02.csv"],
+                "run_**{date:%Y-%m-%d}.csv",
+            ),
+        ] {
+            assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
+        }
         // Only one of the orders reads the thirteenth.
         assert_eq!(
             guessed(&["o_12-12-2025.csv", "o_12-13-2025.csv"]).as_deref(),
@@ -156,6 +196,59 @@ mod tests {
             guessed(&["o_12-12-2025.csv", "o_13-12-2025.csv"]).as_deref(),
             Some("o_{date:%d-%m-%Y}.csv")
         );
-        assert_eq!(guessed(&["_SUCCESS", "x.csv"]), None);
+        for keys in [
+            &["_SUCCESS", "x.csv"][..],
+            // Numbers above 53 behind a year are none of a month or a week.
+            &["2025-01.csv", "2025-60.csv"],
+            &["2025-Marketing.csv"],
+            // Numbers that follow each other are no seconds, nor are those of other centuries.
+            &["o_1741305600.csv", "o_1741305601.csv", "o_1741305602.csv"],
+            &["o_1741305600.csv", "o_4839201745.csv"],
+            &["o_0000012345.csv"],
+        ] {
+            assert_eq!(guessed(keys), None, "{keys:?}");
+        }
+    }
+
+    /// What makes the guess doubtful.
+    fn doubts(keys: &[&str]) -> String {
+        guess(keys).expect("decided").map(|guessed| guessed.doubts.join("\n")).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_could_be_read_otherwise_is_a_doubt() {
+        for (keys, words) in [
+            (&["2025-01.csv", "2025-02.csv"][..], "'{date:%G-%V}.csv' (file dates 2024-12-30 to"),
+            (&["01-01-2025.csv", "12-01-2025.csv"], "'{date:%d-%m-%Y}.csv' (file dates 2025-01-01"),
+            (&["2025-01.csv", "2025-29.csv"], "number of an ISO week"),
+            (&["2025/060.csv"], "day of the year"),
+            (&["e_1741305600.csv", "e_1741392000.csv"], "seconds since 1970"),
+            (&["20250601-20250609/0.csv"], "first and the last day of a period"),
+            (&["2025-03_01.csv", "2025-03_02.csv"], "'{date:%Y-%m}_*.csv' (file dates"),
+        ] {
+            let said = doubts(keys);
+            assert!(said.contains(words), "{keys:?}: {said}");
+        }
+        for keys in [
+            &["2024-01.csv", "2024-12.csv", "2025-01.csv"][..],
+            &["report_2025-09-22T1849_8f3a.csv"],
+            &["12-31-2025.csv", "01-31-2025.csv"],
+            &["2025/03/day01.csv", "2025/03/day02.csv"],
+        ] {
+            assert_eq!(doubts(keys), "", "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_may_be_the_day_or_that_of_a_part_is_not_guessed() {
+        let Undecided { readings } =
+            guess(&["2025/03/r-01.csv", "2025/03/r-02.csv"]).expect_err("undecided");
+        assert_eq!(
+            readings,
+            [
+                "--key '{date:%Y/%m}/r-*.csv' (file dates 2025-03-01 to 2025-03-01)",
+                "--key '{date:%Y/%m/r-%-d}.csv' (file dates 2025-03-01 to 2025-03-02)",
+            ]
+        );
     }
 }

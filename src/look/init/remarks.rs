@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::Column;
+use super::columns::{Column, named};
+use super::data_keys::archives;
 use super::findings::{Findings, Seen};
 use super::key::Guess;
-use super::naming::ADDED;
+use super::target::about_target;
 use super::types::Types;
 use crate::domain::Finding;
 use crate::domain::dlt_name::column_name;
@@ -15,7 +16,6 @@ use crate::look::drift::{self, Drift};
 use crate::mirror::Rejected;
 use crate::printable::{few, grouped};
 use crate::profile::FileProfile;
-use crate::target::{DLT_COLUMNS, Target};
 use backfill_csv::{Around, Encodings, UnusableNames};
 
 /// So many reasons, each, for what is not read.
@@ -94,6 +94,16 @@ fn about_unread(seen: &Seen, rejected: &[Rejected]) -> Vec<String> {
         remarks
             .push(format!("not read: {} more key(s), for other reasons", grouped(others as u64)));
     }
+    let unread: Vec<&str> =
+        seen.unread.iter().flat_map(|unread| unread.keys.iter().map(String::as_str)).collect();
+    let archives = archives(&unread);
+    if !archives.is_empty() {
+        remarks.push(format!(
+            "{} of these key(s) are archives or spreadsheets: unpack them and store the CSV files, to have them read: {}",
+            grouped(archives.len() as u64),
+            few(&archives)
+        ));
+    }
     let records = rejected.iter().take(REASONS).map(|rejected| {
         let Rejected { key, reason, records, first_line, .. } = rejected;
         format!("{records} record(s) of {key} are rejected, from line {first_line} on: {reason}")
@@ -111,9 +121,11 @@ fn about_unread(seen: &Seen, rejected: &[Rejected]) -> Vec<String> {
 /// Keys that cannot be paths, and dates that may be none.
 fn about_odd_keys(drift: &Drift) -> impl Iterator<Item = String> {
     drift.oddities.iter().filter_map(|oddity| match oddity {
-        Oddity::Listed(finding @ (Finding::UnusableKeys { .. } | Finding::FarDates { .. })) => {
-            Some(finding.to_string())
-        }
+        Oddity::Listed(
+            finding @ (Finding::UnusableKeys { .. }
+            | Finding::FutureDates { .. }
+            | Finding::FarDates { .. }),
+        ) => Some(finding.to_string()),
         _ => None,
     })
 }
@@ -130,25 +142,20 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
         }
         false => format!("key {patterns}: {dated} of {keys} key(s) have a date by it, {days}"),
     }];
-    let (files, dates) = (findings.seen.dated, findings.seen.days);
-    if *is_key_guessed && files > 2 && dates * 2 < files {
+    remarks.extend(findings.seen.key_doubts.iter().cloned());
+    if let Some((date, keys)) = &findings.seen.crowded
+        && *is_key_guessed
+    {
+        let (files, dates) = (findings.seen.dated, findings.seen.days);
         remarks.push(format!(
-            "{files} files have {dates} file date(s) by it: if another part of the keys says the day, give --key"
+            "{} files have {} file date(s) by it, {date} is that of {}: if another part of the keys says the day, \
+             give --key",
+            grouped(files as u64),
+            grouped(dates as u64),
+            few(keys)
         ));
     }
     remarks.extend(about_odd_keys(findings.drift));
-    if *is_key_guessed && patterns.contains("{from:") {
-        remarks.push(
-            "the two dates of a key are taken for the first and the last day of a period: a guess"
-                .to_owned(),
-        );
-    }
-    if *is_key_guessed && patterns.contains("{date:%m") {
-        remarks.push(
-            "the month stands first in the dates of keys: a guess, if no day is above 12"
-                .to_owned(),
-        );
-    }
     remarks
 }
 
@@ -179,7 +186,8 @@ fn about_csv(findings: &Findings<'_>) -> Vec<String> {
         format!("of {unusable} file(s) are blank or duplicate: {}", few(&seen.unusable_names));
     if dialect.unusable_names == UnusableNames::Suffix {
         remarks.push(format!(
-            "csv.unusable_names = \"suffix\", because column names {of_names}; such columns are column_3 or name_2"
+            "csv.unusable_names = \"suffix\", because column names {of_names}; such columns are called {}",
+            suffixed(findings.drift, &dialect.aliases).join(", ")
         ));
     } else if !seen.unusable_names.is_empty() {
         remarks.push(format!(
@@ -195,6 +203,25 @@ fn about_csv(findings: &Findings<'_>) -> Vec<String> {
         ));
     }
     remarks
+}
+
+/// The columns that are called otherwise than the files write, each with what they write, but for other names of a
+/// column.
+fn suffixed(drift: &Drift, aliases: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for epoch in &drift.epochs {
+        let Some(format) = drift.formats.get(epoch.format - 1) else { continue };
+        for (written, name) in format.header.iter().zip(epoch.names.iter()) {
+            let text = match written.trim().is_empty() {
+                true => format!("{name} (without a name)"),
+                false => format!("{name} ({written:?})"),
+            };
+            if written != name && !aliases.contains_key(name) && !found.contains(&text) {
+                found.push(text);
+            }
+        }
+    }
+    found
 }
 
 /// The settings for lines around the tables, and such lines in single files.
@@ -306,6 +333,14 @@ fn about_columns(columns: &[Column], renamed: &BTreeMap<String, Vec<String>>) ->
             )
         })
         .collect();
+    let other: Vec<String> = columns.iter().filter_map(renamed_column).collect();
+    if !other.is_empty() {
+        remarks.push(format!(
+            "called otherwise in the table than their names would give, because another column has that name, or \
+             none may have it: {}",
+            other.join(", ")
+        ));
+    }
     if let Some(names) = named(columns, |column| column.is_unclear) {
         remarks.push(format!(
             "read with the month first, as 12/31, which is a guess: no value tells it from the day \
@@ -317,6 +352,14 @@ fn about_columns(columns: &[Column], renamed: &BTreeMap<String, Vec<String>>) ->
         Some(format!("{}: {doubt}", column.name))
     }));
     remarks
+}
+
+/// A column that is not called as its name in the files would give, such as the second of two.
+fn renamed_column(column: &Column) -> Option<String> {
+    let header = column.headers.first()?;
+    let is_alike =
+        [header.to_lowercase(), column_name(header)].contains(&column.name.to_lowercase());
+    (!is_alike).then(|| format!("{header:?} is {}", column.name))
 }
 
 fn about_optional(columns: &[Column]) -> Vec<String> {
@@ -342,67 +385,4 @@ fn about_personal(columns: &[Column]) -> String {
         None => "personal_columns: no name speaks of persons; list those that hold their data"
             .to_owned(),
     }
-}
-
-/// The names of some columns, if there are any.
-fn named(columns: &[Column], test: fn(&Column) -> bool) -> Option<String> {
-    let named: Vec<&str> = columns.iter().filter(|c| test(c)).map(|c| c.name.as_str()).collect();
-    (!named.is_empty()).then(|| named.join(", "))
-}
-
-fn about_target(target: &Target, columns: &[Column], headers: &[String]) -> Vec<String> {
-    let table = &target.table;
-    let mut remarks = Vec::new();
-    let kept: Vec<&String> = columns.iter().flat_map(|column| &column.headers).collect();
-    let is_computed =
-        |name: &str| target.column(&column_name(name)).is_some_and(|column| column.is_generated);
-    let left: Vec<&str> = headers
-        .iter()
-        .filter(|name| !kept.contains(name) && !is_computed(name))
-        .map(String::as_str)
-        .collect();
-    if !left.is_empty() {
-        remarks.push(format!("{table} has no column for {}: not loaded", left.join(", ")));
-    }
-    let computed: Vec<&str> =
-        target.columns.iter().filter(|c| c.is_generated).map(|c| c.name.as_str()).collect();
-    if !computed.is_empty() {
-        remarks.push(format!("computed by {table}, and left to it: {}", computed.join(", ")));
-    }
-    let lacks = |name: &&str| target.column(name).is_none();
-    let needed: Vec<&str> = ["_file_name", "_row_id"].into_iter().filter(lacks).collect();
-    if !needed.is_empty() {
-        let needed = needed.join(" and ");
-        remarks.push(format!(
-            "{table} has no {needed}, which say where a row came from: a run will refuse until \
-             it has (text and bigint)"
-        ));
-    }
-    let is_zoned = |column: &Column| {
-        column.reading.as_ref().is_some_and(|reading| reading.ends_with("AS timestamptz)"))
-    };
-    if let Some(names) = named(columns, is_zoned) {
-        remarks.push(format!("taken as UTC, because no file says a zone: {names}"));
-    }
-    remarks.extend(about_needed(target, columns));
-    remarks
-}
-
-/// Of columns of the target that need a value and get none.
-fn about_needed(target: &Target, columns: &[Column]) -> Vec<String> {
-    let is_given = |name: &str| {
-        let is_of_dlt = target.guest.dlt().is_some() && DLT_COLUMNS.contains(&name);
-        is_of_dlt || columns.iter().any(|column| column.name == name) || ADDED.contains(&name)
-    };
-    let is_needed = |column: &&crate::target::Column| {
-        column.not_null && !column.has_default && !is_given(&column.name)
-    };
-    let needed = target.columns.iter().filter(is_needed);
-    let remark = |column: &crate::target::Column| {
-        format!(
-            "{} of {} may not be NULL and no file has it: a run will refuse",
-            column.name, target.table
-        )
-    };
-    needed.map(remark).collect()
 }

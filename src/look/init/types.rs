@@ -98,16 +98,25 @@ fn is_bigint(found: &[&Profile], longest: u64) -> bool {
     longest <= WHOLE_DIGITS || found.iter().all(is_far_below)
 }
 
+/// Whether the text of a column becomes the type that the target has for it; of a table of dlt that keeps other
+/// values in another column of text, nothing has to.
+pub fn is_cast(target: &Target, name: &str) -> bool {
+    target.guest.dlt().is_none() || target.column(&text_variant(name)).is_none()
+}
+
 /// The target's type of a column, and how text becomes it.
 pub fn of_target(target: &Target, name: &str, written: &Written<'_>) -> (String, Option<String>) {
     let found = written.found;
     let mark = written.numbers.mark().unwrap_or(Mark::Point);
     let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
-    if target.guest.dlt().is_some() && target.column(&text_variant(name)).is_some() {
+    if !is_cast(target, name) {
         // A run puts each text into the column that it fits.
         return (column.type_text.clone(), None);
     }
-    let (formats, precision) = sorted(formats(found)).unwrap_or((Vec::new(), Precision::Day));
+    let formats = sorted(formats(found));
+    let precisions: BTreeSet<Precision> =
+        formats.iter().map(|format| Precision::of(format)).collect();
+    let precision = precisions.first().copied().unwrap_or(Precision::Day);
     let read = |function: &str| match &written.dates {
         Some(Contradiction::Changing(changing)) => changing.reading(function),
         _ => call(function, &formats),
@@ -127,6 +136,9 @@ pub fn of_target(target: &Target, name: &str, written: &Written<'_>) -> (String,
         "float4" | "float8" => Some("null_like({})".to_owned()),
         "bool" => Some("try_to_bool({})".to_owned()),
         "date" => Some(read("try_to_date")),
+        data_type @ ("timestamp" | "timestamptz") if precisions.len() > 1 => {
+            Some(by_precision(data_type, &precisions, &formats))
+        }
         "timestamptz" if precision == Precision::Moment => Some(read(precision.function())),
         data_type @ ("timestamp" | "timestamptz") => {
             Some(format!("CAST({} AS {data_type})", read(precision.function())))
@@ -134,6 +146,19 @@ pub fn of_target(target: &Target, name: &str, written: &Written<'_>) -> (String,
         data_type => blank_as_null(data_type, column.category),
     };
     (column.type_text.clone(), reading)
+}
+
+/// Reads times of which some tell more than others, with a call for each precision.
+fn by_precision(data_type: &str, precisions: &BTreeSet<Precision>, formats: &[String]) -> String {
+    let calls = precisions.iter().map(|precision| {
+        let own = formats.iter().filter(|format| Precision::of(format) == *precision);
+        let call = call(precision.function(), &own.cloned().collect::<Vec<_>>());
+        match (data_type, precision) {
+            ("timestamptz", Precision::Moment) => call,
+            _ => format!("CAST({call} AS {data_type})"),
+        }
+    });
+    format!("coalesce({})", calls.collect::<Vec<_>>().join(", "))
 }
 
 /// How a value comes to a type that only the server reads: an empty text is none, unless the type has it.
@@ -165,7 +190,9 @@ fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, Precision)> {
     if kinds.any(|kind| !matches!(kind, Kind::Date(_) | Kind::Unclear(..))) {
         return None;
     }
-    sorted(formats(found))
+    let formats = sorted(formats(found));
+    let precision = Precision::of(formats.first()?);
+    formats.iter().all(|format| Precision::of(format) == precision).then_some((formats, precision))
 }
 
 /// The formats of the dates in a column, each with its rows.
@@ -179,12 +206,8 @@ fn formats<'a>(found: &[&'a Profile]) -> BTreeMap<&'a str, u64> {
     formats
 }
 
-/// Formats, most rows first, and what they tell; `None` if they do not tell the same.
-fn sorted(formats: BTreeMap<&str, u64>) -> Option<(Vec<String>, Precision)> {
-    let precision = Precision::of(formats.keys().next()?);
-    if formats.keys().any(|format| Precision::of(format) != precision) {
-        return None;
-    }
+/// Formats, most rows first.
+fn sorted(formats: BTreeMap<&str, u64>) -> Vec<String> {
     let mut sorted: Vec<(&str, u64)> = formats.into_iter().collect();
     sorted.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
     let mut formats: Vec<String> = Vec::new();
@@ -194,7 +217,7 @@ fn sorted(formats: BTreeMap<&str, u64>) -> Option<(Vec<String>, Precision)> {
             formats.push(format.to_owned());
         }
     }
-    Some((formats, precision))
+    formats
 }
 
 /// The most decimals that a value has.

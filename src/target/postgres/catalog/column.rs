@@ -16,6 +16,10 @@ pub struct Column {
     pub category: char,
     /// The type's modifier as the catalog has it; -1 if it has none.
     pub modifier: i32,
+    /// The labels of its base type, if that is an enum.
+    pub labels: Vec<String>,
+    /// Whether it is of a domain with rules for its values.
+    pub has_rules: bool,
     /// Whether it refuses NULL.
     pub not_null: bool,
     /// Whether the server fills it in if it is not given.
@@ -60,12 +64,12 @@ impl Column {
 /// type, its modifier and whether it takes NULL are found by following it down.
 const COLUMNS: &str = "\
 WITH RECURSIVE base AS (
-  SELECT t.oid AS column_type, t.typname, t.typcategory, t.typtype, t.typbasetype,
+  SELECT t.oid AS column_type, t.oid AS base_type, t.typname, t.typcategory, t.typtype, t.typbasetype,
          CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE -1 END AS modifier, t.typnotnull
   FROM pg_catalog.pg_type t
   WHERE t.oid IN (SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = $1::int8::oid)
   UNION ALL
-  SELECT base.column_type, t.typname, t.typcategory, t.typtype, t.typbasetype,
+  SELECT base.column_type, t.oid, t.typname, t.typcategory, t.typtype, t.typbasetype,
          CASE WHEN base.modifier < 0 AND t.typtype = 'd' THEN t.typtypmod ELSE base.modifier END,
          base.typnotnull OR t.typnotnull
   FROM base JOIN pg_catalog.pg_type t ON base.typtype = 'd' AND t.oid = base.typbasetype)
@@ -75,7 +79,11 @@ SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
        a.attnotnull OR base.typnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',
        a.attidentity = 'a', numbers.name,
        coalesce(has_sequence_privilege(numbers.name, 'SELECT')
-                AND has_sequence_privilege(numbers.name, 'UPDATE'), false)
+                AND has_sequence_privilege(numbers.name, 'UPDATE'), false),
+       ARRAY(SELECT e.enumlabel::text FROM pg_catalog.pg_enum e
+             WHERE e.enumtypid = base.base_type ORDER BY e.enumsortorder),
+       EXISTS (SELECT FROM pg_catalog.pg_constraint c
+               WHERE c.contypid = a.atttypid AND c.contype = 'c')
 FROM pg_catalog.pg_attribute a
 JOIN base ON base.column_type = a.atttypid AND base.typtype <> 'd'
 LEFT JOIN LATERAL (SELECT coalesce(
@@ -106,6 +114,8 @@ pub async fn columns_of(client: &Client, oid: i64) -> Result<Vec<Column>, tokio_
         is_identity_always: row.get(8),
         sequence: row.get(9),
         may_advance: row.get(10),
+        labels: row.get(11),
+        has_rules: row.get(12),
     });
     Ok(columns.collect())
 }

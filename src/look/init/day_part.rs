@@ -67,13 +67,16 @@ pub fn day_part(keys: &[&str], months: &Candidate) -> DayPart {
 fn what_is(column: &[(FileDate, &Number<'_>)], keys: &[&str], months: &Candidate) -> DayPart {
     let Some((_, first)) = column.first() else { return DayPart::None };
     let days: Option<Vec<u32>> = column.iter().map(|(_, number)| number.day()).collect();
-    let Some(days) = days else { return DayPart::None };
+    let stand_as_days = column.iter().all(|(_, number)| number.stands_as_a_day());
+    let Some(days) = days else {
+        return if stand_as_days { DayPart::Undecided(None) } else { DayPart::None };
+    };
     let is_one_word = column.iter().all(|(_, number)| number.word == first.word);
     if !is_one_word || is_among(&first.word, PART) {
         return DayPart::None;
     }
     let is_named_day = is_among(&first.word, DAY);
-    if !is_named_day && !differ_within_a_month(column) {
+    if !is_named_day && !stand_as_days && !differ_within_a_month(column) {
         return DayPart::None;
     }
     let form = first.between.and_then(|between| months.form.followed_by_day(between));
@@ -89,6 +92,11 @@ fn what_is(column: &[(FileDate, &Number<'_>)], keys: &[&str], months: &Candidate
 }
 
 impl Number<'_> {
+    /// Whether it has one or two digits, and nothing but a sign stands between the month and it.
+    fn stands_as_a_day(&self) -> bool {
+        self.digits.len() <= 2 && self.between.is_some_and(|between| between.chars().count() == 1)
+    }
+
     /// The day of a month that it may be.
     fn day(&self) -> Option<u32> {
         let number = self.digits.parse().ok().filter(|_| self.digits.len() <= 2)?;

@@ -67,6 +67,7 @@ const TIMES: [usize; 4] = [2, 4, 6, 9];
 const FIRST_SECOND: i64 = 946_684_800;
 /// Files do not follow each other more closely than so many seconds: what does is a number of its own.
 const LEAST_SECONDS: i64 = 60;
+const SECONDS_OF_A_DAY: i64 = 86_400;
 /// Days after today on which the second of a file may be, as clocks and zones differ.
 const DAYS_AHEAD: u64 = 2;
 
@@ -165,16 +166,20 @@ fn begins_with_time(text: &str) -> bool {
         })
 }
 
-/// Whether numbers may be seconds since 1970 at which files were written, and do not just count files.
+/// Whether numbers may be seconds since 1970 at which files were written, and do not just count files: of most days
+/// there is one.
 fn are_seconds<'a>(texts: impl IntoIterator<Item = &'a str>) -> bool {
     let mut seconds: Vec<i64> = texts.into_iter().filter_map(|text| text.parse().ok()).collect();
     seconds.sort_unstable();
     seconds.dedup();
     let last = Utc::now().checked_add_days(Days::new(DAYS_AHEAD)).map(|last| last.timestamp());
     let known = FIRST_SECOND..=last.unwrap_or(i64::MAX);
+    let mut days: Vec<i64> = seconds.iter().map(|second| second / SECONDS_OF_A_DAY).collect();
+    days.dedup();
     let mut between: Vec<i64> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
     between.sort_unstable();
     let usual = between.get(between.len() / 2);
     seconds.iter().all(|second| known.contains(second))
+        && days.len() * 2 >= seconds.len()
         && usual.is_none_or(|usual| *usual >= LEAST_SECONDS)
 }

@@ -45,8 +45,11 @@ pub fn guess(keys: &[&str]) -> Result<Option<Guessed>, Undecided> {
         DayPart::Day { day, is_sure: true } => Ok(Some(guessed(&day, &[]))),
         DayPart::Day { day, is_sure: false } => Ok(Some(guessed(&day, &[months]))),
         DayPart::Undecided(day) => {
-            let readings = [Some(months), day.as_deref()].into_iter().flatten();
-            Err(Undecided { readings: readings.map(Candidate::reading).collect() })
+            let other = day.map_or_else(
+                || "with a number beside the month as the day, or as no date at all".to_owned(),
+                |day| day.reading(),
+            );
+            Err(Undecided { readings: vec![months.reading(), other] })
         }
         DayPart::None => Ok(Some(guessed(months, &others))),
     }
@@ -178,7 +181,7 @@ mod tests {
             (&["2025-03/01.csv", "2025-03/02.csv"], "{date:%Y-%m/%-d}.csv"),
             (&["2025/03/r-01.csv", "2025/03/r-31.csv"], "{date:%Y/%m/r-%-d}.csv"),
             (&["2025/03/part-01.csv", "2025/03/part-02.csv"], "{date:%Y/%m}/part-**.csv"),
-            (&["2025/03/r-01.csv", "2025/04/r-01.csv"], "{date:%Y/%m}/r-*.csv"),
+            (&["2025/03/r-01.csv", "2025/04/r-01.csv"], "{date:%Y/%m}/r-**.csv"),
             (&["x_20250301123000.csv", "x_20250302123000.csv"], "x_{date:%Y%m%d}*.csv"),
             (
                 &["run_20250601/2025-03-01.csv", "run_20250601/2025-03-02.csv"],
@@ -205,6 +208,7 @@ mod tests {
             &["o_1741305600.csv", "o_1741305601.csv", "o_1741305602.csv"],
             &["o_1741305600.csv", "o_4839201745.csv"],
             &["o_0000012345.csv"],
+            &["o_1000000001.csv", "o_1000004711.csv", "o_1000009999.csv"],
         ] {
             assert_eq!(guessed(keys), None, "{keys:?}");
         }
@@ -241,12 +245,18 @@ mod tests {
 
     #[test]
     fn a_number_that_may_be_the_day_or_that_of_a_part_is_not_guessed() {
+        for keys in
+            [&["2025/02/29.csv"][..], &["2025-02-30.csv"], &["3_2025-03.csv", "4_2025-03.csv"]]
+        {
+            let Undecided { readings } = guess(keys).expect_err("undecided");
+            assert!(readings[1].contains("beside the month"), "{keys:?}: {readings:?}");
+        }
         let Undecided { readings } =
             guess(&["2025/03/r-01.csv", "2025/03/r-02.csv"]).expect_err("undecided");
         assert_eq!(
             readings,
             [
-                "--key '{date:%Y/%m}/r-*.csv' (file dates 2025-03-01 to 2025-03-01)",
+                "--key '{date:%Y/%m}/r-**.csv' (file dates 2025-03-01 to 2025-03-01)",
                 "--key '{date:%Y/%m/r-%-d}.csv' (file dates 2025-03-01 to 2025-03-02)",
             ]
         );

@@ -326,14 +326,7 @@ impl DatasetTable {
         if key.is_empty() {
             return Err((at("key"), "at least one pattern is needed".to_owned()));
         }
-        let table = self
-            .table
-            .parse()
-            .map_err(|error: InvalidTableName| (at("table"), error.to_string()))?;
-        let table: TableName = table;
-        if let Some(fault) = table.fault() {
-            return Err((at("table"), format!("no rows can be loaded into {table}: {fault}")));
-        }
+        let table = parse_table(&self.table).map_err(|reason| (at("table"), reason))?;
         let placement = placement(self.mode, self.merge_key, self.merge_order, self.replace_by)
             .map_err(|(key, reason)| (at(key), reason.to_owned()))?;
         self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;
@@ -355,6 +348,15 @@ impl DatasetTable {
             refuse_drift: self.refuse_drift,
             name,
         })
+    }
+}
+
+/// The table of a dataset, or why it cannot be one.
+fn parse_table(text: &str) -> Result<TableName, String> {
+    let table: TableName = text.parse().map_err(|error: InvalidTableName| error.to_string())?;
+    match table.fault() {
+        Some(fault) => Err(format!("no rows can be loaded into {table}: {fault}")),
+        None => Ok(table),
     }
 }
 

@@ -168,6 +168,10 @@ mod tests {
         ] {
             assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
         }
+    }
+
+    #[test]
+    fn days_of_the_year_weeks_and_days_in_another_part_of_the_key_are_found() {
         for (keys, pattern) in [
             (&["2025/060.csv", "2025/075.csv"][..], "{date:%Y/%j}.csv"),
             (&["2025-060.csv", "2025-075.csv"], "{date:%Y-%j}.csv"),
@@ -190,6 +194,10 @@ mod tests {
         ] {
             assert_eq!(guessed(keys).as_deref(), Some(pattern), "{keys:?}");
         }
+    }
+
+    #[test]
+    fn what_no_calendar_has_decides() {
         // Only one of the orders reads the thirteenth.
         assert_eq!(
             guessed(&["o_12-12-2025.csv", "o_12-13-2025.csv"]).as_deref(),

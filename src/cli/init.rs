@@ -105,12 +105,12 @@ fn dataset(arguments: &Arguments, config: &Config, path: &Path) -> Result<Datase
         return usage(format!("no object below the --prefix could be read: {fault}"));
     }
     let last = prefix.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let name = arguments.name.clone().unwrap_or_else(|| column_name(last));
-    if name.is_empty() {
+    if arguments.name.is_none() && last.is_empty() {
         return usage(
             "the dataset needs a name, which this prefix does not give: say --name".into(),
         );
     }
+    let name = arguments.name.clone().unwrap_or_else(|| column_name(last));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit())
     {

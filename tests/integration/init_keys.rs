@@ -123,16 +123,16 @@ async fn names_that_are_taken_are_refused_with_the_reason() {
 async fn the_current_folder_is_a_source() {
     let project = Project::empty().await;
     project.write("r_2025-03-01.csv", "id,city\n1,Rome\n");
-    project.write("in/r_2025-03-01.csv", "id,city\n1,Rome\n");
+    project.write("orders/r_2025-03-01.csv", "id,city\n1,Rome\n");
     let told = project.backfill(&["init", "--source", ".", "--prefix", "."]).await.ended(2).stderr;
     assert!(told.contains("the dataset needs a name, which this prefix does not give"), "{told}");
     let here = ["init", "--source", ".", "--prefix", ".", "--name", "here"];
     let told = project.backfill(&here).await.ended(0).stderr;
     assert!(told.contains("staging.url is a folder below the prefix"), "{told}");
-    project.backfill(&["init", "--prefix", "./in/"]).await.ended(0);
+    project.backfill(&["init", "--prefix", "./orders/"]).await.ended(0);
     let range = ["--start", "2025-03-01", "--end", "2025-03-01"];
     let ran = finish(project.command(&[&["run"], &range[..]].concat())).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(project.rows("SELECT count(*) FROM here").await, ["1"]);
-    assert_eq!(project.rows("SELECT id, city FROM \"in\"").await, ["1|Rome"]);
+    assert_eq!(project.rows("SELECT count(*) FROM here").await, ["2"]);
+    assert_eq!(project.rows("SELECT id, city FROM orders").await, ["1|Rome"]);
 }

@@ -1,12 +1,12 @@
 //! To **decompress** a file is to look at its first bytes, not at its name, and to undo gzip, zstd
 //! or bzip2, all members or frames of it.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bzip2::read::MultiBzDecoder;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,7 @@ pub fn decompress(
     let whole = Cursor::new(start[..held].to_vec()).chain(input);
     let plain: Box<dyn Read + Send> = match compression {
         Compression::None => Box::new(whole),
-        Compression::Gzip => {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole)))
-        }
+        Compression::Gzip => Box::new(Gzip::new(BufReader::with_capacity(1 << 18, whole))),
         Compression::Zstd => {
             let failed = Arc::<AtomicBool>::default();
             let input = Watched { input: whole, failed: Arc::clone(&failed) };
@@ -78,6 +76,59 @@ pub fn decompress(
         }
     };
     Ok((plain, compression))
+}
+
+/// The members of a gzip file. NUL bytes up to the end of the file may stand behind the last one, as tapes and
+/// mainframes fill up their blocks; anything else is an error.
+struct Gzip<R> {
+    /// `None` behind the last member.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Gzip<R> {
+    fn new(input: R) -> Self {
+        Self { member: Some(GzDecoder::new(input)) }
+    }
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(ended) = self.member.take() else { break };
+            let mut input = ended.into_inner();
+            let next = input.fill_buf()?.first().copied();
+            match next {
+                Some(0x1f) => self.member = Some(GzDecoder::new(input)),
+                _ => pass_nuls(&mut input)?,
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Reads to the end of an input that holds nothing but NUL bytes.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] where it holds others.
+fn pass_nuls(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let held = input.fill_buf()?;
+        if held.iter().any(|byte| *byte != 0) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "bytes that are not gzip stand behind its end",
+            ));
+        }
+        let count = held.len();
+        if count == 0 {
+            return Ok(());
+        }
+        input.consume(count);
+    }
 }
 
 /// An input that notes whether reading it failed.
@@ -138,6 +189,29 @@ mod tests {
         let frame = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("encoded");
         let frames = [frame("a,b\n"), frame("1,2\n")].concat();
         assert_eq!(plain(frames), ("a,b\n1,2\n".to_owned(), Compression::Zstd));
+    }
+
+    #[test]
+    fn nul_bytes_behind_a_gzip_file_are_padding_and_nothing_else_is() {
+        let members = [gzip("a,b\n"), gzip("1,2\n")].concat();
+        for length in [1, 511, 600_000] {
+            let padded = [&members[..], &vec![0; length]].concat();
+            assert_eq!(plain(padded), ("a,b\n1,2\n".to_owned(), Compression::Gzip));
+        }
+        for behind in
+            [&b"x"[..], b"\0\0x", b"\x1f", b"\x1f\x8b", &[&[0][..], &gzip("3,4\n")].concat()]
+        {
+            let bytes = [&members[..], behind].concat();
+            let (mut reader, _) = decompress(Cursor::new(bytes)).expect("a magic number");
+            let error = reader.read_to_string(&mut String::new()).expect_err("not gzip");
+            let kind = error.kind();
+            use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+            assert!(
+                matches!(kind, InvalidData | InvalidInput | UnexpectedEof),
+                "{}: {error:?}",
+                behind.escape_ascii()
+            );
+        }
     }
 
     #[test]

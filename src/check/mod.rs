@@ -11,6 +11,7 @@ mod rejects;
 use std::fmt;
 use std::sync::Arc;
 
+use backfill_csv::Advice;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStream;
@@ -25,7 +26,7 @@ use first_locations::FirstLocations;
 use one_read::OneRead;
 
 pub use not_export::refuse_not_exports;
-pub use rejects::{Rejects, batches_over_limit, refuse_rejects, rejects};
+pub use rejects::{Rejects, advice, batches_over_limit, refuse_rejects, rejects};
 
 use crate::domain::{ErrorKind, Explain, RejectLimit};
 use crate::engine;
@@ -190,8 +191,8 @@ pub enum Error {
         limit: RejectLimit,
         /// The first locations, with reasons.
         first: Vec<String>,
-        /// Whether all the first ones were rejected for bytes that are not valid in the encoding.
-        are_bytes: bool,
+        /// The settings that would read the first of them.
+        advice: Vec<Advice>,
     },
 }
 
@@ -246,15 +247,7 @@ impl Explain for Error {
                 "`backfill drift` shows how the files differ; if it is right, change the SQL, or list the column \
                  under optional_columns or ignored_columns, or take the kind out of refuse_drift or --fail-on"
             }
-            Self::TooManyRejects { are_bytes: true, .. } => {
-                "some files seem to be written in another encoding: name it with \
-                 csv = { encoding = [\"utf-8\", \"windows-1252\"] } in the dataset's section, where each file \
-                 is read in the first that fits it, or have them exported as UTF-8"
-            }
-            Self::TooManyRejects { .. } => {
-                "`backfill rejects` lists every one with line and reason; if they may be left out, \
-                 raise max_rejects of the dataset"
-            }
+            Self::TooManyRejects { advice, .. } => return Some(rejects::hint(advice)),
         };
         Some(hint.to_owned())
     }

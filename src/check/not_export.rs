@@ -68,7 +68,11 @@ fn reason_alone(header: &[String], known: &BTreeSet<String>) -> Option<String> {
     if let Some(first) = header.first().and_then(|name| name.strip_prefix('#'))
         && known.contains(first.trim())
     {
-        return Some("a # stands before its header".to_owned());
+        return Some(
+            "a # stands before its header: csv.header_pattern = '^#\\s*(.*)' finds it, and csv.comment = \"#\" \
+             leaves out other lines that start so"
+                .to_owned(),
+        );
     }
     let has_known = known.is_empty() || header.iter().any(|name| known.contains(name));
     (!has_known).then(|| "it has none of the columns that the SQL names".to_owned())

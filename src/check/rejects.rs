@@ -1,9 +1,10 @@
 //! The **rejects** of a range, compared with the dataset's limit `max_rejects`. The limit applies to each batch,
 //! because a run loads or refuses a batch as a whole.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use backfill_csv::Reason;
+use backfill_csv::Advice;
 use serde::Serialize;
 
 use super::{Error, LOCATIONS};
@@ -85,8 +86,6 @@ pub fn refuse_rejects(
         let first = file.note.summary.first_rejects.iter();
         first.map(|(line, reason)| format!("{}:{line} {reason}", file.file.name))
     });
-    let encoding = Reason::Encoding.to_string();
-    let mut first = files.iter().flat_map(|file| &file.note.summary.first_rejects);
     Err(Error::TooManyRejects {
         dataset: dataset.to_owned(),
         days: days(files),
@@ -94,7 +93,7 @@ pub fn refuse_rejects(
         records,
         limit,
         first: described.take(LOCATIONS).collect(),
-        are_bytes: first.all(|(_, reason)| *reason == encoding),
+        advice: advice(files.iter().flat_map(|file| &file.note.summary.advice)),
     })
 }
 
@@ -103,6 +102,41 @@ fn days(files: &[Arc<Mirrored>]) -> String {
     match (files.first(), files.last()) {
         (Some(first), Some(last)) => format!("{} to {}", first.file.date, last.file.date),
         _ => String::new(),
+    }
+}
+
+/// Returns each advice once, in order.
+pub fn advice<'a>(found: impl Iterator<Item = &'a Advice>) -> Vec<Advice> {
+    let found: BTreeSet<Advice> = found.copied().collect();
+    found.into_iter().collect()
+}
+
+/// Says what to do about rejects.
+pub fn hint(advice: &[Advice]) -> String {
+    let settings = advice.iter().map(|advice| setting(*advice)).chain([
+        "`backfill rejects` lists every one with line and reason; if they may be left out, raise max_rejects of the \
+         dataset",
+    ]);
+    settings.collect::<Vec<_>>().join("; ")
+}
+
+/// Names the setting that would read records, in the dataset's section.
+fn setting(advice: Advice) -> &'static str {
+    match advice {
+        Advice::Encoding => {
+            "some files seem to be written in another encoding: name it with csv = { encoding = [\"utf-8\", \
+             \"windows-1252\"] }, where each file is read in the first that fits it, or have them exported as UTF-8"
+        }
+        Advice::MixedEncodings => {
+            "some files hold records in two encodings, of which each file is read in one: have them exported again"
+        }
+        Advice::Escape => {
+            "a backslash stands before quotes inside quotes: csv.escape = '\\' reads such records"
+        }
+        Advice::Quote => "apostrophes stand around fields: csv.quote = \"'\" reads such records",
+        Advice::BlanksAfterDelimiter => {
+            "blanks stand before quotes: csv.blanks_after_delimiter = \"skip\" reads such records"
+        }
     }
 }
 

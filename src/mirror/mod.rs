@@ -228,7 +228,10 @@ impl Explain for Error {
         match self {
             Self::Read {
                 source:
-                    ReadError::Header(_) | ReadError::Doubtful { .. } | ReadError::OtherHeader { .. },
+                    ReadError::Header(_)
+                    | ReadError::Doubtful { .. }
+                    | ReadError::OtherHeader { .. }
+                    | ReadError::OtherEncoding { .. },
                 ..
             } => ErrorKind::Refused,
             Self::Read { .. } if self.is_about_compression() => ErrorKind::Refused,
@@ -253,6 +256,9 @@ impl Explain for Error {
                 "nothing of the file is used; have it exported again, or split it there; if that line is a row of \
                  data, set csv.repeated_header = \"accept\", and if csv.header_pattern matches it by accident, \
                  make the pattern narrower"
+            }
+            Self::Read { source: ReadError::OtherEncoding { .. }, .. } => {
+                "nothing of the file is used; have it exported again in one encoding, or split it there"
             }
             Self::Read { .. } if self.is_about_compression() => {
                 "the file is compressed, and cut short or damaged; nothing of it is used: fetch it again, \
@@ -309,7 +315,7 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
              each file is read in the first that fits it; or narrow the key pattern so that the file is left out"
         }
         InvalidHeader::Unreadable(Reason::OtherEncoding) => {
-            "the header is UTF-8, and most lines below it are not: the file was put together from two; have it \
+            "the header is in another encoding than most lines below it: the file was put together from two; have it \
              exported again, or narrow the key pattern so that it is left out"
         }
         InvalidHeader::OtherFormat { .. } => {
@@ -322,6 +328,17 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         InvalidHeader::NotFound => {
             "look at the first lines of the file, and give csv.header_names names that its header has, or \
              narrow the key pattern so that the file is left out"
+        }
+        InvalidHeader::SeveralSeparators => {
+            "files are read that have one character between fields, csv.delimiter: have it exported so, or narrow the \
+             key pattern so that it is left out"
+        }
+        InvalidHeader::Unreadable(
+            Reason::TextAfterQuote | Reason::UnterminatedQuote | Reason::LostDelimiter,
+        ) => {
+            "look at the quotes in the header: if a backslash stands before some, set csv.escape, if blanks stand \
+             before some, csv.blanks_after_delimiter = \"skip\", and if fields have other quotes or none, csv.quote; \
+             otherwise have the file exported again"
         }
         InvalidHeader::NotCsv { .. }
         | InvalidHeader::ControlCharacter { .. }

@@ -20,7 +20,7 @@ use crate::store::object::ParquetWriter;
 use crate::store::{Store, layout};
 
 /// Changes when the reader gives other rows for the same bytes, so that old mirrors are not used.
-const READER_VERSION: u32 = 5;
+const READER_VERSION: u32 = 6;
 
 /// How often an object that is replaced while it is read is read again.
 const REPLACED_ATTEMPTS: u32 = 3;

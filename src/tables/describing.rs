@@ -108,6 +108,8 @@ pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         ("skipped_lines", number(|f| f.note.summary.skipped_lines)),
         ("comment_lines", number(|f| f.note.summary.comment_lines)),
         ("lines_like_records", number(|f| f.note.summary.lines_like_records)),
+        ("lines_in_values", number(|f| f.note.summary.lines_in_values.count)),
+        ("quotes_behind_blanks", number(|f| f.note.summary.quotes_behind_blanks.count)),
         ("skipped_records", number(|f| f.note.summary.skipped_records)),
         ("bare_quotes", number(|f| f.note.summary.bare_quotes)),
         ("records_with_nul", number(|f| f.note.summary.records_with_nul)),

@@ -6,7 +6,7 @@ use std::io::Read;
 use crate::Dialect;
 use crate::dialect::{BareQuotes, DELIMITERS, Syntax};
 use crate::encoding;
-use crate::header::Header;
+use crate::header::{Header, LastDelimiter};
 use crate::records::{Scanned, Scanner, end_of_line};
 
 /// How much of a file is looked at.
@@ -179,7 +179,12 @@ impl<'a> Lines<'a> {
         let records = self.records(first, &mut scanner, comment);
         let (header, below) = records.split_first()?;
         let width = header.fields.len();
-        let names = Header::new(header.fields.clone(), dialect.unusable_names, &dialect.aliases);
+        let names = Header::new(
+            header.fields.clone(),
+            dialect.unusable_names,
+            &dialect.aliases,
+            LastDelimiter::End,
+        );
         let fitting = below.iter().filter(|record| record.fields.len() == width).count();
         if width < 2 || fitting == 0 || fitting * 10 < below.len() * 9 {
             // A last line of its own may be one of three records.

@@ -11,7 +11,10 @@ const LOOK: usize = 4 << 10;
 /// UTF-16 or UTF-32 without a byte order mark; `None` where the bytes leave a doubt.
 pub fn wide(start: &[u8]) -> Option<Encoding> {
     let start = &start[..start.len().min(LOOK)];
-    memchr::memchr(0, start)?;
+    let first = memchr::memchr(0, start)?;
+    if is_narrow(&start[..first]) {
+        return None;
+    }
     if is_utf32(start, u32::from_le_bytes) {
         Some(Encoding::Utf32Le)
     } else if is_utf32(start, u32::from_be_bytes) {
@@ -23,6 +26,15 @@ pub fn wide(start: &[u8]) -> Option<Encoding> {
     } else {
         None
     }
+}
+
+/// Whether bytes start with a line of ASCII, so that they are text of one byte a character: wide text may come behind
+/// it.
+fn is_narrow(bytes: &[u8]) -> bool {
+    const SHORTEST: usize = 5;
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    let is_text = |byte: &u8| byte.is_ascii() && may_be_text(char::from(*byte));
+    end.is_some_and(|end| end >= SHORTEST && bytes[..end].iter().all(is_text))
 }
 
 /// Whether all bytes are characters of four bytes.

@@ -74,7 +74,7 @@ impl Encoding {
     }
 
     /// Whether a character has two or four bytes.
-    fn is_wide(self) -> bool {
+    pub fn is_wide(self) -> bool {
         !matches!(self, Self::Utf8 | Self::Windows1252 | Self::Latin1)
     }
 

@@ -32,6 +32,15 @@ pub enum Error {
         /// The line of the other header.
         line: i64,
     },
+    /// From a line on, the file is in another encoding: it was put together of two.
+    #[error(
+        "from line {line} on, the file is in another encoding than at its start: files in different encodings \
+         were put together"
+    )]
+    OtherEncoding {
+        /// The first line that is known to be.
+        line: i64,
+    },
     /// The bytes stopped coming.
     #[error("reading stopped after {offset} bytes")]
     Read {

@@ -31,6 +31,15 @@ pub enum UnusableNames {
     Suffix,
 }
 
+/// What a delimiter at the end of a header is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastDelimiter {
+    /// The end of the line: records may have one, too.
+    End,
+    /// What divides the last two columns, of which the last has no name.
+    Between,
+}
+
 /// A file whose header gives no usable names; the file is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
@@ -90,6 +99,9 @@ pub enum InvalidHeader {
         /// The dialect's.
         given: char,
     },
+    /// The first line says that several characters stand between fields.
+    #[error("the first line says that several characters stand between fields (sep=): one is read")]
+    SeveralSeparators,
     /// No line is the header that the dialect describes.
     #[error(
         "no line among the first 1000 is the header that csv.header_names or csv.header_pattern describes"
@@ -141,7 +153,8 @@ impl Header {
         pairs.map(|(written, name)| (written.clone(), name.clone())).collect()
     }
 
-    /// Takes the fields of the first record as names; `aliases` are other names of a column, by its own.
+    /// Takes the fields of the first record as names; `aliases` are other names of a column, by its own, and `last`
+    /// says what a delimiter at their end is.
     ///
     /// # Errors
     /// [`InvalidHeader`], with positions and names, where the names cannot serve.
@@ -149,8 +162,10 @@ impl Header {
         mut written: Vec<String>,
         unusable_names: UnusableNames,
         aliases: &BTreeMap<String, Vec<String>>,
+        last: LastDelimiter,
     ) -> Result<Self, InvalidHeader> {
-        let trailing_delimiter = written.len() > 1 && written.last().is_some_and(String::is_empty);
+        let ends_empty = written.len() > 1 && written.last().is_some_and(String::is_empty);
+        let trailing_delimiter = ends_empty && last == LastDelimiter::End;
         if trailing_delimiter {
             written.pop();
         }
@@ -284,7 +299,7 @@ mod tests {
     use super::*;
 
     fn header(names: &[&str]) -> Result<Header, InvalidHeader> {
-        Header::new(texts(names), UnusableNames::Refuse, &BTreeMap::new())
+        Header::new(texts(names), UnusableNames::Refuse, &BTreeMap::new(), LastDelimiter::End)
     }
 
     fn texts(names: &[&str]) -> Vec<String> {
@@ -325,17 +340,25 @@ mod tests {
     #[test]
     fn names_get_a_suffix_where_the_dialect_says_so() {
         let written = texts(&["a", "", "a", "a_2", "a", ""]);
-        let header = Header::new(written, UnusableNames::Suffix, &BTreeMap::new());
-        let header = header.expect("a header");
-        assert_eq!(header.names, ["a", "column_2", "a_3", "a_2", "a_4"]);
-        assert_eq!(header.written, ["a", "", "a", "a_2", "a"]);
+        let header = |last| {
+            let header =
+                Header::new(written.clone(), UnusableNames::Suffix, &BTreeMap::new(), last);
+            header.expect("a header")
+        };
+        let ended = header(LastDelimiter::End);
+        assert_eq!(ended.names, ["a", "column_2", "a_3", "a_2", "a_4"]);
+        assert_eq!(ended.written, ["a", "", "a", "a_2", "a"]);
+        let divided = header(LastDelimiter::Between);
+        assert_eq!(divided.names, ["a", "column_2", "a_3", "a_2", "a_4", "column_6"]);
+        assert!(!divided.trailing_delimiter);
     }
 
     #[test]
     fn a_column_is_found_by_its_own_name_and_then_by_another() {
         let aliases = BTreeMap::from([("id".to_owned(), texts(&["Order ID", "no"]))]);
         let names = |written: &[&str]| {
-            let header = Header::new(texts(written), UnusableNames::Refuse, &aliases);
+            let header =
+                Header::new(texts(written), UnusableNames::Refuse, &aliases, LastDelimiter::End);
             header.map(|header| header.names)
         };
         assert_eq!(names(&["x", "no"]).expect("a header"), ["x", "id"]);

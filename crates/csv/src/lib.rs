@@ -21,8 +21,8 @@
 //! ```
 //!
 //! # What the reader accepts, rejects, normalises and counts
-//! **Bytes.** gzip (all members), zstd (all frames) and bzip2 (all streams) are recognised by content,
-//! whatever the name; a stream that is cut short or corrupt fails the file, and nothing of it is used.
+//! **Bytes.** gzip (all members, and NUL bytes behind the last one), zstd (all frames) and bzip2 (all streams) are
+//! recognised by content, whatever the name; a stream that is cut short or corrupt fails the file, and nothing of it is used.
 //! Archives, workbooks, other compressions and other formats are refused by their first bytes, and named.
 //!
 //! **Encoding.** A byte order mark says it (UTF-8, UTF-16 and UTF-32 of either order) and is skipped, as are
@@ -31,7 +31,8 @@
 //! none of these, the [`Dialect`]'s encodings are tried in their order. Each file is decided by its first
 //! 64 KiB, or where these are ASCII, by the first record that is not. A record that contradicts (bytes that
 //! are not text in the file's encoding, or a field of UTF-8 in a file of another one) is rejected; no byte
-//! is ever replaced.
+//! is ever replaced. A file that goes on in UTF-16 or UTF-32 behind text of one byte a character, or the other way
+//! round, was put together of two and is refused ([`ReadError::OtherEncoding`]).
 //!
 //! **Lines around the table.** A first line `sep=;` says the delimiter. The dialect says how many lines stand above
 //! the header (`skip_lines`), or by which names or which pattern it is found among the first 1000 lines; what
@@ -53,7 +54,8 @@
 //! `blanks_after_delimiter = "skip"`, they belong to the delimiter. NUL bytes are dropped and their records counted.
 //!
 //! **Headers.** A column is found by its name, and where the file lacks that, by one of the dialect's
-//! aliases. A header that ends in a delimiter allows rows one empty field more. A file is refused as a
+//! aliases. A header that ends in a delimiter allows rows one empty field more; where the dialect has blank names
+//! suffixed and the first records have a value there, it is a column. A file is refused as a
 //! whole where its header gives no usable names: control characters, blank or duplicate ones (the dialect may have them
 //! suffixed), reserved ones, two names of one column, or numbers, dates and e-mail addresses where names should be. The
 //! dialect may give names for files that have no header.
@@ -73,6 +75,7 @@
 //! | `text in another encoding` | holds a field of UTF-8, in a file of another encoding |
 //! | `field too long`, `record too long` | exceeds a limit |
 //! | `repeated header` | is the header once more: also behind a byte order mark, and where there are two columns or more also in another case or with blanks around names; unless the dialect's `repeated_header` accepts or skips it |
+//! | `byte order mark inside the file` | starts with one, as where files were put together |
 //! | `NUL byte` | holds one, and the dialect says `nul = "reject"` |
 //!
 //! While a record's quotes are balanced, its end is known, and nothing inside it is ever read as rows:
@@ -86,10 +89,15 @@
 //! with a record that is a header of other columns, or of the same in another order
 //! ([`ReadError::OtherHeader`]): what stands behind it would be read into the wrong columns.
 //!
+//! An accepted record may still hold others: where two stray quotes make a pair, the lines between them are a value.
+//! Lines of quoted values that look like records of the file are counted, as are values that keep the quotes around
+//! them because blanks stand before these.
+//!
 //! **Values.** All are text as they stand in the file, unquoted. An empty field is the empty text; a
 //! column that a file lacks is NULL in the `source` table. Where the dialect names `null_values`, a field without
 //! quotes that is one of them is NULL.
 
+mod advice;
 mod around;
 mod columns;
 mod decompress;
@@ -99,6 +107,7 @@ mod dialect;
 mod encoding;
 mod error;
 mod format;
+mod glued;
 mod header;
 mod likeness;
 mod preamble;
@@ -114,6 +123,7 @@ mod summary;
 mod wide;
 mod window;
 
+pub use advice::Advice;
 pub use around::{Around, Line as LineAround, around};
 pub use decompress::{Compression, decompress};
 pub use dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, InvalidDialect, Nul, RepeatedHeader};
@@ -123,4 +133,4 @@ pub use header::{InvalidHeader, PROVENANCE, UnusableNames};
 pub use reader::{Batch, Reader};
 pub use records::{MAX_COLUMNS, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 pub use reject::{Reason, Reject};
-pub use summary::Summary;
+pub use summary::{Places, Summary};

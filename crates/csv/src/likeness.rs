@@ -1,5 +1,8 @@
-//! The **likeness** of a line to a record: a line above the header, or a comment, may be one by its form. It is not
-//! read as one, but counted, so that nobody loses records by a setting without a word.
+//! The **likeness** of a line to a record: a line above the header, a comment or a line of a quoted value may be one
+//! by its form. It is not read as one, but counted, so that nobody loses records by a setting or a stray quote without
+//! a word.
+
+use memchr::memchr_iter;
 
 use crate::dialect::{BareQuotes, Syntax};
 use crate::header::looks_like_data;
@@ -9,13 +12,18 @@ use crate::records::{Scanned, Scanner};
 #[derive(Debug)]
 pub struct Likeness {
     scanner: Scanner,
+    delimiter: u8,
     columns: usize,
 }
+
+/// In a file of so many columns, one line of a value that looks like a record is one by chance hardly ever; in one of
+/// fewer columns, several are.
+const TELLING_COLUMNS: usize = 5;
 
 impl Likeness {
     /// Of a file with so many columns.
     pub fn new(syntax: Syntax, delimiter: u8, bare_quotes: BareQuotes, columns: usize) -> Self {
-        Self { scanner: Scanner::new(syntax, delimiter, bare_quotes), columns }
+        Self { scanner: Scanner::new(syntax, delimiter, bare_quotes), delimiter, columns }
     }
 
     /// Whether a line, without its line ending, is as wide as the header, of two columns at least, and one of its
@@ -27,6 +35,36 @@ impl Likeness {
         }
         let mut fields = self.scanner.spans.iter().map(|span| &line[span.start..span.end]);
         fields.any(|field| std::str::from_utf8(field).is_ok_and(looks_like_data))
+    }
+
+    /// How many lines of a record of several lines are records by themselves if its quotes are left out, the first
+    /// one not counted; 0 unless all lines are, or where that may be chance.
+    pub fn lines_of(&mut self, record: &[u8], quote: u8) -> u64 {
+        let delimiter = self.delimiter;
+        let mut lines = record.split(|byte| matches!(byte, b'\r' | b'\n')).peekable();
+        let first = lines.peek().map_or(0, |line| memchr_iter(delimiter, line).count());
+        if first + 1 != self.columns {
+            return 0;
+        }
+        let mut count = 0;
+        for line in lines.filter(|line| !line.is_empty()) {
+            let bare: Vec<u8> = line.iter().copied().filter(|byte| *byte != quote).collect();
+            if !self.is(&bare) {
+                return 0;
+            }
+            count += 1;
+        }
+        if count > 2 || self.columns > 2 { count - 1 } else { 0 }
+    }
+
+    /// How many lines of a quoted value look like records, its first one left out; 0 where that may be chance.
+    pub fn lines_in(&mut self, value: &[u8]) -> u64 {
+        let lines = value.split(|byte| matches!(byte, b'\r' | b'\n')).skip(1);
+        let delimiter = self.delimiter;
+        let delimiters = |line: &[u8]| memchr_iter(delimiter, line).count();
+        let found =
+            lines.filter(|line| delimiters(line) + 1 >= self.columns && self.is(line)).count();
+        if found > 1 || self.columns >= TELLING_COLUMNS { found as u64 } else { 0 }
     }
 }
 
@@ -45,5 +83,34 @@ mod tests {
         for line in ["", "Report", "# a, b", "a,b,c", "#,,", "1,2", "1,2,3,4", "\"1,2,3"] {
             assert!(!likeness.is(line.as_bytes()), "{line}");
         }
+    }
+
+    #[test]
+    fn several_lines_of_a_value_may_be_records() {
+        let syntax = Dialect::default().syntax().expect("a dialect");
+        let lines_in = |value: &str, columns| {
+            let mut likeness = Likeness::new(syntax, b',', BareQuotes::Accept, columns);
+            likeness.lines_in(value.as_bytes())
+        };
+        assert_eq!(lines_in("abc\n2,def\n3,gh", 2), 2);
+        assert_eq!(lines_in("abc\r\n2,def\r\n3,gh", 2), 2);
+        assert_eq!(lines_in("1 Main St\nRome, 10115", 2), 0, "one may be chance");
+        assert_eq!(lines_in("x\n2,b,c,d,e", 5), 1, "with many columns it is not");
+        assert_eq!(lines_in("2,b,c,d,e\nx", 5), 0, "the first belongs to the record");
+        assert_eq!(lines_in("a\nb\nc", 1), 0);
+    }
+
+    #[test]
+    fn all_lines_of_a_record_may_be_records() {
+        let syntax = Dialect::default().syntax().expect("a dialect");
+        let lines_of = |record: &str, columns| {
+            let mut likeness = Likeness::new(syntax, b',', BareQuotes::Accept, columns);
+            likeness.lines_of(record.as_bytes(), b'"')
+        };
+        assert_eq!(lines_of("a,\"Rome,1\nb,Oslo\",2", 3), 1);
+        assert_eq!(lines_of("a,\"Rome,1\r\nb,Oslo,3\r\nc,Kiel\",2", 3), 2);
+        assert_eq!(lines_of("1,\"Main St\nRome, 10115\"", 2), 0, "two may be chance");
+        assert_eq!(lines_of("1,\"Ann\nLee\",x", 3), 0);
+        assert_eq!(lines_of("a,\"Rome,1\nb\",2", 3), 0, "the second is none");
     }
 }

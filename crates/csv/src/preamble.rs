@@ -91,7 +91,8 @@ pub fn validate(dialect: &Dialect) -> Result<(), InvalidDialect> {
 /// Goes to the header, past everything above it.
 ///
 /// # Errors
-/// [`InvalidHeader::NotFound`], [`InvalidHeader::OtherDelimiter`], [`InvalidHeader::Endless`], [`Error::Dialect`]
+/// [`InvalidHeader::NotFound`], [`InvalidHeader::OtherDelimiter`], [`InvalidHeader::SeveralSeparators`],
+/// [`InvalidHeader::Endless`], [`Error::Dialect`]
 /// and [`Error::Read`].
 pub fn pass(
     window: &mut Window,
@@ -101,7 +102,7 @@ pub fn pass(
 ) -> Result<Preamble, Error> {
     let header = HeaderLine::new(dialect)?;
     let mut preamble = Preamble::default();
-    pass_separator(window, syntax, &mut preamble)?;
+    pass_separator(window, dialect, syntax, &mut preamble)?;
     while preamble.lines < dialect.skip_lines {
         hold(window)?;
         let Some((content_end, end)) = line_at(window)? else { break };
@@ -179,6 +180,7 @@ fn count_characters(text: &[u8]) -> usize {
 /// Takes the line `sep=;`, with or without quotes around, if the file starts with it.
 fn pass_separator(
     window: &mut Window,
+    dialect: &Dialect,
     syntax: Syntax,
     preamble: &mut Preamble,
 ) -> Result<(), Error> {
@@ -189,8 +191,14 @@ fn pass_separator(
     };
     let line = &window.bytes()[window.start()..content_end];
     let line = line.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(line);
-    let Some([said]) = strip_ignoring_case(line, b"sep=") else { return Ok(()) };
-    let said = *said;
+    let Some(separator) = strip_ignoring_case(line, b"sep=") else { return Ok(()) };
+    let &[said] = separator else {
+        let is_passed = dialect.has_preamble() || dialect.names.is_some();
+        return match !is_passed && are_separators(separator) {
+            true => Err(InvalidHeader::SeveralSeparators.into()),
+            false => Ok(()),
+        };
+    };
     if !syntax.may_be_delimiter(said) {
         return Ok(());
     }
@@ -205,6 +213,12 @@ fn pass_separator(
     preamble.delimiter = Some(said);
     preamble.lines = 1;
     Ok(())
+}
+
+/// Whether a text is several characters that may stand between fields, such as `||` or `\t`.
+fn are_separators(text: &[u8]) -> bool {
+    const LONGEST: usize = 8;
+    (2..=LONGEST).contains(&text.len()) && !text[0].is_ascii_alphanumeric()
 }
 
 /// Whether the line at the window's start has another delimiter, and not this one.

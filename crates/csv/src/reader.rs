@@ -4,6 +4,7 @@
 //! record's limit with the step in which it is read (96 MiB). What it accepts, rejects, normalises and
 //! counts is stated in the documentation of the [crate].
 
+mod doubts;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,8 @@ pub struct Reader {
     scanner: Scanner,
     dialect: Dialect,
     encoding: Encoding,
+    /// Whether the file is UTF-16 or UTF-32, which the window holds as UTF-8.
+    is_wide: bool,
     /// Whether every byte was ASCII so far, so that the encoding can still be another.
     is_open: bool,
     header: Header,
@@ -111,7 +114,7 @@ impl Reader {
             Some(names) => Header::given(names.clone())?,
             None => {
                 let extent = first.ok_or(InvalidHeader::Missing)?;
-                let header = start::header(window.bytes(), extent, &scanner, &cleaner, &dialect)?;
+                let header = start::header(&window, extent, &mut scanner, &cleaner, &dialect)?;
                 line += extent.lines as i64;
                 window.advance(extent.end);
                 header
@@ -132,6 +135,7 @@ impl Reader {
             scanner,
             dialect,
             encoding: opened.given,
+            is_wide: opened.encoding.is_wide(),
             is_open: opened.is_open,
             header,
             header_mark: preamble.mark,
@@ -159,7 +163,7 @@ impl Reader {
     /// Reads until a batch is full or the file ends; `None` after the last batch.
     ///
     /// # Errors
-    /// [`Error::Doubtful`], [`Error::Read`] and [`Error::Arrow`].
+    /// [`Error::Doubtful`], [`Error::OtherHeader`], [`Error::OtherEncoding`], [`Error::Read`] and [`Error::Arrow`].
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
         while !self.columns.is_full() && self.reject_bytes < REJECT_BYTES {
             let start = self.window.start();
@@ -265,19 +269,22 @@ impl Reader {
         let record = &self.window.bytes()[self.window.start()..extent.content_end];
         let fault = match extent.fault.or_else(|| self.width_fault()) {
             Some(fault) => Some(fault),
-            None => self.content_fault(record).or(self.header_fault(record)?),
+            None => self
+                .content_fault(record)
+                .or(self
+                    .header_fault(record)
+                    .or_else(|other| self.refuse_glued(extent).and(Err(other)))?)
+                .or_else(|| self.mark_fault(record)),
         };
-        let Some(reason) = fault else {
-            self.accept(extent);
-            return Ok(());
-        };
+        let Some(reason) = fault else { return self.accept(extent) };
+        self.refuse_glued(extent)?;
         let fault = Fault { reason, found_fields: self.scanner.fields };
         match reason {
             Reason::FieldTooLong | Reason::RecordTooLong => return self.skip(fault),
             Reason::UnterminatedQuote | Reason::TextAfterQuote => {
                 return self.recover(extent, fault);
             }
-            Reason::RepeatedHeader => self.take_repeated_header(extent, fault),
+            Reason::RepeatedHeader => return self.take_repeated_header(extent, fault),
             // The quotes are balanced: the record's end is known, and nothing inside it is a record.
             _ => self.reject((extent.content_end, extent.end), fault),
         }
@@ -285,11 +292,16 @@ impl Reader {
     }
 
     /// Takes the record that was scanned last as a row.
-    fn accept(&mut self, extent: Extent) {
+    ///
+    /// # Errors
+    /// [`Error::OtherEncoding`].
+    fn accept(&mut self, extent: Extent) -> Result<(), Error> {
+        self.refuse_glued_end(extent)?;
         let bytes = self.window.bytes();
         let record = &bytes[self.window.start()..extent.content_end];
         let dirty = self.is_dirty(record);
         if dirty && memchr::memchr(0, record).is_some() {
+            self.refuse_glued(extent)?;
             self.summary.records_with_nul += 1;
         }
         // A record of several fields and nothing but delimiters has one byte less than fields.
@@ -298,24 +310,35 @@ impl Reader {
         self.columns.push(bytes, &self.scanner.spans, row_id, self.line, dirty);
         self.summary.records += 1;
         self.summary.accepted += 1;
-        self.summary.bare_quotes += extent.bare_quotes as u64;
+        if extent.bare_quotes > 0 {
+            self.summary.bare_quotes += extent.bare_quotes as u64;
+            self.look_behind_blanks();
+        }
+        if extent.lines > 1 {
+            self.look_into_values(extent);
+        }
         self.line += extent.lines as i64;
         self.window.advance(extent.end);
+        Ok(())
     }
 
     /// Counts a record that is the header once more, and does with it what the dialect says.
-    fn take_repeated_header(&mut self, extent: Extent, fault: Fault) {
+    ///
+    /// # Errors
+    /// [`Error::OtherEncoding`].
+    fn take_repeated_header(&mut self, extent: Extent, fault: Fault) -> Result<(), Error> {
         self.summary.repeated_headers += 1;
         match self.dialect.repeated_header {
             dialect::RepeatedHeader::Reject => {
                 self.reject((extent.content_end, extent.end), fault);
             }
-            dialect::RepeatedHeader::Accept => self.accept(extent),
+            dialect::RepeatedHeader::Accept => return self.accept(extent),
             dialect::RepeatedHeader::Skip => {
                 self.line += extent.lines as i64;
                 self.window.advance(extent.end);
             }
         }
+        Ok(())
     }
 
     /// Rejects everything from the window's start up to `end` (content, with its line ending).
@@ -332,6 +355,7 @@ impl Reader {
 
     /// Adds a record, which starts at `offset` of the file, to the rejects.
     fn push_reject(&mut self, fault: Fault, offset: u64, raw: Vec<u8>) {
+        self.advise(&raw, fault.reason);
         self.reject_bytes += raw.len() + 64;
         if self.summary.first_rejects.len() < 3 {
             self.summary.first_rejects.push((self.line, fault.reason.name().to_owned()));

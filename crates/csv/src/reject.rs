@@ -50,6 +50,8 @@ pub enum Reason {
     RecordTooLong,
     /// The header once more.
     RepeatedHeader,
+    /// A byte order mark at the start of a record, as where files were put together.
+    ByteOrderMark,
     /// A NUL byte, where the dialect rejects it.
     Nul,
     /// A field that is UTF-8 beyond ASCII, in a file of another encoding.
@@ -70,6 +72,7 @@ impl Reason {
             Self::FieldTooLong => "field too long",
             Self::RecordTooLong => "record too long",
             Self::RepeatedHeader => "repeated header",
+            Self::ByteOrderMark => "byte order mark inside the file",
             Self::Nul => "NUL byte",
             Self::OtherEncoding => "text in another encoding",
         }

@@ -2,12 +2,16 @@
 
 use crate::columns::Cleaner;
 use crate::dialect::Dialect;
+use crate::encoding::Encoding;
 use crate::error::Error;
-use crate::header::{Header, InvalidHeader};
+use crate::header::{Header, InvalidHeader, LastDelimiter, UnusableNames};
 use crate::records::{Extent, MAX_COLUMNS, MAX_FIELD_BYTES, Scanned, Scanner, Span};
 use crate::reject::Reason;
 use crate::summary::Summary;
 use crate::window::Window;
+
+/// So many records behind a header say what the delimiter at its end is.
+const RECORDS: usize = 64;
 
 /// Refuses a file that starts as HTML, XML or JSON does: an error page or an answer of an API is easily
 /// stored under the name of an export.
@@ -108,9 +112,9 @@ pub fn first_record(
 /// # Errors
 /// [`InvalidHeader`].
 pub fn header(
-    window: &[u8],
+    window: &Window,
     extent: Extent,
-    scanner: &Scanner,
+    scanner: &mut Scanner,
     cleaner: &Cleaner,
     dialect: &Dialect,
 ) -> Result<Header, InvalidHeader> {
@@ -121,7 +125,7 @@ pub fn header(
         None => {}
     }
     let name = |(index, span): (usize, &Span)| {
-        let raw = &window[span.start..span.end];
+        let raw = &window.bytes()[span.start..span.end];
         if raw.iter().any(is_no_text) {
             return Err(InvalidHeader::ControlCharacter { position: index + 1 });
         }
@@ -129,7 +133,7 @@ pub fn header(
             return Err(InvalidHeader::Unreadable(Reason::OtherEncoding));
         }
         let value = cleaner.clean(raw, span.escaped).into_owned();
-        String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(Reason::Encoding))
+        String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(no_text(dialect)))
     };
     let mut names: Vec<String> =
         scanner.spans.iter().enumerate().map(name).collect::<Result<_, _>>()?;
@@ -137,8 +141,42 @@ pub fn header(
     if let Some(first) = names.first_mut() {
         *first = first.trim_start_matches('\u{feff}').to_owned();
     }
-    let header = Header::new(names, dialect.unusable_names, &dialect.aliases)?;
+    let last = match dialect.unusable_names {
+        UnusableNames::Suffix => last_delimiter(window, extent, scanner),
+        UnusableNames::Refuse => LastDelimiter::End,
+    };
+    let header = Header::new(names, dialect.unusable_names, &dialect.aliases, last)?;
     Ok(header.with_trimmed(&dialect.header_names))
+}
+
+/// Why a header is no text: where the dialect names encodings beside UTF-8, most lines below it are UTF-8.
+fn no_text(dialect: &Dialect) -> Reason {
+    let is_other = |encoding: &Encoding| *encoding != Encoding::Utf8;
+    match dialect.encoding.list().iter().any(is_other) {
+        true => Reason::OtherEncoding,
+        false => Reason::Encoding,
+    }
+}
+
+/// What a delimiter at the end of the header scanned last is, by the first records: if one of them is as wide and
+/// ends in a value, a column stands behind it.
+fn last_delimiter(window: &Window, header: Extent, scanner: &mut Scanner) -> LastDelimiter {
+    let columns = scanner.fields;
+    let mut position = header.end;
+    for _ in 0..RECORDS {
+        match scanner.scan(window.bytes(), position, window.is_at_end()) {
+            Scanned::Incomplete => break,
+            Scanned::Blank { end } | Scanned::Comment { end } => position = end,
+            Scanned::Record(extent) => {
+                let has_value = scanner.spans.last().is_some_and(|span| span.start < span.end);
+                if extent.fault.is_none() && scanner.fields == columns && has_value {
+                    return LastDelimiter::Between;
+                }
+                position = extent.end;
+            }
+        }
+    }
+    LastDelimiter::End
 }
 
 /// Whether a byte is a control character that no name holds.

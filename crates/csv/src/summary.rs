@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::advice::Advice;
+
 /// What was read of a file, complete once the reader has returned its last batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
@@ -37,6 +39,12 @@ pub struct Summary {
     /// they may be records.
     #[serde(default)]
     pub lines_like_records: u64,
+    /// Lines inside quoted values of accepted records that look like records: two stray quotes may have made a pair.
+    #[serde(default, skip_serializing_if = "Places::is_none")]
+    pub lines_in_values: Places,
+    /// Values of accepted records that keep the quotes around them, because blanks stand before these.
+    #[serde(default, skip_serializing_if = "Places::is_none")]
+    pub quotes_behind_blanks: Places,
     /// Records that a pattern of the dialect makes none.
     #[serde(default)]
     pub skipped_records: u64,
@@ -54,6 +62,33 @@ pub struct Summary {
     pub encoding: String,
     /// Whether the file starts with a byte order mark.
     pub byte_order_mark: bool,
+    /// What may read the first records that were rejected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<Advice>,
     /// The first rejects, for messages: line and reason, no content.
     pub first_rejects: Vec<(i64, String)>,
+}
+
+/// Places of a file: how many, and the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
+    /// How many there are.
+    pub count: u64,
+    /// The physical line where the record of the first starts; 0 where there is none.
+    pub first_line: i64,
+}
+
+impl Places {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds some of the record that starts on a line.
+    pub(crate) fn add(&mut self, count: u64, line: i64) {
+        if count > 0 && self.count == 0 {
+            self.first_line = line;
+        }
+        self.count += count;
+    }
 }

@@ -138,7 +138,7 @@ fn checks() {
                 records: 1,
                 limit: RejectLimit::Count(0),
                 first: vec![],
-                are_bytes: false,
+                advice: vec![backfill_csv::Advice::Escape],
             },
             Exit::Refused,
         ),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use backfill_csv::{Reason, Reject};
+use backfill_csv::{Advice, Reason, Reject};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
 
@@ -26,6 +26,8 @@ pub struct Records {
     pub are_all: bool,
     /// How many of them are rejected, and the line of the first, by reason.
     pub rejected: BTreeMap<Reason, (u64, i64)>,
+    /// The settings that would read the rejected ones.
+    pub advice: Vec<Advice>,
     /// Records of another width than the header, if all of them have the same.
     pub other_width: Option<OtherWidth>,
 }
@@ -60,7 +62,8 @@ impl Records {
         }
         let accepted = rows.map_or(0, RecordBatch::num_rows) as u64;
         let other_width = OtherWidth::of(rows, &rejects);
-        Self { seen: accepted + rejects.len() as u64, are_all, rejected, other_width }
+        let (seen, advice) = (accepted + rejects.len() as u64, Vec::new());
+        Self { seen, are_all, rejected, advice, other_width }
     }
 
     /// How many records are rejected.
@@ -133,7 +136,6 @@ fn refusal(dataset: &Dataset, batch: &[Glimpse]) -> Option<check::Error> {
     if !is_certain || !limit.is_exceeded(rejected, records) {
         return None;
     }
-    let encoding = Reason::Encoding.to_string();
     Some(check::Error::TooManyRejects {
         dataset: dataset.name.clone(),
         days: format!("{} to {}", first.file.date, last.file.date),
@@ -145,7 +147,7 @@ fn refusal(dataset: &Dataset, batch: &[Glimpse]) -> Option<check::Error> {
             .take(NAMED)
             .map(|reject| format!("{}:{} {}", reject.key, reject.first_line, reject.reason))
             .collect(),
-        are_bytes: rejects.iter().all(|reject| reject.reason == encoding),
+        advice: check::advice(batch.iter().flat_map(|glimpse| &glimpse.records.advice)),
     })
 }
 

@@ -221,7 +221,7 @@ fn decimal_commas(rows: &[Row]) -> String {
 /// Mutates the bytes of a file.
 fn of_bytes(random: &mut Random, file: &mut Mutated) {
     let text = String::from_utf8(file.bytes.clone()).expect("text");
-    let (kind, bytes): (&str, Vec<u8>) = match random.below(14) {
+    let (kind, bytes): (&str, Vec<u8>) = match random.below(17) {
         0 => ("cut short", cut(random, &file.bytes)),
         1 => ("UTF-16", utf_16(&text, random.one_in(2), random.one_in(2))),
         2 => ("UTF-32", text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()),
@@ -237,6 +237,12 @@ fn of_bytes(random: &mut Random, file: &mut Mutated) {
         10 => ("bad byte", insert(random, &file.bytes, 0xff)),
         11 => ("gzip", gzip(&file.bytes)),
         12 => ("gzip cut short", cut(random, &gzip(&file.bytes))),
+        13 => ("padded gzip", [&gzip(&file.bytes)[..], &[0; 300]].concat()),
+        14 => ("UTF-16 behind", {
+            let behind = utf_16(&text, random.one_in(2), random.one_in(2));
+            [&file.bytes[..], &behind].concat()
+        }),
+        15 => ("mark inside", marked(random, &file.bytes)),
         _ => ("zip", [&b"PK\x03\x04\x14\0\0\0\x08\0"[..], &file.bytes].concat()),
     };
     file.kinds.push(kind);
@@ -244,6 +250,9 @@ fn of_bytes(random: &mut Random, file: &mut Mutated) {
         for value in file.rows.iter_mut().flatten().flatten() {
             *value = value.replace('\n', "\r");
         }
+    }
+    if kind == "UTF-16 behind" {
+        file.rows.extend(file.rows.clone());
     }
     if kind == "Latin-1" {
         // What the encoding lacks is a question mark in the file, which is then its true content.
@@ -272,6 +281,21 @@ fn stray(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
     }
     let at = random.of(&starts);
     [&bytes[..at], b"\"", &bytes[at..]].concat()
+}
+
+/// A byte order mark before a line that starts a record.
+fn marked(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
+    let mut quoted = false;
+    let is_start = |at: &usize| {
+        quoted ^= bytes[at - 1] == b'"';
+        !quoted && bytes[at - 1] == b'\n'
+    };
+    let starts: Vec<usize> = (1..bytes.len()).filter(is_start).collect();
+    if starts.is_empty() {
+        return bytes.to_vec();
+    }
+    let at = random.of(&starts);
+    [&bytes[..at], b"\xef\xbb\xbf", &bytes[at..]].concat()
 }
 
 /// The file without one of its bytes of this kind, outside of quotes.

@@ -99,7 +99,7 @@ fn read(file: &[u8], most: usize, dialect: &Dialect) -> Option<(Summary, u64, Ve
 fn next(reader: &mut Reader) -> Option<Option<Batch>> {
     match reader.next_batch() {
         Ok(batch) => Some(batch),
-        Err(ReadError::OtherHeader { .. }) => None,
+        Err(ReadError::OtherHeader { .. } | ReadError::OtherEncoding { .. }) => None,
         Err(error) => panic!("bytes do not fail: {error}"),
     }
 }

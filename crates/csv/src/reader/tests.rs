@@ -8,6 +8,7 @@ use crate::dialect::BareQuotes;
 use crate::dialect::InvalidDialect;
 
 mod around;
+mod doubts;
 mod encodings;
 
 /// What came out of a file: rows as text, rejects as (row id, line, reason, raw).

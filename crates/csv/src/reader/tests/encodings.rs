@@ -136,3 +136,63 @@ fn a_file_that_cannot_be_read_on_says_how_far_it_was_read() {
     let found = Reader::new(input, "bucket/x.csv", &Dialect::default()).map(|_| ());
     assert!(matches!(found, Err(Error::Read { offset: 9, .. })), "{found:?}");
 }
+
+#[test]
+fn files_in_two_encodings_that_were_put_together_are_refused() {
+    let first = "id,name\n1,Ann\n2,Bob";
+    let second = "id,name\n3,Cid\n4,Dee\n";
+    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+    let marked = |text: &str| format!("\u{feff}{text}");
+    for end in ["", "\n", "\r\n"] {
+        let narrow = format!("{first}{end}").into_bytes();
+        for behind in [little(second), little(&marked(second)), big(second), big(&marked(second))] {
+            for dialect in [Dialect::default(), windows_or_utf8(), only_windows()] {
+                let file = [&narrow[..], &behind].concat();
+                let found = read_with(&file, &dialect).map(|_| ());
+                assert!(matches!(found, Err(Error::OtherEncoding { .. })), "{end:?}: {found:?}");
+            }
+        }
+        let first = &marked(&format!("{first}{end}"));
+        for wide in [little(first), big(first)] {
+            for behind in [second.as_bytes(), marked(second).as_bytes()] {
+                let found =
+                    read_with(&[&wide[..], behind].concat(), &Dialect::default()).map(|_| ());
+                assert!(matches!(found, Err(Error::OtherEncoding { .. })), "{end:?}: {found:?}");
+            }
+        }
+        let both = [little(first), big(&marked(second))].concat();
+        let found = read_with(&both, &Dialect::default()).map(|_| ());
+        assert!(matches!(found, Err(Error::OtherEncoding { .. })), "{end:?}: {found:?}");
+    }
+    let one_column = [little("\u{feff}name\nAnn\n"), b"name\nBob, Jr and his sons\nCid\n".to_vec()];
+    let found = read_with(&one_column.concat(), &Dialect::default()).map(|_| ());
+    assert!(matches!(found, Err(Error::OtherEncoding { line: 3 })), "{found:?}");
+}
+
+#[test]
+fn a_mark_inside_a_file_rejects_the_record_that_it_hides_in() {
+    let (outcome, _) = read_with(
+        "id,v\n1,a\n\u{feff}id,v\n2,b\n\u{feff}\"3\",c\n".as_bytes(),
+        &Dialect::default(),
+    )
+    .expect("read");
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "a"]), row(2, 4, &["2", "b"])]);
+    let expected = [
+        reject(1, 3, Reason::RepeatedHeader, "\u{feff}id,v"),
+        reject(3, 5, Reason::ByteOrderMark, "\u{feff}\"3\",c"),
+    ];
+    assert_eq!(outcome.rejects, expected);
+}
+
+#[test]
+fn a_header_in_another_encoding_than_the_lines_below_it_is_told_as_that() {
+    let file = [&b"id,St\xfcck\n"[..], "1,Köln\n2,Köln\n".as_bytes()].concat();
+    for (dialect, reason) in
+        [(windows_or_utf8(), Reason::OtherEncoding), (Dialect::default(), Reason::Encoding)]
+    {
+        let found = read_with(&file, &dialect).map(|_| ());
+        let expected = InvalidHeader::Unreadable(reason);
+        assert!(matches!(&found, Err(Error::Header(header)) if *header == expected), "{found:?}");
+    }
+}

@@ -186,6 +186,8 @@ impl<'a> Reference<'a> {
             Some(Reason::Nul)
         } else if is_header {
             Some(Reason::RepeatedHeader)
+        } else if self.encoding == Encoding::Utf8 && raw.starts_with(b"\xef\xbb\xbf") {
+            Some(Reason::ByteOrderMark)
         } else {
             None
         })

@@ -1,0 +1,115 @@
+//! **Advice** says which setting may read records that were rejected: it was tried on them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, Syntax};
+use crate::encoding::Encoding;
+use crate::records::{Scanned, Scanner};
+use crate::reject::Reason;
+
+/// A setting that may read records that were rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Advice {
+    /// The records are in another encoding, and the dialect names UTF-8 alone.
+    Encoding,
+    /// The records are in another encoding than most of their file, and the dialect names one for them.
+    MixedEncodings,
+    /// A backslash stands before quotes inside quotes.
+    Escape,
+    /// An apostrophe is the quote.
+    Quote,
+    /// Blanks stand between delimiters and quotes.
+    BlanksAfterDelimiter,
+}
+
+/// What may read a record, whose raw bytes are these, that was rejected for a reason; `columns` is how many fields
+/// it should have.
+pub fn advice(
+    raw: &[u8],
+    reason: Reason,
+    columns: usize,
+    dialect: &Dialect,
+    delimiter: u8,
+) -> Option<Advice> {
+    if reason == Reason::Encoding {
+        let mut named = dialect.encoding.list().iter();
+        let is_mixed = named.any(|encoding| *encoding != Encoding::Utf8);
+        return Some(if is_mixed { Advice::MixedEncodings } else { Advice::Encoding });
+    }
+    let is_about_quotes = matches!(
+        reason,
+        Reason::TextAfterQuote
+            | Reason::UnterminatedQuote
+            | Reason::TooManyFields
+            | Reason::TooFewFields
+            | Reason::LostDelimiter
+            | Reason::BareQuote
+    );
+    let syntax = dialect.syntax().ok().filter(|_| is_about_quotes)?;
+    let tried = [
+        (Advice::Escape, b'\\', Syntax { escape: Some(b'\\'), ..syntax }),
+        (Advice::Quote, b'\'', Syntax { quote: Some(b'\''), ..syntax }),
+        (
+            Advice::BlanksAfterDelimiter,
+            b' ',
+            Syntax { blanks: BlanksAfterDelimiter::Skip, ..syntax },
+        ),
+    ];
+    let reads_it = |(_, character, other): &(Advice, u8, Syntax)| {
+        *other != syntax && raw.contains(character) && reads(raw, *other, columns, delimiter)
+    };
+    if reads(raw, syntax, columns, delimiter) {
+        return None;
+    }
+    tried.iter().find(|tried| reads_it(tried)).map(|(advice, ..)| *advice)
+}
+
+/// Whether bytes are one record of so many fields, with a quoted one among them and no quote outside of these.
+fn reads(raw: &[u8], syntax: Syntax, columns: usize, delimiter: u8) -> bool {
+    let mut scanner = Scanner::new(syntax, delimiter, BareQuotes::Accept);
+    let Scanned::Record(extent) = scanner.scan(raw, 0, true) else { return false };
+    extent.fault.is_none()
+        && extent.bare_quotes == 0
+        && extent.end == raw.len()
+        && scanner.fields == columns
+        && scanner.spans.iter().any(|span| span.quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_is_named_that_reads_the_record() {
+        let dialect = Dialect::default();
+        let of = |raw: &str, reason| advice(raw.as_bytes(), reason, 2, &dialect, b',');
+        for (raw, reason, expected) in [
+            (r#"1,"a \"b\" c""#, Reason::TextAfterQuote, Some(Advice::Escape)),
+            (r#"1,"a \", b""#, Reason::TooManyFields, Some(Advice::Escape)),
+            ("1,'a, b'", Reason::TooManyFields, Some(Advice::Quote)),
+            (r#"1, "a, b""#, Reason::LostDelimiter, Some(Advice::BlanksAfterDelimiter)),
+            ("1,a,b", Reason::TooManyFields, None),
+            ("1", Reason::TooFewFields, None),
+            (r#"1,"a"b"#, Reason::TextAfterQuote, None),
+            ("1,it's,x'", Reason::TooManyFields, None),
+            ("1,a", Reason::Nul, None),
+        ] {
+            assert_eq!(of(raw, reason), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn settings_that_are_there_already_are_not_named() {
+        let of =
+            |raw: &str, reason, dialect: &Dialect| advice(raw.as_bytes(), reason, 2, dialect, b',');
+        let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
+        assert_eq!(of(r#"1,"a \"b\" c""#, Reason::TextAfterQuote, &escaping), None);
+        assert_eq!(of("1,x", Reason::Encoding, &escaping), Some(Advice::Encoding));
+        let encoding = crate::Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
+        let named = Dialect { encoding, ..Dialect::default() };
+        assert_eq!(of("1,x", Reason::Encoding, &named), Some(Advice::MixedEncodings));
+        let unquoted = Dialect { quote: None, ..Dialect::default() };
+        assert_eq!(of("1,'a, b'", Reason::TooManyFields, &unquoted), Some(Advice::Quote));
+    }
+}

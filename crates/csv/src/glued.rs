@@ -1,0 +1,167 @@
+//! A **glued** file was put together of two that are in different encodings. Read on in the first one's, the rest
+//! would give other characters, or lose some: from the line on at which this is seen, the file is refused.
+
+use memchr::memchr;
+use memchr::memmem;
+
+use crate::detect;
+
+/// So much of a record is looked at, and so much of the file from it on.
+const LOOK: usize = 64 << 10;
+/// Fewer NUL bytes in a record may have been put into its values.
+const FEWEST_NULS: usize = 4;
+/// Fewer bytes look like wide text by chance.
+const FEWEST_BYTES: usize = 8;
+/// So many characters in a row that are two bytes of ASCII each are none, in whatever language.
+const PAIRS: usize = 16;
+/// Fewer are none, either, if a line ending is among their bytes.
+const LINE_PAIRS: usize = 9;
+/// And so many whose bytes stand the other way round.
+const SWAPPED: usize = 8;
+
+/// Whether a record of a file of one byte a character, or of UTF-8, is UTF-16 or UTF-32 or ends in it. `rest` is
+/// what is held of the file from the record on.
+pub fn is_wide(record: &[u8], rest: &[u8]) -> bool {
+    let record = &record[..record.len().min(LOOK)];
+    let has_mark = |mark: &[u8; 2]| {
+        let behind = memmem::find(record, mark).map(|at| &rest[at + mark.len()..]);
+        // Of UTF-32 the mark has two more bytes.
+        behind.is_some_and(|text| is_wide_from(text, if text.starts_with(&[0; 2]) { 2 } else { 0 }))
+    };
+    has_mark(b"\xff\xfe")
+        || has_mark(b"\xfe\xff")
+        || may_be_wide(record) && (0..4).any(|start| is_wide_from(rest, start))
+}
+
+/// Whether bytes are UTF-16 or UTF-32 from a place on, and enough of it to tell.
+fn is_wide_from(bytes: &[u8], start: usize) -> bool {
+    let text = bytes.get(start..).filter(|text| text.len() >= FEWEST_BYTES);
+    text.is_some_and(|text| detect::wide(text).is_some())
+}
+
+/// Whether the NUL bytes of a record stand as those of wide text do: all at even places or all at odd ones, or
+/// most bytes are NUL.
+fn may_be_wide(record: &[u8]) -> bool {
+    let Some(first) = memchr(0, record) else { return false };
+    let (mut nuls, mut aside) = (0, 0);
+    for place in memchr::memchr_iter(0, record) {
+        nuls += 1;
+        aside += usize::from(place % 2 != first % 2);
+    }
+    let is_apart = aside == 0 && nuls * 8 >= record.len();
+    let is_padding = nuls == record.len();
+    nuls >= FEWEST_NULS && !is_padding && (is_apart || nuls * 2 >= record.len())
+}
+
+/// Whether a record of a file of UTF-16 or UTF-32, which is held as UTF-8, holds text of one byte a character, or
+/// wide text whose bytes stand the other way round.
+pub fn is_narrow(record: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&record[..record.len().min(LOOK)]);
+    let (mut pairs, mut ends, mut swapped, mut no_text) = (0, 0, 0, 0);
+    for character in text.chars() {
+        let [_, _, high, low] = u32::from(character).to_be_bytes();
+        let is_pair = character <= '\u{ffff}' && is_text(high) && is_text(low);
+        let is_swapped = character <= '\u{ffff}' && is_text(high) && low == 0;
+        pairs = if is_pair { pairs + 1 } else { 0 };
+        ends = if is_pair { ends + usize::from(is_end(high) || is_end(low)) } else { 0 };
+        swapped = match is_swapped {
+            // The blank of ideographic scripts, of which many may stand in a row.
+            true if character == '\u{3000}' => swapped,
+            true => swapped + 1,
+            false => 0,
+        };
+        no_text = if character == char::REPLACEMENT_CHARACTER { no_text + 1 } else { 0 };
+        let are_lines = ends > 0 && pairs >= LINE_PAIRS;
+        let is_other = are_lines || pairs >= PAIRS || swapped >= SWAPPED || no_text >= PAIRS;
+        if is_other || character == '\u{fffe}' {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a byte ends a line.
+fn is_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Whether a byte is ASCII that stands in a text.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(order).collect()
+    }
+
+    /// Whether the first line of some bytes is wide.
+    fn is_wide_line(bytes: &[u8]) -> bool {
+        let end = memchr(b'\n', bytes).unwrap_or(bytes.len());
+        is_wide(&bytes[..end], bytes)
+    }
+
+    #[test]
+    fn wide_text_is_seen_with_a_mark_and_without() {
+        for text in ["id,name\n1,Ann\n", "2,Bob\r\n3,Cid\r\n", "日期,说明\n2025,一二三四五六七\n"]
+        {
+            for order in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+                let marked = utf16(&format!("\u{feff}{text}"), order);
+                assert!(is_wide_line(&marked), "{text:?}");
+                assert!(
+                    is_wide_line(&[b"1,Ann", &marked[..]].concat()),
+                    "{text:?}, behind a value"
+                );
+                let bare = utf16(text, order);
+                assert_eq!(is_wide_line(&bare), text.starts_with(['i', '2']), "{text:?}");
+            }
+            let wide = |c: char| u32::from(c).to_le_bytes();
+            let utf32: Vec<u8> = text.chars().flat_map(wide).collect();
+            assert!(is_wide_line(&utf32), "{text:?} as UTF-32");
+        }
+    }
+
+    #[test]
+    fn nuls_in_values_are_no_wide_text() {
+        let records: [&[u8]; 11] = [
+            b"\0\0\0\0\n",
+            b"x\0\0\0\0\n",
+            b"\0\0\0\0\0\n1,2,3\n",
+            b"1,a\0\n",
+            b"1\0,2\0,3\0,4\0,5\0\n",
+            b"ab\0\0\0\0,c\0\0\0\0\0\n",
+            b"abc\0,def\0,ghi\0,jkl\0\n",
+            b"a\0\0\0\0\0\0\0\n",
+            b"\0\0\0\0\0\0\0\0",
+            b"1,K\xff\xfeln\n2,\0\n",
+            b"\xff\xfe\n",
+        ];
+        for record in records {
+            assert!(!is_wide_line(record), "{}", record.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn narrow_text_read_as_wide_is_no_language() {
+        let read = |bytes: &[u8], number: fn([u8; 2]) -> u16| {
+            let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|two| number(*two)).collect();
+            String::from_utf16_lossy(&units)
+        };
+        let narrow = b"id,name,city\n1,Ann,Rome\n2,Bob,Oslo\n";
+        for number in [u16::from_le_bytes as fn([u8; 2]) -> u16, u16::from_be_bytes] {
+            assert!(is_narrow(read(narrow, number).as_bytes()));
+        }
+        let swapped = utf16("id,name,city", u16::to_be_bytes);
+        assert!(is_narrow(read(&swapped, u16::from_le_bytes).as_bytes()));
+        assert!(is_narrow("\u{fffe}x".as_bytes()));
+        assert!(is_narrow(&[0xff; 20]));
+        assert!(!is_narrow("\u{3000}".repeat(20).as_bytes()));
+        for text in ["1,Ann,Rome", "日期,说明,一二三四五六七八九十一二三四五六七八九十", "Москва"]
+        {
+            assert!(!is_narrow(text.as_bytes()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! **Doubts** about a record: what it holds may be another encoding, other records, or quotes that were meant as such.
+
+use super::{Reader, strip_line_end};
+use crate::advice::advice;
+use crate::encoding::Encoding;
+use crate::error::Error;
+use crate::glued;
+use crate::records::{Extent, Span};
+use crate::reject::Reason;
+
+/// The rejects of a file for which a setting is looked for that reads them.
+const ADVISED: u64 = 16;
+/// Longer records are not tried with another setting.
+const LONGEST_TRIED: usize = 64 << 10;
+
+impl Reader {
+    /// Refuses a file of which the record scanned last is in another encoding.
+    ///
+    /// # Errors
+    /// [`Error::OtherEncoding`].
+    pub(super) fn refuse_glued(&self, extent: Extent) -> Result<(), Error> {
+        let rest = &self.window.bytes()[self.window.start()..];
+        let record = &rest[..extent.content_end - self.window.start()];
+        let is_other = match self.is_wide {
+            true => !record.is_ascii() && glued::is_narrow(record),
+            false => glued::is_wide(record, rest),
+        };
+        if is_other { Err(Error::OtherEncoding { line: self.line }) } else { Ok(()) }
+    }
+
+    /// Looks closer at a record of a wide file that is accepted: text of one byte a character has no line ending
+    /// in it, so that it ends its file, and may be the only field of a record.
+    ///
+    /// # Errors
+    /// [`Error::OtherEncoding`].
+    pub(super) fn refuse_glued_end(&self, extent: Extent) -> Result<(), Error> {
+        if !self.is_wide {
+            return Ok(());
+        }
+        let may_be_other = self.header.names.len() == 1 || extent.end == extent.content_end;
+        if may_be_other { self.refuse_glued(extent) } else { Ok(()) }
+    }
+
+    /// Counts the lines inside the values of the record scanned last that look like records.
+    pub(super) fn look_into_values(&mut self, extent: Extent) {
+        let bytes = self.window.bytes();
+        let record = &bytes[self.window.start()..extent.content_end];
+        let mut lines = 0;
+        for span in self.scanner.spans.iter().filter(|span| span.quoted) {
+            lines += self.likeness.lines_in(&bytes[span.start..span.end]);
+        }
+        if let Some(quote) = self.syntax.quote {
+            lines = lines.max(self.likeness.lines_of(record, quote));
+        }
+        self.summary.lines_in_values.add(lines, self.line);
+    }
+
+    /// Counts the values of the record scanned last that keep the quotes around them because of blanks before these.
+    pub(super) fn look_behind_blanks(&mut self) {
+        let bytes = self.window.bytes();
+        let is_behind = |span: &&Span| {
+            let value = &bytes[span.start..span.end];
+            let text = value.trim_ascii();
+            !span.quoted
+                && value.starts_with(b" ")
+                && text.len() > 1
+                && text.first().copied() == self.syntax.quote
+                && text.last().copied() == self.syntax.quote
+        };
+        let count = self.scanner.spans.iter().filter(is_behind).count();
+        self.summary.quotes_behind_blanks.add(count as u64, self.line);
+    }
+
+    /// Whether a record starts with a byte order mark.
+    pub(super) fn mark_fault(&self, record: &[u8]) -> Option<Reason> {
+        let is_marked = self.encoding == Encoding::Utf8 && record.starts_with(b"\xef\xbb\xbf");
+        is_marked.then_some(Reason::ByteOrderMark)
+    }
+
+    /// Takes note of the setting that would read a record that is rejected.
+    pub(super) fn advise(&mut self, raw: &[u8], reason: Reason) {
+        if self.summary.rejected >= ADVISED || raw.len() > LONGEST_TRIED {
+            return;
+        }
+        let (raw, columns) = (strip_line_end(raw), self.header.names.len());
+        let found = advice(raw, reason, columns, &self.dialect, self.delimiter);
+        let is_new = |found: &_| !self.summary.advice.contains(found);
+        self.summary.advice.extend(found.filter(is_new));
+    }
+}

@@ -1,0 +1,72 @@
+//! Small files that are read, and leave a doubt that is counted; and records for which a setting is named.
+
+use super::*;
+use crate::header::UnusableNames;
+use crate::{Advice, Places};
+
+fn summary(text: &str) -> Summary {
+    read_with(text.as_bytes(), &Dialect::default()).expect("readable").1
+}
+
+#[test]
+fn records_that_two_stray_quotes_make_a_value_are_counted() {
+    let hidden = summary("id,name\n0,x\n1,\"abc\n2,def\n3,gh\"\n4,ij\n");
+    assert_eq!((hidden.records, hidden.rejected), (3, 0));
+    assert_eq!(hidden.lines_in_values, Places { count: 2, first_line: 3 });
+    let wide = summary("a,b,c,d,e\r\n1,\"b,c,d,e\r\n2,b,c,d,e\r\n3\",c,d,e\r\n");
+    assert_eq!(wide.lines_in_values, Places { count: 1, first_line: 2 });
+    let two = summary("a,b,c\nx,\"y,1\nz,w\",2\n");
+    assert_eq!(two.lines_in_values, Places { count: 1, first_line: 2 });
+    for text in ["id,name\n1,\"Ann\nLee\"\n2,\"1 Main St\nRome, 10115\"\n", "a\n\"1\n2\n3\"\n"] {
+        assert!(summary(text).lines_in_values.is_none(), "{text}");
+    }
+    let no_count = serde_json::to_string(&summary("a,b\n1,2\n")).expect("JSON");
+    assert!(!no_count.contains("lines_in_values") && !no_count.contains("quotes_behind_blanks"));
+}
+
+#[test]
+fn values_that_keep_their_quotes_because_of_blanks_are_counted() {
+    let behind = summary("id, name\n1,Ann\n2, \"Bob\"\n3, \"Cid\" \n4,5\" pipe\n5, x\"y\n");
+    assert_eq!(behind.quotes_behind_blanks, Places { count: 2, first_line: 3 });
+    assert!(summary("id,name\n1,5\" pipe\n").quotes_behind_blanks.is_none());
+}
+
+#[test]
+fn the_setting_that_would_read_rejects_is_named_once() {
+    let of = |text: &str| summary(text).advice;
+    assert_eq!(of("a,b\n1,\"x \\\"y\\\" z\"\n2,\"x \\\"y\\\" z\"\n"), [Advice::Escape]);
+    assert_eq!(of("a,b\n'1','x, y'\n2,'x, y'\n"), [Advice::Quote]);
+    assert_eq!(of("a,b\n1, \"x, y\"\n"), [Advice::BlanksAfterDelimiter]);
+    assert_eq!(of("a,b\n1,2,3\n4\n"), []);
+}
+
+#[test]
+fn a_last_column_without_a_name_is_one_if_records_have_a_value_there() {
+    let suffix = Dialect { unusable_names: UnusableNames::Suffix, ..Dialect::default() };
+    let read = |text: &str| read_with(text.as_bytes(), &suffix).expect("readable");
+    let (outcome, summary) = read("id,name,\n1,Ann,\n2,Bob,x\nid,name,\n");
+    assert_eq!(summary.header, ["id", "name", "column_3"]);
+    assert_eq!(outcome.rows, [row(0, 2, &["1", "Ann", ""]), row(1, 3, &["2", "Bob", "x"])]);
+    assert_eq!(outcome.rejects, [reject(2, 4, Reason::RepeatedHeader, "id,name,")]);
+    for text in ["id,name,\n1,Ann,\n2,Bob\n", "id,name,\n"] {
+        let (outcome, summary) = read(text);
+        assert_eq!(summary.header, ["id", "name"], "{text}");
+        assert_eq!(outcome.rejects, [], "{text}");
+    }
+}
+
+#[test]
+fn several_characters_between_fields_are_refused_by_name() {
+    let refused = |text: &str, dialect: &Dialect| match read_with(text.as_bytes(), dialect) {
+        Err(Error::Header(header)) => Some(header),
+        _ => None,
+    };
+    for first in ["sep=||", "SEP=\\t", "\"sep=, \""] {
+        let text = format!("{first}\nid||name\n1||Ann\n");
+        let found = refused(&text, &Dialect::default());
+        assert_eq!(found, Some(InvalidHeader::SeveralSeparators), "{first}");
+    }
+    let passed = Dialect { skip_lines: 1, ..Dialect::default() };
+    assert_eq!(refused("sep=||\nid,name\n1,Ann\n", &passed), None);
+    assert_eq!(refused("sep=x1,name\n1,Ann\n", &Dialect::default()), None, "a name");
+}

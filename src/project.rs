@@ -125,10 +125,11 @@ impl Project {
     /// [`Error::Mirror`].
     pub async fn mirror(&self, dataset: &Dataset, listing: Listing) -> Result<Mirror, Error> {
         let (source, staging, limits) = (&self.source, &self.staging, self.config.limits);
+        let sizes = listing.sizes.clone();
         let mirror =
             mirror::mirror(source, staging, dataset, listing, limits, &self.progress).await?;
         tracing::info!(dataset = dataset.name, files = mirror.files.len(), "mirrored");
-        for event in mirror.oddities(&dataset.dialect) {
+        for event in mirror::oddities(staging, dataset, &mirror, &sizes, limits).await? {
             self.notice(dataset, event);
         }
         Ok(mirror)

@@ -9,6 +9,7 @@
 //! an unchanged one is never read again. The rejects of a file are written before its mirror becomes
 //! visible.
 
+mod around;
 mod earlier;
 mod fetch;
 mod oddities;
@@ -23,8 +24,10 @@ use datafusion::parquet::errors::ParquetError;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use around::around;
 pub use earlier::{EarlierRejects, earlier_rejects};
 pub use fetch::RANGE_BYTES;
+pub use oddities::oddities;
 pub use rejected::{RejectReason, Rejected, by_reason, rejected};
 pub use step::{kept, mirror};
 pub use task::{Stop, Task};

@@ -1,23 +1,92 @@
 //! **Oddities** of files that were read: what no reject says, and a person should know.
 
-use backfill_csv::{Dialect, RepeatedHeader, Summary};
+use std::collections::BTreeMap;
 
-use super::Mirror;
-use crate::domain::Event;
+use backfill_csv::{Dialect, Places, RepeatedHeader, Summary};
+
+use super::{Error, Mirror, Note, around};
+use crate::domain::{Dataset, Event, FileDate, Limits};
+use crate::printable::bytes;
+use crate::source::{OutOfLine, Sizes, out_of_line};
+use crate::store::Store;
+
+/// A day of fewer bytes than this is usual may be small by chance.
+const FEWEST_BYTES: u64 = 1 << 10;
+
+/// What is odd about files that were read, of a dataset whose days have these sizes. What staging knows of other days
+/// is looked at if the files and the sizes do not tell by themselves.
+///
+/// # Errors
+/// [`Error::Staging`].
+pub async fn oddities(
+    staging: &Store,
+    dataset: &Dataset,
+    mirror: &Mirror,
+    sizes: &Sizes,
+    limits: Limits,
+) -> Result<Vec<Event>, Error> {
+    let are_too_few = sizes.are_too_few(mirror.range);
+    let others = match are_too_few || mirror.has_open_end() {
+        true => around(staging, dataset, mirror.range, limits).await?,
+        false => Vec::new(),
+    };
+    let found = match are_too_few {
+        true => mirror.far_smaller(&others),
+        false => sizes.out_of_line(mirror.range),
+    };
+    let mut oddities = mirror.oddities(&dataset.dialect, &others);
+    oddities.extend(mirror.sizes_out_of_line(found));
+    Ok(oddities)
+}
 
 impl Mirror {
-    /// What is odd about the files, each kind once.
-    pub fn oddities(&self, dialect: &Dialect) -> Vec<Event> {
-        let cut_off = self.exception(ends_without_line_end);
-        let cut_off = cut_off.map(|(files, of, first)| Event::LastLineOpen { files, of, first });
+    /// What is odd about the files, each kind once. `around` are files of other days that were read before.
+    fn oddities(&self, dialect: &Dialect, around: &[(FileDate, Note)]) -> Vec<Event> {
         let empty = self.having(|summary| summary.records == 0);
         let of = self.files.len();
         let empty = empty.map(|(files, first)| Event::HeaderOnly { files, of, first });
         let (lines, _) = self.count(|summary| summary.lines_like_records);
         let alike = self.having(|summary| summary.lines_like_records > 0);
         let alike = alike.map(|(files, first)| Event::LinesLikeRecords { lines, files, first });
-        let all = [self.rejected(), self.repeated_headers(dialect), cut_off, empty, alike];
+        let hidden = self.places(|summary| summary.lines_in_values);
+        let hidden =
+            hidden.map(|(lines, files, first)| Event::LinesInValues { lines, files, first });
+        let behind = self.places(|summary| summary.quotes_behind_blanks);
+        let behind =
+            behind.map(|(values, files, first)| Event::QuotesBehindBlanks { values, files, first });
+        let cut_off = self.cut_off(around);
+        let repeated = self.repeated_headers(dialect);
+        let all = [self.rejected(), repeated, cut_off, empty, alike, hidden, behind];
         all.into_iter().flatten().collect()
+    }
+
+    /// Whether any file ends without a line ending.
+    fn has_open_end(&self) -> bool {
+        self.files.iter().any(|file| ends_without_line_end(&file.note.summary))
+    }
+
+    /// The days of the range that have far fewer bytes than is usual, decompressed, by files that were read before.
+    fn far_smaller(&self, around: &[(FileDate, Note)]) -> Vec<OutOfLine> {
+        let here = self.files.iter().map(|file| (file.file.date, file.note.summary.bytes));
+        let others = around.iter().map(|(date, note)| (*date, note.summary.bytes));
+        let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
+        for (date, bytes) in here.chain(others) {
+            *days.entry(date).or_default() += bytes;
+        }
+        out_of_line(&days, self.range)
+    }
+
+    /// What days that are out of line come to: those of files that were read and have far fewer bytes than is usual.
+    fn sizes_out_of_line(&self, found: Vec<OutOfLine>) -> Vec<Event> {
+        let is_read = |date| self.files.iter().any(|file| file.file.date == date);
+        let found = found
+            .into_iter()
+            .filter(|found| found.is_less() && found.usual >= FEWEST_BYTES && is_read(found.date));
+        let event = |OutOfLine { date, number, usual, beside }| {
+            let beside = beside.to_string();
+            Event::SizeOutOfLine { date, size: bytes(number), usual: bytes(usual), beside }
+        };
+        found.map(event).collect()
     }
 
     fn rejected(&self) -> Option<Event> {
@@ -32,10 +101,30 @@ impl Mirror {
         (records > 0 && !is_told).then_some(Event::HeadersRepeated { records, files })
     }
 
+    /// Files whose last record has no line ending, unless most files are like that, those of other days included. If
+    /// a file comes alone, nobody can tell.
+    fn cut_off(&self, around: &[(FileDate, Note)]) -> Option<Event> {
+        let (files, first) = self.having(ends_without_line_end)?;
+        let others = around.iter().filter(|(_, note)| ends_without_line_end(&note.summary)).count();
+        let of = self.files.len() + around.len();
+        let is_alone = of == 1;
+        let are_few = (files + others) * 2 <= of;
+        (is_alone || are_few).then_some(Event::LastLineOpen { files, of, first })
+    }
+
     /// The sum over all files, and how many of them add to it.
     fn count(&self, count: fn(&Summary) -> u64) -> (u64, usize) {
         let counts = || self.files.iter().map(|file| count(&file.note.summary));
         (counts().sum(), counts().filter(|count| *count > 0).count())
+    }
+
+    /// How many places all files have, how many files have some, and the first place; `None` if there is none.
+    fn places(&self, places: fn(&Summary) -> Places) -> Option<(u64, usize, String)> {
+        let found = self.files.iter().map(|file| (file, places(&file.note.summary)));
+        let found: Vec<_> = found.filter(|(_, places)| !places.is_none()).collect();
+        let (first, at) = found.first()?;
+        let count = found.iter().map(|(_, places)| places.count).sum();
+        Some((count, found.len(), format!("{}:{}", first.file.key, at.first_line)))
     }
 
     /// How many files are so, and the first; `None` if none is.
@@ -43,13 +132,6 @@ impl Mirror {
         let mut found = self.files.iter().filter(|file| is(&file.note.summary));
         let first = found.next().map(|file| file.file.key.clone())?;
         Some((found.count() + 1, first))
-    }
-
-    /// How many files are so, of how many, and the first, if most are not.
-    fn exception(&self, is: fn(&Summary) -> bool) -> Option<(usize, usize, String)> {
-        let (files, first) = self.having(is)?;
-        let of = self.files.len();
-        (files * 2 < of).then_some((files, of, first))
     }
 }
 

@@ -5,7 +5,7 @@ use object_store::ObjectMeta;
 
 use super::findings::findings;
 use super::listing::{Ignored, Listing, Reason};
-use super::{Error, SourceFile};
+use super::{Error, Sizes, SourceFile};
 use crate::domain::{
     Dataset, DateRange, FileDate, Finding, Identity, KeyDates, KeyMatch, ZeroByteFiles,
 };
@@ -160,10 +160,12 @@ fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) 
     let mut ignored = Vec::new();
     let mut outside = Vec::new();
     let mut dated: Vec<(String, KeyDates)> = Vec::new();
+    let mut sizes = Sizes::default();
     for object in listed.objects {
         let key = store.key(&object.location);
         let matched = read_key(dataset, &key);
         if let (Some(dates), true) = (matched.dates(), object.size > 0) {
+            sizes.add(&key, dates.date, object.size);
             dated.push((key.clone(), dates));
         }
         let reason = match matched {
@@ -191,7 +193,7 @@ fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) 
     files.sort_by(|a, b| (a.date, &a.key).cmp(&(b.date, &b.key)));
     let findings = findings(dataset, range, &files, &ignored, &dated);
     let around = around(store, range, outside);
-    Listing { range, files, ignored, findings, around }
+    Listing { range, files, ignored, findings, around, sizes }
 }
 
 /// The files of some that lie outside a range which are nearest to it, on either side.

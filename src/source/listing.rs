@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::SourceFile;
+use super::{Sizes, SourceFile};
 use crate::domain::{DateRange, Event, Finding, KeyFault};
 
 /// Every key under a dataset's prefix: what a run reads, and what it does not and why.
@@ -21,6 +21,8 @@ pub struct Listing {
     pub findings: Vec<Finding>,
     /// The files of the days just before and just after the range, to compare with: a week of files on each side.
     pub around: Vec<SourceFile>,
+    /// The sizes of all days that there are files of, whatever the range.
+    pub sizes: Sizes,
 }
 
 /// A key that is not read.
@@ -82,8 +84,8 @@ impl fmt::Display for Reason {
 impl Listing {
     /// Of files that are known, without anything beside them.
     pub fn of_files(range: DateRange, files: Vec<SourceFile>) -> Self {
-        let (ignored, findings, around) = Default::default();
-        Self { range, files, ignored, findings, around }
+        let (ignored, findings, around, sizes) = Default::default();
+        Self { range, files, ignored, findings, around, sizes }
     }
 
     /// The days of which another file is the newest if names are compared as plain text.

@@ -6,10 +6,12 @@
 mod findings;
 mod list;
 mod listing;
+mod sizes;
 mod source_file;
 
 pub use list::{files, first_day, history, keys, list, survey, survey_between};
 pub use listing::{Ignored, Listing, Reason};
+pub use sizes::{Beside, OutOfLine, Sizes, out_of_line};
 pub use source_file::SourceFile;
 
 use crate::domain::{ErrorKind, Explain};

@@ -72,6 +72,7 @@ fn listed(policy: Policy) -> Files {
         ignored: Vec::new(),
         findings: Vec::new(),
         around: Vec::new(),
+        sizes: Default::default(),
     };
     let file = "[source]\nurl = \"s3://bucket\"\n[staging]\nurl = \"staging\"\n\
                 [datasets.orders]\nprefix = \"orders\"\nkey = \"{date:%Y-%m-%d}.csv\"\ntable = \"public.orders\"\n";

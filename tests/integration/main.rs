@@ -11,6 +11,7 @@ mod daily;
 mod dependents;
 mod dlt;
 mod doctor;
+mod doubts;
 mod drift;
 mod edge;
 mod effects;

@@ -75,6 +75,35 @@ pub enum Event {
         /// The key of the first.
         first: String,
     },
+    /// Lines inside quoted values that look like records of the file.
+    LinesInValues {
+        /// How many lines.
+        lines: u64,
+        /// In how many files.
+        files: usize,
+        /// Key and line of the first value.
+        first: String,
+    },
+    /// Values that keep their quotes, because blanks stand before these.
+    QuotesBehindBlanks {
+        /// How many values.
+        values: u64,
+        /// In how many files.
+        files: usize,
+        /// Key and line of the first.
+        first: String,
+    },
+    /// A day with far fewer bytes than is usual.
+    SizeOutOfLine {
+        /// The day.
+        date: FileDate,
+        /// Its size.
+        size: String,
+        /// The median of what it is compared with.
+        usual: String,
+        /// What that is.
+        beside: String,
+    },
     /// A column that the SQL reads and some files lack.
     ColumnMissing {
         /// The column.
@@ -276,6 +305,9 @@ impl Event {
             Self::LastLineOpen { .. } => "last-line-open",
             Self::HeaderOnly { .. } => "header-only",
             Self::LinesLikeRecords { .. } => "lines-like-records",
+            Self::LinesInValues { .. } => "lines-in-values",
+            Self::QuotesBehindBlanks { .. } => "quotes-behind-blanks",
+            Self::SizeOutOfLine { .. } => "size-out-of-line",
             Self::ColumnMissing { .. } => "column-missing",
             Self::PersonalColumnsUnmatched { .. } => "personal-columns-unmatched",
             Self::CheckWarned { .. } => "check-warned",
@@ -323,6 +355,9 @@ impl Event {
             | Self::LastLineOpen { .. }
             | Self::HeaderOnly { .. }
             | Self::LinesLikeRecords { .. }
+            | Self::LinesInValues { .. }
+            | Self::QuotesBehindBlanks { .. }
+            | Self::SizeOutOfLine { .. }
             | Self::ColumnMissing { .. }
             | Self::PersonalColumnsUnmatched { .. }
             | Self::CheckWarned { .. }

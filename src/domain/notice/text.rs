@@ -22,10 +22,15 @@ impl fmt::Display for Event {
                 "{records} record(s) in {files} file(s) are the header once more, and csv.repeated_header says \
                  what becomes of them"
             ),
+            Self::LastLineOpen { of: 1, first, .. } => write!(
+                f,
+                "{first} ends without a line ending, and no other file is known to compare it with: its last record \
+                 may be cut off"
+            ),
             Self::LastLineOpen { files, of, first } => write!(
                 f,
                 "{files} of {of} files end without a line ending, the first is {first}: their last record may \
-                 be cut off"
+                 be cut off (of other days, the files that were read before are counted)"
             ),
             Self::HeaderOnly { files, of, first } => write!(
                 f,
@@ -37,6 +42,19 @@ impl fmt::Display for Event {
                  the header or start like comments; the first file is {first}: look at csv.header_names, \
                  csv.skip_lines and csv.comment"
             ),
+            Self::LinesInValues { lines, files, first } => write!(
+                f,
+                "{lines} line(s) inside quoted values in {files} file(s) look like records, the first value is in \
+                 {first}: if two stray quotes made a value of them, mend the file, or set csv.quote or csv.escape"
+            ),
+            Self::QuotesBehindBlanks { values, files, first } => write!(
+                f,
+                "{values} value(s) in {files} file(s) keep the quotes around them, because blanks stand before \
+                 these, the first in {first}: csv.blanks_after_delimiter = \"skip\" reads them without"
+            ),
+            Self::SizeOutOfLine { date, size, usual, beside } => {
+                write!(f, "{date} has {size}, {beside} {usual}: its export may be cut off")
+            }
             Self::ColumnMissing { column, files, of, first } => write!(
                 f,
                 "{files} of {of} files lack the column `{column}`, the first is {first}; it is NULL \

@@ -11,13 +11,10 @@ use super::glimpse::Glimpse;
 use super::same;
 use crate::domain::{DateRange, FileDate, Finding};
 use crate::printable::bytes;
-use crate::source::Listing;
+use crate::source::{Beside, Listing, OutOfLine, out_of_line};
 
-/// A day is out of line where it has so many times more or fewer bytes than its neighbours.
-const OUT_OF_LINE: f64 = 3.0;
-/// The days before and after that a day is compared with, and how many of them it takes.
-const NEIGHBOURS: usize = 7;
-const FEWEST_NEIGHBOURS: usize = 4;
+/// So many files tell how far dates usually are.
+const FEWEST_FILES: usize = 4;
 /// Days of fewer rows than this, and days around them of fewer, may differ by chance.
 const FEWEST_ROWS: u64 = 30;
 /// A file's dates are far where their distance to the file date is so many days from the usual one.
@@ -39,23 +36,27 @@ pub enum Oddity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
 pub enum Seen {
-    /// A day with far more or fewer bytes than the days around it.
+    /// A day with far more or fewer bytes than is usual.
     SizeOutOfLine {
         /// The day.
         date: FileDate,
         /// Its bytes.
         bytes: u64,
-        /// The median of the days around it.
+        /// The median of what it is compared with.
         usual: u64,
+        /// What that is.
+        beside: Beside,
     },
-    /// A day with far more or fewer rows than the days around it.
+    /// A day with far more or fewer rows than is usual.
     RowsOutOfLine {
         /// The day.
         date: FileDate,
         /// Its rows.
         rows: u64,
-        /// The median of the days around it.
+        /// The median of what it is compared with.
         usual: u64,
+        /// What that is.
+        beside: Beside,
     },
     /// A file with the content of an earlier one.
     SameContent {
@@ -126,11 +127,11 @@ impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listed(finding) => finding.fmt(f),
-            Self::Seen(Seen::SizeOutOfLine { date, bytes: size, usual }) => {
-                write!(f, "{date} has {}, the days around it {}", bytes(*size), bytes(*usual))
+            Self::Seen(Seen::SizeOutOfLine { date, bytes: size, usual, beside }) => {
+                write!(f, "{date} has {}, {beside} {}", bytes(*size), bytes(*usual))
             }
-            Self::Seen(Seen::RowsOutOfLine { date, rows, usual }) => {
-                write!(f, "{date} has {rows} rows, the days around it {usual}")
+            Self::Seen(Seen::RowsOutOfLine { date, rows, usual, beside }) => {
+                write!(f, "{date} has {rows} rows, {beside} {usual}")
             }
             Self::Seen(Seen::SameContent { key, other, is_certain: true, .. }) => {
                 write!(f, "{key} has the same content as {other}")
@@ -221,20 +222,16 @@ fn columns_beside(file: &Glimpse, other: &Glimpse) -> Vec<String> {
     added.map(|(label, _)| label).collect()
 }
 
-/// Days whose size is out of line. Only files of one ending are compared: those that are compressed have fewer
-/// bytes than those that are not.
+/// Days whose size is out of line.
 fn sizes(listing: &Listing) -> Vec<Seen> {
-    let mut by_ending: BTreeMap<Option<&str>, BTreeMap<FileDate, u64>> = BTreeMap::new();
-    for file in listing.files.iter().chain(&listing.around) {
-        let ending = file.key.rsplit_once('.').map(|(_, ending)| ending);
-        *by_ending.entry(ending).or_default().entry(file.date).or_default() += file.identity.size;
-    }
-    let mut found: Vec<(FileDate, u64, u64)> =
-        by_ending.into_values().flat_map(|days| out_of_line(&days)).collect();
-    found.retain(|(date, ..)| listing.range.contains(*date));
-    found.sort_unstable();
-    let seen = found.into_iter();
-    seen.map(|(date, bytes, usual)| Seen::SizeOutOfLine { date, bytes, usual }).collect()
+    let found = listing.sizes.out_of_line(listing.range).into_iter();
+    let seen = |OutOfLine { date, number, usual, beside }| Seen::SizeOutOfLine {
+        date,
+        bytes: number,
+        usual,
+        beside,
+    };
+    found.map(seen).collect()
 }
 
 /// Days whose rows are out of line, unless their size is, which says as much.
@@ -248,33 +245,17 @@ pub fn rows(files: &[Profiled<'_>], range: DateRange, oddities: &[Oddity]) -> Ve
             matches!(oddity, Oddity::Seen(Seen::SizeOutOfLine { date, .. }) if *date == wanted)
         })
     };
-    let found = out_of_line(&days).into_iter();
+    let found = out_of_line(&days, range).into_iter();
     found
-        .filter(|(date, ..)| range.contains(*date) && !is_told(*date))
-        .filter(|(_, rows, usual)| rows.max(usual) >= &FEWEST_ROWS)
-        .map(|(date, rows, usual)| Seen::RowsOutOfLine { date, rows, usual })
+        .filter(|found| !is_told(found.date))
+        .filter(|found| found.number.max(found.usual) >= FEWEST_ROWS)
+        .map(|OutOfLine { date, number, usual, beside }| Seen::RowsOutOfLine {
+            date,
+            rows: number,
+            usual,
+            beside,
+        })
         .collect()
-}
-
-/// The days whose number is far from those of the days around, with the median of these.
-fn out_of_line(days: &BTreeMap<FileDate, u64>) -> Vec<(FileDate, u64, u64)> {
-    let days: Vec<(FileDate, u64)> = days.iter().map(|(date, number)| (*date, *number)).collect();
-    let mut found = Vec::new();
-    for (index, (date, number)) in days.iter().enumerate() {
-        let around = index.saturating_sub(NEIGHBOURS)..(index + NEIGHBOURS + 1).min(days.len());
-        let mut others: Vec<u64> =
-            around.filter(|other| *other != index).map(|other| days[other].1).collect();
-        if others.len() < FEWEST_NEIGHBOURS {
-            continue;
-        }
-        others.sort_unstable();
-        let usual = others[others.len() / 2];
-        let ratio = *number as f64 / usual.max(1) as f64;
-        if !(1.0 / OUT_OF_LINE..=OUT_OF_LINE).contains(&ratio) {
-            found.push((*date, *number, usual));
-        }
-    }
-    found
 }
 
 /// Files whose dates are far from the file date in a column whose dates follow it everywhere else.
@@ -293,7 +274,7 @@ pub fn dates_far_away<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Ve
         days.sort_unstable();
         let usual = days[days.len() / 2];
         let steady = days.iter().filter(|days| (**days - usual).abs() <= STEADY_DAYS).count();
-        if days.len() < FEWEST_NEIGHBOURS || steady * 10 < days.len() * 8 {
+        if days.len() < FEWEST_FILES || steady * 10 < days.len() * 8 {
             continue;
         }
         for (glimpse, days) in files {
@@ -306,24 +287,4 @@ pub fn dates_far_away<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Ve
         }
     }
     found.into_values().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn day(number: u64) -> FileDate {
-        FileDate::default().plus_days(number)
-    }
-
-    #[test]
-    fn a_day_is_out_of_line_where_it_is_far_from_those_around_it() {
-        let mut days: BTreeMap<FileDate, u64> = (0..10).map(|number| (day(number), 200)).collect();
-        assert_eq!(out_of_line(&days), []);
-        days.insert(day(4), 3);
-        days.insert(day(9), 601);
-        assert_eq!(out_of_line(&days), [(day(4), 3, 200), (day(9), 601, 200)]);
-        days.retain(|date, _| *date < day(5) && *date > day(0));
-        assert_eq!(out_of_line(&days), [], "three days around it prove nothing");
-    }
 }

@@ -19,6 +19,8 @@ pub enum DriftKind {
     MovedColumn,
     /// Another delimiter than in most files.
     OtherDelimiter,
+    /// Another quote around fields than in most files.
+    OtherQuote,
     /// Another encoding than in most files.
     OtherEncoding,
     /// A byte order mark where most files have none, or none where most have one.
@@ -51,11 +53,12 @@ pub enum DriftKind {
 
 impl DriftKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NewColumn,
         Self::MissingColumn,
         Self::MovedColumn,
         Self::OtherDelimiter,
+        Self::OtherQuote,
         Self::OtherEncoding,
         Self::ByteOrderMark,
         Self::OtherLineEnd,
@@ -79,6 +82,7 @@ impl DriftKind {
             Self::MissingColumn => "missing-column",
             Self::MovedColumn => "moved-column",
             Self::OtherDelimiter => "other-delimiter",
+            Self::OtherQuote => "other-quote",
             Self::OtherEncoding => "other-encoding",
             Self::ByteOrderMark => "byte-order-mark",
             Self::OtherLineEnd => "other-line-end",
@@ -109,19 +113,22 @@ impl DriftKind {
                 "Columns in another order than in most files of these days and of the week around"
             }
             Self::OtherDelimiter => "Another delimiter than in most of them",
+            Self::OtherQuote => "Another quote around fields than in most of them",
             Self::OtherEncoding => "Another encoding than in most of them",
             Self::ByteOrderMark => {
                 "A byte order mark where most of them have none, or the other way round"
             }
             Self::OtherLineEnd => "Other line ends than in most of them",
             Self::OtherCompression => "Another compression than that of most of them",
-            Self::SizeOutOfLine => "Three times more or fewer bytes or rows than the days around",
+            Self::SizeOutOfLine => {
+                "Three times more or fewer bytes or rows than the same weekday or the days around"
+            }
             Self::DatesFarAway => {
                 "Dates in a file that are further from its own than in other files"
             }
             Self::MissingDays => "A file that is due and not there",
             Self::SeveralFiles => "Several files for a day",
-            Self::SameContent => "The same content as an earlier file",
+            Self::SameContent => "The same content as an earlier file (reads all records)",
             Self::Rejects => "Records that cannot be read, however few (reads all records)",
             Self::OtherType => "Values of another type than in the reference (reads all records)",
             Self::OtherDateFormat => {
@@ -140,7 +147,8 @@ impl DriftKind {
     pub fn needs_records(self) -> bool {
         matches!(
             self,
-            Self::Rejects
+            Self::SameContent
+                | Self::Rejects
                 | Self::OtherType
                 | Self::OtherDateFormat
                 | Self::EncodedTwice
@@ -153,14 +161,9 @@ impl DriftKind {
         self.needs_records() && self != Self::Rejects
     }
 
-    /// Whether the profiles of values say it for certain: the first bytes, too, tell of the same content.
-    pub fn needs_profiles(self) -> bool {
-        self.needs_values() || self == Self::SameContent
-    }
-
     /// Whether it is a difference from files around the range as well.
     pub fn needs_files_around(self) -> bool {
-        self.is_of_most() || self == Self::DatesFarAway || self.needs_profiles()
+        self.is_of_most() || self == Self::DatesFarAway || self.needs_values()
     }
 
     /// Whether it is a difference from how most files are written.
@@ -169,6 +172,7 @@ impl DriftKind {
             self,
             Self::MovedColumn
                 | Self::OtherDelimiter
+                | Self::OtherQuote
                 | Self::OtherEncoding
                 | Self::ByteOrderMark
                 | Self::OtherLineEnd
@@ -296,7 +300,9 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<DriftKinds>(text);
         let kinds = read("[\"rejects\", \"new-column\"]").expect("two kinds");
         assert_eq!(kinds.to_string(), "new-column, rejects");
-        assert!(kinds.any(DriftKind::needs_records) && !kinds.any(DriftKind::needs_profiles));
+        assert!(kinds.any(DriftKind::needs_records) && !kinds.any(DriftKind::needs_values));
+        let same = read("[\"same-content\", \"rejects\"]").expect("two kinds");
+        assert!(same.any(DriftKind::needs_values), "it is compared by itself");
         assert_eq!(read("[\"any\"]").expect("every kind"), DriftKinds::all());
         let error = read("[\"type\"]").expect_err("not a kind").to_string();
         assert!(error.contains("new-column") && !error.contains("\"type\""), "{error}");

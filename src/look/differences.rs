@@ -73,7 +73,7 @@ pub async fn refused_drift(
         let found = vec![unreadable.to_string()];
         return Err(check::Error::Drift { dataset: dataset.name.clone(), found }.into());
     }
-    if kinds.any(DriftKind::needs_profiles) {
+    if kinds.any(DriftKind::needs_values) {
         looked.read_values(project, dataset, None).await?;
     } else if kinds.any(DriftKind::needs_records) {
         looked.read_records(project, dataset).await?;

@@ -190,3 +190,43 @@ async fn a_byte_order_mark_does_not_make_a_day_the_reference() {
     assert_eq!(deep[0]["content"]["reference"]["files"], 10);
     assert_eq!(deep[0]["content"]["findings"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_in_another_order_is_found_by_its_own_kind() {
+    let project = ten_days().await;
+    let text = usual(2);
+    let (header, rows) = text.split_once('\n').expect("a header");
+    let backward: Vec<String> =
+        rows.lines().rev().map(|row| row.replace("Rome", "\"Rome\"")).collect();
+    put(&project, 8, format!("{header}\n{}\n", backward.join("\n")));
+    for kinds in ["same-content", "rejects,same-content"] {
+        let ran = drift(&project, &["--fail-on", kinds]).await.ended(3);
+        let named =
+            "same-content, 2025-09-08: people/report_2025-09-08.csv has the same content as";
+        assert!(ran.stderr.contains(named), "{kinds}: {}", ran.stderr);
+    }
+    drift(&project, &["--fail-on", "rejects"]).await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_quote_is_a_kind_of_drift() {
+    let project = ten_days().await;
+    let quoted = |text: String, quote: &str| {
+        let row = |row: &str| {
+            let fields: Vec<String> =
+                row.split(',').map(|field| format!("{quote}{field}{quote}")).collect();
+            fields.join(",")
+        };
+        let rows: Vec<String> = text.lines().skip(1).map(row).collect();
+        format!("id,city,amount,day\n{}\n", rows.join("\n"))
+    };
+    put(&project, 4, quoted(usual(4), "\""));
+    drift(&project, &["--fail-on", "other-quote"]).await.ended(0);
+    put(&project, 6, quoted(usual(6), "'"));
+    let ran = drift(&project, &["--fail-on", "other-quote", "--output", "json"]).await.ended(3);
+    assert_eq!(instances(&ran), ["other-quote 2025-09-06 2025-09-06 1"]);
+    let named = "other-quote, 2025-09-06: quote `'`, of most files `\"`";
+    assert!(ran.stderr.contains(named), "{}", ran.stderr);
+    let shown = drift(&project, &[]).await.ended(0).stdout;
+    assert!(shown.contains("quote: `\"` before, `'` now"), "{shown}");
+}

@@ -45,7 +45,7 @@ pub enum Change {
     },
     /// Another way of writing.
     Dialect {
-        /// What of it: `delimiter`, `line end`, `encoding`, `byte order mark` or `compression`.
+        /// What of it: `delimiter`, `quote`, `line end`, `encoding`, `byte order mark` or `compression`.
         what: &'static str,
         /// How it was.
         from: String,
@@ -211,11 +211,17 @@ fn longest_increasing(numbers: &[usize]) -> Vec<usize> {
     longest
 }
 
+/// The quote of a format, for people.
+pub fn quote(format: &Format) -> String {
+    if format.quote.is_empty() { "none".to_owned() } else { format!("`{}`", format.quote) }
+}
+
 fn dialect(old: &Format, new: &Format) -> Vec<Change> {
     let mark = |format: &Format| if format.byte_order_mark { "yes" } else { "no" }.to_owned();
     let quoted = |format: &Format| format!("`{}`", format.delimiter.escape_default());
     let sides = [
         ("delimiter", quoted(old), quoted(new)),
+        ("quote", quote(old), quote(new)),
         ("line end", old.line_end.clone(), new.line_end.clone()),
         ("encoding", old.encoding.clone(), new.encoding.clone()),
         ("byte order mark", mark(old), mark(new)),

@@ -75,6 +75,9 @@ pub struct Format {
     pub header: Vec<String>,
     /// The character between fields.
     pub delimiter: String,
+    /// The quote around fields, empty where there is none: the dataset's, unless another one stands around all
+    /// values of a column or all names.
+    pub quote: String,
     /// How lines end: `crlf`, `lf` or `cr`.
     pub line_end: String,
     /// The encoding; `not utf-8` where that is all that is certain.
@@ -218,13 +221,15 @@ impl Start {
         let format = Format {
             header: written(&summary),
             delimiter: summary.delimiter.clone(),
+            quote: quote(dialect, &summary, rows.as_ref()),
             line_end: summary.line_end.clone(),
             encoding,
             byte_order_mark: summary.byte_order_mark,
             compression: compression.name().to_owned(),
         };
         let count = summary.header.len();
-        let records = Records::of(rows.as_ref(), &rejects, are_all);
+        let mut records = Records::of(rows.as_ref(), &rejects, are_all);
+        records.advice.clone_from(&summary.advice);
         let looks = match rows {
             Some(rows) => (0..count).map(|column| look(&rows, column, file.date)).collect(),
             None => vec![Look::default(); count],
@@ -240,6 +245,36 @@ fn end_of_lines(text: &[u8]) -> usize {
     let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let behind = if end % 2 == 1 { &text[end..] } else { &[] };
     end + behind.iter().take(3).take_while(|byte| **byte == 0).count()
+}
+
+/// Quotes that files may have instead of the dataset's.
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+
+/// The quote around the fields of a file.
+fn quote(dialect: &Dialect, summary: &Summary, rows: Option<&RecordBatch>) -> String {
+    let given = dialect.quote.map(String::from).unwrap_or_default();
+    let others = QUOTES.iter().filter(|quote| dialect.quote.is_some_and(|own| own != **quote));
+    let is_used = |quote: &&char| {
+        is_around(written(summary).iter().map(String::as_str), **quote)
+            || rows.is_some_and(|rows| {
+                let columns = (0..summary.header.len()).map(|column| rows.column(column));
+                columns.filter_map(|column| column.as_string_opt::<i32>()).any(|values| {
+                    let is_there = |value: &&str| !value.is_empty();
+                    is_around(values.iter().flatten().take(ROWS).filter(is_there), **quote)
+                })
+            })
+    };
+    others.copied().find(|quote| is_used(&quote)).map_or(given, String::from)
+}
+
+/// Whether a quote stands around each of some values, of which there are two at least.
+fn is_around<'a>(values: impl Iterator<Item = &'a str>, quote: char) -> bool {
+    let is_quoted =
+        |value: &str| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)).is_some();
+    let mut count = 0;
+    let mut counted = values.inspect(|_| count += 1);
+    let are_all = counted.all(is_quoted);
+    are_all && count > 1
 }
 
 /// The header as the file writes it.

@@ -230,10 +230,11 @@ impl Found<'_> {
 /// What of a format most files have in common.
 type Written = (DriftKind, &'static str, fn(&Format) -> String);
 
-const WRITTEN: [Written; 5] = [
+const WRITTEN: [Written; 6] = [
     (DriftKind::OtherDelimiter, "delimiter", |format| {
         format!("`{}`", format.delimiter.escape_default())
     }),
+    (DriftKind::OtherQuote, "quote", change::quote),
     (DriftKind::OtherEncoding, "encoding", |format| format.encoding.clone()),
     (DriftKind::ByteOrderMark, "byte order mark", |format| {
         if format.byte_order_mark { "yes" } else { "no" }.to_owned()

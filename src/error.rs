@@ -305,7 +305,8 @@ impl Explain for Error {
             }
             Self::NoDates { .. } => {
                 "say with --key where the date is, such as 'report_{date:%Y-%m-%d}*.csv', \
-                 'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; the README lists its parts"
+                 'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; \
+                 docs/reference/configuration.md lists its parts"
             }
             Self::UndecidedDates { .. } => {
                 "give the one that is meant as --key; of a file of a month the day is not part of the date"

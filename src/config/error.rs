@@ -66,7 +66,7 @@ impl Explain for Error {
                 "give its path with --config, or start from the example in the README".to_owned(),
             ),
             Self::Syntax { .. } | Self::Value { .. } => {
-                Some("the README lists every key of backfill.toml".to_owned())
+                Some("docs/reference/configuration.md lists every key of backfill.toml".to_owned())
             }
             Self::UnknownPrefix { .. } => None,
         }

@@ -25,12 +25,12 @@ pub enum DriftKind {
     OtherEncoding,
     /// A byte order mark where most files have none, or none where most have one.
     ByteOrderMark,
-    /// Other line ends than in most files.
-    OtherLineEnd,
+    /// Other line endings than in most files.
+    OtherLineEnding,
     /// Another compression than that of most files.
     OtherCompression,
     /// Far more or fewer bytes or rows than the days around.
-    SizeOutOfLine,
+    UnusualSize,
     /// Dates in a file that are far from its own.
     DatesFarAway,
     /// A file that is due and not there.
@@ -61,9 +61,9 @@ impl DriftKind {
         Self::OtherQuote,
         Self::OtherEncoding,
         Self::ByteOrderMark,
-        Self::OtherLineEnd,
+        Self::OtherLineEnding,
         Self::OtherCompression,
-        Self::SizeOutOfLine,
+        Self::UnusualSize,
         Self::DatesFarAway,
         Self::MissingDays,
         Self::SeveralFiles,
@@ -85,9 +85,9 @@ impl DriftKind {
             Self::OtherQuote => "other-quote",
             Self::OtherEncoding => "other-encoding",
             Self::ByteOrderMark => "byte-order-mark",
-            Self::OtherLineEnd => "other-line-end",
+            Self::OtherLineEnding => "other-line-ending",
             Self::OtherCompression => "other-compression",
-            Self::SizeOutOfLine => "size-out-of-line",
+            Self::UnusualSize => "unusual-size",
             Self::DatesFarAway => "dates-far-away",
             Self::MissingDays => "missing-days",
             Self::SeveralFiles => "several-files",
@@ -118,9 +118,9 @@ impl DriftKind {
             Self::ByteOrderMark => {
                 "A byte order mark where most of them have none, or the other way round"
             }
-            Self::OtherLineEnd => "Other line ends than in most of them",
+            Self::OtherLineEnding => "Other line endings than in most of them",
             Self::OtherCompression => "Another compression than that of most of them",
-            Self::SizeOutOfLine => {
+            Self::UnusualSize => {
                 "Three times more or fewer bytes or rows than the same weekday or the days around"
             }
             Self::DatesFarAway => {
@@ -175,7 +175,7 @@ impl DriftKind {
                 | Self::OtherQuote
                 | Self::OtherEncoding
                 | Self::ByteOrderMark
-                | Self::OtherLineEnd
+                | Self::OtherLineEnding
                 | Self::OtherCompression
         )
     }

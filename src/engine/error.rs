@@ -269,8 +269,8 @@ impl Explain for Error {
                  days by try_to_date(column, '%Y-%m-%d'), or ask `staged`, which has the types of stage.sql"
             }
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
-                "`DESCRIBE source`, as a query over the same range, shows the columns there are; the \
-                 README lists the tables and functions, and which other tables checks may read"
+                "`DESCRIBE source`, as a query over the same range, shows the columns there are; \
+                 docs/reference/sql.md lists the tables and functions, and which other tables checks may read"
             }
             Self::TooDeep { .. } => {
                 "each operator of a chain such as a OR b OR c is one level; write x IN (…) for many values of a \

@@ -1,4 +1,4 @@
-//! **Tests** that every variant of every error has the exit code that the README promises.
+//! **Tests** that every variant of every error has the exit code that the documentation promises.
 //!
 //! `variants!` puts each variant into a match without `_`, so that a new one does not compile before it is added
 //! here, and into a list, so that one without an example fails the test.
@@ -89,11 +89,11 @@ fn range() -> DateRange {
     DateRange::new(day, day).expect("a range")
 }
 
-/// The table of the README says what the numbers mean.
+/// The reference says what the numbers mean.
 #[test]
-fn the_readme_lists_every_code() {
-    let readme = include_str!("../../README.md");
-    let codes = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("## ").next());
+fn the_reference_lists_every_code() {
+    let page = include_str!("../../docs/reference/commands.md");
+    let codes = page.split("## Exit codes").nth(1).and_then(|rest| rest.split("## ").next());
     let listed: BTreeSet<u8> = codes
         .expect("the section")
         .lines()

@@ -7,7 +7,7 @@ use backfill_csv::{Dialect, Places, RepeatedHeader, Summary};
 use super::{Error, Mirror, Note, around};
 use crate::domain::{Dataset, Event, FileDate, Limits};
 use crate::printable::bytes;
-use crate::source::{OutOfLine, Sizes, out_of_line};
+use crate::source::{UnusualDay, Sizes, unusual_days};
 use crate::store::Store;
 
 /// A day of fewer bytes than this is usual may be small by chance.
@@ -32,10 +32,10 @@ pub async fn oddities(
     };
     let found = match are_too_few {
         true => mirror.far_smaller(&others),
-        false => sizes.out_of_line(mirror.range),
+        false => sizes.unusual_days(mirror.range),
     };
     let mut oddities = mirror.oddities(&dataset.dialect, &others);
-    oddities.extend(mirror.sizes_out_of_line(found));
+    oddities.extend(mirror.unusual_sizes(found));
     Ok(oddities)
 }
 
@@ -66,25 +66,25 @@ impl Mirror {
     }
 
     /// The days of the range that have far fewer bytes than is usual, decompressed, by files that were read before.
-    fn far_smaller(&self, around: &[(FileDate, Note)]) -> Vec<OutOfLine> {
+    fn far_smaller(&self, around: &[(FileDate, Note)]) -> Vec<UnusualDay> {
         let here = self.files.iter().map(|file| (file.file.date, file.note.summary.bytes));
         let others = around.iter().map(|(date, note)| (*date, note.summary.bytes));
         let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
         for (date, bytes) in here.chain(others) {
             *days.entry(date).or_default() += bytes;
         }
-        out_of_line(&days, self.range)
+        unusual_days(&days, self.range)
     }
 
-    /// What days that are out of line come to: those of files that were read and have far fewer bytes than is usual.
-    fn sizes_out_of_line(&self, found: Vec<OutOfLine>) -> Vec<Event> {
+    /// What days that are unusual come to: those of files that were read and have far fewer bytes than is usual.
+    fn unusual_sizes(&self, found: Vec<UnusualDay>) -> Vec<Event> {
         let is_read = |date| self.files.iter().any(|file| file.file.date == date);
         let found = found
             .into_iter()
             .filter(|found| found.is_less() && found.usual >= FEWEST_BYTES && is_read(found.date));
-        let event = |OutOfLine { date, number, usual, beside }| {
+        let event = |UnusualDay { date, number, usual, beside }| {
             let beside = beside.to_string();
-            Event::SizeOutOfLine { date, size: bytes(number), usual: bytes(usual), beside }
+            Event::UnusualSize { date, size: bytes(number), usual: bytes(usual), beside }
         };
         found.map(event).collect()
     }

@@ -12,7 +12,7 @@ const LINE: usize = 2000;
 /// So many names stand for all.
 const FEW: usize = 3;
 
-/// The same text with every control character but line ends and tabs written as its code, and with it
+/// The same text with every control character but line endings and tabs written as its code, and with it
 /// those that turn the direction of text or end a line unseen.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {

@@ -1,4 +1,4 @@
-//! The **sizes** of a dataset's days, and which of them are out of line: far from what is usual on the same weekday,
+//! The **sizes** of a dataset's days, and which of them are unusual: far from what is usual on the same weekday,
 //! or if too few of these are known, on the days around.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::domain::{DateRange, FileDate};
 
-/// A day is out of line if it has so many times more or less than what is usual.
+/// A day is unusual if it has so many times more or less than what is usual.
 const TIMES: f64 = 3.0;
 /// The days before and after that a day is compared with, and how many of them it takes.
 const DAYS: usize = 7;
@@ -22,9 +22,9 @@ const FEWEST_WEEKS: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Sizes(BTreeMap<Option<String>, BTreeMap<FileDate, u64>>);
 
-/// A day that is out of line.
+/// An unusual day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OutOfLine {
+pub struct UnusualDay {
     /// The day.
     pub date: FileDate,
     /// What it has: bytes or rows.
@@ -54,7 +54,7 @@ impl fmt::Display for Beside {
     }
 }
 
-impl OutOfLine {
+impl UnusualDay {
     /// Whether the day has less than is usual.
     pub fn is_less(&self) -> bool {
         self.number < self.usual
@@ -68,10 +68,10 @@ impl Sizes {
         *self.0.entry(ending).or_default().entry(date).or_default() += bytes;
     }
 
-    /// The days of a range that are out of line.
-    pub fn out_of_line(&self, range: DateRange) -> Vec<OutOfLine> {
-        let mut found: Vec<OutOfLine> =
-            self.0.values().flat_map(|days| out_of_line(days, range)).collect();
+    /// The days of a range that are unusual.
+    pub fn unusual_days(&self, range: DateRange) -> Vec<UnusualDay> {
+        let mut found: Vec<UnusualDay> =
+            self.0.values().flat_map(|days| unusual_days(days, range)).collect();
         found.sort_unstable();
         found
     }
@@ -86,7 +86,7 @@ impl Sizes {
 }
 
 /// The days of a range whose number is far from the usual one.
-pub fn out_of_line(days: &BTreeMap<FileDate, u64>, range: DateRange) -> Vec<OutOfLine> {
+pub fn unusual_days(days: &BTreeMap<FileDate, u64>, range: DateRange) -> Vec<UnusualDay> {
     let all: Vec<(FileDate, u64)> = days.iter().map(|(date, number)| (*date, *number)).collect();
     let usual = |index: usize, date: FileDate| {
         let weekdays = same_weekday(days, date).map(|usual| (usual, Beside::SameWeekday));
@@ -97,7 +97,7 @@ pub fn out_of_line(days: &BTreeMap<FileDate, u64>, range: DateRange) -> Vec<OutO
         let (usual, beside) = usual(index, *date)?;
         let times = *number as f64 / usual.max(1) as f64;
         let is_usual = (1.0 / TIMES..=TIMES).contains(&times);
-        (!is_usual).then_some(OutOfLine { date: *date, number: *number, usual, beside })
+        (!is_usual).then_some(UnusualDay { date: *date, number: *number, usual, beside })
     });
     found.collect()
 }
@@ -130,14 +130,14 @@ mod tests {
         FileDate::default().plus_days(number)
     }
 
-    /// The days from the first one on that are out of line, with what is usual.
+    /// The days from the first one on that are unusual, with what is usual.
     fn found(days: &BTreeMap<FileDate, u64>) -> Vec<(FileDate, u64)> {
         let range = DateRange::between(day(0), day(100));
-        out_of_line(days, range).into_iter().map(|found| (found.date, found.usual)).collect()
+        unusual_days(days, range).into_iter().map(|found| (found.date, found.usual)).collect()
     }
 
     #[test]
-    fn a_day_is_out_of_line_if_it_is_far_from_those_around_it() {
+    fn a_day_is_unusual_if_it_is_far_from_those_around_it() {
         let mut days: BTreeMap<FileDate, u64> = (0..10).map(|number| (day(number), 200)).collect();
         assert_eq!(found(&days), []);
         days.insert(day(4), 3);
@@ -170,10 +170,10 @@ mod tests {
             sizes.add("x/a.csv.gz", day(number), 100);
         }
         let range = DateRange::of_day(day(4));
-        assert_eq!(sizes.out_of_line(range), []);
+        assert_eq!(sizes.unusual_days(range), []);
         sizes.add("x/b.csv", day(4), 9000);
-        assert_eq!(sizes.out_of_line(range).len(), 1);
-        assert_eq!(sizes.out_of_line(DateRange::of_day(day(5))), []);
+        assert_eq!(sizes.unusual_days(range).len(), 1);
+        assert_eq!(sizes.unusual_days(DateRange::of_day(day(5))), []);
         assert!(!sizes.are_too_few(range));
     }
 }

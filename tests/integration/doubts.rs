@@ -68,7 +68,7 @@ async fn a_day_that_is_far_smaller_than_the_others_is_told_of_a_file_that_comes_
     let json = ["run", "--start", "2025-09-09", "--end", "2025-09-09", "--output", "json"];
     let report = project.backfill(&json).await.ended(0).json();
     let notices = report[0]["notices"].as_array().expect("notices");
-    assert!(notices.iter().any(|notice| notice["code"] == "size-out-of-line"), "{notices:?}");
+    assert!(notices.iter().any(|notice| notice["code"] == "unusual-size"), "{notices:?}");
     // The source keeps only the newest file: staging knows the others.
     project.backfill(&["check", "--start", "2025-09-01", "--end", "2025-09-08"]).await.ended(0);
     for day in 1..=8 {

@@ -50,9 +50,9 @@ async fn every_quirk_of_a_format_is_found_on_its_day_and_nothing_else() {
             "2025-09-28 moved 12",
             "2025-09-29 moved 12",
             "2025-10-01 added 5",
-            "2025-10-16 dialect line end crlf lf",
+            "2025-10-16 dialect line ending crlf lf",
             "2025-10-16 dialect byte order mark no yes",
-            "2025-10-17 dialect line end lf crlf",
+            "2025-10-17 dialect line ending lf crlf",
             "2025-10-17 dialect byte order mark yes no",
         ]
     );

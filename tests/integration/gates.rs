@@ -65,8 +65,8 @@ async fn drift_fails_on_the_kinds_that_are_asked_for_and_names_files_and_days() 
         ("missing-column", "2025-09-05 2025-09-05 1"),
         ("other-delimiter", "2025-09-06 2025-09-06 1"),
         ("byte-order-mark", "2025-09-07 2025-09-07 1"),
-        ("other-line-end", "2025-09-07 2025-09-07 1"),
-        ("size-out-of-line", "2025-09-10 2025-09-10 1"),
+        ("other-line-ending", "2025-09-07 2025-09-07 1"),
+        ("unusual-size", "2025-09-10 2025-09-10 1"),
         ("rejects", "2025-09-10 2025-09-10 1"),
     ];
     for (kind, expected) in kinds {
@@ -171,7 +171,7 @@ async fn a_run_refuses_a_day_of_other_values_and_a_copy_of_the_day_before() {
     put(&project, 9, usual(9).replace(",Rome,", ",Rome,about "));
     let told = project.backfill(&day("2025-09-09")).await.ended(3).stderr;
     assert!(told.contains("other-type, 2025-09-09: amount"), "{told}");
-    // The same rows in another order, with other line ends.
+    // The same rows in another order, with other line endings.
     let mut lines: Vec<String> = usual(8).lines().map(str::to_owned).collect();
     lines[1..].reverse();
     put(&project, 10, lines.join("\r\n"));

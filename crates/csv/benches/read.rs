@@ -31,7 +31,7 @@ fn read(criterion: &mut Criterion) -> Result<()> {
         .next()
         .ok_or("the sample has no file")??;
     let plain = std::fs::read(export.path())?;
-    // The same fields, each in quotes, and one in ten with a line end inside.
+    // The same fields, each in quotes, and one in ten with a line ending inside.
     let quoted = quoted(&plain);
     let mut group = criterion.benchmark_group("read");
     for (name, bytes) in [("plain", plain), ("quoted", quoted)] {

@@ -74,7 +74,7 @@ fn is_utf16(
         && text.is_some_and(|text| text.chars().all(may_be_text))
 }
 
-/// Whether a character may stand in a text: no control character but tab and line ends.
+/// Whether a character may stand in a text: no control character but tab and line endings.
 fn may_be_text(character: char) -> bool {
     !character.is_ascii_control() || matches!(character, '\t' | '\r' | '\n')
 }

@@ -49,7 +49,7 @@
 //! and `|` that splits each file's header and first records into the same number of fields. Where
 //! several do, or none, the file is refused; a file in whose header and first records none stands has
 //! one column. A field may be quoted, unless the dialect has no quote; inside quotes a doubled quote stands for one, an escape character (where the dialect has one) makes
-//! the next character text, CRLF becomes LF, and delimiters and line ends are text. A quote inside an
+//! the next character text, CRLF becomes LF, and delimiters and line endings are text. A quote inside an
 //! unquoted field is text and counted. Blanks behind a delimiter are text; where the dialect says
 //! `blanks_after_delimiter = "skip"`, they belong to the delimiter. NUL bytes are dropped and their records counted.
 //!

@@ -1,7 +1,7 @@
 //! **Records** from bytes: where the fields of one record lie, and where the next record starts.
 //!
 //! The scanner looks at a window of the file that starts at a record. It knows quotes, escapes and
-//! the three line ends (LF, CRLF, CR), and nothing of columns. What it cannot make sense of it
+//! the three line endings (LF, CRLF, CR), and nothing of columns. What it cannot make sense of it
 //! calls a fault, says how far the fault reaches, and leaves the rest to the reader.
 
 use memchr::{memchr, memchr2};
@@ -39,12 +39,12 @@ pub enum Scanned {
     Incomplete,
     /// A line of no bytes, up to `end`.
     Blank {
-        /// One past the line end.
+        /// One past the line ending.
         end: usize,
     },
     /// A line that is a comment, up to `end`.
     Comment {
-        /// One past the line end.
+        /// One past the line ending.
         end: usize,
     },
     /// A record, up to `end`.
@@ -54,9 +54,9 @@ pub enum Scanned {
 /// How far a record reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// One past the record's last byte, the line end excluded.
+    /// One past the record's last byte, the line ending excluded.
     pub content_end: usize,
-    /// One past the line end: where the next record starts.
+    /// One past the line ending: where the next record starts.
     pub end: usize,
     /// How many physical lines the record spans, at least 1.
     pub lines: usize,
@@ -329,7 +329,7 @@ fn record(
     Scanned::Record(Extent { content_end, end, lines, bare_quotes, fault })
 }
 
-/// One past the line end at `at`; `None` where a CR is the window's last byte and a LF may follow.
+/// One past the line ending at `at`; `None` where a CR is the window's last byte and a LF may follow.
 fn line_end(window: &[u8], at: usize, at_end: bool) -> Option<usize> {
     if window[at] == b'\n' {
         return Some(at + 1);
@@ -341,7 +341,7 @@ fn line_end(window: &[u8], at: usize, at_end: bool) -> Option<usize> {
     }
 }
 
-/// The end of the line that `from` lies in, without and with its line end.
+/// The end of the line that `from` lies in, without and with its line ending.
 pub fn end_of_line(window: &[u8], from: usize, at_end: bool) -> Option<(usize, usize)> {
     match memchr2(b'\n', b'\r', &window[from..]) {
         Some(found) => line_end(window, from + found, at_end).map(|end| (from + found, end)),

@@ -23,7 +23,7 @@ pub struct Reject {
     pub expected_fields: i64,
     /// How many fields were found, as far as the record could be read.
     pub found_fields: i64,
-    /// The record's bytes, without the line end.
+    /// The record's bytes, without the line ending.
     pub raw: Vec<u8>,
 }
 

@@ -94,7 +94,7 @@ pub enum Event {
         first: String,
     },
     /// A day with far fewer bytes than is usual.
-    SizeOutOfLine {
+    UnusualSize {
         /// The day.
         date: FileDate,
         /// Its size.
@@ -307,7 +307,7 @@ impl Event {
             Self::LinesLikeRecords { .. } => "lines-like-records",
             Self::LinesInValues { .. } => "lines-in-values",
             Self::QuotesBehindBlanks { .. } => "quotes-behind-blanks",
-            Self::SizeOutOfLine { .. } => "size-out-of-line",
+            Self::UnusualSize { .. } => "unusual-size",
             Self::ColumnMissing { .. } => "column-missing",
             Self::PersonalColumnsUnmatched { .. } => "personal-columns-unmatched",
             Self::CheckWarned { .. } => "check-warned",
@@ -357,7 +357,7 @@ impl Event {
             | Self::LinesLikeRecords { .. }
             | Self::LinesInValues { .. }
             | Self::QuotesBehindBlanks { .. }
-            | Self::SizeOutOfLine { .. }
+            | Self::UnusualSize { .. }
             | Self::ColumnMissing { .. }
             | Self::PersonalColumnsUnmatched { .. }
             | Self::CheckWarned { .. }

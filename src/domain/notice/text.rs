@@ -52,7 +52,7 @@ impl fmt::Display for Event {
                 "{values} value(s) in {files} file(s) keep the quotes around them, because blanks stand before \
                  these, the first in {first}: csv.blanks_after_delimiter = \"skip\" reads them without"
             ),
-            Self::SizeOutOfLine { date, size, usual, beside } => {
+            Self::UnusualSize { date, size, usual, beside } => {
                 write!(f, "{date} has {size}, {beside} {usual}: its export may be cut off")
             }
             Self::ColumnMissing { column, files, of, first } => write!(

@@ -11,7 +11,7 @@ use super::glimpse::Glimpse;
 use super::same;
 use crate::domain::{DateRange, FileDate, Finding};
 use crate::printable::bytes;
-use crate::source::{Beside, Listing, OutOfLine, out_of_line};
+use crate::source::{Beside, Listing, UnusualDay, unusual_days};
 
 /// So many files tell how far dates usually are.
 const FEWEST_FILES: usize = 4;
@@ -37,7 +37,7 @@ pub enum Oddity {
 #[serde(tag = "finding", rename_all = "kebab-case")]
 pub enum Seen {
     /// A day with far more or fewer bytes than is usual.
-    SizeOutOfLine {
+    UnusualSize {
         /// The day.
         date: FileDate,
         /// Its bytes.
@@ -48,7 +48,7 @@ pub enum Seen {
         beside: Beside,
     },
     /// A day with far more or fewer rows than is usual.
-    RowsOutOfLine {
+    UnusualRows {
         /// The day.
         date: FileDate,
         /// Its rows.
@@ -127,10 +127,10 @@ impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listed(finding) => finding.fmt(f),
-            Self::Seen(Seen::SizeOutOfLine { date, bytes: size, usual, beside }) => {
+            Self::Seen(Seen::UnusualSize { date, bytes: size, usual, beside }) => {
                 write!(f, "{date} has {}, {beside} {}", bytes(*size), bytes(*usual))
             }
-            Self::Seen(Seen::RowsOutOfLine { date, rows, usual, beside }) => {
+            Self::Seen(Seen::UnusualRows { date, rows, usual, beside }) => {
                 write!(f, "{date} has {rows} rows, {beside} {usual}")
             }
             Self::Seen(Seen::SameContent { key, other, is_certain: true, .. }) => {
@@ -222,10 +222,10 @@ fn columns_beside(file: &Glimpse, other: &Glimpse) -> Vec<String> {
     added.map(|(label, _)| label).collect()
 }
 
-/// Days whose size is out of line.
+/// Days whose size is unusual.
 fn sizes(listing: &Listing) -> Vec<Seen> {
-    let found = listing.sizes.out_of_line(listing.range).into_iter();
-    let seen = |OutOfLine { date, number, usual, beside }| Seen::SizeOutOfLine {
+    let found = listing.sizes.unusual_days(listing.range).into_iter();
+    let seen = |UnusualDay { date, number, usual, beside }| Seen::UnusualSize {
         date,
         bytes: number,
         usual,
@@ -234,7 +234,7 @@ fn sizes(listing: &Listing) -> Vec<Seen> {
     found.map(seen).collect()
 }
 
-/// Days whose rows are out of line, unless their size is, which says as much.
+/// Days whose rows are unusual, unless their size is, which says as much.
 pub fn rows(files: &[Profiled<'_>], range: DateRange, oddities: &[Oddity]) -> Vec<Seen> {
     let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
     for (file, profile) in files {
@@ -242,14 +242,14 @@ pub fn rows(files: &[Profiled<'_>], range: DateRange, oddities: &[Oddity]) -> Ve
     }
     let is_told = |wanted: FileDate| {
         oddities.iter().any(|oddity| {
-            matches!(oddity, Oddity::Seen(Seen::SizeOutOfLine { date, .. }) if *date == wanted)
+            matches!(oddity, Oddity::Seen(Seen::UnusualSize { date, .. }) if *date == wanted)
         })
     };
-    let found = out_of_line(&days, range).into_iter();
+    let found = unusual_days(&days, range).into_iter();
     found
         .filter(|found| !is_told(found.date))
         .filter(|found| found.number.max(found.usual) >= FEWEST_ROWS)
-        .map(|OutOfLine { date, number, usual, beside }| Seen::RowsOutOfLine {
+        .map(|UnusualDay { date, number, usual, beside }| Seen::UnusualRows {
             date,
             rows: number,
             usual,

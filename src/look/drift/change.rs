@@ -45,7 +45,7 @@ pub enum Change {
     },
     /// Another way of writing.
     Dialect {
-        /// What of it: `delimiter`, `quote`, `line end`, `encoding`, `byte order mark` or `compression`.
+        /// What of it: `delimiter`, `quote`, `line ending`, `encoding`, `byte order mark` or `compression`.
         what: &'static str,
         /// How it was.
         from: String,
@@ -222,7 +222,7 @@ fn dialect(old: &Format, new: &Format) -> Vec<Change> {
     let sides = [
         ("delimiter", quoted(old), quoted(new)),
         ("quote", quote(old), quote(new)),
-        ("line end", old.line_end.clone(), new.line_end.clone()),
+        ("line ending", old.line_end.clone(), new.line_end.clone()),
         ("encoding", old.encoding.clone(), new.encoding.clone()),
         ("byte order mark", mark(old), mark(new)),
         ("compression", old.compression.clone(), new.compression.clone()),

@@ -239,7 +239,7 @@ impl Start {
     }
 }
 
-/// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line end has
+/// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line ending has
 /// NUL bytes behind its own.
 fn end_of_lines(text: &[u8]) -> usize {
     let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);

@@ -157,7 +157,7 @@ impl Found<'_> {
             let usual = most(all.map(|glimpse| of(&glimpse.format))).unwrap_or_default();
             for glimpse in glimpses {
                 let here = of(&glimpse.format);
-                let has_no_line_end = kind == DriftKind::OtherLineEnd && here == NO_LINE_END;
+                let has_no_line_end = kind == DriftKind::OtherLineEnding && here == NO_LINE_END;
                 if here != usual && !has_no_line_end {
                     let text = format!("{what} {here}, of most files {usual}");
                     self.add(kind, glimpse.file.date, &glimpse.file.key, text);
@@ -179,8 +179,8 @@ impl Found<'_> {
                     self.add(DriftKind::DatesFarAway, date, key, text);
                 }
                 Oddity::Seen(
-                    Seen::SizeOutOfLine { date, .. } | Seen::RowsOutOfLine { date, .. },
-                ) => self.day(DriftKind::SizeOutOfLine, *date, glimpses, &text),
+                    Seen::UnusualSize { date, .. } | Seen::UnusualRows { date, .. },
+                ) => self.day(DriftKind::UnusualSize, *date, glimpses, &text),
                 Oddity::Listed(Finding::SeveralFiles { date, .. }) => {
                     self.day(DriftKind::SeveralFiles, *date, glimpses, &text);
                 }
@@ -239,11 +239,11 @@ const WRITTEN: [Written; 6] = [
     (DriftKind::ByteOrderMark, "byte order mark", |format| {
         if format.byte_order_mark { "yes" } else { "no" }.to_owned()
     }),
-    (DriftKind::OtherLineEnd, "line end", |format| format.line_end.clone()),
+    (DriftKind::OtherLineEnding, "line ending", |format| format.line_end.clone()),
     (DriftKind::OtherCompression, "compression", |format| format.compression.clone()),
 ];
 
-/// How the reader calls the line end of a file of one line, which has none.
+/// How the reader calls the line ending of a file of one line, which has none.
 const NO_LINE_END: &str = "none";
 
 /// What most have; of several, what comes first.

@@ -100,7 +100,7 @@ pub fn comments(mark: &str, remarks: &[String]) -> String {
 }
 
 fn comment(mark: &str, remark: &str) -> String {
-    // A name from outside may hold line ends, which would end the comment.
+    // A name from outside may hold line endings, which would end the comment.
     let remark = remark.replace('\n', " ");
     let mut text = String::new();
     let mut line = mark.to_owned();
@@ -214,7 +214,7 @@ pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
     let mut checks = vec![
         ("unknown_column", unknown_column(columns)),
         ("several_files_for_a_day", SEVERAL_FILES.to_owned()),
-        ("row_count_out_of_line", ROW_COUNT.to_owned()),
+        ("unusual_row_count", ROW_COUNT.to_owned()),
     ];
     checks.extend(missing_column(columns).map(|text| ("missing_column", text)));
     checks.extend(unreadable_value(columns).map(|text| ("unreadable_value", text)));

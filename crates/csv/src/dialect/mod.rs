@@ -27,7 +27,7 @@ pub struct Dialect {
     /// first records say: the only one of the delimiters `,` `;` tab and `|` that splits them all alike.
     #[serde(deserialize_with = "characters::delimiter")]
     pub delimiter: Option<char>,
-    /// The character around fields that hold delimiters, quotes or line ends; `None`, written as the
+    /// The character around fields that hold delimiters, quotes or line endings; `None`, written as the
     /// empty text, where fields are never quoted and a quote is a character like any other.
     #[serde(serialize_with = "characters::write_quote", deserialize_with = "characters::quote")]
     pub quote: Option<char>,

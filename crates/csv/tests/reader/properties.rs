@@ -60,7 +60,7 @@ fn read(bytes: &[u8], cut: usize) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// The reference: files without line ends inside quotes, one line at a time, one character at a
+/// The reference: files without line endings inside quotes, one line at a time, one character at a
 /// time.
 fn reference(text: &str) -> Option<Outcome> {
     let mut outcome: Outcome = (Vec::new(), Vec::new());

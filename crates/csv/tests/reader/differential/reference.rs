@@ -261,7 +261,7 @@ impl<'a> Reference<'a> {
         None
     }
 
-    /// Whether a line end stands before a position, and the position does not stand inside it.
+    /// Whether a line ending stands before a position, and the position does not stand inside it.
     fn starts_line(&self, position: usize) -> bool {
         match self.at(position - 1) {
             Some(b'\n') => true,
@@ -279,7 +279,7 @@ impl<'a> Reference<'a> {
         (start..end).filter(ends).count() as i64
     }
 
-    /// One past the line end at a position, where one is.
+    /// One past the line ending at a position, where one is.
     fn line_end(&self, position: usize) -> Option<usize> {
         match (self.at(position)?, self.at(position + 1)) {
             (b'\r', Some(b'\n')) => Some(position + 2),

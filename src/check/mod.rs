@@ -190,9 +190,9 @@ pub enum Error {
         /// The limit.
         limit: RejectLimit,
         /// The first locations, with reasons.
-        first: Vec<String>,
+        first: Box<[String]>,
         /// The settings that would read the first of them.
-        advice: Vec<Advice>,
+        advice: Box<[Advice]>,
     },
 }
 

@@ -93,7 +93,7 @@ pub fn refuse_rejects(
         records,
         limit,
         first: described.take(LOCATIONS).collect(),
-        advice: advice(files.iter().flat_map(|file| &file.note.summary.advice)),
+        advice: advice(files.iter().flat_map(|file| &file.note.summary.advice)).into(),
     })
 }
 

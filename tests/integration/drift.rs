@@ -262,7 +262,7 @@ fn people_of(day: u32) -> String {
             6 => format!("EUR {row}"),
             8 => String::new(),
             10 => format!("{}.5", row * 9),
-            _ => format!("{}.5", row),
+            _ => format!("{row}.5"),
         };
         let date = if day <= 3 { format!("09/{day:02}/2025") } else { format!("2025-09-{day:02}") };
         text.push_str(&format!("{id},{city},{amount},{date},p{id}@example.com\n"));

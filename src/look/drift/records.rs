@@ -147,7 +147,7 @@ fn refusal(dataset: &Dataset, batch: &[Glimpse]) -> Option<check::Error> {
             .take(NAMED)
             .map(|reject| format!("{}:{} {}", reject.key, reject.first_line, reject.reason))
             .collect(),
-        advice: check::advice(batch.iter().flat_map(|glimpse| &glimpse.records.advice)),
+        advice: check::advice(batch.iter().flat_map(|glimpse| &glimpse.records.advice)).into(),
     })
 }
 

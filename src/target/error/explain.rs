@@ -108,7 +108,6 @@ impl Explain for Error {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each variant")]
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoArrowValue { .. } => {

@@ -7,6 +7,7 @@ mod pgbouncer;
 mod postgres;
 mod proxy;
 mod random;
+mod seeds;
 mod stores;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +21,8 @@ pub use own_server::OwnServer;
 pub use pgbouncer::Pooler;
 pub use postgres::Database;
 pub use proxy::Proxy;
-pub use random::{Random, seeds};
+pub use random::Random;
+pub use seeds::seeds;
 pub use stores::{AZURE_KEY, Stores};
 
 /// The bucket of every project.

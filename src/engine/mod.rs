@@ -165,6 +165,9 @@ pub async fn plan(
         Ok(plan) => plan,
         Err(error) => return Err(why_not(session, path, &statement, error).await),
     };
+    if let Some(refused::Refused { what, instead }) = refused::find_in_plan(&plan) {
+        return Err(Error::Refused { path: path.to_owned(), what, instead });
+    }
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|_| Error::Writes { path: path.to_owned() })?;

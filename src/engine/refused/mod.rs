@@ -4,11 +4,13 @@
 mod clauses;
 mod formats;
 mod operators;
+mod times;
 mod types;
 
 use std::ops::ControlFlow;
 
 use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, Visit, Visitor};
 
@@ -39,6 +41,11 @@ pub fn find(state: &SessionState, statement: &Statement) -> Option<Refused> {
         Statement::Explain(explain) => find(state, &explain.statement),
         _ => None,
     }
+}
+
+/// Finds the first expression of a plan that the engine would not compute as it is written.
+pub fn find_in_plan(plan: &LogicalPlan) -> Option<Refused> {
+    times::find(plan)
 }
 
 /// Goes through the parts of a statement.

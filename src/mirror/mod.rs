@@ -234,7 +234,8 @@ impl Explain for Error {
                     ReadError::Header(_)
                     | ReadError::Doubtful { .. }
                     | ReadError::OtherHeader { .. }
-                    | ReadError::OtherEncoding { .. },
+                    | ReadError::OtherEncoding { .. }
+                    | ReadError::Page { .. },
                 ..
             } => ErrorKind::Refused,
             Self::Read { .. } if self.is_about_compression() => ErrorKind::Refused,
@@ -259,6 +260,9 @@ impl Explain for Error {
                 "nothing of the file is used; have it exported again, or split it there; if that line is a row of \
                  data, set csv.repeated_header = \"accept\", and if csv.header_pattern matches it by accident, \
                  make the pattern narrower"
+            }
+            Self::Read { source: ReadError::Page { .. }, .. } => {
+                "nothing of the file is used; have it exported again: it was broken off by an error message"
             }
             Self::Read { source: ReadError::OtherEncoding { .. }, .. } => {
                 "nothing of the file is used; have it exported again in one encoding, or split it there"

@@ -41,6 +41,14 @@ pub enum Error {
         /// The first line that is known to be.
         line: i64,
     },
+    /// Behind the records stands a web page: whoever sent the file broke off with a message.
+    #[error(
+        "line {line} begins an HTML or XML page: what should follow the records above it is missing"
+    )]
+    Page {
+        /// The line on which the page begins.
+        line: i64,
+    },
     /// The bytes stopped coming.
     #[error("reading stopped after {offset} bytes")]
     Read {

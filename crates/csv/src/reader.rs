@@ -163,7 +163,7 @@ impl Reader {
     /// Reads until a batch is full or the file ends; `None` after the last batch.
     ///
     /// # Errors
-    /// [`Error::Doubtful`], [`Error::OtherHeader`], [`Error::OtherEncoding`], [`Error::Read`] and [`Error::Arrow`].
+    /// [`Error::Doubtful`], [`Error::OtherHeader`], [`Error::OtherEncoding`], [`Error::Page`], [`Error::Read`] and [`Error::Arrow`].
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
         while !self.columns.is_full() && self.reject_bytes < REJECT_BYTES {
             let start = self.window.start();
@@ -278,6 +278,7 @@ impl Reader {
         };
         let Some(reason) = fault else { return self.accept(extent) };
         self.refuse_glued(extent)?;
+        self.refuse_page(extent)?;
         let fault = Fault { reason, found_fields: self.scanner.fields };
         match reason {
             Reason::FieldTooLong | Reason::RecordTooLong => return self.skip(fault),

@@ -10,6 +10,8 @@ use crate::reject::Reason;
 
 /// The rejects of a file for which a setting is looked for that reads them.
 const ADVISED: u64 = 16;
+/// What web pages start with, in any case.
+const PAGES: [&str; 3] = ["<!doctype html", "<html", "<?xml"];
 /// Longer records are not tried with another setting.
 const LONGEST_TRIED: usize = 64 << 10;
 
@@ -26,6 +28,15 @@ impl Reader {
             false => glued::is_wide(record, rest),
         };
         if is_other { Err(Error::OtherEncoding { line: self.line }) } else { Ok(()) }
+    }
+
+    /// Refuses a file in which a record that cannot be read is the start of a web page.
+    ///
+    /// # Errors
+    /// [`Error::Page`].
+    pub(super) fn refuse_page(&self, extent: Extent) -> Result<(), Error> {
+        let record = &self.window.bytes()[self.window.start()..extent.content_end];
+        if is_page(record) { Err(Error::Page { line: self.line }) } else { Ok(()) }
     }
 
     /// Looks closer at a record of a wide file that is accepted: text of one byte a character has no line ending
@@ -87,4 +98,12 @@ impl Reader {
         let is_new = |found: &_| !self.summary.advice.contains(found);
         self.summary.advice.extend(found.filter(is_new));
     }
+}
+
+/// Whether a record starts as a web page does.
+fn is_page(record: &[u8]) -> bool {
+    let text = record.trim_ascii_start();
+    PAGES.iter().any(|page| {
+        text.get(..page.len()).is_some_and(|start| start.eq_ignore_ascii_case(page.as_bytes()))
+    })
 }

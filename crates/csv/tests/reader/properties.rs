@@ -39,7 +39,11 @@ fn read(bytes: &[u8], cut: usize) -> Option<Outcome> {
         let batch = match reader.next_batch() {
             Ok(Some(batch)) => batch,
             Ok(None) => break,
-            Err(ReadError::OtherHeader { .. } | ReadError::OtherEncoding { .. }) => return None,
+            Err(
+                ReadError::OtherHeader { .. }
+                | ReadError::OtherEncoding { .. }
+                | ReadError::Page { .. },
+            ) => return None,
             Err(error) => panic!("bytes do not fail: {error}"),
         };
         if let Some(rows) = batch.rows {

@@ -70,3 +70,17 @@ fn several_characters_between_fields_are_refused_by_name() {
     assert_eq!(refused("sep=||\nid,name\n1,Ann\n", &passed), None);
     assert_eq!(refused("sep=x1,name\n1,Ann\n", &Dialect::default()), None, "a name");
 }
+
+#[test]
+fn a_file_that_ends_in_a_web_page_is_refused() {
+    for page in
+        ["<html><body>504</body></html>", "<!DOCTYPE HTML>\n<p>no", "  <?xml version=\"1.0\"?>"]
+    {
+        let text = format!("id,city\n1,Rome\n{page}\n");
+        let found = read_with(text.as_bytes(), &Dialect::default());
+        assert!(matches!(found, Err(Error::Page { line: 3 })), "{page}: {found:?}");
+    }
+    let marked = "id,city\n1,<html>\n<htm,Rome\n";
+    let (outcome, _) = read_with(marked.as_bytes(), &Dialect::default()).expect("read");
+    assert_eq!((outcome.rows.len(), outcome.rejects.len()), (2, 0));
+}

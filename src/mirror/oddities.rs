@@ -7,7 +7,7 @@ use backfill_csv::{Dialect, Places, RepeatedHeader, Summary};
 use super::{Error, Mirror, Note, around};
 use crate::domain::{Dataset, Event, FileDate, Limits};
 use crate::printable::bytes;
-use crate::source::{UnusualDay, Sizes, unusual_days};
+use crate::source::{Sizes, UnusualDay, unusual_days};
 use crate::store::Store;
 
 /// A day of fewer bytes than this is usual may be small by chance.
@@ -56,7 +56,8 @@ impl Mirror {
             behind.map(|(values, files, first)| Event::QuotesBehindBlanks { values, files, first });
         let cut_off = self.cut_off(around);
         let repeated = self.repeated_headers(dialect);
-        let all = [self.rejected(), repeated, cut_off, empty, alike, hidden, behind];
+        let all =
+            [self.rejected(), self.skipped(), repeated, cut_off, empty, alike, hidden, behind];
         all.into_iter().flatten().collect()
     }
 
@@ -92,6 +93,14 @@ impl Mirror {
     fn rejected(&self) -> Option<Event> {
         let (records, files) = self.count(|summary| summary.rejected);
         (records > 0).then_some(Event::RecordsRejected { records, files })
+    }
+
+    /// Counts the records that the configuration leaves out: a pattern may match more than was meant.
+    fn skipped(&self) -> Option<Event> {
+        let (records, files) = self.count(|summary| summary.skipped_records);
+        let most = self.files.iter().max_by_key(|file| file.note.summary.skipped_records)?;
+        let most = (most.note.summary.skipped_records, most.file.key.clone());
+        (records > 0).then_some(Event::RecordsSkipped { records, files, most })
     }
 
     /// Headers in the middle of files that are rows, or left out; those that are rejected are told as rejects.

@@ -11,7 +11,7 @@ mod source_file;
 
 pub use list::{files, first_day, history, keys, list, survey, survey_between};
 pub use listing::{Ignored, Listing, Reason};
-pub use sizes::{Beside, UnusualDay, Sizes, unusual_days};
+pub use sizes::{Beside, Sizes, UnusualDay, unusual_days};
 pub use source_file::SourceFile;
 
 use crate::domain::{ErrorKind, Explain};

@@ -131,8 +131,6 @@ async fn a_query_over_some_days_reads_only_their_files() {
         (format!("{count} WHERE _file_date IN ('2025-03-01', '2025-03-02') OR _file_date > '2025-03-09'"), "3", 3),
         (format!("WITH days AS (SELECT DISTINCT _file_date FROM source) {count} AS s JOIN days \
                  ON s._file_date = days._file_date WHERE s._file_date < '2025-03-03'"), "2", 2),
-        // Nothing of these days: one file is read for its columns.
-        (format!("{count} WHERE _file_date = date '2025-04-04'"), "0", 1),
         (format!("{count} WHERE note IS NULL AND _file_date = date '2025-03-10'"), "0", 1),
         // Not bound by days, each for another reason.
         (format!("{count} WHERE _file_date = date '2025-03-04' OR city = 'Oslo'"), "1", 10),
@@ -151,6 +149,21 @@ async fn a_query_over_some_days_reads_only_their_files() {
         assert_eq!(read.len(), files, "{sql}: {read:?}");
         let said = format!("{files} of 10 file(s) are read");
         assert_eq!(ran.stderr.contains(&said), files < 10, "{sql}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_over_days_without_files_reads_one_for_its_columns() {
+    let project = ten_days().await;
+    project.s3.take_requests();
+    let sql = "SELECT count(*) AS n FROM source WHERE _file_date = date '2025-04-04'";
+    let range = ["--start", "2025-03-01", "--end", "2025-03-31"];
+    let query = [&["query", sql, "--format", "csv"][..], &range].concat();
+    let ran = project.backfill(&query).await.ended(0);
+    assert_eq!(ran.stdout, "n\n0\n");
+    assert_eq!(files_read(&project), ["report_2025-03-10.csv"]);
+    for words in ["0 of 10 file(s) are read", "the query asks for 2025-04-04"] {
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
     }
 }
 

@@ -314,7 +314,7 @@ async fn the_shipped_checks_find_the_quirks_of_a_sample() {
         .collect();
     assert_eq!(
         failed,
-        ["missing_column", "unusual_row_count", "several_files_for_a_day", "unknown_column",]
+        ["missing_column", "several_files_for_a_day", "unknown_column", "unusual_row_count"]
     );
 }
 

@@ -3,6 +3,8 @@
 
 use std::io::Read;
 
+use regex::Regex;
+
 use crate::Dialect;
 use crate::dialect::{BareQuotes, DELIMITERS, Syntax};
 use crate::encoding;
@@ -332,7 +334,8 @@ fn line_of_its_own(last: &Record, others: &[Record], width: usize) -> Option<Lin
         || is_label(last, others)
         || is_named(&last.text);
     let pattern = leading_text(&last.text)?;
-    let is_only = others.iter().all(|record| leading_text(&record.text).as_ref() != Some(&pattern));
+    let matcher = Regex::new(&pattern).ok()?;
+    let is_only = !others.iter().any(|record| matcher.is_match(&record.text));
     (is_other && is_only).then_some(Line { line: last.line + 1, pattern })
 }
 
@@ -398,14 +401,29 @@ fn is_number(value: &str) -> bool {
         && value.chars().all(is_part)
 }
 
-/// A pattern for lines that start with the same text, up to the first digit or delimiter; `None` where that is
+/// Makes a pattern for lines that start with the same text: up to the first digit or delimiter, which belongs to it, as
+/// do the empty fields behind it. A longer word is another text: `^Sum,` does not match `Summers,`. `None` if the text has
 /// less than three letters or signs.
 fn leading_text(line: &str) -> Option<String> {
-    let is_end = |c: char| c.is_ascii_digit() || matches!(c, ',' | ';' | '\t' | '|');
-    let text = line.split(is_end).next().unwrap_or_default();
-    let text = text.trim_end_matches(['"', ' ']);
-    (text.chars().filter(|c| !matches!(c, '"' | ' ')).count() >= 3)
-        .then(|| format!("^{}", regex::escape(text)))
+    let end = line.find(|c: char| c.is_ascii_digit() || is_delimiter(c));
+    let (text, rest) = line.split_at(end.unwrap_or(line.len()));
+    if text.chars().filter(|c| !matches!(c, '"' | ' ')).count() < 3 {
+        return None;
+    }
+    let text = regex::escape(text);
+    Some(match rest.chars().next() {
+        None => format!("^{text}$"),
+        Some(digit) if digit.is_ascii_digit() => format!(r"^{text}\d"),
+        Some(delimiter) => {
+            let empty = rest.chars().take_while(|c| *c == delimiter).count();
+            let delimiter = regex::escape(&delimiter.to_string());
+            format!("^{text}{}", delimiter.repeat(empty))
+        }
+    })
+}
+
+fn is_delimiter(c: char) -> bool {
+    u8::try_from(c).is_ok_and(|byte| DELIMITERS.contains(&byte))
 }
 
 fn is_skipped(dialect: &Dialect, line: &Line) -> bool {

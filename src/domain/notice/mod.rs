@@ -66,6 +66,15 @@ pub enum Event {
         /// The key of the first.
         first: String,
     },
+    /// Records that `csv.skip_records` left out.
+    RecordsSkipped {
+        /// How many records.
+        records: u64,
+        /// In how many files.
+        files: usize,
+        /// How many there are in the file that has most of them, and its key.
+        most: (u64, String),
+    },
     /// Lines above headers, and comments, that are as wide as the header and hold a number or a date.
     LinesLikeRecords {
         /// How many lines.
@@ -304,6 +313,7 @@ impl Event {
             Self::HeadersRepeated { .. } => "headers-repeated",
             Self::LastLineOpen { .. } => "last-line-open",
             Self::HeaderOnly { .. } => "header-only",
+            Self::RecordsSkipped { .. } => "records-skipped",
             Self::LinesLikeRecords { .. } => "lines-like-records",
             Self::LinesInValues { .. } => "lines-in-values",
             Self::QuotesBehindBlanks { .. } => "quotes-behind-blanks",
@@ -348,6 +358,7 @@ impl Event {
             | Self::Committed { .. }
             | Self::FilesByDate { .. }
             | Self::NothingNew { .. }
+            | Self::RecordsSkipped { .. }
             | Self::Waiting { .. } => Level::Note,
             Self::Listed(_)
             | Self::RecordsRejected { .. }

@@ -36,6 +36,10 @@ impl fmt::Display for Event {
                 f,
                 "{files} of {of} files have a header and no records, the first is {first}"
             ),
+            Self::RecordsSkipped { records, files, most: (most, first) } => write!(
+                f,
+                "csv.skip_records leaves out {records} record(s) in {files} file(s), at most {most} in one, {first}"
+            ),
             Self::LinesLikeRecords { lines, files, first } => write!(
                 f,
                 "{lines} line(s) in {files} file(s) look like records and are read as none, because they stand above \

@@ -178,9 +178,9 @@ impl Found<'_> {
                     let date = date.map_or(drift.range.start(), |glimpse| glimpse.file.date);
                     self.add(DriftKind::DatesFarAway, date, key, text);
                 }
-                Oddity::Seen(
-                    Seen::UnusualSize { date, .. } | Seen::UnusualRows { date, .. },
-                ) => self.day(DriftKind::UnusualSize, *date, glimpses, &text),
+                Oddity::Seen(Seen::UnusualSize { date, .. } | Seen::UnusualRows { date, .. }) => {
+                    self.day(DriftKind::UnusualSize, *date, glimpses, &text)
+                }
                 Oddity::Listed(Finding::SeveralFiles { date, .. }) => {
                     self.day(DriftKind::SeveralFiles, *date, glimpses, &text);
                 }

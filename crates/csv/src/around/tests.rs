@@ -81,6 +81,11 @@ fn totals_and_a_closing_line_are_recognised() {
         assert_eq!(lines.len(), written, "{last}");
         assert_eq!(read(&text), (names(&["id", "name", "n"]), 3, 0), "{last}");
     }
+    // A name that begins with the same letters is a row; so is one whose other fields are filled.
+    let names_alike = "firm,city,amount\nSummers Ltd,Ulm,1\nSum,Ulm,2\nMeier,Ulm,3\nSum,,9\n";
+    let around = found(names_alike).expect("a proposal");
+    assert_eq!(around.last[0].pattern, "^Sum,,");
+    assert_eq!(read(names_alike), (names(&["firm", "city", "amount"]), 3, 0));
     let word = "shop,sales\nAcme,15\nBeta,25\nTotal,40\n";
     assert_eq!(read(word), (names(&["shop", "sales"]), 2, 0));
     let label = "a,b,c\nx,y,z\nx,v,w\nz,v,w\nTotals:,,\n";

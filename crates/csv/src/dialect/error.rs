@@ -6,7 +6,9 @@ use crate::header::InvalidHeader;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDialect {
     /// Special characters that cannot be told apart.
-    #[error("delimiter, quote and escape are different ASCII characters, none of them a line ending")]
+    #[error(
+        "delimiter, quote and escape are different ASCII characters, none of them a line ending"
+    )]
     Characters,
     /// An escape character where nothing is quoted.
     #[error("escape: it counts inside quotes only, and quote = \"\" says that there are none")]

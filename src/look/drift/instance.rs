@@ -179,7 +179,7 @@ impl Found<'_> {
                     self.add(DriftKind::DatesFarAway, date, key, text);
                 }
                 Oddity::Seen(Seen::UnusualSize { date, .. } | Seen::UnusualRows { date, .. }) => {
-                    self.day(DriftKind::UnusualSize, *date, glimpses, &text)
+                    self.day(DriftKind::UnusualSize, *date, glimpses, &text);
                 }
                 Oddity::Listed(Finding::SeveralFiles { date, .. }) => {
                     self.day(DriftKind::SeveralFiles, *date, glimpses, &text);

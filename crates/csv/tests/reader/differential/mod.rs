@@ -12,7 +12,7 @@ use std::io::Read;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use backfill_csv::{Dialect, Reader, Reason};
+use backfill_csv::{Dialect, ReadError, Reader, Reason};
 
 use crate::random::Random;
 use files::{dialect, file};
@@ -55,7 +55,7 @@ fn generated_files_read_as_the_reference_reads_them() {
     let wanted = setting("BACKFILL_FUZZ_RECORDS").unwrap_or(RECORDS);
     let first = setting("BACKFILL_FUZZ_SEED").unwrap_or(0);
     let (mut records, mut refused, mut files) = (0, 0, 0);
-    let mut uncertain = 0;
+    let (mut uncertain, mut glued) = (0, 0);
     let mut reasons = BTreeSet::new();
     let (mut above, mut comments, mut skipped, mut nulls) = (0, 0, 0, 0);
     for seed in first.. {
@@ -63,7 +63,14 @@ fn generated_files_read_as_the_reference_reads_them() {
         let dialect = dialect(&mut random);
         let file = file(&mut random, &dialect);
         let expected = Reference::new(&file, &dialect).read();
-        let found = read(&file, &dialect, &mut random);
+        let found = match read(&file, &dialect, &mut random) {
+            // Broken bytes may stand as those of UTF-16 do, in few files: see below.
+            Err(ReadError::OtherEncoding { .. }) => {
+                glued += 1;
+                continue;
+            }
+            found => found.expect("bytes do not fail"),
+        };
         let text = String::from_utf8_lossy(&file);
         assert_eq!(found, expected, "seed {seed}, {dialect:?}\n{text}");
         match expected {
@@ -86,6 +93,7 @@ fn generated_files_read_as_the_reference_reads_them() {
             assert!(above > 100 && comments > 100 && skipped > 100 && nulls > 100);
             assert!(uncertain < files / 10, "{uncertain} of {files} delimiters");
             assert!(refused < (seed - first) / 2, "{refused} files were refused");
+            assert!(glued <= files / 1000, "{glued} of {files} files are in two encodings");
             return;
         }
     }
@@ -103,11 +111,11 @@ fn finds_delimiter(file: &[u8], dialect: &Dialect) -> bool {
 }
 
 /// Reads in pieces of a random size.
-fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Option<Outcome> {
+fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Result<Option<Outcome>, ReadError> {
     let pieces = Pieces { bytes: file.to_vec(), at: 0, most: 1 << random.below(12) };
-    let mut reader = Reader::new(Box::new(pieces), "b/f.csv", dialect).ok()?;
+    let Ok(mut reader) = Reader::new(Box::new(pieces), "b/f.csv", dialect) else { return Ok(None) };
     let mut outcome = Outcome::default();
-    while let Some(batch) = reader.next_batch().expect("bytes do not fail") {
+    while let Some(batch) = reader.next_batch()? {
         if let Some(rows) = batch.rows {
             let width = rows.num_columns() - 3;
             let number = |c: usize| rows.column(width + c).as_primitive::<Int64Type>().values();
@@ -138,7 +146,7 @@ fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Option<Outcome> 
     outcome.skipped_lines = summary.skipped_lines;
     outcome.comment_lines = summary.comment_lines;
     outcome.skipped_records = summary.skipped_records;
-    Some(outcome)
+    Ok(Some(outcome))
 }
 
 struct Pieces {

@@ -69,18 +69,22 @@ async fn batch(seed: u64, tally: &mut Tally) {
         *tally.kinds.entry(mutated.kinds[0]).or_default() += 1;
         files.insert(key(day), mutated);
     }
-    let refused = run_without_refused(&project, &files).await;
+    let (refused, notices) = run_without_refused(&project, &files).await;
     tally.refused += refused.len() as u64;
     for key in &refused {
         *tally.refused_kinds.entry(files[key].kinds.join(" + ")).or_default() += 1;
     }
-    let rejects = rejects(&project).await;
-    let notices =
-        project.backfill(&["run", "--start", DAY_ONE, "--end", LAST]).await.ended(0).stderr;
+    let rejects = counted(&project, "rejects").await;
+    let quotes = counted(&project, "bare_quotes").await;
     for (key, mutated) in &files {
         if refused.contains(key) {
             continue;
         }
+        // A quote inside a field without quotes is text, as the setting bare_quotes says, and counted.
+        let notices = match quotes.contains_key(key) {
+            true => format!("{notices}\n{key} has quotes in fields without quotes"),
+            false => notices.clone(),
+        };
         judge(&project, key, mutated, &rejects, &notices, tally, seed).await;
     }
 }
@@ -100,16 +104,17 @@ fn allow_rejects(project: &Project) {
     project.edit("backfill.toml", section, "[datasets.sales]\nmax_rejects = \"100%\"\n");
 }
 
-/// Runs, and takes the files away that are named where a run is refused, until one is not.
+/// Runs, and takes the files away that are named where a run is refused, until one is not; returns these files, and
+/// what the last run said.
 async fn run_without_refused(
     project: &Project,
     files: &BTreeMap<String, Mutated>,
-) -> BTreeSet<String> {
+) -> (BTreeSet<String>, String) {
     let mut refused = BTreeSet::new();
     loop {
         let ran = project.run(DAY_ONE, LAST).await;
         if ran.code == Some(0) {
-            return refused;
+            return (refused, ran.stderr);
         }
         assert_eq!(ran.code, Some(3), "{}\n{}", ran.stdout, ran.stderr);
         let named = named(&ran, files);
@@ -132,11 +137,11 @@ fn named(ran: &Ran, files: &BTreeMap<String, Mutated>) -> Vec<String> {
     named
 }
 
-/// How many records of each file are rejected.
-async fn rejects(project: &Project) -> BTreeMap<String, u64> {
-    let sql = "SELECT key, rejects FROM files WHERE rejects > 0";
+/// What a column of `files` counts, of each file that has some.
+async fn counted(project: &Project, column: &str) -> BTreeMap<String, u64> {
+    let sql = format!("SELECT key, {column} FROM files WHERE {column} > 0");
     let range = ["--start", DAY_ONE, "--end", LAST];
-    let arguments = [&["query", "--format", "csv", sql][..], &range].concat();
+    let arguments = [&["query", "--format", "csv", &sql][..], &range].concat();
     let ran = project.backfill(&arguments).await.ended(0);
     let rows = ran.stdout.lines().skip(1);
     rows.map(|line| {
@@ -165,7 +170,13 @@ async fn judge(
         }
     }
     let rejected = rejects.get(key).copied().unwrap_or(0);
-    let is_told = notices.lines().any(|line| line.contains(key));
+    // Several files whose last line is open are counted in one notice, which names the first.
+    let ends_open =
+        !mutated.bytes.ends_with(b"\n") && notices.contains("end without a line ending");
+    let is_told = ends_open || notices.lines().any(|line| line.contains(key));
+    // Whoever cuts a file at the end of a line leaves a sound file: only its size could say so.
+    let is_sound_start =
+        wrong.is_empty() && mutated.kinds.contains(&"cut short") && mutated.bytes.ends_with(b"\n");
     let context = format!(
         "seed {seed}, {key}, {:?}, {rejected} rejects\nwrong: {wrong:?}\nmissing: {left:?}\n{}\n{notices}",
         mutated.kinds,
@@ -176,7 +187,7 @@ async fn judge(
     let is_silent = !is_told && !is_refused_by_default;
     if !wrong.is_empty() && is_silent {
         tally.failures.push(format!("wrong rows: {context}"));
-    } else if !left.is_empty() && rejected == 0 && !is_told {
+    } else if !left.is_empty() && rejected == 0 && !is_told && !is_sound_start {
         tally.failures.push(format!("rows are missing: {context}"));
     }
     match (left.is_empty() && wrong.is_empty(), rejected > 0) {

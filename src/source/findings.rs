@@ -34,7 +34,7 @@ pub fn findings(
     findings.extend(unusable(ignored));
     let far = far_dates(dated);
     let future = future_dates(dated, FileDate(Utc::now().date_naive()));
-    // What is years away from other files is told once.
+    // A date that is years away from other files is reported once.
     let is_told = matches!((&far, &future), (
         Some(Finding::FarDates { examples, count }),
         Some(Finding::FutureDates { examples: others, count: other }),

@@ -180,8 +180,8 @@ impl Header {
         Ok(Self { names, written, trailing_delimiter })
     }
 
-    /// With the names by which the header was found, which are found also with blanks around them: these are no part
-    /// of a name then. One that another column has already stays as it is.
+    /// With the names by which the header was found, which are also found with blanks around them: these do not belong
+    /// to a name then. One that another column has already stays as it is.
     #[must_use]
     pub fn with_trimmed(mut self, wanted: &[String]) -> Self {
         for place in 0..self.names.len() {

@@ -149,7 +149,7 @@ pub fn header(
     Ok(header.with_trimmed(&dialect.header_names))
 }
 
-/// Why a header is no text: where the dialect names encodings beside UTF-8, most lines below it are UTF-8.
+/// Says why a header is not text: if the dialect names encodings beside UTF-8, most lines below it are UTF-8.
 fn no_text(dialect: &Dialect) -> Reason {
     let is_other = |encoding: &Encoding| *encoding != Encoding::Utf8;
     match dialect.encoding.list().iter().any(is_other) {

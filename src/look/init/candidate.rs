@@ -74,7 +74,7 @@ fn common<'a>(texts: impl Iterator<Item = &'a str> + Clone, any: &str) -> Option
         first.is_char_boundary(*length) && texts.clone().all(|t| t.starts_with(&first[..*length]))
     };
     let start = (0..=first.len()).rev().find(is_start).unwrap_or(0);
-    // Digits that happen to be the same are no part of the name.
+    // Digits that happen to be the same do not belong to the name.
     let start = first[..start].trim_end_matches(|c: char| c.is_ascii_digit());
     let start = start.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
     let is_end = |begin: &usize| {

@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::target::Column;
 use crate::values::{Kind, Mark, decimal, truth};
 
-/// Digits of the largest bigint, and of the largest number that is told from text.
+/// Digits of the largest bigint, and of the largest number that is distinguished from text.
 const WHOLE_DIGITS: u8 = 19;
 const DIGITS: u8 = 38;
 /// The most decimals of a number that are looked for.

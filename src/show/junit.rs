@@ -1,5 +1,7 @@
 //! Checks as **JUnit** XML, which CI systems show as test results.
 
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
 use crate::check::{Outcome, Rejects};
 use crate::look::drift::Instance;
 use crate::sql::Severity;
@@ -17,123 +19,83 @@ pub struct Suite<'a> {
     pub drift: Option<&'a [Instance]>,
 }
 
-/// A test case. One that passed has no message.
-struct Case<'a> {
-    name: &'a str,
-    /// Whether it failed; a case with a message that did not fail is a warning.
-    fails: bool,
-    /// `error` or `warn`.
-    kind: &'static str,
-    message: String,
-    lines: Vec<String>,
-}
-
 /// Writes one test suite per dataset: one test case per check, one for its rejects, and one for the drift that it
-/// refuses. A warning is a case with an output, unless `warnings_fail`. The text has counts and locations, never
-/// values.
+/// refuses. A warning is a passed case with an output, unless `warnings_fail`. The text has counts and locations,
+/// never values.
 pub fn junit(suites: &[Suite<'_>], warnings_fail: bool) -> String {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for suite in suites {
-        let checks = suite.checks.iter().map(|outcome| case(outcome, warnings_fail));
-        let drift = suite.drift.map(drift);
-        let cases: Vec<Case<'_>> = checks.chain([rejects(suite.rejects)]).chain(drift).collect();
-        let failures = cases.iter().filter(|case| case.fails).count();
-        text.push_str(&format!(
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\">\n",
-            escaped(suite.dataset),
-            cases.len()
-        ));
-        for case in &cases {
-            text.push_str(&written(suite.dataset, case));
-        }
-        text.push_str("  </testsuite>\n");
-    }
-    text.push_str("</testsuites>\n");
-    text
+    let mut report = Report::new("backfill");
+    report.add_test_suites(suites.iter().map(|suite| test_suite(suite, warnings_fail)));
+    // Fails only if writing to memory or formatting fails, and neither does.
+    report.to_string().unwrap_or_default()
 }
 
-fn case(outcome: &Outcome, warnings_fail: bool) -> Case<'_> {
-    let mut case = Case {
-        name: &outcome.name,
-        fails: outcome.stops(warnings_fail),
-        kind: match outcome.severity {
-            Severity::Error => "error",
-            Severity::Warn => "warn",
-        },
-        message: String::new(),
-        lines: Vec::new(),
-    };
-    if !outcome.has_passed() {
-        case.message = format!("{} bad row(s)", outcome.bad_rows);
-        case.lines.push(outcome.description.clone());
-        case.lines.extend(outcome.locations.iter().map(ToString::to_string));
-        case.lines.extend(outcome.rows_at.iter().map(|place| format!("all of them: {place}")));
+fn test_suite(suite: &Suite<'_>, warnings_fail: bool) -> TestSuite {
+    let mut cases = TestSuite::new(suite.dataset);
+    cases.add_test_cases(suite.checks.iter().map(|outcome| check(outcome, warnings_fail)));
+    cases.add_test_case(rejects(suite.rejects));
+    cases.add_test_cases(suite.drift.map(drift));
+    for case in &mut cases.test_cases {
+        case.set_classname(suite.dataset);
     }
-    case
+    cases
+}
+
+/// Makes the test case of a check: failed if it would stop a run, a warning if it only found bad rows.
+fn check(outcome: &Outcome, warnings_fail: bool) -> TestCase {
+    let name = outcome.name.as_str();
+    if outcome.has_passed() {
+        return passed(name);
+    }
+    let message = format!("{} bad row(s)", outcome.bad_rows);
+    let mut lines = vec![outcome.description.clone()];
+    lines.extend(outcome.locations.iter().map(ToString::to_string));
+    lines.extend(outcome.rows_at.iter().map(|place| format!("all of them: {place}")));
+    if !outcome.stops(warnings_fail) {
+        return warning(name, &message, &lines);
+    }
+    let kind = match outcome.severity {
+        Severity::Error => "error",
+        Severity::Warn => "warn",
+    };
+    failed(name, kind, message, &lines)
 }
 
 /// Makes the test case of the rejects. It fails if a run would refuse a batch because of them; rejects that the limit
 /// allows are a warning.
-fn rejects(rejects: &Rejects) -> Case<'static> {
-    let mut case = Case {
-        name: "rejects",
-        fails: !rejects.refused.is_empty(),
-        kind: if rejects.refused.is_empty() { "warn" } else { "error" },
-        message: String::new(),
-        lines: rejects.refused.clone(),
-    };
-    if rejects.rejected > 0 {
-        case.message = rejects.message();
-        case.lines.extend(rejects.reasons.iter().map(ToString::to_string));
-    }
-    case
-}
-
-fn drift(instances: &[Instance]) -> Case<'static> {
-    let mut case = Case {
-        name: "drift",
-        fails: !instances.is_empty(),
-        kind: "error",
-        message: String::new(),
-        lines: instances.iter().map(ToString::to_string).collect(),
-    };
-    if case.fails {
-        case.message = format!("{} instance(s) of drift", instances.len());
-    }
-    case
-}
-
-fn written(dataset: &str, case: &Case<'_>) -> String {
-    let (name, class) = (escaped(case.name), escaped(dataset));
-    let open = format!("    <testcase classname=\"{class}\" name=\"{name}\"");
-    if case.message.is_empty() {
-        return format!("{open}/>\n");
-    }
-    let (message, lines) = (escaped(&case.message), escaped(&case.lines.join("\n")));
-    let kind = case.kind;
-    let result = if case.fails {
-        format!("<failure message=\"{message}\" type=\"{kind}\">{lines}</failure>")
+fn rejects(rejects: &Rejects) -> TestCase {
+    let reasons = rejects.reasons.iter().map(ToString::to_string);
+    let lines: Vec<String> = rejects.refused.iter().cloned().chain(reasons).collect();
+    if !rejects.refused.is_empty() {
+        failed("rejects", "error", rejects.message(), &lines)
+    } else if rejects.rejected > 0 {
+        warning("rejects", &rejects.message(), &lines)
     } else {
-        format!("<system-out>warning: {message}\n{lines}</system-out>")
-    };
-    format!("{open}>\n      {result}\n    </testcase>\n")
+        passed("rejects")
+    }
 }
 
-/// Escapes a text for XML; characters that XML cannot hold are left out.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(character),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
-            c => escaped.push(c),
-        }
+fn drift(instances: &[Instance]) -> TestCase {
+    if instances.is_empty() {
+        return passed("drift");
     }
-    escaped
+    let lines: Vec<String> = instances.iter().map(ToString::to_string).collect();
+    failed("drift", "error", format!("{} instance(s) of drift", instances.len()), &lines)
+}
+
+fn passed(name: &str) -> TestCase {
+    TestCase::new(name, TestCaseStatus::success())
+}
+
+fn warning(name: &str, message: &str, lines: &[String]) -> TestCase {
+    let mut case = passed(name);
+    case.set_system_out(format!("warning: {message}\n{}", lines.join("\n")));
+    case
+}
+
+fn failed(name: &str, kind: &str, message: String, lines: &[String]) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(kind).set_message(message).set_description(lines.join("\n"));
+    TestCase::new(name, status)
 }
 
 #[cfg(test)]
@@ -164,14 +126,14 @@ mod tests {
         let outcomes = [outcome(Severity::Error, 2), outcome(Severity::Warn, 1)];
         let none = Rejects::default();
         let text = tested(&outcomes, &none, false);
-        assert!(text.contains("tests=\"3\" failures=\"1\""), "{text}");
+        assert!(text.contains("tests=\"3\" skipped=\"0\" errors=\"0\" failures=\"1\""), "{text}");
         assert!(text.contains("name=\"a&lt;b\""), "{text}");
         assert!(text.contains("no &quot;id&quot; &amp; more\nx/y.csv</failure>"), "{text}");
         assert!(text.contains("<system-out>warning: 1 bad row(s)"), "{text}");
-        assert!(text.contains("name=\"rejects\"/>"), "{text}");
+        assert!(text.contains("name=\"rejects\" classname=\"orders\"/>"), "{text}");
         assert!(tested(&outcomes, &none, true).contains("failures=\"2\""));
         let passed = tested(&[outcome(Severity::Error, 0)], &none, true);
-        assert!(passed.contains("name=\"a&lt;b\"/>"), "{passed}");
+        assert!(passed.contains("name=\"a&lt;b\" classname=\"orders\"/>"), "{passed}");
     }
 
     #[test]
@@ -185,7 +147,7 @@ mod tests {
         let mut rejects =
             Rejects { records: 9, rejected: 2, reasons: vec![reason], ..Rejects::default() };
         let text = tested(&[], &rejects, true);
-        assert!(text.contains("tests=\"1\" failures=\"0\""), "{text}");
+        assert!(text.contains("tests=\"1\" skipped=\"0\" errors=\"0\" failures=\"0\""), "{text}");
         assert!(text.contains("warning: 2 of 9 records are rejected"), "{text}");
         rejects.refused.push("2 of 9 records".to_owned());
         let text = tested(&[], &rejects, false);

@@ -262,7 +262,8 @@ pub async fn read_columns(
     builder.with_projection(mask).build()
 }
 
-/// Reads ranges of one object.
+/// Reads ranges of one object. The `parquet` crate deprecates its own reader of an object store, and advises to
+/// write this one.
 pub struct ObjectReader {
     store: Arc<dyn ObjectStore>,
     path: Path,

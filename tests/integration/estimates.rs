@@ -181,7 +181,7 @@ async fn what_does_not_fit_is_refused_before_anything_is_written() {
     let range = ["--start", "2025-09-01", "--end", "2025-09-08"];
     project.edit("backfill.toml", "[staging]", "[limits]\ndatabase = \"9 MB\"\n[staging]");
     let plan = project.backfill(&[&["plan"], &range[..]].concat()).await.ended(3).stdout;
-    assert!(plan.contains("does not fit") && plan.contains("9.0 MB"), "{plan}");
+    assert!(plan.contains("does not fit") && plan.contains("9.00 MB"), "{plan}");
     let refused = project.backfill(&[&["run"], &range[..]].concat()).await.ended(3);
     assert!(refused.stderr.contains("limits.database"), "{}", refused.stderr);
     assert_eq!(project.rows("SELECT to_regclass('people') IS NULL").await, ["t"]);

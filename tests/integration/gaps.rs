@@ -304,7 +304,7 @@ async fn whether_it_fits_is_yes_or_no_or_not_known() {
     let limited = |size: &str| format!("{config}\n[limits]\ndatabase = \"{size}\"\n");
     project.write("backfill.toml", limited("10 GB"));
     let yes = project.backfill(&["gaps"]).await.ended(0).stdout;
-    assert_eq!(line(&yes), "fits      yes [the database may hold 10.0 GB]");
+    assert_eq!(line(&yes), "fits      yes [the database may hold 10.00 GB]");
     let json = project.backfill(&["gaps", "--options", "--output", "json"]).await.ended(0).json();
     assert_eq!(json["options"][0]["fits"]["value"], true);
     let nameless = [("DATABASE_URL", "")];

@@ -251,7 +251,7 @@ async fn check_tells_machines_and_people_of_every_bad_row() {
         ["first_only 1", "missing_id 1", "no_files 0", "twin 0", "unloaded 0", "unread_amount 1"]
     );
     let xml = project.read("checks.xml");
-    assert!(xml.contains("tests=\"7\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("tests=\"7\" skipped=\"0\" failures=\"1\""), "{xml}");
     assert!(xml.contains("What is &lt;wrong&gt;."), "{xml}");
     assert_eq!(
         project.read("bad/people.missing_id.csv"),
@@ -284,8 +284,8 @@ async fn check_refuses_as_many_rejects_as_run_does() {
     });
     assert_eq!(rejects["reasons"], json!([reason]));
     let xml = project.read("checks.xml");
-    assert!(xml.contains("tests=\"1\" failures=\"1\""), "{xml}");
-    assert!(xml.contains("name=\"rejects\">"), "{xml}");
+    assert!(xml.contains("tests=\"1\" skipped=\"0\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("name=\"rejects\" classname=\"people\">"), "{xml}");
     let text = project.backfill(&check(&["-q"])).await.ended(3).stdout;
     assert!(text.contains("rejects: FAILED: 2 of 5 records are rejected"), "{text}");
     // The limit counts for each batch: a third of one day is over it, of three days it is not.

@@ -68,7 +68,7 @@ pub struct Check {
     pub name: String,
     /// Whether a fault stops the load.
     pub severity: Severity,
-    /// What the first comment line says.
+    /// What the first paragraph of its comments says, as one line.
     pub description: String,
     /// The query; no rows means passed.
     pub query: Query,
@@ -338,20 +338,41 @@ impl Check {
         let query = Query::read(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut severity = Severity::Error;
-        let mut description = String::new();
-        let comments = query.text.lines().map_while(|line| line.trim().strip_prefix("--"));
-        for comment in comments.map(str::trim) {
-            match comment.strip_prefix("severity:").map(str::trim) {
-                Some("error") => severity = Severity::Error,
-                Some("warn") => severity = Severity::Warn,
-                Some(found) => {
-                    return Err(Error::Severity { path: path.to_owned(), found: found.to_owned() });
-                }
-                None if description.is_empty() => description = comment.to_owned(),
-                None => {}
+        let mut described = Vec::new();
+        let mut is_described = false;
+        for comment in leading_comments(&query.text) {
+            if let Some(found) = severity_in(comment) {
+                severity = parse_severity(found).ok_or_else(|| Error::Severity {
+                    path: path.to_owned(),
+                    found: found.to_owned(),
+                })?;
+            } else if comment.is_empty() {
+                is_described = !described.is_empty();
+            } else if !is_described {
+                described.push(comment);
             }
         }
+        let description = described.join(" ");
         Ok(Self { name, severity, description, query })
+    }
+}
+
+/// Returns the comment lines at the top of a text, without their dashes.
+fn leading_comments(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map_while(|line| line.trim().strip_prefix("--")).map(str::trim)
+}
+
+/// Returns what a comment such as `severity: warn` names.
+fn severity_in(comment: &str) -> Option<&str> {
+    let (key, found) = comment.split_once(':')?;
+    key.trim().eq_ignore_ascii_case("severity").then(|| found.trim())
+}
+
+fn parse_severity(name: &str) -> Option<Severity> {
+    match name.to_ascii_lowercase().as_str() {
+        "error" => Some(Severity::Error),
+        "warn" => Some(Severity::Warn),
+        _ => None,
     }
 }
 
@@ -386,6 +407,23 @@ mod tests {
         assert!(matches!(parse("DROP TABLE source"), Err(Error::Statement { .. })));
         assert!(matches!(parse("-- nothing"), Err(Error::Statement { .. })));
         assert!(matches!(parse("SELEC a"), Err(Error::Syntax { .. })));
+    }
+
+    #[test]
+    fn a_check_is_described_by_the_first_paragraph_of_its_comments() {
+        let text = "-- A day\n-- with two files.\n-- Severity: WARN\n--\n-- An aside.\nSELECT 1";
+        let comments: Vec<&str> = leading_comments(text).collect();
+        assert_eq!(comments, ["A day", "with two files.", "Severity: WARN", "", "An aside."]);
+        assert_eq!(comments.iter().find_map(|comment| severity_in(comment)), Some("WARN"));
+        assert_eq!(parse_severity("WARN"), Some(Severity::Warn));
+        assert_eq!(parse_severity("fatal"), None);
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("two_files.sql");
+        std::fs::write(&path, text).expect("written");
+        let check = Check::read(&path).expect("a check");
+        assert_eq!(check.description, "A day with two files.");
+        assert_eq!(check.severity, Severity::Warn);
     }
 
     #[test]

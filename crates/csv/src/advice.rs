@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, Syntax};
-use crate::encoding::Encoding;
 use crate::records::{Scanned, Scanner};
 use crate::reject::Reason;
 
@@ -33,20 +32,16 @@ pub fn advice(
     delimiter: u8,
 ) -> Option<Advice> {
     if reason == Reason::Encoding {
-        let mut named = dialect.encoding.list().iter();
-        let is_mixed = named.any(|encoding| *encoding != Encoding::Utf8);
+        let is_mixed = dialect.encoding.has_other_than_utf8();
         return Some(if is_mixed { Advice::MixedEncodings } else { Advice::Encoding });
     }
-    let is_about_quotes = matches!(
-        reason,
-        Reason::TextAfterQuote
-            | Reason::UnterminatedQuote
-            | Reason::TooManyFields
-            | Reason::TooFewFields
-            | Reason::LostDelimiter
-            | Reason::BareQuote
-    );
-    let syntax = dialect.syntax().ok().filter(|_| is_about_quotes)?;
+    if !may_be_about_quotes(reason) {
+        return None;
+    }
+    let syntax = dialect.syntax().ok()?;
+    if reads(raw, syntax, columns, delimiter) {
+        return None;
+    }
     let tried = [
         (Advice::Escape, b'\\', Syntax { escape: Some(b'\\'), ..syntax }),
         (Advice::Quote, b'\'', Syntax { quote: Some(b'\''), ..syntax }),
@@ -56,13 +51,23 @@ pub fn advice(
             Syntax { blanks: BlanksAfterDelimiter::Skip, ..syntax },
         ),
     ];
-    let reads_it = |(_, character, other): &(Advice, u8, Syntax)| {
+    let found = tried.into_iter().find(|(_, character, other)| {
         *other != syntax && raw.contains(character) && reads(raw, *other, columns, delimiter)
-    };
-    if reads(raw, syntax, columns, delimiter) {
-        return None;
-    }
-    tried.iter().find(|tried| reads_it(tried)).map(|(advice, ..)| *advice)
+    });
+    found.map(|(advice, ..)| advice)
+}
+
+/// Whether a record may be rejected for this reason because its quotes are written in another way.
+fn may_be_about_quotes(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::TextAfterQuote
+            | Reason::UnterminatedQuote
+            | Reason::TooManyFields
+            | Reason::TooFewFields
+            | Reason::LostDelimiter
+            | Reason::BareQuote
+    )
 }
 
 /// Whether bytes are one record of so many fields, with a quoted one among them and no quote outside of these.
@@ -79,11 +84,15 @@ fn reads(raw: &[u8], syntax: Syntax, columns: usize, delimiter: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::{Encoding, Encodings};
+
+    fn advised(raw: &str, reason: Reason, dialect: &Dialect) -> Option<Advice> {
+        advice(raw.as_bytes(), reason, 2, dialect, b',')
+    }
 
     #[test]
     fn the_setting_is_named_that_reads_the_record() {
         let dialect = Dialect::default();
-        let of = |raw: &str, reason| advice(raw.as_bytes(), reason, 2, &dialect, b',');
         for (raw, reason, expected) in [
             (r#"1,"a \"b\" c""#, Reason::TextAfterQuote, Some(Advice::Escape)),
             (r#"1,"a \", b""#, Reason::TooManyFields, Some(Advice::Escape)),
@@ -95,21 +104,19 @@ mod tests {
             ("1,it's,x'", Reason::TooManyFields, None),
             ("1,a", Reason::Nul, None),
         ] {
-            assert_eq!(of(raw, reason), expected, "{raw}");
+            assert_eq!(advised(raw, reason, &dialect), expected, "{raw}");
         }
     }
 
     #[test]
     fn settings_that_are_there_already_are_not_named() {
-        let of =
-            |raw: &str, reason, dialect: &Dialect| advice(raw.as_bytes(), reason, 2, dialect, b',');
         let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
-        assert_eq!(of(r#"1,"a \"b\" c""#, Reason::TextAfterQuote, &escaping), None);
-        assert_eq!(of("1,x", Reason::Encoding, &escaping), Some(Advice::Encoding));
-        let encoding = crate::Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
+        assert_eq!(advised(r#"1,"a \"b\" c""#, Reason::TextAfterQuote, &escaping), None);
+        assert_eq!(advised("1,x", Reason::Encoding, &escaping), Some(Advice::Encoding));
+        let encoding = Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
         let named = Dialect { encoding, ..Dialect::default() };
-        assert_eq!(of("1,x", Reason::Encoding, &named), Some(Advice::MixedEncodings));
+        assert_eq!(advised("1,x", Reason::Encoding, &named), Some(Advice::MixedEncodings));
         let unquoted = Dialect { quote: None, ..Dialect::default() };
-        assert_eq!(of("1,'a, b'", Reason::TooManyFields, &unquoted), Some(Advice::Quote));
+        assert_eq!(advised("1,'a, b'", Reason::TooManyFields, &unquoted), Some(Advice::Quote));
     }
 }

@@ -124,6 +124,13 @@ struct Record {
     fields: Vec<String>,
 }
 
+impl Record {
+    /// How many fields are not empty.
+    fn filled_fields(&self) -> usize {
+        self.fields.iter().filter(|field| !field.is_empty()).count()
+    }
+}
+
 impl<'a> Lines<'a> {
     fn new(text: &'a str, is_whole: bool) -> Self {
         let mut starts = Vec::new();
@@ -188,12 +195,8 @@ impl<'a> Lines<'a> {
             LastDelimiter::End,
         );
         let fitting = below.iter().filter(|record| record.fields.len() == width).count();
-        if width < 2 || fitting == 0 || fitting * 10 < below.len() * 9 {
-            // A last line of its own may be one of three records.
-            let all_but_last = below.len() > 1 && fitting + 1 == below.len();
-            if width < 2 || !all_but_last {
-                return None;
-            }
+        if width < 2 || !are_nearly_all(fitting, below.len()) {
+            return None;
         }
         if let Ok(header) = names {
             return Some(Table {
@@ -218,21 +221,24 @@ impl<'a> Lines<'a> {
                 Scanned::Blank { end } | Scanned::Comment { end } => position = end,
                 Scanned::Record(extent) => {
                     let text = &self.text[position..extent.content_end];
-                    let line = self.starts.partition_point(|start| *start <= position) - 1;
-                    let fields = scanner.spans.iter();
-                    let fields = fields.map(|span| self.text[span.start..span.end].to_owned());
                     if comment.is_none_or(|comment| !text.starts_with(comment)) {
-                        records.push(Record {
-                            line,
-                            text: text.to_owned(),
-                            fields: fields.collect(),
-                        });
+                        records.push(self.record(position, text, scanner));
                     }
                     position = extent.end;
                 }
             }
         }
         records
+    }
+
+    /// The record that starts at a position and was scanned last.
+    fn record(&self, position: usize, text: &str, scanner: &Scanner) -> Record {
+        let spans = scanner.spans.iter();
+        Record {
+            line: self.starts.partition_point(|start| *start <= position) - 1,
+            text: text.to_owned(),
+            fields: spans.map(|span| self.text[span.start..span.end].to_owned()).collect(),
+        }
     }
 
     /// The character that every line above this one starts with, blank ones left out, if it is one that comments
@@ -262,44 +268,48 @@ impl<'a> Lines<'a> {
 
     /// What stands around a table that the dialect does not say.
     fn around(&self, table: &Table, dialect: &Dialect) -> Around {
-        let above =
-            table.header.unwrap_or_else(|| table.records.first().map_or(0, |record| record.line));
-        let mut around = Around { lines_above: above, ..Around::default() };
-        let is_found = dialect.has_preamble() || above == 0;
-        let comment = dialect.comment.as_ref();
-        let is_said = |line: &str| comment.is_some_and(|start| line.starts_with(start));
-        let mut lines = (0..above).map(|index| self.line(index));
-        let has_lines = lines.any(|line| !line.is_empty() && !is_said(line));
-        let is_separator = above == 1 && self.separator().is_some();
-        if is_found || !has_lines || is_separator {
-            around.lines_above = 0;
-        } else {
-            around.comment = self.comment_above(above).map(String::from);
-            match (&around.comment, table.header) {
-                (Some(_), Some(_)) => {}
-                (Some(comment), None) => {
-                    let delimiter = char::from(table.delimiter);
-                    let header = self.line_above(above);
-                    match header.is_some_and(|line| line.contains(delimiter)) {
-                        true => around.header_pattern = self.pattern_of_comment(above, comment),
-                        false => around.names.clone_from(&table.names),
-                    }
-                }
-                (None, _) => {
-                    around.header_names = table.names.iter().take(NAMES).cloned().collect();
-                }
-            }
-            if dialect.delimiter.is_none()
-                && table.delimiter != DELIMITERS[0]
-                && table.header.is_none()
-            {
-                around.delimiter = Some(char::from(table.delimiter));
-            }
-        }
+        let mut around = self.above(table, dialect);
         around.units = units(&table.records).filter(|line| !is_skipped(dialect, line));
         around.last = self.last(table);
         around.last.retain(|line| !is_skipped(dialect, line));
         around
+    }
+
+    /// The settings for the lines above a table, if the dialect has none for them.
+    fn above(&self, table: &Table, dialect: &Dialect) -> Around {
+        let above =
+            table.header.unwrap_or_else(|| table.records.first().map_or(0, |record| record.line));
+        if dialect.has_preamble() || !self.has_lines_above(above, dialect) {
+            return Around::default();
+        }
+        let comment = self.comment_above(above).map(String::from);
+        let mut around = Around { lines_above: above, ..Around::default() };
+        match (&comment, table.header) {
+            (Some(_), Some(_)) => {}
+            (Some(comment), None) => {
+                let delimiter = char::from(table.delimiter);
+                let header = self.line_above(above);
+                match header.is_some_and(|line| line.contains(delimiter)) {
+                    true => around.header_pattern = self.pattern_of_comment(above, comment),
+                    false => around.names.clone_from(&table.names),
+                }
+            }
+            (None, _) => {
+                around.header_names = table.names.iter().take(NAMES).cloned().collect();
+            }
+        }
+        let is_comma = table.delimiter == DELIMITERS[0];
+        if dialect.delimiter.is_none() && !is_comma && table.header.is_none() {
+            around.delimiter = Some(char::from(table.delimiter));
+        }
+        Around { comment, ..around }
+    }
+
+    /// Whether a line above this one is neither blank, nor a comment of the dialect, nor `sep=;`.
+    fn has_lines_above(&self, first: usize, dialect: &Dialect) -> bool {
+        let is_separator = first == 1 && self.separator().is_some();
+        let mut lines = (0..first).map(|index| self.line(index));
+        !is_separator && lines.any(|line| !line.is_empty() && !is_comment(dialect, line))
     }
 
     /// The last line above another that is not empty.
@@ -319,12 +329,22 @@ impl<'a> Lines<'a> {
         }
         let counts = 1..=LAST_LINES.min(table.records.len().saturating_sub(2));
         let ends = counts.rev().map(|count| table.records.split_at(table.records.len() - count));
-        let found = ends.filter_map(|(others, last)| {
-            let line = |record: &Record| line_of_its_own(record, others, table.names.len());
-            last.iter().map(line).collect::<Option<Vec<Line>>>()
-        });
-        found.into_iter().next().unwrap_or_default()
+        let mut found =
+            ends.filter_map(|(others, last)| lines_of_their_own(last, others, table.names.len()));
+        found.next().unwrap_or_default()
     }
+}
+
+/// Whether so many of the records are as wide as the header that they belong to it: nine of ten, or all but a last
+/// line of another form.
+fn are_nearly_all(fitting: usize, records: usize) -> bool {
+    let is_most = fitting > 0 && fitting * 10 >= records * 9;
+    is_most || (records > 1 && fitting + 1 == records)
+}
+
+/// The last lines, if each is unlike all others.
+fn lines_of_their_own(last: &[Record], others: &[Record], width: usize) -> Option<Vec<Line>> {
+    last.iter().map(|record| line_of_its_own(record, others, width)).collect()
 }
 
 /// A last line that is unlike all others, with a pattern that only it matches.
@@ -349,10 +369,9 @@ fn is_named(text: &str) -> bool {
 
 /// Whether a record has nothing but one text, and all others have three fields that are filled, or more.
 fn is_label(record: &Record, others: &[Record]) -> bool {
-    let filled = |record: &Record| record.fields.iter().filter(|field| !field.is_empty()).count();
-    filled(record) == 1
+    record.filled_fields() == 1
         && record.text.chars().any(char::is_alphabetic)
-        && others.iter().all(|other| filled(other) > 2)
+        && others.iter().all(|other| other.filled_fields() > 2)
 }
 
 /// The part of a comment before the names that it holds (`#Fields: `), and the names; `None` where it holds none.
@@ -395,10 +414,9 @@ fn stands_out(record: &Record, others: &[Record]) -> bool {
 /// Whether a value is a number or a date, or is written as one.
 fn is_number(value: &str) -> bool {
     let value = value.trim();
-    let is_part = |c: char| c.is_ascii_digit() || " .,:/+-eETZ%".contains(c);
     value.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
         && value.contains(|c: char| c.is_ascii_digit())
-        && value.chars().all(is_part)
+        && value.chars().all(|c| c.is_ascii_digit() || " .,:/+-eETZ%".contains(c))
 }
 
 /// Makes a pattern for lines that start with the same text: up to the first digit or delimiter, which belongs to it, as
@@ -424,6 +442,11 @@ fn leading_text(line: &str) -> Option<String> {
 
 fn is_delimiter(c: char) -> bool {
     u8::try_from(c).is_ok_and(|byte| DELIMITERS.contains(&byte))
+}
+
+/// Whether a line starts as the dialect's comments do.
+fn is_comment(dialect: &Dialect, line: &str) -> bool {
+    dialect.comment.as_deref().is_some_and(|start| line.starts_with(start))
 }
 
 fn is_skipped(dialect: &Dialect, line: &Line) -> bool {

@@ -182,12 +182,15 @@ mod tests {
         encoder.finish().expect("finished")
     }
 
+    fn zstd(text: &str) -> Vec<u8> {
+        zstd::encode_all(text.as_bytes(), 1).expect("encoded")
+    }
+
     #[test]
     fn all_members_and_frames_are_read() {
         let members = [gzip("a,b\n"), gzip("1,2\n")].concat();
         assert_eq!(plain(members), ("a,b\n1,2\n".to_owned(), Compression::Gzip));
-        let frame = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("encoded");
-        let frames = [frame("a,b\n"), frame("1,2\n")].concat();
+        let frames = [zstd("a,b\n"), zstd("1,2\n")].concat();
         assert_eq!(plain(frames), ("a,b\n1,2\n".to_owned(), Compression::Zstd));
     }
 
@@ -226,8 +229,7 @@ mod tests {
         let text = "a,b\n1,2\n".repeat(99);
         let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
         bzip2.write_all(text.as_bytes()).expect("written");
-        let zstd = zstd::encode_all(text.as_bytes(), 1).expect("encoded");
-        for whole in [gzip(&text), zstd, bzip2.finish().expect("finished")] {
+        for whole in [gzip(&text), zstd(&text), bzip2.finish().expect("finished")] {
             let cut = whole[..whole.len() - 9].to_vec();
             let middle = whole.len() / 2;
             let changed = [&whole[..middle], &[0xff; 4], &whole[middle + 4..]].concat();
@@ -252,7 +254,7 @@ mod tests {
                 Err(io::Error::other("the store is busy"))
             }
         }
-        let start = zstd::encode_all(&b"a,b\n"[..], 1).expect("encoded")[..6].to_vec();
+        let start = zstd("a,b\n")[..6].to_vec();
         let (mut reader, _) =
             decompress(Cursor::new(start).chain(Failing)).expect("a magic number");
         let error = reader.read_to_string(&mut String::new()).expect_err("a failure");

@@ -68,6 +68,34 @@ struct Form {
     ends_empty: bool,
 }
 
+/// How many fields the records below a header should have.
+struct Width {
+    columns: usize,
+    /// Whether the header ends in a delimiter, so that records may too.
+    trailing_delimiter: bool,
+}
+
+impl Width {
+    /// Of a file whose names are given, or which has a header of this form.
+    fn new(names: Option<usize>, header: Option<Form>) -> Self {
+        match (names, header) {
+            (Some(columns), _) => Self { columns, trailing_delimiter: false },
+            (None, Some(form)) => {
+                let trailing_delimiter = form.ends_empty && form.fields > 1;
+                let columns = form.fields - usize::from(trailing_delimiter);
+                Self { columns, trailing_delimiter }
+            }
+            (None, None) => Self { columns: 0, trailing_delimiter: false },
+        }
+    }
+
+    /// Whether a record has it.
+    fn fits(&self, form: Form) -> bool {
+        form.fields == self.columns
+            || self.trailing_delimiter && form.ends_empty && form.fields == self.columns + 1
+    }
+}
+
 impl Split {
     fn new(window: &Window, known: &Known<'_>, delimiter: u8) -> Self {
         let start = window.start();
@@ -80,35 +108,14 @@ impl Split {
             None => next(window, &mut scanner, &mut position),
         };
         let header_end = position;
-        let mut forms = Vec::new();
-        while forms.len() < RECORDS {
-            let Some(found) = next(window, &mut scanner, &mut position) else { break };
-            // The last line of a file may be cut off.
-            let is_cut = found.end == found.content_end;
-            if is_cut && !forms.is_empty() {
-                break;
-            }
-            let record = &window.bytes()[found.start..found.content_end];
-            if !known.skipped.is(record, known.encoding) {
-                forms.push(found.form);
-            }
-        }
-        let header = header.and_then(|header| header.form);
-        let trailing = header.is_some_and(|form| form.ends_empty && form.fields > 1);
-        let columns = match (names, header) {
-            (Some(names), _) => names,
-            (None, Some(form)) => form.fields - usize::from(trailing),
-            (None, None) => 0,
-        };
-        let fits = |form: &&Form| {
-            form.fields == columns || trailing && form.ends_empty && form.fields == columns + 1
-        };
+        let forms = forms(window, known, &mut scanner, &mut position);
+        let width = Width::new(names, header.and_then(|header| header.form));
         Self {
             delimiter,
-            columns,
+            columns: width.columns,
             has_header: names.is_none(),
             records: forms.len(),
-            fitting: forms.iter().flatten().filter(fits).count(),
+            fitting: forms.iter().flatten().filter(|form| width.fits(**form)).count(),
             is_table: is_table(&forms),
             header_at: start..header_end,
             records_at: header_end..position,
@@ -124,6 +131,30 @@ impl Split {
     fn fits(&self, percent: usize) -> bool {
         self.fitting * 100 >= self.records * percent
     }
+}
+
+/// The forms of the first records from `position` on, which moves behind them; `None` for each whose quotes cannot be
+/// made sense of.
+fn forms(
+    window: &Window,
+    known: &Known<'_>,
+    scanner: &mut Scanner,
+    position: &mut usize,
+) -> Vec<Option<Form>> {
+    let mut forms = Vec::new();
+    while forms.len() < RECORDS {
+        let Some(found) = next(window, scanner, position) else { break };
+        // The last line of a file may be cut off.
+        let is_cut = found.end == found.content_end;
+        if is_cut && !forms.is_empty() {
+            break;
+        }
+        let record = &window.bytes()[found.start..found.content_end];
+        if !known.skipped.is(record, known.encoding) {
+            forms.push(found.form);
+        }
+    }
+    forms
 }
 
 /// A record that was found, and where it ends.
@@ -197,8 +228,14 @@ fn is_decimal_comma(split: &Split, bytes: &[u8], quote: Option<u8>) -> bool {
     if split.delimiter != b',' || split.records == 0 || !split.has_header {
         return false;
     }
+    commas_are_in_brackets(&bytes[split.header_at.clone()], quote)
+        && commas_are_between_digits(&bytes[split.records_at.clone()], quote)
+}
+
+/// Whether each comma outside quotes stands in brackets.
+fn commas_are_in_brackets(header: &[u8], quote: Option<u8>) -> bool {
     let (mut depth, mut quoted) = (0_usize, false);
-    for &byte in &bytes[split.header_at.clone()] {
+    for &byte in header {
         quoted ^= Some(byte) == quote;
         match byte {
             _ if quoted => {}
@@ -208,13 +245,22 @@ fn is_decimal_comma(split: &Split, bytes: &[u8], quote: Option<u8>) -> bool {
             _ => {}
         }
     }
-    let records = &bytes[split.records_at.clone()];
-    let is_digit = |at: usize| records.get(at).is_some_and(u8::is_ascii_digit);
-    quoted = false;
+    true
+}
+
+/// Whether each comma outside quotes stands between two digits.
+fn commas_are_between_digits(records: &[u8], quote: Option<u8>) -> bool {
+    let mut quoted = false;
     records.iter().enumerate().all(|(at, &byte)| {
         quoted ^= Some(byte) == quote;
-        quoted || byte != b',' || (at > 0 && is_digit(at - 1) && is_digit(at + 1))
+        quoted
+            || byte != b','
+            || (at > 0 && is_digit_at(records, at - 1) && is_digit_at(records, at + 1))
     })
+}
+
+fn is_digit_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -300,15 +346,19 @@ mod tests {
 
     #[test]
     fn names_say_how_many_fields_there_are() {
-        let found = |text: &str, names| found_with(text, &Dialect::default(), Some(names));
-        assert_eq!(found("1;2,5;x\n3;4;y\n", 3), Some(';'));
-        assert_eq!(found("1;2,5;x\n3;4,1;y\n", 2), Some(','));
-        assert_eq!(found("x;y\n", 2), Some(';'));
-        assert_eq!(found("1,5;2\n", 2), None);
-        assert_eq!(found("1;2;3\n", 2), None);
-        assert_eq!(found("Total\n1|2\n3|4\n", 2), Some('|'));
-        assert_eq!(found("Ann\nBob\n", 1), Some(','));
-        assert_eq!(found("", 2), Some(','));
+        for (text, names, delimiter) in [
+            ("1;2,5;x\n3;4;y\n", 3, Some(';')),
+            ("1;2,5;x\n3;4,1;y\n", 2, Some(',')),
+            ("x;y\n", 2, Some(';')),
+            ("1,5;2\n", 2, None),
+            ("1;2;3\n", 2, None),
+            ("Total\n1|2\n3|4\n", 2, Some('|')),
+            ("Ann\nBob\n", 1, Some(',')),
+            ("", 2, Some(',')),
+        ] {
+            let found = found_with(text, &Dialect::default(), Some(names));
+            assert_eq!(found, delimiter, "{text:?}");
+        }
     }
 
     #[test]

@@ -33,15 +33,14 @@ pub fn wide(start: &[u8]) -> Option<Encoding> {
 fn is_narrow(bytes: &[u8]) -> bool {
     const SHORTEST: usize = 5;
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-    let is_text = |byte: &u8| byte.is_ascii() && may_be_text(char::from(*byte));
-    end.is_some_and(|end| end >= SHORTEST && bytes[..end].iter().all(is_text))
+    end.is_some_and(|end| end >= SHORTEST && bytes[..end].iter().all(is_ascii_text))
 }
 
 /// Whether all bytes are characters of four bytes.
 fn is_utf32(start: &[u8], number: fn([u8; 4]) -> u32) -> bool {
     let (characters, _) = start.as_chunks::<4>();
-    let is_text = |bytes: &[u8; 4]| char::from_u32(number(*bytes)).is_some_and(may_be_text);
-    !characters.is_empty() && characters.iter().all(is_text)
+    !characters.is_empty()
+        && characters.iter().all(|bytes| char::from_u32(number(*bytes)).is_some_and(may_be_text))
 }
 
 /// Whether the bytes are text of two bytes a character: most NULs belong to an ASCII character, and most
@@ -52,19 +51,17 @@ fn is_utf16(
     number: fn([u8; 2]) -> u16,
 ) -> bool {
     let (units, _) = start.as_chunks::<2>();
-    let ascii: Vec<u8> =
-        units.iter().filter_map(|bytes| u8::try_from(number(*bytes)).ok()).collect();
-    let ascii: Vec<u8> = ascii
-        .into_iter()
-        .filter(|byte| byte.is_ascii() && may_be_text(char::from(*byte)))
+    let ascii: Vec<u8> = units
+        .iter()
+        .filter_map(|bytes| u8::try_from(number(*bytes)).ok())
+        .filter(is_ascii_text)
         .collect();
     let nuls = start.iter().filter(|byte| **byte == 0).count();
     if ascii.is_empty() || nuls.saturating_sub(ascii.len()) * 4 > nuls {
         return false;
     }
-    let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-    let ends = ascii.iter().filter(is_end).count();
-    let looks_like_ends = start.iter().filter(is_end).count();
+    let ends = count_line_end_bytes(&ascii);
+    let looks_like_ends = count_line_end_bytes(start);
     let has_ends =
         ends > 0 && looks_like_ends < ends * 2 && ascii.len() > 3 && ascii.len() * 8 >= units.len();
     // The last character may be half of a pair.
@@ -72,6 +69,16 @@ fn is_utf16(
     let text = encoding.decode_without_bom_handling_and_without_replacement(whole);
     (ascii.len() * 2 >= units.len() || has_ends)
         && text.is_some_and(|text| text.chars().all(may_be_text))
+}
+
+/// How many bytes are part of a line ending.
+fn count_line_end_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// Whether a byte is an ASCII character that may stand in a text.
+fn is_ascii_text(byte: &u8) -> bool {
+    byte.is_ascii() && may_be_text(char::from(*byte))
 }
 
 /// Whether a character may stand in a text: no control character but tab and line endings.

@@ -75,13 +75,18 @@ impl Encoding {
 
     /// Whether a character has two or four bytes.
     pub fn is_wide(self) -> bool {
-        !matches!(self, Self::Utf8 | Self::Windows1252 | Self::Latin1)
+        !matches!(self, Self::Utf8) && !self.is_single_byte()
+    }
+
+    /// Whether every character is one byte, also beyond ASCII.
+    fn is_single_byte(self) -> bool {
+        matches!(self, Self::Windows1252 | Self::Latin1)
     }
 
     /// Whether every byte means something: five mean nothing in Windows-1252.
     fn has(self, bytes: &[u8]) -> bool {
-        let is_unused = |byte: &u8| matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
-        self != Self::Windows1252 || !bytes.iter().any(is_unused)
+        self != Self::Windows1252
+            || !bytes.iter().any(|byte| matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d))
     }
 
     /// What the first bytes of a file say for certain, and how many of them say it.
@@ -115,8 +120,12 @@ impl Encodings {
 
     /// Those of a byte a character, for files that are not UTF-8.
     fn narrow(&self) -> impl Iterator<Item = Encoding> {
-        let is_narrow = |encoding: &Encoding| *encoding != Encoding::Utf8 && !encoding.is_wide();
-        self.0.iter().copied().filter(is_narrow)
+        self.0.iter().copied().filter(|encoding| encoding.is_single_byte())
+    }
+
+    /// Whether the list names an encoding besides UTF-8.
+    pub(crate) fn has_other_than_utf8(&self) -> bool {
+        self.0.iter().any(|encoding| *encoding != Encoding::Utf8)
     }
 
     /// The encoding of a file without a byte order mark that starts like this.
@@ -291,6 +300,19 @@ mod tests {
         (text, opened.encoding, opened.mark)
     }
 
+    /// The encoding in which bytes are read.
+    fn used(bytes: &[u8], configured: impl Into<Encodings>) -> Encoding {
+        opened(bytes, configured).1
+    }
+
+    fn utf8_or_windows() -> Encodings {
+        Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252])
+    }
+
+    fn parsed(text: &str) -> Result<Encodings, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
     fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(order).collect()
     }
@@ -349,48 +371,44 @@ mod tests {
 
     #[test]
     fn utf_8_is_never_taken_for_anything_else() {
-        let both = || Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252]);
-        let used = |bytes: &[u8], encodings: Encodings| opened(bytes, encodings).1;
-        for encodings in [both(), Encoding::Windows1252.into(), Encoding::Latin1.into()] {
+        for encodings in [utf8_or_windows(), Encoding::Windows1252.into(), Encoding::Latin1.into()]
+        {
             assert_eq!(used("id\nKöln\n".as_bytes(), encodings), Encoding::Utf8);
         }
         for encoding in [Encoding::Utf16Le, Encoding::Utf32Be] {
-            assert_eq!(used("id\nKöln\n".as_bytes(), encoding.into()), Encoding::Utf8);
+            assert_eq!(used("id\nKöln\n".as_bytes(), encoding), Encoding::Utf8);
         }
-        assert_eq!(used(b"id\nK\xf6ln\n", both()), Encoding::Windows1252);
-        assert_eq!(used(b"id\nK\xf6ln\n", Encoding::Latin1.into()), Encoding::Latin1);
-        assert_eq!(used(b"id\nK\xf6ln\n", Encoding::Utf8.into()), Encoding::Utf8);
-        assert_eq!(used(b"id\nBonn\n", both()), Encoding::Utf8);
-        assert_eq!(used(b"id\nBonn\n", Encoding::Windows1252.into()), Encoding::Windows1252);
+        assert_eq!(used(b"id\nK\xf6ln\n", utf8_or_windows()), Encoding::Windows1252);
+        assert_eq!(used(b"id\nK\xf6ln\n", Encoding::Latin1), Encoding::Latin1);
+        assert_eq!(used(b"id\nK\xf6ln\n", Encoding::Utf8), Encoding::Utf8);
+        assert_eq!(used(b"id\nBonn\n", utf8_or_windows()), Encoding::Utf8);
+        assert_eq!(used(b"id\nBonn\n", Encoding::Windows1252), Encoding::Windows1252);
     }
 
     #[test]
     fn a_byte_that_means_nothing_in_one_encoding_leads_to_the_next() {
-        let list = [Encoding::Utf8, Encoding::Windows1252, Encoding::Latin1];
-        let used = |bytes: &[u8]| opened(bytes, Encodings::new(list.to_vec())).1;
-        assert_eq!(used(b"id\nK\xf6ln \x80\n"), Encoding::Windows1252);
-        assert_eq!(used(b"id\nK\xf6ln \x81\n"), Encoding::Latin1);
+        let list = Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252, Encoding::Latin1]);
+        assert_eq!(used(b"id\nK\xf6ln \x80\n", list.clone()), Encoding::Windows1252);
+        assert_eq!(used(b"id\nK\xf6ln \x81\n", list), Encoding::Latin1);
     }
 
     #[test]
     fn one_encoding_is_written_as_its_name_and_several_as_a_list() {
-        let read = |text: &str| serde_json::from_str::<Encodings>(text);
-        let written = |encodings: &Encodings| serde_json::to_string(encodings).expect("JSON");
         for text in ["\"utf-8\"", "\"windows-1252\"", "[\"utf-8\",\"windows-1252\"]"] {
-            assert_eq!(written(&read(text).expect("encodings")), text);
+            let encodings = parsed(text).expect("encodings");
+            assert_eq!(serde_json::to_string(&encodings).expect("JSON"), text);
         }
-        assert_eq!(read("[\"utf-8\"]").expect("a list"), Encodings::default());
-        assert!(read("[]").is_err() && read("3").is_err());
-        let error = read("\"utf-9\"").expect_err("no encoding").to_string();
+        assert_eq!(parsed("[\"utf-8\"]").expect("a list"), Encodings::default());
+        assert!(parsed("[]").is_err() && parsed("3").is_err());
+        let error = parsed("\"utf-9\"").expect_err("no encoding").to_string();
         assert!(error.contains("unknown variant `utf-9`"), "{error}");
     }
 
     #[test]
     fn bytes_become_the_characters_of_their_encoding() {
-        let decode = |encoding: Encoding, bytes: &[u8]| encoding.decode(bytes);
-        assert_eq!(decode(Encoding::Windows1252, b"\x80\xe9"), Some("€é".to_owned()));
-        assert_eq!(decode(Encoding::Latin1, b"\x80\xe9"), Some("\u{80}é".to_owned()));
-        assert_eq!(decode(Encoding::Latin1, b"plain"), None);
-        assert_eq!(decode(Encoding::Utf8, b"\xe9"), None);
+        assert_eq!(Encoding::Windows1252.decode(b"\x80\xe9"), Some("€é".to_owned()));
+        assert_eq!(Encoding::Latin1.decode(b"\x80\xe9"), Some("\u{80}é".to_owned()));
+        assert_eq!(Encoding::Latin1.decode(b"plain"), None);
+        assert_eq!(Encoding::Utf8.decode(b"\xe9"), None);
     }
 }

@@ -62,16 +62,19 @@ pub fn recognised(start: &[u8]) -> Option<&'static str> {
 
 /// What a zip archive holds, by the names of its first files.
 fn zipped(start: &[u8]) -> &'static str {
-    let holds = |name: &[u8]| memchr::memmem::find(start, name).is_some();
-    if holds(b"opendocument.spreadsheet") {
+    if holds(start, b"opendocument.spreadsheet") {
         "an OpenDocument spreadsheet"
-    } else if holds(b"word/") {
+    } else if holds(start, b"word/") {
         "a Word document"
-    } else if holds(b"xl/") || holds(b"[Content_Types].xml") {
+    } else if holds(start, b"xl/") || holds(start, b"[Content_Types].xml") {
         "an Excel workbook (xlsx)"
     } else {
         "a zip archive"
     }
+}
+
+fn holds(bytes: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find(bytes, name).is_some()
 }
 
 /// Whether control characters that no text has stand near the start.

@@ -23,14 +23,17 @@ const SWAPPED: usize = 8;
 /// what is held of the file from the record on.
 pub fn is_wide(record: &[u8], rest: &[u8]) -> bool {
     let record = &record[..record.len().min(LOOK)];
-    let has_mark = |mark: &[u8; 2]| {
-        let behind = memmem::find(record, mark).map(|at| &rest[at + mark.len()..]);
-        // Of UTF-32 the mark has two more bytes.
-        behind.is_some_and(|text| is_wide_from(text, if text.starts_with(&[0; 2]) { 2 } else { 0 }))
-    };
-    has_mark(b"\xff\xfe")
-        || has_mark(b"\xfe\xff")
+    is_wide_behind(b"\xff\xfe", record, rest)
+        || is_wide_behind(b"\xfe\xff", record, rest)
         || may_be_wide(record) && (0..4).any(|start| is_wide_from(rest, start))
+}
+
+/// Whether a record holds this byte order mark, and wide text follows it.
+fn is_wide_behind(mark: &[u8; 2], record: &[u8], rest: &[u8]) -> bool {
+    let Some(at) = memmem::find(record, mark) else { return false };
+    let text = &rest[at + mark.len()..];
+    // The mark of UTF-32 has two more bytes.
+    is_wide_from(text, if text.starts_with(&[0; 2]) { 2 } else { 0 })
 }
 
 /// Whether bytes are UTF-16 or UTF-32 from a place on, and enough of it to tell.
@@ -57,27 +60,48 @@ fn may_be_wide(record: &[u8]) -> bool {
 /// wide text whose bytes stand the other way round.
 pub fn is_narrow(record: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&record[..record.len().min(LOOK)]);
-    let (mut pairs, mut ends, mut swapped, mut no_text) = (0, 0, 0, 0);
-    for character in text.chars() {
+    let mut runs = Runs::default();
+    text.chars().any(|character| {
+        runs.add(character);
+        runs.are_of_another_encoding() || character == '\u{fffe}'
+    })
+}
+
+/// How many characters in a row, up to the last one, look like text of another encoding.
+#[derive(Default)]
+struct Runs {
+    /// Characters that are two bytes of ASCII each.
+    pairs: usize,
+    /// Line endings among the bytes of these.
+    ends: usize,
+    /// Characters that are one byte of ASCII if their bytes are swapped.
+    swapped: usize,
+    /// Bytes that were not text.
+    no_text: usize,
+}
+
+impl Runs {
+    /// Counts a character.
+    fn add(&mut self, character: char) {
         let [_, _, high, low] = u32::from(character).to_be_bytes();
         let is_pair = character <= '\u{ffff}' && is_text(high) && is_text(low);
         let is_swapped = character <= '\u{ffff}' && is_text(high) && low == 0;
-        pairs = if is_pair { pairs + 1 } else { 0 };
-        ends = if is_pair { ends + usize::from(is_end(high) || is_end(low)) } else { 0 };
-        swapped = match is_swapped {
-            // The blank of ideographic scripts, of which many may stand in a row.
-            true if character == '\u{3000}' => swapped,
-            true => swapped + 1,
+        self.pairs = if is_pair { self.pairs + 1 } else { 0 };
+        self.ends = if is_pair { self.ends + usize::from(is_end(high) || is_end(low)) } else { 0 };
+        self.swapped = match is_swapped {
+            // The blank of ideographic scripts: many may stand in a row.
+            true if character == '\u{3000}' => self.swapped,
+            true => self.swapped + 1,
             false => 0,
         };
-        no_text = if character == char::REPLACEMENT_CHARACTER { no_text + 1 } else { 0 };
-        let are_lines = ends > 0 && pairs >= LINE_PAIRS;
-        let is_other = are_lines || pairs >= PAIRS || swapped >= SWAPPED || no_text >= PAIRS;
-        if is_other || character == '\u{fffe}' {
-            return true;
-        }
+        self.no_text = if character == char::REPLACEMENT_CHARACTER { self.no_text + 1 } else { 0 };
     }
-    false
+
+    /// Whether one of the runs is too long to be chance.
+    fn are_of_another_encoding(&self) -> bool {
+        let are_lines = self.ends > 0 && self.pairs >= LINE_PAIRS;
+        are_lines || self.pairs >= PAIRS || self.swapped >= SWAPPED || self.no_text >= PAIRS
+    }
 }
 
 /// Whether a byte ends a line.
@@ -96,6 +120,12 @@ mod tests {
 
     fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(order).collect()
+    }
+
+    /// The text of bytes that are taken for UTF-16.
+    fn read_as_utf16(bytes: &[u8], number: fn([u8; 2]) -> u16) -> String {
+        let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|two| number(*two)).collect();
+        String::from_utf16_lossy(&units)
     }
 
     /// Whether the first line of some bytes is wide.
@@ -118,8 +148,7 @@ mod tests {
                 let bare = utf16(text, order);
                 assert_eq!(is_wide_line(&bare), text.starts_with(['i', '2']), "{text:?}");
             }
-            let wide = |c: char| u32::from(c).to_le_bytes();
-            let utf32: Vec<u8> = text.chars().flat_map(wide).collect();
+            let utf32: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
             assert!(is_wide_line(&utf32), "{text:?} as UTF-32");
         }
     }
@@ -146,16 +175,12 @@ mod tests {
 
     #[test]
     fn narrow_text_read_as_wide_is_no_language() {
-        let read = |bytes: &[u8], number: fn([u8; 2]) -> u16| {
-            let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|two| number(*two)).collect();
-            String::from_utf16_lossy(&units)
-        };
         let narrow = b"id,name,city\n1,Ann,Rome\n2,Bob,Oslo\n";
         for number in [u16::from_le_bytes as fn([u8; 2]) -> u16, u16::from_be_bytes] {
-            assert!(is_narrow(read(narrow, number).as_bytes()));
+            assert!(is_narrow(read_as_utf16(narrow, number).as_bytes()));
         }
         let swapped = utf16("id,name,city", u16::to_be_bytes);
-        assert!(is_narrow(read(&swapped, u16::from_le_bytes).as_bytes()));
+        assert!(is_narrow(read_as_utf16(&swapped, u16::from_le_bytes).as_bytes()));
         assert!(is_narrow("\u{fffe}x".as_bytes()));
         assert!(is_narrow(&[0xff; 20]));
         assert!(!is_narrow("\u{3000}".repeat(20).as_bytes()));

@@ -278,20 +278,22 @@ fn check(names: &[String]) -> Result<(), InvalidHeader> {
 pub fn looks_like_data(name: &str) -> bool {
     let name = name.trim();
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
-    let others = |allowed: &[u8]| name.bytes().all(|b| b.is_ascii_digit() || allowed.contains(&b));
     let is_number = digits > 0 && name.parse::<f64>().is_ok();
-    let is_date = digits >= 6 && name.len() <= 10 && others(b"-/.");
+    let has_parts = name.bytes().all(|b| b.is_ascii_digit() || b"-/.".contains(&b));
+    let is_date = digits >= 6 && name.len() <= 10 && has_parts;
     is_number || is_date || is_address(name)
 }
 
 /// Whether a name is an e-mail address.
 fn is_address(name: &str) -> bool {
-    let is_word = |text: &str| !text.is_empty() && !text.contains([' ', '@']);
-    let domain = name.split_once('@').filter(|(user, _)| is_word(user)).map(|(_, domain)| domain);
-    domain.is_some_and(|domain| {
-        is_word(domain)
-            && domain.rsplit_once('.').is_some_and(|(host, end)| is_word(host) && end.len() > 1)
-    })
+    let Some((user, domain)) = name.split_once('@') else { return false };
+    let Some((host, end)) = domain.rsplit_once('.') else { return false };
+    is_address_part(user) && is_address_part(domain) && is_address_part(host) && end.len() > 1
+}
+
+/// Whether a text may be a part of an e-mail address.
+fn is_address_part(text: &str) -> bool {
+    !text.is_empty() && !text.contains([' ', '@'])
 }
 
 #[cfg(test)]
@@ -300,6 +302,18 @@ mod tests {
 
     fn header(names: &[&str]) -> Result<Header, InvalidHeader> {
         Header::new(texts(names), UnusableNames::Refuse, &BTreeMap::new(), LastDelimiter::End)
+    }
+
+    fn suffixed(written: &[String], last: LastDelimiter) -> Header {
+        Header::new(written.to_vec(), UnusableNames::Suffix, &BTreeMap::new(), last)
+            .expect("a header")
+    }
+
+    /// The names of a header, if `Order ID` and `no` are other names of `id`.
+    fn aliased(written: &[&str]) -> Result<Vec<String>, InvalidHeader> {
+        let aliases = BTreeMap::from([("id".to_owned(), texts(&["Order ID", "no"]))]);
+        Header::new(texts(written), UnusableNames::Refuse, &aliases, LastDelimiter::End)
+            .map(|header| header.names)
     }
 
     fn texts(names: &[&str]) -> Vec<String> {
@@ -340,31 +354,20 @@ mod tests {
     #[test]
     fn names_get_a_suffix_where_the_dialect_says_so() {
         let written = texts(&["a", "", "a", "a_2", "a", ""]);
-        let header = |last| {
-            let header =
-                Header::new(written.clone(), UnusableNames::Suffix, &BTreeMap::new(), last);
-            header.expect("a header")
-        };
-        let ended = header(LastDelimiter::End);
+        let ended = suffixed(&written, LastDelimiter::End);
         assert_eq!(ended.names, ["a", "column_2", "a_3", "a_2", "a_4"]);
         assert_eq!(ended.written, ["a", "", "a", "a_2", "a"]);
-        let divided = header(LastDelimiter::Between);
+        let divided = suffixed(&written, LastDelimiter::Between);
         assert_eq!(divided.names, ["a", "column_2", "a_3", "a_2", "a_4", "column_6"]);
         assert!(!divided.trailing_delimiter);
     }
 
     #[test]
     fn a_column_is_found_by_its_own_name_and_then_by_another() {
-        let aliases = BTreeMap::from([("id".to_owned(), texts(&["Order ID", "no"]))]);
-        let names = |written: &[&str]| {
-            let header =
-                Header::new(texts(written), UnusableNames::Refuse, &aliases, LastDelimiter::End);
-            header.map(|header| header.names)
-        };
-        assert_eq!(names(&["x", "no"]).expect("a header"), ["x", "id"]);
-        assert_eq!(names(&["no", "id"]).expect("a header"), ["no", "id"]);
+        assert_eq!(aliased(&["x", "no"]).expect("a header"), ["x", "id"]);
+        assert_eq!(aliased(&["no", "id"]).expect("a header"), ["no", "id"]);
         assert_eq!(
-            names(&["no", "x", "Order ID"]),
+            aliased(&["no", "x", "Order ID"]),
             Err(InvalidHeader::AmbiguousAlias { name: "id".into(), first: 1, second: 3 })
         );
     }

@@ -40,10 +40,9 @@ impl Likeness {
     /// How many lines of a record of several lines are records by themselves if its quotes are left out, the first
     /// one not counted; 0 unless all lines are, or where that may be chance.
     pub fn lines_of(&mut self, record: &[u8], quote: u8) -> u64 {
-        let delimiter = self.delimiter;
         let mut lines = record.split(|byte| matches!(byte, b'\r' | b'\n')).peekable();
-        let first = lines.peek().map_or(0, |line| memchr_iter(delimiter, line).count());
-        if first + 1 != self.columns {
+        let first_width = lines.peek().map_or(1, |line| self.width(line));
+        if first_width != self.columns {
             return 0;
         }
         let mut count = 0;
@@ -60,11 +59,13 @@ impl Likeness {
     /// How many lines of a quoted value look like records, its first one left out; 0 where that may be chance.
     pub fn lines_in(&mut self, value: &[u8]) -> u64 {
         let lines = value.split(|byte| matches!(byte, b'\r' | b'\n')).skip(1);
-        let delimiter = self.delimiter;
-        let delimiters = |line: &[u8]| memchr_iter(delimiter, line).count();
-        let found =
-            lines.filter(|line| delimiters(line) + 1 >= self.columns && self.is(line)).count();
+        let found = lines.filter(|line| self.width(line) >= self.columns && self.is(line)).count();
         if found > 1 || self.columns >= TELLING_COLUMNS { found as u64 } else { 0 }
+    }
+
+    /// How many fields a line has if its quotes are ignored.
+    fn width(&self, line: &[u8]) -> usize {
+        memchr_iter(self.delimiter, line).count() + 1
     }
 }
 
@@ -73,10 +74,22 @@ mod tests {
     use super::*;
     use crate::Dialect;
 
+    fn likeness(columns: usize) -> Likeness {
+        let syntax = Dialect::default().syntax().expect("a dialect");
+        Likeness::new(syntax, b',', BareQuotes::Accept, columns)
+    }
+
+    fn lines_in(value: &str, columns: usize) -> u64 {
+        likeness(columns).lines_in(value.as_bytes())
+    }
+
+    fn lines_of(record: &str, columns: usize) -> u64 {
+        likeness(columns).lines_of(record.as_bytes(), b'"')
+    }
+
     #[test]
     fn a_line_as_wide_as_the_header_with_a_number_may_be_a_record() {
-        let syntax = Dialect::default().syntax().expect("a dialect");
-        let mut likeness = Likeness::new(syntax, b',', BareQuotes::Accept, 3);
+        let mut likeness = likeness(3);
         for line in ["28,Old,1.0", "#1099,Cy,3", "\"a,b\",x,2025-03-01", "x,,1"] {
             assert!(likeness.is(line.as_bytes()), "{line}");
         }
@@ -87,11 +100,6 @@ mod tests {
 
     #[test]
     fn several_lines_of_a_value_may_be_records() {
-        let syntax = Dialect::default().syntax().expect("a dialect");
-        let lines_in = |value: &str, columns| {
-            let mut likeness = Likeness::new(syntax, b',', BareQuotes::Accept, columns);
-            likeness.lines_in(value.as_bytes())
-        };
         assert_eq!(lines_in("abc\n2,def\n3,gh", 2), 2);
         assert_eq!(lines_in("abc\r\n2,def\r\n3,gh", 2), 2);
         assert_eq!(lines_in("1 Main St\nRome, 10115", 2), 0, "one may be chance");
@@ -102,11 +110,6 @@ mod tests {
 
     #[test]
     fn all_lines_of_a_record_may_be_records() {
-        let syntax = Dialect::default().syntax().expect("a dialect");
-        let lines_of = |record: &str, columns| {
-            let mut likeness = Likeness::new(syntax, b',', BareQuotes::Accept, columns);
-            likeness.lines_of(record.as_bytes(), b'"')
-        };
         assert_eq!(lines_of("a,\"Rome,1\nb,Oslo\",2", 3), 1);
         assert_eq!(lines_of("a,\"Rome,1\r\nb,Oslo,3\r\nc,Kiel\",2", 3), 2);
         assert_eq!(lines_of("1,\"Main St\nRome, 10115\"", 2), 0, "two may be chance");

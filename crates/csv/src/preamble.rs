@@ -124,19 +124,33 @@ pub fn pass(
             })?;
         }
         HeaderLine::Pattern(pattern) => {
-            let mut start = 0;
-            search(window, &mut preamble, |window, content_end| {
-                let line = &window.bytes()[window.start()..content_end];
-                let found = group_start(&pattern, line, encoding);
-                start = window.start() + found.unwrap_or_default();
-                found.is_some()
-            })?;
-            window.advance(start);
-            let header = line_at(window)?.map(|(end, _)| window.bytes()[start..end].to_vec());
-            preamble.mark = Some(HeaderMark { pattern, header: header.unwrap_or_default() });
+            let mark = pass_to_match(window, &mut preamble, pattern, encoding)?;
+            preamble.mark = Some(mark);
         }
     }
     Ok(preamble)
+}
+
+/// Goes to the header that matches a pattern.
+///
+/// # Errors
+/// [`InvalidHeader::NotFound`], [`InvalidHeader::Endless`] and [`Error::Read`].
+fn pass_to_match(
+    window: &mut Window,
+    preamble: &mut Preamble,
+    pattern: Regex,
+    encoding: Encoding,
+) -> Result<HeaderMark, Error> {
+    let mut start = 0;
+    search(window, preamble, |window, content_end| {
+        let line = &window.bytes()[window.start()..content_end];
+        let found = group_start(&pattern, line, encoding);
+        start = window.start() + found.unwrap_or_default();
+        found.is_some()
+    })?;
+    window.advance(start);
+    let header = line_at(window)?.map(|(end, _)| window.bytes()[start..end].to_vec());
+    Ok(HeaderMark { pattern, header: header.unwrap_or_default() })
 }
 
 impl Preamble {
@@ -262,11 +276,11 @@ fn has_names(window: &Window, scanner: &mut Scanner, names: &[String], encoding:
     if extent.fault.is_some() {
         return false;
     }
-    let mut fields = scanner.spans.iter().map(|span| {
+    let fields = scanner.spans.iter().map(|span| {
         let value = text(&bytes[span.start..span.end], encoding);
         fold(&String::from_utf8_lossy(&value))
     });
-    let found: Vec<String> = fields.by_ref().collect();
+    let found: Vec<String> = fields.collect();
     names.iter().all(|name| found.contains(name))
 }
 

@@ -22,8 +22,8 @@ use crate::error::Error;
 use crate::format;
 use crate::header::{Header, InvalidHeader};
 use crate::likeness::Likeness;
-use crate::preamble::{self, HeaderMark};
-use crate::records::{Extent, Scanned, Scanner, Span, count_line_ends, end_of_line};
+use crate::preamble::HeaderMark;
+use crate::records::{Extent, Scanned, Scanner, count_line_ends, end_of_line};
 use crate::reject::{Reason, Reject};
 use crate::repeated::{Again, RepeatedHeader};
 use crate::skipped::Skipped;
@@ -85,19 +85,16 @@ impl Reader {
         }
         let opened = encoding::open(start, input, &dialect.encoding);
         let mut window = Window::new(opened.input, opened.mark as u64);
-        let dialect = dialect.clone();
         let skipped = Skipped::new(&dialect.skip_records)?;
-        start::skip_marks(&mut window)?;
-        if dialect.skip_lines == 0 && dialect.names.is_none() {
-            start::refuse_other_formats(&mut window)?;
-        }
-        let preamble = preamble::pass(&mut window, &dialect, syntax, opened.given)?;
-        if dialect.names.is_none() {
-            start::refuse_other_formats(&mut window)?;
-        }
-        let known = Known { dialect: &dialect, syntax, skipped: &skipped, encoding: opened.given };
-        let given = syntax.delimiter.or(preamble.delimiter);
-        let delimiter = given.map_or_else(|| delimiter::find(&mut window, &known), Ok)?;
+        let preamble = start::pass_preamble(&mut window, dialect, syntax, opened.given)?;
+        let delimiter = match syntax.delimiter.or(preamble.delimiter) {
+            Some(given) => given,
+            None => {
+                let encoding = opened.given;
+                let known = Known { dialect, syntax, skipped: &skipped, encoding };
+                delimiter::find(&mut window, &known)?
+            }
+        };
         let mut summary = Summary {
             encoding: opened.encoding.name().to_owned(),
             byte_order_mark: opened.mark > 0,
@@ -114,7 +111,7 @@ impl Reader {
             Some(names) => Header::given(names.clone())?,
             None => {
                 let extent = first.ok_or(InvalidHeader::Missing)?;
-                let header = start::header(&window, extent, &mut scanner, &cleaner, &dialect)?;
+                let header = start::header(&window, extent, &mut scanner, &cleaner, dialect)?;
                 line += extent.lines as i64;
                 window.advance(extent.end);
                 header
@@ -133,7 +130,7 @@ impl Reader {
             syntax,
             delimiter,
             scanner,
-            dialect,
+            dialect: dialect.clone(),
             encoding: opened.given,
             is_wide: opened.encoding.is_wide(),
             is_open: opened.is_open,
@@ -269,12 +266,7 @@ impl Reader {
         let record = &self.window.bytes()[self.window.start()..extent.content_end];
         let fault = match extent.fault.or_else(|| self.width_fault()) {
             Some(fault) => Some(fault),
-            None => self
-                .content_fault(record)
-                .or(self
-                    .header_fault(record)
-                    .or_else(|other| self.refuse_glued(extent).and(Err(other)))?)
-                .or_else(|| self.mark_fault(record)),
+            None => self.fault_inside(record, extent)?,
         };
         let Some(reason) = fault else { return self.accept(extent) };
         self.refuse_glued(extent)?;
@@ -389,6 +381,24 @@ impl Reader {
         }
     }
 
+    /// What rejects a record of the right shape.
+    ///
+    /// # Errors
+    /// [`Error::OtherHeader`], or [`Error::OtherEncoding`] if it only looks like another header because the rest of
+    /// the file is in another encoding.
+    #[inline]
+    fn fault_inside(&self, record: &[u8], extent: Extent) -> Result<Option<Reason>, Error> {
+        let content = self.content_fault(record);
+        let header = match self.header_fault(record) {
+            Ok(fault) => fault,
+            Err(other) => {
+                self.refuse_glued(extent)?;
+                return Err(other);
+            }
+        };
+        Ok(content.or(header).or_else(|| self.mark_fault(record)))
+    }
+
     /// Whether the content of a record of the right shape rejects it.
     fn content_fault(&self, record: &[u8]) -> Option<Reason> {
         let is_utf8 = simdutf8::basic::from_utf8(record).is_ok();
@@ -430,8 +440,8 @@ impl Reader {
     /// Whether a field of the record scanned last is UTF-8, in a file of another encoding.
     fn has_other_encoding(&self, record: &[u8]) -> bool {
         let (bytes, cleaner) = (self.window.bytes(), self.columns.cleaner());
-        let is_other = |span: &Span| cleaner.is_other_encoding(&bytes[span.start..span.end]);
-        !record.is_ascii() && self.scanner.spans.iter().any(is_other)
+        let mut fields = self.scanner.spans.iter().map(|span| &bytes[span.start..span.end]);
+        !record.is_ascii() && fields.any(|field| cleaner.is_other_encoding(field))
     }
 
     /// Whether values need more than a copy.

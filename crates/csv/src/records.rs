@@ -352,8 +352,8 @@ pub fn end_of_line(window: &[u8], from: usize, at_end: bool) -> Option<(usize, u
 /// How many lines end in `text`: LF, CRLF and CR each end one.
 pub fn count_line_ends(text: &[u8]) -> usize {
     let feeds = memchr::memchr_iter(b'\n', text).count();
-    let lone = |at: &usize| text.get(at + 1) != Some(&b'\n');
-    feeds + memchr::memchr_iter(b'\r', text).filter(lone).count()
+    let returns = memchr::memchr_iter(b'\r', text);
+    feeds + returns.filter(|at| text.get(at + 1) != Some(&b'\n')).count()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder};
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
@@ -87,7 +87,6 @@ impl fmt::Display for Reason {
 
 /// The columns of the rejects of one file; the `rejects` table has `_file_date` besides.
 pub fn schema() -> SchemaRef {
-    let field = |name: &str, data_type| Field::new(name, data_type, false);
     Arc::new(Schema::new(vec![
         field("_file_name", DataType::Utf8),
         field("_row_id", DataType::Int64),
@@ -100,6 +99,11 @@ pub fn schema() -> SchemaRef {
     ]))
 }
 
+/// A column that is never NULL.
+fn field(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, false)
+}
+
 /// The rejects of one file as rows of [`schema`].
 pub fn to_batch(file_name: &str, rejects: &[Reject]) -> Result<RecordBatch, ArrowError> {
     let mut names = StringBuilder::new();
@@ -110,20 +114,20 @@ pub fn to_batch(file_name: &str, rejects: &[Reject]) -> Result<RecordBatch, Arro
         reasons.append_value(reject.reason.name());
         raw.append_value(&reject.raw);
     }
-    let numbers = |value: fn(&Reject) -> i64| -> ArrayRef {
-        let mut builder = Int64Builder::with_capacity(rejects.len());
-        rejects.iter().for_each(|reject| builder.append_value(value(reject)));
-        Arc::new(builder.finish())
-    };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(names.finish()),
-        numbers(|reject| reject.row_id),
-        numbers(|reject| reject.line),
-        numbers(|reject| reject.offset),
+        numbers(rejects, |reject| reject.row_id),
+        numbers(rejects, |reject| reject.line),
+        numbers(rejects, |reject| reject.offset),
         Arc::new(reasons.finish()),
-        numbers(|reject| reject.expected_fields),
-        numbers(|reject| reject.found_fields),
+        numbers(rejects, |reject| reject.expected_fields),
+        numbers(rejects, |reject| reject.found_fields),
         Arc::new(raw.finish()),
     ];
     RecordBatch::try_new(schema(), columns)
+}
+
+/// One number of each reject as a column.
+fn numbers(rejects: &[Reject], number: fn(&Reject) -> i64) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(rejects.iter().map(number)))
 }

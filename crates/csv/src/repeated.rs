@@ -38,10 +38,15 @@ impl RepeatedHeader {
     /// Of a header that writes these names, in a file with this quote.
     pub fn new(written: &[String], quote: Option<u8>) -> Self {
         let is_exact = written.len() < 2;
-        let folded = |name: &String| if is_exact { name.clone() } else { fold(name) };
-        let names: Vec<String> = written.iter().map(folded).collect();
-        let first = names.first().and_then(|name| name.bytes().next());
-        let first = first.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        let names: Vec<String> = match is_exact {
+            true => written.to_vec(),
+            false => written.iter().map(|name| fold(name)).collect(),
+        };
+        let first = names
+            .first()
+            .and_then(|name| name.bytes().next())
+            .filter(u8::is_ascii_alphanumeric)
+            .map(|byte| byte.to_ascii_lowercase());
         let known: HashSet<String> = names.iter().cloned().collect();
         let mut first_bytes = [false; 256];
         for byte in names.iter().filter_map(|name| name.bytes().next()) {
@@ -81,8 +86,9 @@ impl RepeatedHeader {
 
     /// The fields as text; `None` where one is none.
     fn values(&self, window: &[u8], spans: &[Span], columns: &Columns) -> Option<Vec<String>> {
-        let value = |span: &Span| columns.clean(&window[span.start..span.end], span.escaped);
-        spans.iter().map(|span| String::from_utf8(value(span).into_owned()).ok()).collect()
+        let values =
+            spans.iter().map(|span| columns.clean(&window[span.start..span.end], span.escaped));
+        values.map(|value| String::from_utf8(value.into_owned()).ok()).collect()
     }
 
     /// The name that a field is, without what does not tell it from another.

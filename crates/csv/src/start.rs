@@ -1,10 +1,11 @@
 //! The **start** of a file: its marks, its format and its header, before the first row is read.
 
 use crate::columns::Cleaner;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Syntax};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::header::{Header, InvalidHeader, LastDelimiter, UnusableNames};
+use crate::preamble::{self, Preamble};
 use crate::records::{Extent, MAX_COLUMNS, MAX_FIELD_BYTES, Scanned, Scanner, Span};
 use crate::reject::Reason;
 use crate::summary::Summary;
@@ -18,7 +19,7 @@ const RECORDS: usize = 64;
 ///
 /// # Errors
 /// [`InvalidHeader::NotCsv`] and [`Error::Read`].
-pub fn refuse_other_formats(window: &mut Window) -> Result<(), Error> {
+fn refuse_other_formats(window: &mut Window) -> Result<(), Error> {
     loop {
         let start = window.bytes()[window.start()..].trim_ascii_start();
         if start.len() >= 2 || window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES {
@@ -29,6 +30,27 @@ pub fn refuse_other_formats(window: &mut Window) -> Result<(), Error> {
         }
         window.fill()?;
     }
+}
+
+/// Goes to the header, past byte order marks and the lines above it.
+///
+/// # Errors
+/// As [`preamble::pass`] and [`refuse_other_formats`].
+pub fn pass_preamble(
+    window: &mut Window,
+    dialect: &Dialect,
+    syntax: Syntax,
+    encoding: Encoding,
+) -> Result<Preamble, Error> {
+    skip_marks(window)?;
+    if dialect.skip_lines == 0 && dialect.names.is_none() {
+        refuse_other_formats(window)?;
+    }
+    let preamble = preamble::pass(window, dialect, syntax, encoding)?;
+    if dialect.names.is_none() {
+        refuse_other_formats(window)?;
+    }
+    Ok(preamble)
 }
 
 /// What a file seems to be whose first bytes, blanks left out, are these; `None` if it may be CSV: a
@@ -54,7 +76,7 @@ fn other_format(start: &[u8]) -> Option<&'static str> {
 ///
 /// # Errors
 /// [`Error::Read`].
-pub fn skip_marks(window: &mut Window) -> Result<(), Error> {
+fn skip_marks(window: &mut Window) -> Result<(), Error> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     loop {
         let start = window.start();
@@ -124,23 +146,7 @@ pub fn header(
         None if scanner.fields > MAX_COLUMNS => return Err(InvalidHeader::TooManyColumns),
         None => {}
     }
-    let name = |(index, span): (usize, &Span)| {
-        let raw = &window.bytes()[span.start..span.end];
-        if raw.iter().any(is_no_text) {
-            return Err(InvalidHeader::ControlCharacter { position: index + 1 });
-        }
-        if cleaner.is_other_encoding(raw) {
-            return Err(InvalidHeader::Unreadable(Reason::OtherEncoding));
-        }
-        let value = cleaner.clean(raw, span.escaped).into_owned();
-        String::from_utf8(value).map_err(|_| InvalidHeader::Unreadable(no_text(dialect)))
-    };
-    let mut names: Vec<String> =
-        scanner.spans.iter().enumerate().map(name).collect::<Result<_, _>>()?;
-    // Programs that add a byte order mark to a file that has one make a second of it.
-    if let Some(first) = names.first_mut() {
-        *first = first.trim_start_matches('\u{feff}').to_owned();
-    }
+    let names = names(window, &scanner.spans, cleaner, dialect)?;
     let last = match dialect.unusable_names {
         UnusableNames::Suffix => last_delimiter(window, extent, scanner),
         UnusableNames::Refuse => LastDelimiter::End,
@@ -149,10 +155,39 @@ pub fn header(
     Ok(header.with_trimmed(&dialect.header_names))
 }
 
-/// Says why a header is not text: if the dialect names encodings beside UTF-8, most lines below it are UTF-8.
+/// The fields of the header as text.
+///
+/// # Errors
+/// [`InvalidHeader`]: control characters, or bytes that are not text in the file's encoding.
+fn names(
+    window: &Window,
+    spans: &[Span],
+    cleaner: &Cleaner,
+    dialect: &Dialect,
+) -> Result<Vec<String>, InvalidHeader> {
+    let mut names = Vec::with_capacity(spans.len());
+    for (index, span) in spans.iter().enumerate() {
+        let raw = &window.bytes()[span.start..span.end];
+        if raw.iter().any(is_no_text) {
+            return Err(InvalidHeader::ControlCharacter { position: index + 1 });
+        }
+        if cleaner.is_other_encoding(raw) {
+            return Err(InvalidHeader::Unreadable(Reason::OtherEncoding));
+        }
+        let value = cleaner.clean(raw, span.escaped).into_owned();
+        let name = String::from_utf8(value);
+        names.push(name.map_err(|_| InvalidHeader::Unreadable(no_text(dialect)))?);
+    }
+    // A program that adds a byte order mark to a file that has one already leaves a second one.
+    if let Some(first) = names.first_mut() {
+        *first = first.trim_start_matches('\u{feff}').to_owned();
+    }
+    Ok(names)
+}
+
+/// Says why a header is not text: if the dialect names encodings besides UTF-8, most lines below it are UTF-8.
 fn no_text(dialect: &Dialect) -> Reason {
-    let is_other = |encoding: &Encoding| *encoding != Encoding::Utf8;
-    match dialect.encoding.list().iter().any(is_other) {
+    match dialect.encoding.has_other_than_utf8() {
         true => Reason::OtherEncoding,
         false => Reason::Encoding,
     }
@@ -190,12 +225,13 @@ mod tests {
 
     use super::*;
 
+    fn is_refused(text: &str) -> bool {
+        let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
+        refuse_other_formats(&mut window).is_err()
+    }
+
     #[test]
     fn what_is_not_csv_is_refused_by_its_first_bytes() {
-        let refused = |text: &str| {
-            let mut window = Window::new(Box::new(Cursor::new(text.to_owned().into_bytes())), 0);
-            refuse_other_formats(&mut window).is_err()
-        };
         for text in [
             "<html><body>503</body></html>",
             "\n <!DOCTYPE html>",
@@ -207,10 +243,10 @@ mod tests {
             "[]",
             "[1,2]",
         ] {
-            assert!(refused(text), "{text}");
+            assert!(is_refused(text), "{text}");
         }
         for text in ["a,b\n", "", "\n\n", "[id],[name]\n", "{x},y\n", "<5,>5\n", "\"<p>\",b\n"] {
-            assert!(!refused(text), "{text}");
+            assert!(!is_refused(text), "{text}");
         }
     }
 }

@@ -29,12 +29,11 @@ fuzz_target!(|input: &[u8]| {
 
 /// A dialect for every value of two bytes.
 fn dialect(first: u8, second: u8) -> Dialect {
-    let pick = |bits: u8, from: u8| (from >> bits & 3) as usize;
     Dialect {
-        delimiter: [None, Some(','), Some(';'), Some('\t')][pick(0, first)],
-        quote: [Some('"'), Some('\''), None, Some('|')][pick(2, first)],
-        escape: [None, None, Some('\\'), Some('"')][pick(4, first)],
-        encoding: encodings(pick(6, first), second >> 4),
+        delimiter: [None, Some(','), Some(';'), Some('\t')][two_bits(first, 0)],
+        quote: [Some('"'), Some('\''), None, Some('|')][two_bits(first, 2)],
+        escape: [None, None, Some('\\'), Some('"')][two_bits(first, 4)],
+        encoding: encodings(two_bits(first, 6), second >> 4),
         bare_quotes: [BareQuotes::Accept, BareQuotes::Reject][usize::from(second & 1)],
         nul: [Nul::Drop, Nul::Reject][usize::from(second >> 1 & 1)],
         unusable_names: [UnusableNames::Refuse, UnusableNames::Suffix]
@@ -46,7 +45,7 @@ fn dialect(first: u8, second: u8) -> Dialect {
             RepeatedHeader::Accept,
             RepeatedHeader::Skip,
             RepeatedHeader::Reject,
-        ][pick(5, second)],
+        ][two_bits(second, 5)],
         names: (second & 8 > 0).then(|| vec!["a".to_owned(), "b".to_owned()]),
         ..Dialect::default()
     }
@@ -54,18 +53,27 @@ fn dialect(first: u8, second: u8) -> Dialect {
 
 /// The dialect with settings for lines around the table, for every value of a byte.
 fn with_lines(dialect: Dialect, byte: u8) -> Dialect {
-    let is = |bit: u8| byte >> bit & 1 > 0;
-    let list = |is: bool, text: &str| if is { vec![text.to_owned()] } else { Vec::new() };
     let has_header = dialect.names.is_none();
+    let has_names = has_bit(byte, 3) && !has_bit(byte, 4) && has_header;
+    let has_pattern = has_bit(byte, 4) && has_header;
     Dialect {
         skip_lines: u64::from(byte & 3),
-        comment: is(2).then(|| "#".to_owned()),
-        header_names: list(is(3) && !is(4) && has_header, "a"),
-        header_pattern: (is(4) && has_header).then(|| "^x*(a)".to_owned()),
-        skip_records: list(is(5), "^t"),
-        null_values: list(is(6), ""),
+        comment: has_bit(byte, 2).then(|| "#".to_owned()),
+        header_names: Vec::from_iter(has_names.then(|| "a".to_owned())),
+        header_pattern: has_pattern.then(|| "^x*(a)".to_owned()),
+        skip_records: Vec::from_iter(has_bit(byte, 5).then(|| "^t".to_owned())),
+        null_values: Vec::from_iter(has_bit(byte, 6).then(String::new)),
         ..dialect
     }
+}
+
+/// The number, up to 3, in two bits of a byte.
+fn two_bits(byte: u8, from: u8) -> usize {
+    usize::from(byte >> from & 3)
+}
+
+fn has_bit(byte: u8, bit: u8) -> bool {
+    byte >> bit & 1 > 0
 }
 
 /// One encoding, or two of them.
@@ -99,7 +107,9 @@ fn read(file: &[u8], most: usize, dialect: &Dialect) -> Option<(Summary, u64, Ve
 fn next(reader: &mut Reader) -> Option<Option<Batch>> {
     match reader.next_batch() {
         Ok(batch) => Some(batch),
-        Err(ReadError::OtherHeader { .. } | ReadError::OtherEncoding { .. }) => None,
+        Err(
+            ReadError::OtherHeader { .. } | ReadError::OtherEncoding { .. } | ReadError::Page { .. },
+        ) => None,
         Err(error) => panic!("bytes do not fail: {error}"),
     }
 }

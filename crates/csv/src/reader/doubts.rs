@@ -68,18 +68,19 @@ impl Reader {
 
     /// Counts the values of the record scanned last that keep the quotes around them because of blanks before these.
     pub(super) fn look_behind_blanks(&mut self) {
-        let bytes = self.window.bytes();
-        let is_behind = |span: &&Span| {
-            let value = &bytes[span.start..span.end];
-            let text = value.trim_ascii();
-            !span.quoted
-                && value.starts_with(b" ")
-                && text.len() > 1
-                && text.first().copied() == self.syntax.quote
-                && text.last().copied() == self.syntax.quote
-        };
-        let count = self.scanner.spans.iter().filter(is_behind).count();
+        let count = self.scanner.spans.iter().filter(|span| self.keeps_quotes(span)).count();
         self.summary.quotes_behind_blanks.add(count as u64, self.line);
+    }
+
+    /// Whether a value keeps the quotes around it because of blanks before these.
+    fn keeps_quotes(&self, span: &Span) -> bool {
+        let value = &self.window.bytes()[span.start..span.end];
+        let text = value.trim_ascii();
+        !span.quoted
+            && value.starts_with(b" ")
+            && text.len() > 1
+            && text.first().copied() == self.syntax.quote
+            && text.last().copied() == self.syntax.quote
     }
 
     /// Whether a record starts with a byte order mark.
@@ -93,10 +94,13 @@ impl Reader {
         if self.summary.rejected >= ADVISED || raw.len() > LONGEST_TRIED {
             return;
         }
-        let (raw, columns) = (strip_line_end(raw), self.header.names.len());
-        let found = advice(raw, reason, columns, &self.dialect, self.delimiter);
-        let is_new = |found: &_| !self.summary.advice.contains(found);
-        self.summary.advice.extend(found.filter(is_new));
+        let columns = self.header.names.len();
+        let record = strip_line_end(raw);
+        if let Some(found) = advice(record, reason, columns, &self.dialect, self.delimiter)
+            && !self.summary.advice.contains(&found)
+        {
+            self.summary.advice.push(found);
+        }
     }
 }
 

@@ -283,19 +283,22 @@ fn a_repeated_header_of_another_encoding_is_recognised() {
     assert_eq!((outcome.rows.len(), outcome.rejects[0].2), (1, Reason::RepeatedHeader));
 }
 
+fn with_repeated_header(repeated_header: dialect::RepeatedHeader) -> Dialect {
+    Dialect { repeated_header, ..Dialect::default() }
+}
+
 #[test]
 fn a_row_that_equals_the_header_is_what_the_dialect_says() {
-    let with = |repeated_header| Dialect { repeated_header, ..Dialect::default() };
     let text = b"foo\nfoo\nFOO\nbar\n";
     let (outcome, summary) = read_with(text, &Dialect::default()).expect("readable");
     assert_eq!(outcome.rejects, [reject(0, 2, Reason::RepeatedHeader, "foo")]);
     assert_eq!(outcome.rows, [row(1, 3, &["FOO"]), row(2, 4, &["bar"])]);
     assert_eq!(summary.repeated_headers, 1);
-    let accept = with(dialect::RepeatedHeader::Accept);
+    let accept = with_repeated_header(dialect::RepeatedHeader::Accept);
     let (outcome, summary) = read_with(text, &accept).expect("readable");
     assert_eq!(outcome.rows, [row(0, 2, &["foo"]), row(1, 3, &["FOO"]), row(2, 4, &["bar"])]);
     assert_eq!((summary.repeated_headers, summary.accepted), (1, 3));
-    let skip = with(dialect::RepeatedHeader::Skip);
+    let skip = with_repeated_header(dialect::RepeatedHeader::Skip);
     let glued = b"a,b\n1,2\n\xef\xbb\xbfa,b\n3,4\n";
     let (outcome, summary) = read_with(glued, &skip).expect("readable");
     assert_eq!(outcome.rows, [row(0, 2, &["1", "2"]), row(1, 4, &["3", "4"])]);

@@ -1,7 +1,9 @@
 //! The reader against a slow and obvious reference, over generated files.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use backfill_csv::{Dialect, ReadError, Reader, Reason};
@@ -47,13 +49,7 @@ fn read(bytes: &[u8], cut: usize) -> Option<Outcome> {
             Err(error) => panic!("bytes do not fail: {error}"),
         };
         if let Some(rows) = batch.rows {
-            let width = rows.num_columns() - 3;
-            let number =
-                |c: usize, r: usize| rows.column(width + c).as_primitive::<Int64Type>().value(r);
-            for row in 0..rows.num_rows() {
-                let text = |c: usize| rows.column(c).as_string::<i32>().value(row).to_owned();
-                outcome.0.push((number(1, row), number(2, row), (0..width).map(text).collect()));
-            }
+            outcome.0.extend((0..rows.num_rows()).map(|row| row_of(&rows, row)));
         }
         let rejects = batch.rejects.into_iter();
         outcome.1.extend(rejects.map(|r| (r.row_id, r.line, r.reason, r.raw)));
@@ -62,6 +58,16 @@ fn read(bytes: &[u8], cut: usize) -> Option<Outcome> {
     assert_eq!(summary.records, summary.accepted + summary.rejected);
     assert_eq!(summary.accepted, outcome.0.len() as u64);
     Some(outcome)
+}
+
+/// Id, line and values of a row of a batch.
+fn row_of(rows: &RecordBatch, row: usize) -> (i64, i64, Vec<String>) {
+    let width = rows.num_columns() - 3;
+    let id = rows.column(width + 1).as_primitive::<Int64Type>().value(row);
+    let line = rows.column(width + 2).as_primitive::<Int64Type>().value(row);
+    let columns = rows.columns().iter().take(width);
+    let values = columns.map(|column| column.as_string::<i32>().value(row).to_owned());
+    (id, line, values.collect())
 }
 
 /// The reference: files without line endings inside quotes, one line at a time, one character at a
@@ -193,25 +199,28 @@ fn file() -> impl Strategy<Value = String> {
 
 /// Whether fields are nearly those of the header, in another order or with others among them.
 fn is_other_header(fields: &[String], names: &[String]) -> bool {
-    let is_name = |field: &String| names.iter().any(|name| name.eq_ignore_ascii_case(field.trim()));
-    let distinct: std::collections::BTreeSet<&String> = fields.iter().collect();
-    let folded = |field: &String| field.trim().to_lowercase();
-    let known: std::collections::BTreeSet<String> =
-        fields.iter().filter(|field| is_name(field)).map(folded).collect();
-    let known = known.len();
-    let is_same = fields.iter().zip(names).all(|(field, name)| folded(field) == folded(name));
-    let is_number = |field: &str| {
-        field.bytes().any(|byte| byte.is_ascii_digit()) && field.trim().parse::<f64>().is_ok()
-    };
-    let may_be_names = fields.iter().all(|field| !field.trim().is_empty() && !is_number(field));
+    let found: Vec<String> = fields.iter().map(|field| folded(field)).collect();
+    let names: Vec<String> = names.iter().map(|name| folded(name)).collect();
+    let known: BTreeSet<&String> = found.iter().filter(|field| names.contains(field)).collect();
+    let distinct: BTreeSet<&String> = fields.iter().collect();
+    let may_be_names = found.iter().all(|field| !field.is_empty() && !is_number(field));
     fields.len() == names.len()
         && names.len() > 1
-        && !is_same
-        && fields.first().is_some_and(is_name)
-        && known >= 2
-        && known * 2 > fields.len()
+        && found != names
+        && found.first().is_some_and(|field| names.contains(field))
+        && known.len() >= 2
+        && known.len() * 2 > fields.len()
         && distinct.len() == fields.len()
         && may_be_names
+}
+
+/// A field without what does not distinguish it from another name: blanks around it, and case.
+fn folded(field: &str) -> String {
+    field.trim().to_lowercase()
+}
+
+fn is_number(field: &str) -> bool {
+    field.bytes().any(|byte| byte.is_ascii_digit()) && field.parse::<f64>().is_ok()
 }
 
 /// Anything at all, made of the characters that matter.

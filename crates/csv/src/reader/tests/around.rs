@@ -12,6 +12,10 @@ fn refused(text: &str, dialect: &Dialect) -> Error {
     read_with(text.as_bytes(), dialect).expect_err("refused")
 }
 
+fn invalid(dialect: &Dialect) -> InvalidDialect {
+    dialect.validate().expect_err("invalid")
+}
+
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
@@ -169,32 +173,31 @@ fn empty_and_quoted_empty_are_told_apart_where_the_dialect_asks_for_it() {
 
 #[test]
 fn settings_of_lines_that_cannot_be_are_refused() {
-    let invalid = |dialect: Dialect| dialect.validate().expect_err("invalid");
     let twice = Dialect {
         header_names: strings(&["a"]),
         header_pattern: Some("^a".to_owned()),
         ..Dialect::default()
     };
-    assert_eq!(invalid(twice), InvalidDialect::HeaderTwice);
+    assert_eq!(invalid(&twice), InvalidDialect::HeaderTwice);
     let both = Dialect {
         header_names: strings(&["a"]),
         names: Some(strings(&["a"])),
         ..Dialect::default()
     };
-    assert_eq!(invalid(both), InvalidDialect::HeaderTwice);
+    assert_eq!(invalid(&both), InvalidDialect::HeaderTwice);
     let groups = Dialect { header_pattern: Some("(a)(b)".to_owned()), ..Dialect::default() };
-    assert_eq!(invalid(groups), InvalidDialect::SeveralGroups);
+    assert_eq!(invalid(&groups), InvalidDialect::SeveralGroups);
     let open = Dialect { header_pattern: Some("(".to_owned()), ..Dialect::default() };
-    assert!(matches!(invalid(open), InvalidDialect::Pattern { setting: "header_pattern", .. }));
+    assert!(matches!(invalid(&open), InvalidDialect::Pattern { setting: "header_pattern", .. }));
     for value in ["a\nb", "\"x", "a,b"] {
         let null_values = strings(&[value]);
         let dialect = Dialect { null_values, delimiter: Some(','), ..Dialect::default() };
-        assert_eq!(invalid(dialect), InvalidDialect::NullValue, "{value:?}");
+        assert_eq!(invalid(&dialect), InvalidDialect::NullValue, "{value:?}");
     }
     let empty = Dialect { header_names: strings(&[" "]), ..Dialect::default() };
-    assert_eq!(invalid(empty), InvalidDialect::EmptyHeader);
+    assert_eq!(invalid(&empty), InvalidDialect::EmptyHeader);
     for comment in ["", ",x", "\"", " #", "#\n"] {
         let dialect = Dialect { comment: Some(comment.to_owned()), ..Dialect::default() };
-        assert_eq!(invalid(dialect), InvalidDialect::Comment, "{comment:?}");
+        assert_eq!(invalid(&dialect), InvalidDialect::Comment, "{comment:?}");
     }
 }

@@ -33,23 +33,23 @@ fn values_that_keep_their_quotes_because_of_blanks_are_counted() {
 
 #[test]
 fn the_setting_that_would_read_rejects_is_named_once() {
-    let of = |text: &str| summary(text).advice;
-    assert_eq!(of("a,b\n1,\"x \\\"y\\\" z\"\n2,\"x \\\"y\\\" z\"\n"), [Advice::Escape]);
-    assert_eq!(of("a,b\n'1','x, y'\n2,'x, y'\n"), [Advice::Quote]);
-    assert_eq!(of("a,b\n1, \"x, y\"\n"), [Advice::BlanksAfterDelimiter]);
-    assert_eq!(of("a,b\n1,2,3\n4\n"), []);
+    let escaped = summary("a,b\n1,\"x \\\"y\\\" z\"\n2,\"x \\\"y\\\" z\"\n");
+    assert_eq!(escaped.advice, [Advice::Escape]);
+    assert_eq!(summary("a,b\n'1','x, y'\n2,'x, y'\n").advice, [Advice::Quote]);
+    assert_eq!(summary("a,b\n1, \"x, y\"\n").advice, [Advice::BlanksAfterDelimiter]);
+    assert_eq!(summary("a,b\n1,2,3\n4\n").advice, []);
 }
 
 #[test]
 fn a_last_column_without_a_name_is_one_if_records_have_a_value_there() {
     let suffix = Dialect { unusable_names: UnusableNames::Suffix, ..Dialect::default() };
-    let read = |text: &str| read_with(text.as_bytes(), &suffix).expect("readable");
-    let (outcome, summary) = read("id,name,\n1,Ann,\n2,Bob,x\nid,name,\n");
+    let (outcome, summary) =
+        read_with(b"id,name,\n1,Ann,\n2,Bob,x\nid,name,\n", &suffix).expect("readable");
     assert_eq!(summary.header, ["id", "name", "column_3"]);
     assert_eq!(outcome.rows, [row(0, 2, &["1", "Ann", ""]), row(1, 3, &["2", "Bob", "x"])]);
     assert_eq!(outcome.rejects, [reject(2, 4, Reason::RepeatedHeader, "id,name,")]);
     for text in ["id,name,\n1,Ann,\n2,Bob\n", "id,name,\n"] {
-        let (outcome, summary) = read(text);
+        let (outcome, summary) = read_with(text.as_bytes(), &suffix).expect("readable");
         assert_eq!(summary.header, ["id", "name"], "{text}");
         assert_eq!(outcome.rejects, [], "{text}");
     }
@@ -57,18 +57,21 @@ fn a_last_column_without_a_name_is_one_if_records_have_a_value_there() {
 
 #[test]
 fn several_characters_between_fields_are_refused_by_name() {
-    let refused = |text: &str, dialect: &Dialect| match read_with(text.as_bytes(), dialect) {
-        Err(Error::Header(header)) => Some(header),
-        _ => None,
-    };
     for first in ["sep=||", "SEP=\\t", "\"sep=, \""] {
         let text = format!("{first}\nid||name\n1||Ann\n");
-        let found = refused(&text, &Dialect::default());
+        let found = invalid_header(&text, &Dialect::default());
         assert_eq!(found, Some(InvalidHeader::SeveralSeparators), "{first}");
     }
     let passed = Dialect { skip_lines: 1, ..Dialect::default() };
-    assert_eq!(refused("sep=||\nid,name\n1,Ann\n", &passed), None);
-    assert_eq!(refused("sep=x1,name\n1,Ann\n", &Dialect::default()), None, "a name");
+    assert_eq!(invalid_header("sep=||\nid,name\n1,Ann\n", &passed), None);
+    assert_eq!(invalid_header("sep=x1,name\n1,Ann\n", &Dialect::default()), None, "a name");
+}
+
+fn invalid_header(text: &str, dialect: &Dialect) -> Option<InvalidHeader> {
+    match read_with(text.as_bytes(), dialect) {
+        Err(Error::Header(header)) => Some(header),
+        _ => None,
+    }
 }
 
 #[test]

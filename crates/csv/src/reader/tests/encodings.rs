@@ -11,6 +11,18 @@ fn only_windows() -> Dialect {
     Dialect { encoding: Encoding::Windows1252.into(), ..Dialect::default() }
 }
 
+fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(order).collect()
+}
+
+fn utf32(text: &str, order: fn(u32) -> [u8; 4]) -> Vec<u8> {
+    text.chars().flat_map(|character| order(character.into())).collect()
+}
+
+fn marked(text: &str) -> String {
+    format!("\u{feff}{text}")
+}
+
 #[test]
 fn each_file_is_read_in_its_own_encoding() {
     for dialect in [windows_or_utf8(), only_windows()] {
@@ -73,16 +85,11 @@ fn what_contradicts_the_encoding_of_the_file_is_rejected() {
 fn wide_text_without_a_mark_is_recognised() {
     let text = "id,city\n1,Москва\n2,Тула\n3,Ялта\n";
     let rows = [row(0, 2, &["1", "Москва"]), row(1, 3, &["2", "Тула"]), row(2, 4, &["3", "Ялта"])];
-    let utf16 =
-        |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
-    let utf32 = |order: fn(u32) -> [u8; 4]| {
-        text.chars().flat_map(|character| order(character.into())).collect::<Vec<u8>>()
-    };
     let files = [
-        (utf16(u16::to_le_bytes), "utf-16le"),
-        (utf16(u16::to_be_bytes), "utf-16be"),
-        (utf32(u32::to_le_bytes), "utf-32le"),
-        (utf32(u32::to_be_bytes), "utf-32be"),
+        (utf16(text, u16::to_le_bytes), "utf-16le"),
+        (utf16(text, u16::to_be_bytes), "utf-16be"),
+        (utf32(text, u32::to_le_bytes), "utf-32le"),
+        (utf32(text, u32::to_be_bytes), "utf-32be"),
     ];
     for (file, name) in files {
         let (outcome, summary) = read_with(&file, &Dialect::default()).expect("read");
@@ -93,15 +100,19 @@ fn wide_text_without_a_mark_is_recognised() {
 
 #[test]
 fn a_header_with_control_characters_refuses_the_file() {
-    let refused = |text: &str| match read_with(text.as_bytes(), &Dialect::default()) {
-        Err(Error::Header(InvalidHeader::ControlCharacter { position })) => Some(position),
-        _ => None,
-    };
-    assert_eq!(refused("id\0,v\n1,2\n"), Some(1));
-    assert_eq!(refused("id,\u{1}v\n1,2\n"), Some(2));
-    assert_eq!(refused("id,\u{7f}\n1,2\n"), Some(2));
-    assert_eq!(refused("id,\"a\tb\nc\"\n1,2\n"), None);
-    assert_eq!(refused("id,Größe\n1,2\n"), None);
+    for (text, expected) in [
+        ("id\0,v\n1,2\n", Some(1)),
+        ("id,\u{1}v\n1,2\n", Some(2)),
+        ("id,\u{7f}\n1,2\n", Some(2)),
+        ("id,\"a\tb\nc\"\n1,2\n", None),
+        ("id,Größe\n1,2\n", None),
+    ] {
+        let refused = match read_with(text.as_bytes(), &Dialect::default()) {
+            Err(Error::Header(InvalidHeader::ControlCharacter { position })) => Some(position),
+            _ => None,
+        };
+        assert_eq!(refused, expected, "{text:?}");
+    }
 }
 
 #[test]
@@ -141,12 +152,11 @@ fn a_file_that_cannot_be_read_on_says_how_far_it_was_read() {
 fn files_in_two_encodings_that_were_put_together_are_refused() {
     let first = "id,name\n1,Ann\n2,Bob";
     let second = "id,name\n3,Cid\n4,Dee\n";
-    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
-    let marked = |text: &str| format!("\u{feff}{text}");
+    let orders = [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes];
     for end in ["", "\n", "\r\n"] {
         let narrow = format!("{first}{end}").into_bytes();
-        for behind in [little(second), little(&marked(second)), big(second), big(&marked(second))] {
+        let behind = orders.map(|order| [utf16(second, order), utf16(&marked(second), order)]);
+        for behind in behind.into_iter().flatten() {
             for dialect in [Dialect::default(), windows_or_utf8(), only_windows()] {
                 let file = [&narrow[..], &behind].concat();
                 let found = read_with(&file, &dialect).map(|_| ());
@@ -154,19 +164,20 @@ fn files_in_two_encodings_that_were_put_together_are_refused() {
             }
         }
         let first = &marked(&format!("{first}{end}"));
-        for wide in [little(first), big(first)] {
+        for wide in orders.map(|order| utf16(first, order)) {
             for behind in [second.as_bytes(), marked(second).as_bytes()] {
                 let found =
                     read_with(&[&wide[..], behind].concat(), &Dialect::default()).map(|_| ());
                 assert!(matches!(found, Err(Error::OtherEncoding { .. })), "{end:?}: {found:?}");
             }
         }
-        let both = [little(first), big(&marked(second))].concat();
+        let both = [utf16(first, orders[0]), utf16(&marked(second), orders[1])].concat();
         let found = read_with(&both, &Dialect::default()).map(|_| ());
         assert!(matches!(found, Err(Error::OtherEncoding { .. })), "{end:?}: {found:?}");
     }
-    let one_column = [little("\u{feff}name\nAnn\n"), b"name\nBob, Jr and his sons\nCid\n".to_vec()];
-    let found = read_with(&one_column.concat(), &Dialect::default()).map(|_| ());
+    let wide = utf16("\u{feff}name\nAnn\n", u16::to_le_bytes);
+    let one_column = [&wide[..], b"name\nBob, Jr and his sons\nCid\n"].concat();
+    let found = read_with(&one_column, &Dialect::default()).map(|_| ());
     assert!(matches!(found, Err(Error::OtherEncoding { line: 3 })), "{found:?}");
 }
 

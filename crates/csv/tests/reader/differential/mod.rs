@@ -9,9 +9,9 @@ mod reference;
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use arrow_array::{Array, RecordBatch};
 use backfill_csv::{Dialect, ReadError, Reader, Reason};
 
 use crate::random::Random;
@@ -51,13 +51,9 @@ struct Rejected {
 
 #[test]
 fn generated_files_read_as_the_reference_reads_them() {
-    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let wanted = setting("BACKFILL_FUZZ_RECORDS").unwrap_or(RECORDS);
     let first = setting("BACKFILL_FUZZ_SEED").unwrap_or(0);
-    let (mut records, mut refused, mut files) = (0, 0, 0);
-    let (mut uncertain, mut glued) = (0, 0);
-    let mut reasons = BTreeSet::new();
-    let (mut above, mut comments, mut skipped, mut nulls) = (0, 0, 0, 0);
+    let mut seen = Seen::default();
     for seed in first.. {
         let mut random = Random(seed);
         let dialect = dialect(&mut random);
@@ -66,7 +62,7 @@ fn generated_files_read_as_the_reference_reads_them() {
         let found = match read(&file, &dialect, &mut random) {
             // Broken bytes may stand as those of UTF-16 do, in few files: see below.
             Err(ReadError::OtherEncoding { .. }) => {
-                glued += 1;
+                seen.glued += 1;
                 continue;
             }
             found => found.expect("bytes do not fail"),
@@ -75,39 +71,78 @@ fn generated_files_read_as_the_reference_reads_them() {
         assert_eq!(found, expected, "seed {seed}, {dialect:?}\n{text}");
         match expected {
             Some(outcome) => {
-                files += 1;
-                uncertain += u64::from(!finds_delimiter(&file, &dialect));
-                above += outcome.skipped_lines;
-                comments += outcome.comment_lines;
-                skipped += outcome.skipped_records;
-                let values = outcome.rows.iter().flat_map(|row| &row.2);
-                nulls += values.filter(|value| value.is_none()).count();
-                records += outcome.rows.len() + outcome.rejects.len();
-                reasons.extend(outcome.rejects.iter().map(|reject| reject.reason));
+                seen.add(&outcome);
+                seen.uncertain += u64::from(!finds_delimiter(&file, &dialect));
             }
-            None => refused += 1,
+            None => seen.refused += 1,
         }
-        if records as u64 >= wanted {
-            // All but those that take a file of many megabytes.
-            assert_eq!(reasons.len(), 11, "{reasons:?}");
-            assert!(above > 100 && comments > 100 && skipped > 100 && nulls > 100);
-            assert!(uncertain < files / 10, "{uncertain} of {files} delimiters");
-            assert!(refused < (seed - first) / 2, "{refused} files were refused");
-            assert!(glued <= files / 1000, "{glued} of {files} files are in two encodings");
+        if seen.records as u64 >= wanted {
+            seen.check();
             return;
         }
     }
 }
 
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// What the generated files held, so that a test of nothing does not pass.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Files that were read.
+    files: u64,
+    /// Files whose header refuses them.
+    refused: u64,
+    /// Files that look put together of two encodings.
+    glued: u64,
+    /// Files whose delimiter is not found.
+    uncertain: u64,
+    records: usize,
+    reasons: BTreeSet<Reason>,
+    skipped_lines: u64,
+    comment_lines: u64,
+    skipped_records: u64,
+    nulls: usize,
+}
+
+impl Seen {
+    fn add(&mut self, outcome: &Outcome) {
+        self.files += 1;
+        self.skipped_lines += outcome.skipped_lines;
+        self.comment_lines += outcome.comment_lines;
+        self.skipped_records += outcome.skipped_records;
+        let values = outcome.rows.iter().flat_map(|row| &row.2);
+        self.nulls += values.filter(|value| value.is_none()).count();
+        self.records += outcome.rows.len() + outcome.rejects.len();
+        self.reasons.extend(outcome.rejects.iter().map(|reject| reject.reason));
+    }
+
+    /// Checks that there was enough of everything, and that few files were left out.
+    fn check(&self) {
+        // All but those that take a file of many megabytes.
+        assert_eq!(self.reasons.len(), 11, "{self:?}");
+        assert!(self.skipped_lines > 100 && self.comment_lines > 100, "{self:?}");
+        assert!(self.skipped_records > 100 && self.nulls > 100, "{self:?}");
+        assert!(self.uncertain < self.files / 10, "{self:?}");
+        assert!(self.refused < (self.files + self.refused + self.glued) / 2, "{self:?}");
+        assert!(self.glued <= self.files / 1000, "{self:?}");
+    }
+}
+
 /// Whether the delimiter is found where none is given; it is the only one that stands in a header.
 fn finds_delimiter(file: &[u8], dialect: &Dialect) -> bool {
-    let open = |dialect| Reader::new(Box::new(std::io::Cursor::new(file.to_vec())), "b/f", dialect);
-    let given = open(dialect).expect("a header");
-    let Ok(found) = open(&Dialect { delimiter: None, ..dialect.clone() }) else { return false };
+    let given = open(file, dialect).expect("a header");
+    let undecided = Dialect { delimiter: None, ..dialect.clone() };
+    let Ok(found) = open(file, &undecided) else { return false };
     if given.summary().header.len() > 1 {
         assert_eq!(found.summary(), given.summary());
     }
     true
+}
+
+fn open(file: &[u8], dialect: &Dialect) -> Result<Reader, ReadError> {
+    Reader::new(Box::new(std::io::Cursor::new(file.to_vec())), "b/f", dialect)
 }
 
 /// Reads in pieces of a random size.
@@ -117,16 +152,7 @@ fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Result<Option<Ou
     let mut outcome = Outcome::default();
     while let Some(batch) = reader.next_batch()? {
         if let Some(rows) = batch.rows {
-            let width = rows.num_columns() - 3;
-            let number = |c: usize| rows.column(width + c).as_primitive::<Int64Type>().values();
-            let (ids, lines) = (number(1), number(2));
-            let columns: Vec<_> = (0..width).map(|c| rows.column(c).as_string::<i32>()).collect();
-            for row in 0..rows.num_rows() {
-                let values = columns
-                    .iter()
-                    .map(|column| column.is_valid(row).then(|| column.value(row).to_owned()));
-                outcome.rows.push((ids[row], lines[row], values.collect()));
-            }
+            outcome.rows.extend(rows_of(&rows));
         }
         outcome.rejects.extend(batch.rejects.into_iter().map(|reject| Rejected {
             row_id: reject.row_id,
@@ -147,6 +173,21 @@ fn read(file: &[u8], dialect: &Dialect, random: &mut Random) -> Result<Option<Ou
     outcome.comment_lines = summary.comment_lines;
     outcome.skipped_records = summary.skipped_records;
     Ok(Some(outcome))
+}
+
+/// The rows of a batch.
+fn rows_of(batch: &RecordBatch) -> Vec<Row> {
+    let width = batch.num_columns() - 3;
+    let ids = batch.column(width + 1).as_primitive::<Int64Type>().values();
+    let lines = batch.column(width + 2).as_primitive::<Int64Type>().values();
+    let columns: Vec<_> = (0..width).map(|c| batch.column(c).as_string::<i32>()).collect();
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        let values =
+            columns.iter().map(|column| column.is_valid(row).then(|| column.value(row).to_owned()));
+        rows.push((ids[row], lines[row], values.collect()));
+    }
+    rows
 }
 
 struct Pieces {

@@ -27,6 +27,57 @@ struct Record {
     fault: Option<Reason>,
 }
 
+/// How far a file is read, and what was found.
+#[derive(Default)]
+struct Walk {
+    position: usize,
+    line: i64,
+    row_id: i64,
+    outcome: Outcome,
+}
+
+impl Walk {
+    /// Goes to a position that is some lines further.
+    fn go_to(&mut self, position: usize, lines: i64) {
+        self.position = position;
+        self.line += lines;
+    }
+}
+
+/// The header of a file.
+struct Header {
+    names: Vec<Vec<u8>>,
+    /// Whether it ends in a delimiter, so that records may too.
+    has_trailing_delimiter: bool,
+}
+
+impl Header {
+    /// Takes the first record as the header; `None` if it refuses the file.
+    fn new(record: Record) -> Option<Self> {
+        if record.fault.is_some() || record.fields.iter().flatten().any(|byte| *byte == 0) {
+            return None;
+        }
+        let mut names = record.fields;
+        let has_trailing_delimiter = names.len() > 1 && names.last()?.is_empty();
+        names.truncate(names.len() - usize::from(has_trailing_delimiter));
+        Some(Self { names, has_trailing_delimiter })
+    }
+
+    /// Whether a record has another width.
+    fn width_fault(&self, record: &Record) -> Option<Reason> {
+        let (width, found) = (self.names.len(), record.fields.len());
+        let ends_empty = record.fields.last().is_some_and(Vec::is_empty);
+        let may_be_wider = self.has_trailing_delimiter && found == width + 1 && ends_empty;
+        if found < width {
+            Some(Reason::TooFewFields)
+        } else if found > width && !may_be_wider {
+            Some(Reason::TooManyFields)
+        } else {
+            None
+        }
+    }
+}
+
 impl<'a> Reference<'a> {
     /// Of a file in this dialect.
     pub fn new(file: &'a [u8], dialect: &'a Dialect) -> Self {
@@ -38,93 +89,99 @@ impl<'a> Reference<'a> {
         self.file.get(position).copied()
     }
 
-    /// `None` where the header refuses the file.
-    #[expect(clippy::too_many_lines, reason = "a reference is read from top to bottom")]
+    /// Reads the file; `None` if its header refuses it.
     pub fn read(&self) -> Option<Outcome> {
-        let mut outcome = Outcome::default();
-        let (mut position, mut line, mut row_id) = (0, 1, 0);
-        while outcome.skipped_lines < self.dialect.skip_lines && position < self.file.len() {
-            position = self.next_line(position);
-            outcome.skipped_lines += 1;
+        let mut walk = Walk { line: 1, ..Walk::default() };
+        self.pass_preamble(&mut walk)?;
+        let mut header = None;
+        while walk.position < self.file.len() {
+            if let Some(end) = self.line_end(walk.position) {
+                walk.outcome.blank_lines += 1;
+                walk.go_to(end, 1);
+            } else if self.is_comment(walk.position) {
+                walk.outcome.comment_lines += 1;
+                walk.go_to(self.next_line(walk.position), 1);
+            } else {
+                let record = self.record(walk.position);
+                match &header {
+                    None => {
+                        walk.go_to(record.end, record.lines);
+                        header = Some(Header::new(record)?);
+                    }
+                    Some(header) => self.take(&mut walk, &record, header),
+                }
+            }
         }
-        while !self.dialect.header_names.is_empty() && !self.has_names(position) {
-            if position == self.file.len() {
+        header.is_some().then_some(walk.outcome)
+    }
+
+    /// Goes to the header; `None` if there is none.
+    fn pass_preamble(&self, walk: &mut Walk) -> Option<()> {
+        while walk.outcome.skipped_lines < self.dialect.skip_lines
+            && walk.position < self.file.len()
+        {
+            walk.go_to(self.next_line(walk.position), 1);
+            walk.outcome.skipped_lines += 1;
+        }
+        while !self.dialect.header_names.is_empty() && !self.has_names(walk.position) {
+            if walk.position == self.file.len() {
                 return None;
             }
-            position = self.next_line(position);
-            outcome.skipped_lines += 1;
+            walk.go_to(self.next_line(walk.position), 1);
+            walk.outcome.skipped_lines += 1;
         }
-        line += outcome.skipped_lines as i64;
-        let mut header: Option<(Vec<Vec<u8>>, bool)> = None;
-        while position < self.file.len() {
-            if let Some(end) = self.line_end(position) {
-                outcome.blank_lines += 1;
-                (position, line) = (end, line + 1);
-                continue;
-            }
-            if self.is_comment(position) {
-                outcome.comment_lines += 1;
-                (position, line) = (self.next_line(position), line + 1);
-                continue;
-            }
-            let mut record = self.record(position);
-            let Some((names, trailing)) = &header else {
-                if record.fault.is_some() || record.fields.iter().flatten().any(|byte| *byte == 0) {
-                    return None;
-                }
-                let trailing = record.fields.len() > 1 && record.fields.last()?.is_empty();
-                record.fields.truncate(record.fields.len() - usize::from(trailing));
-                header = Some((record.fields, trailing));
-                (position, line) = (record.end, line + record.lines);
-                continue;
-            };
-            if let Some((end, lines)) = self.skipped(position, &record) {
-                outcome.skipped_records += 1;
-                (position, line) = (end, line + lines);
-                continue;
-            }
-            let raw = &self.file[position..record.content_end];
-            let mut reason = self.fault(&record, raw, names, *trailing);
-            if reason == Some(Reason::RepeatedHeader) {
-                outcome.repeated_headers += 1;
-                match self.dialect.repeated_header {
-                    RepeatedHeader::Reject => {}
-                    RepeatedHeader::Accept => reason = None,
-                    RepeatedHeader::Skip => {
-                        (position, line) = (record.end, line + record.lines);
-                        continue;
-                    }
-                }
-            }
-            let Some(reason) = reason else {
-                let is_empty = !raw.is_empty() && raw.iter().all(|byte| *byte == self.delimiter);
-                outcome.empty_rows += u64::from(is_empty);
-                outcome.records_with_nul += u64::from(raw.contains(&0));
-                outcome.bare_quotes += record.bare_quotes;
-                let fields = record.fields.iter().zip(&record.quoted).take(names.len());
-                let values = fields.map(|(field, quoted)| self.value(field, *quoted));
-                outcome.rows.push((row_id, line, values.collect()));
-                (position, line, row_id) = (record.end, line + record.lines, row_id + 1);
-                continue;
-            };
-            let (mut content_end, mut end) = (record.content_end, record.end);
-            if let Some(sensible) = self.sensible_line(position, &record, names.len(), *trailing) {
-                (content_end, end) = (sensible, sensible);
-            }
-            let raw = &self.file[position..content_end];
-            let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
-            outcome.rejects.push(Rejected {
-                row_id,
-                line,
-                offset: position as i64,
-                reason,
-                found_fields: record.fields.len() as i64,
-                raw: raw.strip_suffix(b"\r").unwrap_or(raw).to_vec(),
-            });
-            line += self.lines_in(position, end);
-            (position, row_id) = (end, row_id + 1);
+        Some(())
+    }
+
+    /// Accepts, rejects or skips the record at the walk's position.
+    fn take(&self, walk: &mut Walk, record: &Record, header: &Header) {
+        if let Some((end, lines)) = self.skipped(walk.position, record) {
+            walk.outcome.skipped_records += 1;
+            return walk.go_to(end, lines);
         }
-        header.is_some().then_some(outcome)
+        let raw = &self.file[walk.position..record.content_end];
+        let mut reason = self.fault(record, raw, header);
+        if reason == Some(Reason::RepeatedHeader) {
+            walk.outcome.repeated_headers += 1;
+            match self.dialect.repeated_header {
+                RepeatedHeader::Reject => {}
+                RepeatedHeader::Accept => reason = None,
+                RepeatedHeader::Skip => return walk.go_to(record.end, record.lines),
+            }
+        }
+        match reason {
+            None => self.accept(walk, record, raw, header),
+            Some(reason) => self.reject(walk, record, header, reason),
+        }
+        walk.row_id += 1;
+    }
+
+    fn accept(&self, walk: &mut Walk, record: &Record, raw: &[u8], header: &Header) {
+        let is_empty = !raw.is_empty() && raw.iter().all(|byte| *byte == self.delimiter);
+        walk.outcome.empty_rows += u64::from(is_empty);
+        walk.outcome.records_with_nul += u64::from(raw.contains(&0));
+        walk.outcome.bare_quotes += record.bare_quotes;
+        let fields = record.fields.iter().zip(&record.quoted).take(header.names.len());
+        let values = fields.map(|(field, quoted)| self.value(field, *quoted));
+        walk.outcome.rows.push((walk.row_id, walk.line, values.collect()));
+        walk.go_to(record.end, record.lines);
+    }
+
+    fn reject(&self, walk: &mut Walk, record: &Record, header: &Header, reason: Reason) {
+        let start = walk.position;
+        let (content_end, end) = match self.sensible_line(start, record, header) {
+            Some(sensible) => (sensible, sensible),
+            None => (record.content_end, record.end),
+        };
+        walk.outcome.rejects.push(Rejected {
+            row_id: walk.row_id,
+            line: walk.line,
+            offset: start as i64,
+            reason,
+            found_fields: record.fields.len() as i64,
+            raw: without_line_end(&self.file[start..content_end]).to_vec(),
+        });
+        walk.go_to(end, self.lines_in(start, end));
     }
 
     fn is_comment(&self, position: usize) -> bool {
@@ -143,8 +200,8 @@ impl<'a> Reference<'a> {
             return false;
         }
         let record = self.record(position);
-        let is_name = |field: &Vec<u8>| field.trim_ascii().eq_ignore_ascii_case(b"n0");
-        record.fault.is_none() && record.fields.iter().any(is_name)
+        let mut names = record.fields.iter().map(|field| field.trim_ascii());
+        record.fault.is_none() && names.any(|name| name.eq_ignore_ascii_case(b"n0"))
     }
 
     /// Where a record that is `~` and any number of `t` ends, and how many lines it has.
@@ -157,76 +214,39 @@ impl<'a> Reference<'a> {
             true => (self.next_line(position), 1),
             false => (record.end, record.lines),
         };
-        let text =
-            self.file[position..end].strip_suffix(b"\n").unwrap_or(&self.file[position..end]);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let text = without_line_end(&self.file[position..end]);
         let matches = text.first() == Some(&b'~') && text[1..].iter().all(|byte| *byte == b't');
         matches.then_some((end, lines))
     }
 
-    fn fault(
-        &self,
-        record: &Record,
-        raw: &[u8],
-        names: &[Vec<u8>],
-        trailing: bool,
-    ) -> Option<Reason> {
+    fn fault(&self, record: &Record, raw: &[u8], header: &Header) -> Option<Reason> {
         let is_utf8 = self.encoding != Encoding::Utf8 || std::str::from_utf8(raw).is_ok();
-        let is_other = |field: &Vec<u8>| {
-            self.encoding != Encoding::Utf8
-                && !field.is_ascii()
-                && std::str::from_utf8(field).is_ok()
-        };
-        let is_header = self.is_header(&record.fields, names);
-        record.fault.or(self.width_fault(record, names.len(), trailing)).or(if !is_utf8 {
+        let shape = record.fault.or(header.width_fault(record));
+        if shape.is_some() {
+            shape
+        } else if !is_utf8 {
             Some(Reason::Encoding)
-        } else if record.fields.iter().any(is_other) {
+        } else if record.fields.iter().any(|field| self.is_of_other_encoding(field)) {
             Some(Reason::OtherEncoding)
         } else if self.dialect.nul == Nul::Reject && raw.contains(&0) {
             Some(Reason::Nul)
-        } else if is_header {
+        } else if is_header(&record.fields, &header.names) {
             Some(Reason::RepeatedHeader)
         } else if self.encoding == Encoding::Utf8 && raw.starts_with(b"\xef\xbb\xbf") {
             Some(Reason::ByteOrderMark)
         } else {
             None
-        })
-    }
-
-    /// Whether fields are the header's names, as written or, where there are several, nearly so.
-    fn is_header(&self, fields: &[Vec<u8>], names: &[Vec<u8>]) -> bool {
-        let folded = |field: &Vec<u8>| {
-            let text = std::str::from_utf8(field).ok()?;
-            let text = text.trim_start_matches('\u{feff}');
-            Some(if names.len() > 1 { text.trim().to_lowercase() } else { text.to_owned() })
-        };
-        let fields = fields.iter().take(names.len());
-        fields
-            .zip(names)
-            .all(|(field, name)| folded(field).is_some_and(|f| Some(f) == folded(name)))
-    }
-
-    fn width_fault(&self, record: &Record, width: usize, trailing: bool) -> Option<Reason> {
-        let found = record.fields.len();
-        let ends_empty = record.fields.last().is_some_and(Vec::is_empty);
-        if found < width {
-            Some(Reason::TooFewFields)
-        } else if found > width && !(trailing && found == width + 1 && ends_empty) {
-            Some(Reason::TooManyFields)
-        } else {
-            None
         }
+    }
+
+    /// Whether a field is UTF-8 beyond ASCII, in a file of another encoding.
+    fn is_of_other_encoding(&self, field: &[u8]) -> bool {
+        self.encoding != Encoding::Utf8 && !field.is_ascii() && std::str::from_utf8(field).is_ok()
     }
 
     /// The line inside a record of unbalanced quotes from which all lines are records by themselves,
     /// none with a quote in an unquoted field; after a line that is not, the search starts again.
-    fn sensible_line(
-        &self,
-        start: usize,
-        record: &Record,
-        width: usize,
-        trailing: bool,
-    ) -> Option<usize> {
+    fn sensible_line(&self, start: usize, record: &Record, header: &Header) -> Option<usize> {
         let unbalanced = [Some(Reason::UnterminatedQuote), Some(Reason::TextAfterQuote)];
         if !unbalanced.contains(&record.fault) {
             return None;
@@ -246,7 +266,7 @@ impl<'a> Reference<'a> {
                 let inner = self.record(at);
                 let is_whole = inner.fault.is_none()
                     && inner.bare_quotes == 0
-                    && self.width_fault(&inner, width, trailing).is_none();
+                    && header.width_fault(&inner).is_none();
                 if !is_whole {
                     break;
                 }
@@ -270,13 +290,18 @@ impl<'a> Reference<'a> {
         }
     }
 
+    /// How many lines end between two positions; a CRLF that is cut ends one, too.
     fn lines_in(&self, start: usize, end: usize) -> i64 {
-        let ends = |at: &usize| match self.at(*at) {
-            Some(b'\n') => true,
-            Some(b'\r') => *at + 1 == end || self.at(*at + 1) != Some(b'\n'),
-            _ => false,
-        };
-        (start..end).filter(ends).count() as i64
+        let mut lines = 0;
+        for at in start..end {
+            let is_crlf = at + 1 < end && self.at(at + 1) == Some(b'\n');
+            lines += match self.at(at) {
+                Some(b'\n') => 1,
+                Some(b'\r') if !is_crlf => 1,
+                _ => 0,
+            };
+        }
+        lines
     }
 
     /// One past the line ending at a position, where one is.
@@ -394,6 +419,28 @@ impl<'a> Reference<'a> {
             _ => String::from_utf8(bytes.collect()).expect("the record is UTF-8"),
         }
     }
+}
+
+fn without_line_end(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
+}
+
+/// Whether fields are the header's names, as written or, if there are several, nearly so.
+fn is_header(fields: &[Vec<u8>], names: &[Vec<u8>]) -> bool {
+    let is_exact = names.len() < 2;
+    let mut pairs = fields.iter().zip(names);
+    pairs.all(|(field, name)| {
+        let found = folded(field, is_exact);
+        found.is_some() && found == folded(name, is_exact)
+    })
+}
+
+/// A name as it is compared: without byte order marks, and unless it `is_exact`, without blanks around it and in lower
+/// case. `None` for bytes that are not text.
+fn folded(name: &[u8], is_exact: bool) -> Option<String> {
+    let text = std::str::from_utf8(name).ok()?.trim_start_matches('\u{feff}');
+    Some(if is_exact { text.to_owned() } else { text.trim().to_lowercase() })
 }
 
 /// The encoding of a file of less than 64 KiB: UTF-8 if half of the lines beyond ASCII are.

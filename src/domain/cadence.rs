@@ -45,16 +45,11 @@ impl Cadence {
         let covered = joined(files.iter().map(|file| file.covered).collect());
         let files: BTreeSet<FileDate> = files.iter().map(|file| file.date).collect();
         let schedule = self.schedule(&files);
-        let is_missing = move |period: &DateRange| {
-            let end = match schedule {
-                Schedule::On(_) => period.start().plus_days(6),
-                Schedule::Day | Schedule::Weekdays | Schedule::AnyDayOfWeek | Schedule::Month => {
-                    period.end()
-                }
-            };
-            files.range(period.start()..=end).next().is_none() && !is_covered(&covered, *period)
-        };
-        schedule.due(range).filter(is_missing)
+        schedule.due(range).filter(move |period| {
+            let last = schedule.last_day_of_file(*period);
+            let mut its_files = files.range(period.start()..=last);
+            its_files.next().is_none() && !is_covered(&covered, *period)
+        })
     }
 
     /// Joins what is missing into runs, each of things that are due one after the other: from the first day of
@@ -153,16 +148,24 @@ impl Schedule {
 
     /// The first day of what is due next; nothing at the end of the calendar.
     fn after(self, start: FileDate) -> Option<FileDate> {
-        let days = |count| start.0.checked_add_days(Days::new(count)).map(FileDate);
-        match self {
-            Self::Day => days(1),
+        let days = match self {
+            Self::Day => 1,
             Self::Weekdays => match start.0.weekday() {
-                Weekday::Fri => days(3),
-                Weekday::Sat => days(2),
-                _ => days(1),
+                Weekday::Fri => 3,
+                Weekday::Sat => 2,
+                _ => 1,
             },
-            Self::On(_) | Self::AnyDayOfWeek => days(7),
-            Self::Month => first_of_next_month(start).map(FileDate),
+            Self::On(_) | Self::AnyDayOfWeek => 7,
+            Self::Month => return first_of_next_month(start).map(FileDate),
+        };
+        start.0.checked_add_days(Days::new(days)).map(FileDate)
+    }
+
+    /// The last day on which a file that comes is still that of a period: up to six days late, if it has a weekday.
+    fn last_day_of_file(self, period: DateRange) -> FileDate {
+        match self {
+            Self::On(_) => period.start().plus_days(6),
+            Self::Day | Self::Weekdays | Self::AnyDayOfWeek | Self::Month => period.end(),
         }
     }
 
@@ -218,9 +221,8 @@ fn usual_weekday(files: &BTreeSet<FileDate>) -> Option<Weekday> {
         counts[file.0.weekday().num_days_from_monday() as usize] += 1;
     }
     let most = counts.into_iter().max().filter(|most| *most >= 2)?;
-    let weekday = |file: &FileDate| file.0.weekday();
-    let is_usual = |weekday: &Weekday| counts[weekday.num_days_from_monday() as usize] == most;
-    files.iter().rev().map(weekday).find(is_usual)
+    let mut newest_first = files.iter().rev().map(|file| file.0.weekday());
+    newest_first.find(|weekday| counts[weekday.num_days_from_monday() as usize] == most)
 }
 
 #[cfg(test)]
@@ -251,6 +253,17 @@ mod tests {
         let range = DateRange::new(ends[0], ends[1]).expect("forward");
         let missing = cadence.missing(files, range);
         cadence.joined(missing).iter().map(DateRange::to_string).collect()
+    }
+
+    /// The last day of everything that is missing if there is no file.
+    fn last_days(cadence: Cadence, start: &str, end: &str) -> Vec<String> {
+        let ends = days(&[start, end]);
+        let range = DateRange::new(ends[0], ends[1]).expect("forward");
+        let runs = cadence.joined(cadence.missing(&[], range));
+        assert!(runs.len() <= 1, "{runs:?}");
+        let last: Vec<FileDate> = runs.into_iter().flat_map(|run| cadence.last_days(run)).collect();
+        assert_eq!(last.len(), cadence.missing(&[], range).count());
+        last.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -343,24 +356,14 @@ mod tests {
 
     #[test]
     fn a_run_says_how_many_files_are_missing() {
-        let count = |cadence: Cadence, start: &str, end: &str| {
-            let ends = days(&[start, end]);
-            let run = DateRange::new(ends[0], ends[1]).expect("forward");
-            let missing = cadence.missing(&[], run);
-            let runs = cadence.joined(missing);
-            assert!(runs.len() <= 1, "{runs:?}");
-            let last: Vec<FileDate> =
-                runs.into_iter().flat_map(|run| cadence.last_days(run)).collect();
-            assert_eq!(last.len(), cadence.missing(&[], run).count());
-            last.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(count(Cadence::Day, "2025-09-22", "2025-09-23"), ["2025-09-22", "2025-09-23"]);
-        assert_eq!(
-            count(Cadence::Weekdays, "2025-09-26", "2025-09-29"),
-            ["2025-09-26", "2025-09-29"]
-        );
-        assert_eq!(count(Cadence::Week, "2025-09-22", "2025-10-05"), ["2025-09-28", "2025-10-05"]);
-        assert_eq!(count(Cadence::Month, "2025-02-01", "2025-04-01"), ["2025-02-28", "2025-03-31"]);
+        for (cadence, start, end, expected) in [
+            (Cadence::Day, "2025-09-22", "2025-09-23", ["2025-09-22", "2025-09-23"]),
+            (Cadence::Weekdays, "2025-09-26", "2025-09-29", ["2025-09-26", "2025-09-29"]),
+            (Cadence::Week, "2025-09-22", "2025-10-05", ["2025-09-28", "2025-10-05"]),
+            (Cadence::Month, "2025-02-01", "2025-04-01", ["2025-02-28", "2025-03-31"]),
+        ] {
+            assert_eq!(last_days(cadence, start, end), expected, "{cadence}");
+        }
         let mondays = days(&["2025-09-22", "2025-10-06"]);
         let run = DateRange::new(mondays[0], mondays[1]).expect("forward");
         assert_eq!(Cadence::Week.last_days(run).count(), 3);

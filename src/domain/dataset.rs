@@ -108,8 +108,8 @@ impl Dataset {
 
     /// The entries of `personal_columns` that mean none of these columns.
     pub fn unmatched_personal<'a>(&'a self, columns: &[&str]) -> Vec<&'a str> {
-        let is_unmatched = |entry: &&String| !columns.iter().any(|column| is_meant(entry, column));
-        self.personal_columns.iter().filter(is_unmatched).map(String::as_str).collect()
+        let entries = self.personal_columns.iter().map(String::as_str);
+        entries.filter(|entry| !columns.iter().any(|column| is_meant(entry, column))).collect()
     }
 }
 

@@ -12,6 +12,8 @@
 //! | `%s` | seconds since 1970 in UTC, with ten digits |
 //! | `%%` | a percent sign |
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Weekday};
 use regex::Captures;
 
@@ -89,8 +91,26 @@ impl Part {
 /// A piece of a format.
 enum Piece {
     Literal(char),
-    /// What it says, its regular expression, and whether it has one or two digits.
-    Part(Part, &'static str, bool),
+    Part {
+        part: Part,
+        regex: &'static str,
+        /// Whether it is a number of one or two digits.
+        is_unpadded: bool,
+    },
+}
+
+impl Piece {
+    fn padded(part: Part, regex: &'static str) -> Self {
+        Self::Part { part, regex, is_unpadded: false }
+    }
+
+    fn unpadded(part: Part) -> Self {
+        Self::Part { part, regex: "[0-9]{1,2}", is_unpadded: true }
+    }
+
+    fn is_unpadded(&self) -> bool {
+        matches!(self, Self::Part { is_unpadded: true, .. })
+    }
 }
 
 /// Why the digits or words of a key are no date.
@@ -115,7 +135,7 @@ impl DateForm {
                 Piece::Literal(literal) => {
                     regex.push_str(&regex::escape(literal.encode_utf8(&mut [0; 4])));
                 }
-                Piece::Part(part, digits, is_unpadded) => {
+                Piece::Part { part, regex: digits, is_unpadded } => {
                     if *is_unpadded && pieces.get(index + 1).is_some_and(begins_with_digit) {
                         return Err(InvalidPattern::Unpadded);
                     }
@@ -127,12 +147,11 @@ impl DateForm {
                 }
             }
         }
-        let is_unpadded = |piece: Option<&Piece>| matches!(piece, Some(Piece::Part(_, _, true)));
         Ok(Self {
             role,
             regex,
-            begins_unpadded: is_unpadded(pieces.first()),
-            ends_unpadded: is_unpadded(pieces.last()),
+            begins_unpadded: pieces.first().is_some_and(Piece::is_unpadded),
+            ends_unpadded: pieces.last().is_some_and(Piece::is_unpadded),
             unit: unit(parts, format)?,
         })
     }
@@ -161,22 +180,37 @@ impl DateForm {
     }
 
     fn first_day(&self, found: &Captures<'_>) -> Option<NaiveDate> {
-        let number = |part: Part| self.text(found, part)?.parse::<i64>().ok();
-        let small = |part: Part| number(part).and_then(|number| u32::try_from(number).ok());
-        let year = || self.text(found, Part::Year).and_then(year);
-        let month = || self.text(found, Part::Month).and_then(month);
         match self.unit {
-            Unit::Day => NaiveDate::from_ymd_opt(year()?, month()?, small(Part::Day)?),
-            Unit::Month => NaiveDate::from_ymd_opt(year()?, month()?, 1),
-            Unit::DayOfYear => NaiveDate::from_yo_opt(year()?, small(Part::DayOfYear)?),
+            Unit::Day => {
+                let day = self.number(found, Part::Day)?;
+                NaiveDate::from_ymd_opt(self.year(found)?, self.month(found)?, day)
+            }
+            Unit::Month => NaiveDate::from_ymd_opt(self.year(found)?, self.month(found)?, 1),
+            Unit::DayOfYear => {
+                NaiveDate::from_yo_opt(self.year(found)?, self.number(found, Part::DayOfYear)?)
+            }
             Unit::Week => {
-                let year = i32::try_from(number(Part::IsoYear)?).ok()?;
-                NaiveDate::from_isoywd_opt(year, small(Part::IsoWeek)?, Weekday::Mon)
+                let year = self.number(found, Part::IsoYear)?;
+                let week = self.number(found, Part::IsoWeek)?;
+                NaiveDate::from_isoywd_opt(year, week, Weekday::Mon)
             }
             Unit::Second => {
-                DateTime::from_timestamp(number(Part::Second)?, 0).map(|time| time.date_naive())
+                let seconds = self.number(found, Part::Second)?;
+                DateTime::from_timestamp(seconds, 0).map(|time| time.date_naive())
             }
         }
+    }
+
+    fn year(&self, found: &Captures<'_>) -> Option<i32> {
+        self.text(found, Part::Year).and_then(year)
+    }
+
+    fn month(&self, found: &Captures<'_>) -> Option<u32> {
+        self.text(found, Part::Month).and_then(month)
+    }
+
+    fn number<N: FromStr>(&self, found: &Captures<'_>, part: Part) -> Option<N> {
+        self.text(found, part)?.parse().ok()
     }
 
     fn text<'a>(&self, found: &'a Captures<'_>, part: Part) -> Option<&'a str> {
@@ -204,24 +238,22 @@ fn pieces(format: &str) -> Result<Vec<Piece>, InvalidPattern> {
 }
 
 fn piece(directive: &str) -> Result<Piece, InvalidPattern> {
-    let padded = |part, regex| Piece::Part(part, regex, false);
-    let unpadded = |part| Piece::Part(part, "[0-9]{1,2}", true);
     Ok(match directive {
-        "Y" => padded(Part::Year, "[0-9]{4}"),
-        "y" => padded(Part::Year, "[0-9]{2}"),
-        "m" => padded(Part::Month, "[0-9]{2}"),
-        "-m" => unpadded(Part::Month),
-        "b" => padded(Part::Month, "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"),
-        "B" => padded(
+        "Y" => Piece::padded(Part::Year, "[0-9]{4}"),
+        "y" => Piece::padded(Part::Year, "[0-9]{2}"),
+        "m" => Piece::padded(Part::Month, "[0-9]{2}"),
+        "-m" => Piece::unpadded(Part::Month),
+        "b" => Piece::padded(Part::Month, "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"),
+        "B" => Piece::padded(
             Part::Month,
             "(?i:january|february|march|april|may|june|july|august|september|october|november|december)",
         ),
-        "d" => padded(Part::Day, "[0-9]{2}"),
-        "-d" => unpadded(Part::Day),
-        "j" => padded(Part::DayOfYear, "[0-9]{3}"),
-        "G" => padded(Part::IsoYear, "[0-9]{4}"),
-        "V" => padded(Part::IsoWeek, "[0-9]{2}"),
-        "s" => padded(Part::Second, "[0-9]{10}"),
+        "d" => Piece::padded(Part::Day, "[0-9]{2}"),
+        "-d" => Piece::unpadded(Part::Day),
+        "j" => Piece::padded(Part::DayOfYear, "[0-9]{3}"),
+        "G" => Piece::padded(Part::IsoYear, "[0-9]{4}"),
+        "V" => Piece::padded(Part::IsoWeek, "[0-9]{2}"),
+        "s" => Piece::padded(Part::Second, "[0-9]{10}"),
         "%" => Piece::Literal('%'),
         other => return Err(InvalidPattern::Directive(other.to_owned())),
     })
@@ -231,7 +263,7 @@ fn piece(directive: &str) -> Result<Piece, InvalidPattern> {
 fn begins_with_digit(piece: &Piece) -> bool {
     match piece {
         Piece::Literal(literal) => literal.is_ascii_digit(),
-        Piece::Part(_, regex, _) => regex.starts_with("[0-9]"),
+        Piece::Part { regex, .. } => regex.starts_with("[0-9]"),
     }
 }
 

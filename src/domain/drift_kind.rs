@@ -285,6 +285,10 @@ impl<'de> Visitor<'de> for Names {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<DriftKinds, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
     #[test]
     fn every_kind_is_known_by_its_name() {
         for kind in DriftKind::ALL {
@@ -297,7 +301,6 @@ mod tests {
 
     #[test]
     fn kinds_are_written_as_a_list() {
-        let read = |text: &str| serde_json::from_str::<DriftKinds>(text);
         let kinds = read("[\"rejects\", \"new-column\"]").expect("two kinds");
         assert_eq!(kinds.to_string(), "new-column, rejects");
         assert!(kinds.any(DriftKind::needs_records) && !kinds.any(DriftKind::needs_values));

@@ -97,9 +97,9 @@ impl DateRange {
     /// # Errors
     /// [`BackwardRange`] where `end` lies before `start`.
     pub fn open(start: Option<FileDate>, end: Option<FileDate>) -> Result<Self, BackwardRange> {
-        let year = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
-        let start = start.unwrap_or(FileDate(year(1, 1, 1)));
-        Self::new(start, end.unwrap_or(FileDate(year(9999, 12, 31))))
+        let first = NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default();
+        let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or_default();
+        Self::new(start.unwrap_or(FileDate(first)), end.unwrap_or(FileDate(last)))
     }
 
     /// Whether every date of `other` is in it.

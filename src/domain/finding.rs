@@ -143,8 +143,8 @@ fn missing(
     to: FileDate,
     every: Cadence,
 ) -> fmt::Result {
-    let month = |day: FileDate| day.0.format("%Y-%m");
     let weekday = from.0.format("%A");
+    let (first_month, last_month) = (month(from), month(to));
     match every {
         Cadence::Day if from == to => write!(f, "no file for {from}"),
         Cadence::Day => write!(f, "no files from {from} to {to}"),
@@ -157,25 +157,31 @@ fn missing(
             write!(f, "no files from {from} to {to}: one is due every {weekday}")
         }
         Cadence::Week => write!(f, "no files from {from} to {to}: one is due each week"),
-        Cadence::Month if month(from).to_string() == month(to).to_string() => {
-            write!(f, "no file in {}: one is due each month", month(from))
+        Cadence::Month if first_month == last_month => {
+            write!(f, "no file in {first_month}: one is due each month")
         }
         Cadence::Month => {
-            write!(f, "no files from {} to {}: one is due each month", month(from), month(to))
+            write!(f, "no files from {first_month} to {last_month}: one is due each month")
         }
     }
+}
+
+/// The month of a day, such as `2025-02`.
+fn month(day: FileDate) -> String {
+    day.0.format("%Y-%m").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn said(from: &str, to: &str, every: Cadence) -> String {
+        let (from, to) = (from.parse().expect("a day"), to.parse().expect("a day"));
+        Finding::MissingDays { from, to, every }.to_string()
+    }
+
     #[test]
     fn what_is_missing_is_said_in_the_words_of_the_cadence() {
-        let said = |from: &str, to: &str, every| {
-            let day = |text: &str| text.parse().expect("a day");
-            Finding::MissingDays { from: day(from), to: day(to), every }.to_string()
-        };
         let monday = "2025-09-22";
         assert_eq!(said(monday, monday, Cadence::Day), "no file for 2025-09-22");
         assert_eq!(said(monday, monday, Cadence::Weekdays), "no file for 2025-09-22, a Monday");

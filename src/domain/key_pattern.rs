@@ -150,25 +150,28 @@ impl FromStr for KeyPattern {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let pieces = pieces(text)?;
-        let form = |wanted: &str| -> Result<Option<DateForm>, InvalidPattern> {
-            let forms = pieces.iter().filter_map(|piece| match piece {
-                Piece::Date(role, form) if *role == wanted => Some(form.clone()),
-                _ => None,
-            });
-            let forms: Vec<DateForm> = forms.collect();
-            match forms.as_slice() {
-                [] => Ok(None),
-                [form] => Ok(Some(form.clone())),
-                _ => Err(InvalidPattern::DateCount),
-            }
-        };
-        let date = form(DATE)?.ok_or(InvalidPattern::DateCount)?;
-        let from = form(FROM)?;
+        let date = form(&pieces, DATE)?.ok_or(InvalidPattern::DateCount)?;
+        let from = form(&pieces, FROM)?;
         if from.as_ref().is_some_and(|from| from.has_no_day() || date.has_no_day()) {
             return Err(InvalidPattern::PeriodWithoutDay);
         }
         let regex = Regex::new(&regex_of(&pieces)?).map_err(|_| InvalidPattern::Brace)?;
         Ok(Self { text: text.to_owned(), regex, date, from })
+    }
+}
+
+/// The date form of a role; `None` if the pattern has none.
+///
+/// # Errors
+/// [`InvalidPattern::DateCount`] if it has several.
+fn form(pieces: &[Piece], wanted: &str) -> Result<Option<DateForm>, InvalidPattern> {
+    let mut forms = pieces.iter().filter_map(|piece| match piece {
+        Piece::Date(role, form) if *role == wanted => Some(form),
+        _ => None,
+    });
+    match (forms.next(), forms.next()) {
+        (_, Some(_)) => Err(InvalidPattern::DateCount),
+        (form, None) => Ok(form.cloned()),
     }
 }
 
@@ -248,13 +251,21 @@ mod tests {
     }
 
     fn day(text: &str) -> KeyMatch {
-        KeyMatch::Dated(KeyDates::of_day(text.parse().expect("a date")))
+        KeyMatch::Dated(KeyDates::of_day(file_date(text)))
     }
 
     fn days(date: &str, from: &str, to: &str) -> KeyMatch {
-        let day = |text: &str| text.parse().expect("a date");
-        let covered = DateRange::between(day(from), day(to));
-        KeyMatch::Dated(KeyDates { date: day(date), covered })
+        let covered = DateRange::between(file_date(from), file_date(to));
+        KeyMatch::Dated(KeyDates { date: file_date(date), covered })
+    }
+
+    fn file_date(text: &str) -> FileDate {
+        text.parse().expect("a date")
+    }
+
+    /// Why a pattern is refused.
+    fn fault(text: &str) -> InvalidPattern {
+        text.parse::<KeyPattern>().map(|_| ()).expect_err(text)
     }
 
     #[test]
@@ -348,19 +359,18 @@ mod tests {
 
     #[test]
     fn patterns_without_one_whole_date_are_refused() {
-        let parse = |text: &str| text.parse::<KeyPattern>().map(|_| ()).expect_err(text);
         for text in
             ["*.csv", "{date:%s}{date:%s}", "{from:%Y%m%d}.csv", "{date:%s}{from:%s}{from:%s}"]
         {
-            assert_eq!(parse(text), InvalidPattern::DateCount, "{text}");
+            assert_eq!(fault(text), InvalidPattern::DateCount, "{text}");
         }
         for format in ["%Y", "%m-%d", "%Y-%V", "%G-%m", "%Y-%m-%j", "%s-%Y", "%Y-%d", ""] {
             let expected = InvalidPattern::Parts { format: format.to_owned() };
-            assert_eq!(parse(&format!("{{date:{format}}}.csv")), expected);
+            assert_eq!(fault(&format!("{{date:{format}}}.csv")), expected);
         }
         for format in ["%Y-%m-%d-%d", "%Y-%y-%m-%d", "%Y-%m-%b-%d", "%s-%s"] {
             let expected = InvalidPattern::Twice { format: format.to_owned() };
-            assert_eq!(parse(&format!("{{date:{format}}}.csv")), expected);
+            assert_eq!(fault(&format!("{{date:{format}}}.csv")), expected);
         }
         for text in [
             "{date:%Y%-m%-d}.csv",
@@ -368,19 +378,27 @@ mod tests {
             "{date:%Y-%-m-%-d}5.csv",
             "{date:%-d%b%Y-%-m}",
         ] {
-            let refused = parse(text);
+            let refused = fault(text);
             let is_right =
                 matches!(refused, InvalidPattern::Unpadded | InvalidPattern::Twice { .. });
             assert!(is_right, "{text}: {refused}");
         }
-        let directive = |name: &str| InvalidPattern::Directive(name.to_owned());
-        assert_eq!(parse("{date:%Y-%U}.csv"), directive("U"));
-        assert_eq!(parse("{date:%Y-%m-%dT%H}.csv"), directive("H"));
-        assert_eq!(parse("{date:%Y-%-j}.csv"), directive("-j"));
-        assert_eq!(parse("{date:%Y-%m-%}.csv"), directive(""));
-        assert_eq!(parse("{from:%Y%m}-{date:%Y%m%d}"), InvalidPattern::PeriodWithoutDay);
-        assert_eq!(parse("{from:%Y%m%d}-{date:%G%V}"), InvalidPattern::PeriodWithoutDay);
-        assert_eq!(parse("{date:%Y-%m-%d.csv"), InvalidPattern::Brace);
-        assert_eq!(parse("{day:%Y-%m-%d}.csv"), InvalidPattern::Brace);
+        assert_eq!(fault("{from:%Y%m}-{date:%Y%m%d}"), InvalidPattern::PeriodWithoutDay);
+        assert_eq!(fault("{from:%Y%m%d}-{date:%G%V}"), InvalidPattern::PeriodWithoutDay);
+        assert_eq!(fault("{date:%Y-%m-%d.csv"), InvalidPattern::Brace);
+        assert_eq!(fault("{day:%Y-%m-%d}.csv"), InvalidPattern::Brace);
+    }
+
+    #[test]
+    fn unknown_directives_are_refused() {
+        for (pattern, directive) in [
+            ("{date:%Y-%U}.csv", "U"),
+            ("{date:%Y-%m-%dT%H}.csv", "H"),
+            ("{date:%Y-%-j}.csv", "-j"),
+            ("{date:%Y-%m-%}.csv", ""),
+        ] {
+            let expected = InvalidPattern::Directive(directive.to_owned());
+            assert_eq!(fault(pattern), expected, "{pattern}");
+        }
     }
 }

@@ -65,11 +65,7 @@ impl FromStr for TableName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts: Vec<&str> = text.split('.').collect();
-        let usable = |part: &&str| {
-            let plain = part.chars().all(|c| !c.is_control() && c != '"');
-            !part.is_empty() && part.len() <= MAX_IDENTIFIER_BYTES && plain
-        };
-        if !parts.iter().all(usable) {
+        if !parts.iter().all(|part| is_usable(part)) {
             return Err(InvalidTableName);
         }
         match parts.as_slice() {
@@ -80,9 +76,19 @@ impl FromStr for TableName {
     }
 }
 
+/// Whether a text can be an identifier, without quotes around it.
+fn is_usable(part: &str) -> bool {
+    let is_plain = part.chars().all(|c| !c.is_control() && c != '"');
+    !part.is_empty() && part.len() <= MAX_IDENTIFIER_BYTES && is_plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fault(text: &str) -> Option<&'static str> {
+        text.parse::<TableName>().expect("a name").fault()
+    }
 
     #[test]
     fn a_table_without_a_schema_is_public() {
@@ -94,7 +100,6 @@ mod tests {
 
     #[test]
     fn no_rows_go_into_tables_of_the_database_or_of_the_ledger() {
-        let fault = |text: &str| text.parse::<TableName>().expect("a name").fault();
         for table in ["pg_catalog.orders", "information_schema.orders", "backfill.files"] {
             assert!(fault(table).is_some(), "{table}");
         }

@@ -72,14 +72,14 @@ fn settle(expression: &mut SqlExpr) {
 fn cut_off(text: &mut SqlExpr, length: u64) {
     let length = SqlExpr::Value(Value::Number(length.to_string(), false).into());
     let text_as_it_is = std::mem::replace(text, SqlExpr::Value(Value::Null.into()));
-    let argument = |expression| FunctionArg::Unnamed(FunctionArgExpr::Expr(expression));
+    let arguments = [text_as_it_is, length];
     *text = SqlExpr::Function(Function {
         name: ObjectName::from(vec![Ident::new("left")]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: vec![argument(text_as_it_is), argument(length)],
+            args: arguments.map(|of| FunctionArg::Unnamed(FunctionArgExpr::Expr(of))).to_vec(),
             clauses: Vec::new(),
         }),
         filter: None,

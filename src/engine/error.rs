@@ -17,6 +17,11 @@ const NEAR: f64 = 0.85;
 /// So many names are offered.
 const NEAR_NAMES: usize = 3;
 
+/// What to do about a value that cannot be converted.
+const TRY: &str = "use try_to_date, try_to_timestamp, try_to_timestamptz, try_to_decimal, try_to_bool \
+                   or TRY_CAST, which give NULL for what they cannot read, and a check that finds such \
+                   rows";
+
 /// What can go wrong in SQL.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -288,11 +293,7 @@ impl Explain for Error {
                 "raise limits.sql_memory, or let dedupe.sql name only key and order columns"
             }
             Self::DiskFull => "free some space, or point TMPDIR at a larger disk, and run again",
-            Self::Conversion => {
-                "use try_to_date, try_to_timestamp, try_to_timestamptz, try_to_decimal, try_to_bool \
-                 or TRY_CAST, which give NULL for what they cannot read, and a check that finds such \
-                 rows"
-            }
+            Self::Conversion => TRY,
             Self::Arithmetic => "guard the calculation with CASE or nullif",
             Self::Table(error) => return error.hint(),
             Self::Store(error) => return store::hint_of_staging(&**error),
@@ -315,8 +316,9 @@ impl Explain for Error {
 
 /// The names that are like one that there is not, at most [`NEAR_NAMES`].
 fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let mut near: Vec<_> = names.map(|other| (likeness(other), other)).collect();
+    let name = name.to_lowercase();
+    let mut near: Vec<(f64, &str)> =
+        names.map(|other| (strsim::jaro_winkler(&name, &other.to_lowercase()), other)).collect();
     near.retain(|(likeness, _)| *likeness >= NEAR);
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     near.dedup();

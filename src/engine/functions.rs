@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use chrono::format::{Item, StrftimeItems};
 use datafusion::arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, StringViewArray, StringViewBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::cast::as_string_view_array;
@@ -147,15 +147,18 @@ impl ScalarUDFImpl for Function {
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
         let (name, count) = (self.name(), given.len());
-        let text = |count| vec![DataType::Utf8View; count];
         match self.kind {
-            Kind::Date | Kind::Timestamp | Kind::Moment if count >= 1 => Ok(text(count)),
+            Kind::Date | Kind::Timestamp | Kind::Moment if count >= 1 => {
+                Ok(vec![DataType::Utf8View; count])
+            }
             Kind::Decimal if count == 3 || count == 4 => {
                 let types =
                     [DataType::Utf8View, DataType::Int64, DataType::Int64, DataType::Utf8View];
                 Ok(types[..count].to_vec())
             }
-            Kind::Bool | Kind::NullLike | Kind::NaturalOrder if count == 1 => Ok(text(1)),
+            Kind::Bool | Kind::NullLike | Kind::NaturalOrder if count == 1 => {
+                Ok(vec![DataType::Utf8View])
+            }
             Kind::Date | Kind::Timestamp | Kind::Moment => {
                 plan_err!("{name} takes a text and any formats")
             }
@@ -203,15 +206,24 @@ impl ScalarUDFImpl for Function {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let all_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if all_scalar { 1 } else { args.number_rows };
-        let formats = if matches!(self.kind, Kind::Date | Kind::Timestamp | Kind::Moment) {
-            formats(self.name(), &args.args[1..])?
-        } else {
-            Vec::new()
-        };
         let text = args.args[0].to_array(rows)?;
-        let text = as_string_view_array(&text)?;
-        let values = text.iter();
-        let array: ArrayRef = match (self.kind, args.return_field.data_type()) {
+        let array = self.evaluate(as_string_view_array(&text)?, &args)?;
+        if all_scalar {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
+        }
+        Ok(ColumnarValue::Array(array))
+    }
+}
+
+impl Function {
+    /// The values of texts, which are the first argument of a call.
+    fn evaluate(&self, texts: &StringViewArray, args: &ScalarFunctionArgs) -> Result<ArrayRef> {
+        let (rows, values) = (texts.len(), texts.iter());
+        let formats = match self.kind {
+            Kind::Date | Kind::Timestamp | Kind::Moment => formats(self.name(), &args.args[1..])?,
+            Kind::Decimal | Kind::Bool | Kind::NullLike | Kind::NaturalOrder => Vec::new(),
+        };
+        Ok(match (self.kind, args.return_field.data_type()) {
             (Kind::Date, _) => {
                 let mut built = Date32Builder::with_capacity(rows);
                 values.for_each(|v| built.append_option(v.and_then(|v| days(v, &formats))));
@@ -249,11 +261,7 @@ impl ScalarUDFImpl for Function {
             }
             (Kind::NaturalOrder, _) => Arc::new(natural_orders(values)),
             (Kind::Decimal, other) => return exec_err!("try_to_decimal cannot give {other}"),
-        };
-        if all_scalar {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
-        }
-        Ok(ColumnarValue::Array(array))
+        })
     }
 }
 
@@ -276,12 +284,16 @@ fn natural_orders<'a>(names: impl Iterator<Item = Option<&'a str>>) -> StringVie
     built.finish()
 }
 
-fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) -> Result<DataType> {
-    let number = |value: Option<&ScalarValue>| match value {
+/// The whole number that an argument is, if it is a literal.
+fn whole_number(argument: Option<&ScalarValue>) -> Option<i64> {
+    match argument {
         Some(ScalarValue::Int64(Some(number))) => Some(*number),
         _ => None,
-    };
-    match (number(precision), number(scale)) {
+    }
+}
+
+fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) -> Result<DataType> {
+    match (whole_number(precision), whole_number(scale)) {
         (Some(precision @ 1..=38), Some(scale)) if (0..=precision).contains(&scale) => {
             Ok(DataType::Decimal128(precision as u8, scale as i8))
         }
@@ -310,14 +322,17 @@ fn mark_given(args: &[ColumnarValue]) -> Result<Mark> {
 
 /// The formats given, which must be the same for every row.
 fn formats(function: &str, args: &[ColumnarValue]) -> Result<Vec<String>> {
-    let format = |arg: &ColumnarValue| match arg {
+    args.iter().map(|arg| format(function, arg)).collect()
+}
+
+fn format(function: &str, arg: &ColumnarValue) -> Result<String> {
+    match arg {
         ColumnarValue::Scalar(value) => match value.try_as_str() {
             Some(Some(format)) => Ok(format.to_owned()),
             _ => exec_err!("a format of {function} is a text"),
         },
         ColumnarValue::Array(_) => exec_err!("a format of {function} is a literal"),
-    };
-    args.iter().map(format).collect()
+    }
 }
 
 fn days(text: &str, formats: &[String]) -> Option<i32> {

@@ -125,6 +125,10 @@ fn moment(local: NaiveDateTime, zone: Tz) -> NaiveDateTime {
 mod tests {
     use super::*;
 
+    fn time(text: &str) -> NaiveDateTime {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").expect("a time")
+    }
+
     #[test]
     fn the_nights_in_which_the_clock_is_changed_are_read_as_postgres_reads_them() {
         for (zone, local, utc) in [
@@ -138,10 +142,8 @@ mod tests {
             ("Australia/Lord_Howe", "2025-04-06 01:45:00", "2025-04-05 15:15:00"),
             ("Asia/Tokyo", "2025-04-06 01:45:00", "2025-04-05 16:45:00"),
         ] {
-            let parse = |text| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S");
             let zone = Tz::from_str(zone).expect("a zone");
-            let found = moment(parse(local).expect("a time"), zone);
-            assert_eq!(found, parse(utc).expect("a time"), "{local}");
+            assert_eq!(moment(time(local), zone), time(utc), "{local}");
         }
     }
 }

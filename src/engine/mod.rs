@@ -160,7 +160,6 @@ pub async fn plan(
         return Err(Error::Refused { path: path.to_owned(), what, instead });
     }
     let statement = as_postgres::with_lengths(statement);
-    let cannot_be_planned = |error| Error::plan(path.to_owned(), error);
     let plan = match logical_plan(session, statement.clone()).await {
         Ok(plan) => plan,
         Err(error) => return Err(why_not(session, path, &statement, error).await),
@@ -171,7 +170,8 @@ pub async fn plan(
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|_| Error::Writes { path: path.to_owned() })?;
-    session.execute_logical_plan(plan).await.map_err(cannot_be_planned)
+    let rows = session.execute_logical_plan(plan).await;
+    rows.map_err(|error| Error::plan(path.to_owned(), error))
 }
 
 /// Why a statement cannot be planned: because a dataset is no table, or where types do not fit, because a column is

@@ -73,16 +73,15 @@ impl AnalyzerRule for RefuseOverflow {
 }
 
 fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let whole = |expr: &Expr| expr.get_type(schema).ok().filter(DataType::is_integer);
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply)
-                && whole(&left).is_some()
-                && whole(&right).is_some() =>
+                && whole(&left, schema).is_some()
+                && whole(&right, schema).is_some() =>
         {
             Transformed::yes(Exact::call(op, *left, *right))
         }
-        Expr::Negative(inner) => match whole(&inner).map(|of| ScalarValue::new_zero(&of)) {
+        Expr::Negative(inner) => match whole(&inner, schema).map(|of| ScalarValue::new_zero(&of)) {
             Some(Ok(zero)) => {
                 Transformed::yes(Exact::call(Operator::Minus, Expr::Literal(zero, None), *inner))
             }
@@ -90,6 +89,11 @@ fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         },
         expr => Transformed::no(expr),
     }
+}
+
+/// The type of an expression, if it is one of whole numbers.
+fn whole(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    expr.get_type(schema).ok().filter(DataType::is_integer)
 }
 
 /// A sum, difference or product of whole numbers that fails where its type cannot hold it.

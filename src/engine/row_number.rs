@@ -201,8 +201,8 @@ impl Numbers {
         if rows == 0 {
             return Ok(UInt64Array::from(Vec::<u64>::new()));
         }
-        let value = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(batch)?.into_array(rows);
-        let key = self.key.iter().map(value).collect::<Result<Vec<ArrayRef>>>()?;
+        let key = self.key.iter().map(|part| part.evaluate(batch)?.into_array(rows));
+        let key = key.collect::<Result<Vec<ArrayRef>>>()?;
         let runs = match key.is_empty() {
             true => std::iter::once(0..rows).collect(),
             false => partition(&key)?.ranges(),
@@ -251,20 +251,22 @@ mod tests {
             Field::new("number", DataType::Float64, true),
             Field::new("id", DataType::Int64, false),
         ]));
+        let halves = [0..60, 60..120];
+        let partitions = halves.map(|half| half.map(|place| batch(place, &schema)).collect());
+        MemTable::try_new(schema, partitions.to_vec()).expect("a table")
+    }
+
+    /// The batch at a place of the rows: none to three rows.
+    fn batch(place: i64, schema: &SchemaRef) -> RecordBatch {
         let numbers = [Some(0.0), Some(-0.0), Some(f64::NAN), None, Some(1.5)];
-        let batch = |batch: i64| {
-            let ids: Vec<i64> = (0..batch % 4).map(|row| batch * 4 + row).collect();
-            let name = |id: &i64| (id % 7 != 0).then(|| format!("n{}", id * id % 11));
-            let number = |id: &i64| numbers[(id * 3 % 5) as usize];
-            let columns: Vec<ArrayRef> = vec![
-                Arc::new(ids.iter().map(name).collect::<StringArray>()),
-                Arc::new(ids.iter().map(number).collect::<Float64Array>()),
-                Arc::new(Int64Array::from(ids)),
-            ];
-            RecordBatch::try_new(Arc::clone(&schema), columns).expect("a batch")
-        };
-        let half = |from: i64| (from..from + 60).map(batch).collect();
-        MemTable::try_new(Arc::clone(&schema), vec![half(0), half(60)]).expect("a table")
+        let ids: Vec<i64> = (0..place % 4).map(|row| place * 4 + row).collect();
+        let names = ids.iter().map(|id| (id % 7 != 0).then(|| format!("n{}", id * id % 11)));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(names.collect::<StringArray>()),
+            Arc::new(ids.iter().map(|id| numbers[(id * 3 % 5) as usize]).collect::<Float64Array>()),
+            Arc::new(Int64Array::from(ids)),
+        ];
+        RecordBatch::try_new(Arc::clone(schema), columns).expect("a batch")
     }
 
     fn session(counts: bool, batch_rows: usize) -> SessionContext {

@@ -100,22 +100,7 @@ pub async fn find(
         },
         _ => return None,
     };
-    let mut tables = Vec::new();
-    let _: ControlFlow<()> = visit_relations(&**statement, |name| {
-        tables.push(name.to_string());
-        ControlFlow::Continue(())
-    });
-    let mut texts = HashSet::new();
-    for table in tables {
-        let Ok(table) = session.table_provider(TableReference::from(table.as_str())).await else {
-            continue;
-        };
-        let schema = table.schema();
-        let is_text =
-            |of: &DataType| matches!(of, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
-        let of_text = schema.fields().iter().filter(|field| is_text(field.data_type()));
-        texts.extend(of_text.map(|field| field.name().clone()));
-    }
+    let mut texts = text_columns(session, statement).await;
     add_aliases(statement, &mut texts);
     let found = visit_expressions(&**statement, |expression| {
         let found = match place {
@@ -125,6 +110,26 @@ pub async fn find(
         found.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     });
     found.break_value()
+}
+
+/// The columns of text of the tables that a statement reads.
+async fn text_columns(session: &SessionContext, statement: &Ast) -> HashSet<String> {
+    let mut tables = Vec::new();
+    let _: ControlFlow<()> = visit_relations(statement, |name| {
+        tables.push(name.to_string());
+        ControlFlow::Continue(())
+    });
+    let mut texts = HashSet::new();
+    for table in tables {
+        let reference = TableReference::from(table.as_str());
+        let Ok(provider) = session.table_provider(reference).await else { continue };
+        for field in provider.schema().fields() {
+            if let DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 = field.data_type() {
+                texts.insert(field.name().clone());
+            }
+        }
+    }
+    texts
 }
 
 /// Adds the other names that subqueries give to columns of text.
@@ -165,24 +170,23 @@ impl Visitor for Aliases<'_> {
 
 /// What an expression compares with a number that is a column of text.
 fn compared(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
-    let text = |expression: &Expr| is_text(expression, texts).then(|| expression.to_string());
     let (column, rest) = match expression {
         Expr::BinaryOp { left, op, right } if is_comparison(op) && is_number(right) => {
-            (text(left)?, format!("{op} {right}"))
+            (text_column(left, texts)?, format!("{op} {right}"))
         }
         Expr::BinaryOp { left, op, right } if is_comparison(op) && is_number(left) => {
-            let column = text(right)?;
+            let column = text_column(right, texts)?;
             let instead = format!("{left} {op} {}", number(&column));
             return Some(TextNumber { column, instead });
         }
         Expr::Between { expr, negated, low, high } if is_number(low) || is_number(high) => {
             let not = if *negated { "NOT " } else { "" };
-            (text(expr)?, format!("{not}BETWEEN {low} AND {high}"))
+            (text_column(expr, texts)?, format!("{not}BETWEEN {low} AND {high}"))
         }
         Expr::InList { expr, list, negated } if list.iter().any(is_number) => {
             let not = if *negated { "NOT " } else { "" };
             let list: Vec<String> = list.iter().map(ToString::to_string).collect();
-            (text(expr)?, format!("{not}IN ({})", list.join(", ")))
+            (text_column(expr, texts)?, format!("{not}IN ({})", list.join(", ")))
         }
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
             return mixed(&name.to_string(), &list.args, texts);
@@ -201,11 +205,9 @@ fn mixed(function: &str, arguments: &[FunctionArg], texts: &HashSet<String>) -> 
         return None;
     }
     let column = arguments.iter().find(|argument| is_text(argument, texts))?.to_string();
-    let written = arguments.iter().map(|argument| match is_text(argument, texts) {
-        true => number(&argument.to_string()),
-        false => argument.to_string(),
-    });
-    let instead = format!("{function}({})", written.collect::<Vec<_>>().join(", "));
+    let written: Vec<String> =
+        arguments.iter().map(|argument| as_number(argument, texts)).collect();
+    let instead = format!("{function}({})", written.join(", "));
     Some(TextNumber { column, instead })
 }
 
@@ -232,32 +234,40 @@ fn is_number(expression: &Expr) -> bool {
 
 /// What an expression calculates with that is a column of text.
 fn calculated(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
-    let text = |expression: &Expr| is_text(expression, texts).then(|| expression.to_string());
     match expression {
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
             let function = name.to_string();
             if !OF_NUMBERS.iter().any(|known| function.eq_ignore_ascii_case(known)) {
                 return None;
             }
-            let column = text(list.args.iter().find_map(argument)?)?;
+            let column = text_column(list.args.iter().find_map(argument)?, texts)?;
             let instead = format!("{function}({})", number(&column));
             Some(TextNumber { column, instead })
         }
         Expr::BinaryOp { left, op, right } if is_calculation(op) => {
-            let column = text(left).or_else(|| text(right))?;
-            let side = |side: &Expr| match text(side) {
-                Some(column) => number(&column),
-                None => side.to_string(),
-            };
-            let instead = format!("{} {op} {}", side(left), side(right));
+            let column = text_column(left, texts).or_else(|| text_column(right, texts))?;
+            let instead = format!("{} {op} {}", as_number(left, texts), as_number(right, texts));
             Some(TextNumber { column, instead })
         }
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
-            let column = text(expr)?;
+            let column = text_column(expr, texts)?;
             let instead = format!("-{}", number(&column));
             Some(TextNumber { column, instead })
         }
         _ => None,
+    }
+}
+
+/// An expression as the query writes it, if it is a column of text.
+fn text_column(expression: &Expr, texts: &HashSet<String>) -> Option<String> {
+    is_text(expression, texts).then(|| expression.to_string())
+}
+
+/// An expression as it must be written to be a number.
+fn as_number(expression: &Expr, texts: &HashSet<String>) -> String {
+    match text_column(expression, texts) {
+        Some(column) => number(&column),
+        None => expression.to_string(),
     }
 }
 
@@ -291,11 +301,12 @@ fn is_text(expression: &Expr, texts: &HashSet<String>) -> bool {
         }
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
             let name = name.to_string().to_lowercase();
-            let arguments = || list.args.iter().filter_map(argument);
+            let arguments: Vec<&Expr> = list.args.iter().filter_map(argument).collect();
+            let has_number = arguments.iter().any(|argument| is_number(argument));
             // With a number among them, the text is read as one.
             OF_TEXT.contains(&name.as_str())
-                && arguments().any(|argument| is_text(argument, texts))
-                && !(OF_EQUALS.contains(&name.as_str()) && arguments().any(is_number))
+                && arguments.iter().any(|argument| is_text(argument, texts))
+                && !(OF_EQUALS.contains(&name.as_str()) && has_number)
         }
         _ => false,
     }
@@ -332,9 +343,11 @@ mod tests {
         for function in functions() {
             session.register_udf(function.as_ref().clone());
         }
-        let text = |name: &str| Field::new(name, DataType::Utf8View, false);
-        let fields =
-            vec![text("amount"), text("Unit Price"), Field::new("_line", DataType::Int64, false)];
+        let fields = vec![
+            Field::new("amount", DataType::Utf8View, false),
+            Field::new("Unit Price", DataType::Utf8View, false),
+            Field::new("_line", DataType::Int64, false),
+        ];
         let table = EmptyTable::new(Arc::new(Schema::new(fields)));
         session.register_table("source", Arc::new(table)).expect("a table");
         let mut parser = DFParserBuilder::new(sql).build().expect("a parser");

@@ -24,11 +24,12 @@ pub fn dataset_read_as_table(session: &SessionContext, statement: &Statement) ->
 }
 
 fn reference(parts: &[String]) -> Option<TableReference> {
-    let part = |place: usize| parts[place].clone();
-    match parts.len() {
-        1 => Some(TableReference::bare(part(0))),
-        2 => Some(TableReference::partial(part(0), part(1))),
-        3 => Some(TableReference::full(part(0), part(1), part(2))),
+    match parts {
+        [table] => Some(TableReference::bare(table.as_str())),
+        [schema, table] => Some(TableReference::partial(schema.as_str(), table.as_str())),
+        [catalog, schema, table] => {
+            Some(TableReference::full(catalog.as_str(), schema.as_str(), table.as_str()))
+        }
         _ => None,
     }
 }

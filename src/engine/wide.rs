@@ -111,23 +111,25 @@ impl Names {
                 None => ControlFlow::Break(()),
             }
         });
-        let field = |place: usize| {
-            let (table, field) = plan.schema().qualified_field(place);
-            (table.cloned(), Arc::clone(field))
-        };
-        let fields = places.into_iter().map(field).collect();
+        let fields = places.into_iter().map(|place| plan.schema().qualified_field(place));
+        let fields = fields.map(|(table, field)| (table.cloned(), Arc::clone(field))).collect();
         let schema = DFSchema::new_with_metadata(fields, HashMap::new()).ok()?;
         visited.is_continue().then_some(schema)
     }
 
     /// The places of the columns in a list, if it has nothing else, and has them in the order of the table.
     fn ascending(&self, list: &[Expr]) -> Option<Vec<usize>> {
-        let place = |expression: &Expr| match expression {
+        let places: Vec<usize> =
+            list.iter().map(|expression| self.place(expression)).collect::<Option<_>>()?;
+        places.is_sorted().then_some(places)
+    }
+
+    /// The place of the column that an expression is, if it is nothing else.
+    fn place(&self, expression: &Expr) -> Option<usize> {
+        match expression {
             Expr::Column(column) => self.get(&column.name).map(|(place, _)| *place),
             _ => None,
-        };
-        let places: Vec<usize> = list.iter().map(place).collect::<Option<_>>()?;
-        places.is_sorted().then_some(places)
+        }
     }
 }
 
@@ -178,20 +180,21 @@ async fn planned_list(
     base: &LogicalPlan,
     names: &Names,
 ) -> Result<Option<Vec<Expr>>> {
-    let planned_alone = |item: &SelectItem| match wildcard(item) {
-        Some(_) => None,
-        None => names.column(item).or_else(|| planned_alone(state, item, base, names)),
-    };
     let items = &select.projection;
-    let alone: Vec<Option<Expr>> = items.iter().map(planned_alone).collect();
-    let is_left =
-        |(item, alone): &(&SelectItem, &Option<Expr>)| wildcard(item).is_none() && alone.is_none();
-    let left: Vec<SelectItem> =
-        items.iter().zip(&alone).filter(is_left).map(|(item, _)| item.clone()).collect();
-    let Some(left) = planned_pieces(state, &unlisted.unordered(), &left).await? else {
+    let alone: Vec<Option<Expr>> = items
+        .iter()
+        .map(|item| names.column(item).or_else(|| planned_alone(state, item, base, names)))
+        .collect();
+    let left: Vec<SelectItem> = items
+        .iter()
+        .zip(&alone)
+        .filter(|(item, alone)| wildcard(item).is_none() && alone.is_none())
+        .map(|(item, _)| item.clone())
+        .collect();
+    let Some(pieces) = planned_pieces(state, &unlisted.unordered(), &left).await? else {
         return Ok(None);
     };
-    let mut left = left.into_iter();
+    let mut pieces = pieces.into_iter();
     let mut list = Vec::new();
     for (item, alone) in items.iter().zip(alone) {
         match wildcard(item) {
@@ -199,7 +202,7 @@ async fn planned_list(
                 let Some(options) = known(options) else { return Ok(None) };
                 list.extend(expand_wildcard(base.schema(), base, Some(&options))?);
             }
-            None => list.extend(alone.or_else(|| left.next())),
+            None => list.extend(alone.or_else(|| pieces.next())),
         }
     }
     Ok(Some(list))
@@ -346,14 +349,19 @@ fn orders_by_columns(order_by: &OrderBy, select: &Select) -> bool {
             _ => None,
         })
         .collect();
-    let is_given = |part: &SqlExpr| match part {
-        SqlExpr::Identifier(name) if given.contains(&folded(name)) => ControlFlow::Break(()),
+    parts.iter().all(|part| {
+        let is_place = matches!(part.expr, SqlExpr::Value(_));
+        !is_place && !names_one_of(&part.expr, &given)
+    })
+}
+
+/// Whether an expression holds one of some names.
+fn names_one_of(expression: &SqlExpr, names: &HashSet<String>) -> bool {
+    let visited = visit_expressions(expression, |part| match part {
+        SqlExpr::Identifier(name) if names.contains(&folded(name)) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
-    };
-    let is_place = |part: &SqlExpr| matches!(part, SqlExpr::Value(_));
-    parts
-        .iter()
-        .all(|part| visit_expressions(&part.expr, is_given).is_continue() && !is_place(&part.expr))
+    });
+    visited.is_break()
 }
 
 fn reads_one_table(select: &Select) -> bool {

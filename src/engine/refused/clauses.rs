@@ -280,7 +280,7 @@ fn clause_over_rows(call: &Function) -> Option<&'static str> {
     if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
         return Some("DISTINCT");
     }
-    let is_order =
-        |clause: &FunctionArgumentClause| matches!(clause, FunctionArgumentClause::OrderBy(_));
-    list.clauses.iter().any(is_order).then_some("ORDER BY")
+    let mut clauses = list.clauses.iter();
+    let is_ordered = clauses.any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
+    is_ordered.then_some("ORDER BY")
 }

@@ -85,8 +85,7 @@ pub fn of_call(call: &Function) -> Found {
             collect(expression, &mut formats);
         }
     }
-    let is_unknown = |format: &&String| !is_known(&name, format);
-    if let Some(format) = formats.iter().find(is_unknown) {
+    if let Some(format) = formats.iter().find(|format| !is_known(&name, format)) {
         return Found::Break(unknown(call, &name, format));
     }
     let contradiction = formats.iter().enumerate().find_map(|(place, one)| {
@@ -184,8 +183,9 @@ fn quoted(text: &str) -> String {
 
 /// Whether a format is one for numbers in PostgreSQL, such as `FM999D00`.
 fn is_of_numbers(format: &str) -> bool {
-    let is_part = |c: char| "09.,DGSLFMPRB$ -+".contains(c.to_ascii_uppercase());
-    format.contains(['0', '9']) && format.chars().all(is_part)
+    let mut characters = format.chars();
+    format.contains(['0', '9'])
+        && characters.all(|c| "09.,DGSLFMPRB$ -+".contains(c.to_ascii_uppercase()))
 }
 
 /// The format of `strftime` that does what one of PostgreSQL does; `None` if a part of it is not known.
@@ -204,10 +204,9 @@ fn strftime(format: &str) -> Option<String> {
             rest = &rest[first.len_utf8()..];
             continue;
         }
-        let is_here = |(part, _): &&(&str, &str)| {
+        let (part, directive) = PARTS.iter().find(|(part, _)| {
             rest.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part))
-        };
-        let (part, directive) = PARTS.iter().find(is_here)?;
+        })?;
         // As in `HH:mm`, which is how others write 24 hours and minutes.
         if *part == "MM" && known.ends_with(':') {
             known = known.replace("%I", "%H") + "%M";

@@ -1,6 +1,6 @@
 //! **Operators** that the engine takes for others than PostgreSQL does.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
 
 use super::{Found, Refused};
 
@@ -27,8 +27,11 @@ pub fn of_operation(expression: &Expr) -> Found {
 fn of_array(left: &Expr, is_equality: bool, operator: &str, right: &Expr) -> Found {
     let Some(text) = text_of(right) else { return Found::Continue(()) };
     let list = text.trim().trim_start_matches('{').trim_end_matches('}');
-    let quoted = |element: &str| format!("'{}'", element.trim().replace('\'', "''"));
-    let elements = list.split(',').map(quoted).collect::<Vec<_>>().join(", ");
+    let elements: Vec<String> = list
+        .split(',')
+        .map(|element| format!("'{}'", element.trim().replace('\'', "''")))
+        .collect();
+    let elements = elements.join(", ");
     let instead = match is_equality {
         true => format!("{left} IN ({elements})"),
         false => format!("{left} {operator} (ARRAY[{elements}])"),
@@ -54,13 +57,10 @@ pub fn of_similar(expression: &Expr) -> Found {
         return Found::Continue(());
     };
     let instead = match &**pattern {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(pattern) => {
-                let operator = if *negated { "!~" } else { "~" };
-                format!("{expr} {operator} '{}'", regular(pattern).replace('\'', "''"))
-            }
-            _ => "a regular expression, column ~ '^(a|b).*$'".to_owned(),
-        },
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) => {
+            let operator = if *negated { "!~" } else { "~" };
+            format!("{expr} {operator} '{}'", regular(pattern).replace('\'', "''"))
+        }
         _ => "a regular expression, column ~ '^(a|b).*$'".to_owned(),
     };
     let what = "SIMILAR TO, whose pattern would be taken for a regular expression".to_owned();

@@ -18,6 +18,8 @@ pub struct Header {
     pub written: Vec<String>,
     /// Whether the header ends in a delimiter, so that rows may too.
     pub trailing_delimiter: bool,
+    /// How many lines of the file it takes: 0 if its names are given.
+    pub lines: usize,
 }
 
 /// What is done with a column without a name, or with one that has another's.
@@ -177,7 +179,7 @@ impl Header {
             rename(&mut names, name, others)?;
         }
         check(&names)?;
-        Ok(Self { names, written, trailing_delimiter })
+        Ok(Self { names, written, trailing_delimiter, lines: 0 })
     }
 
     /// With the names by which the header was found, which are also found with blanks around them: these do not belong
@@ -203,7 +205,7 @@ impl Header {
             return Err(InvalidHeader::Missing);
         }
         check(&names)?;
-        Ok(Self { written: names.clone(), names, trailing_delimiter: false })
+        Ok(Self { written: names.clone(), names, trailing_delimiter: false, lines: 0 })
     }
 }
 

@@ -107,16 +107,8 @@ impl Reader {
             .with_comment(dialect.comment.as_deref());
         let mut line = 1 + preamble.lines as i64;
         let first = start::first_record(&mut window, &mut scanner, &mut line, &mut summary)?;
-        let header = match &dialect.names {
-            Some(names) => Header::given(names.clone())?,
-            None => {
-                let extent = first.ok_or(InvalidHeader::Missing)?;
-                let header = start::header(&window, extent, &mut scanner, &cleaner, dialect)?;
-                line += extent.lines as i64;
-                window.advance(extent.end);
-                header
-            }
-        };
+        let header = start::header(&mut window, first, &mut scanner, &cleaner, dialect)?;
+        line += header.lines as i64;
         let mut likeness =
             Likeness::new(syntax, delimiter, dialect.bare_quotes, header.names.len());
         let passed = preamble.passed.iter().filter(|line| likeness.is(line));

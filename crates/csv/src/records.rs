@@ -164,13 +164,11 @@ impl Scanner {
                     Quoted::Open if !at_end => return Scanned::Incomplete,
                     Quoted::Open => {
                         let fault = Some(Reason::UnterminatedQuote);
-                        let end = window.len();
-                        return record(end, end, lines, bare_quotes, fault);
+                        return record(window.len(), window.len(), lines, bare_quotes, fault);
                     }
                     Quoted::TooLong => {
-                        let fault = Some(Reason::FieldTooLong);
                         let end = (field_start + MAX_FIELD_BYTES).min(window.len());
-                        return record(end, end, lines, bare_quotes, fault);
+                        return record(end, end, lines, bare_quotes, Some(Reason::FieldTooLong));
                     }
                 };
                 stops = self.stops.from(window, stop + 1);
@@ -194,9 +192,7 @@ impl Scanner {
                     }
                 }
                 Some(b'\n' | b'\r') => {
-                    let Some(end) = line_end(window, stop, at_end) else {
-                        return Scanned::Incomplete;
-                    };
+                    let Some(end) = line_end(window, stop, at_end) else { break };
                     let fault = self.bare_fault(bare_quotes, odd_fields);
                     return record(stop, end, lines, bare_quotes, fault);
                 }
@@ -204,10 +200,11 @@ impl Scanner {
                     let fault = self.bare_fault(bare_quotes, odd_fields);
                     return record(stop, stop, lines, bare_quotes, fault);
                 }
-                None => return Scanned::Incomplete,
+                None => break,
                 Some(_) => return text_after_quote(window, stop, at_end, lines, bare_quotes),
             }
         }
+        Scanned::Incomplete
     }
 
     /// Scans what is no record: the end of what is there, a blank line, a comment.

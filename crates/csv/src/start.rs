@@ -129,11 +129,31 @@ pub fn first_record(
     }
 }
 
-/// Takes the record scanned last as the header.
+/// The header of a file: the names that the dialect gives, or the first record, which the window then leaves behind.
 ///
 /// # Errors
 /// [`InvalidHeader`].
 pub fn header(
+    window: &mut Window,
+    first: Option<Extent>,
+    scanner: &mut Scanner,
+    cleaner: &Cleaner,
+    dialect: &Dialect,
+) -> Result<Header, InvalidHeader> {
+    if let Some(names) = &dialect.names {
+        return Header::given(names.clone());
+    }
+    let extent = first.ok_or(InvalidHeader::Missing)?;
+    let header = scanned_header(window, extent, scanner, cleaner, dialect)?;
+    window.advance(extent.end);
+    Ok(Header { lines: extent.lines, ..header })
+}
+
+/// Takes the record scanned last as the header.
+///
+/// # Errors
+/// [`InvalidHeader`].
+fn scanned_header(
     window: &Window,
     extent: Extent,
     scanner: &mut Scanner,

@@ -144,7 +144,7 @@ async fn files_that_cannot_be_read_or_hold_other_days_are_found() {
     for expected in [
         "report_2025-09-06.csv holds dates -614 days from its own in day, other files +0",
         "2025-09-07 has 8.02 kB, the days around it 819 B",
-        "report_2025-09-08.csv cannot be read: the first line is no header",
+        "report_2025-09-08.csv cannot be read: the first line is not a header",
         "report_2025-09-09.csv has no bytes",
         "report_2025-09-05.csv cannot be read",
     ] {

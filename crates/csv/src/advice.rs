@@ -1,4 +1,4 @@
-//! **Advice** says which setting may read records that were rejected: it was tried on them.
+//! **Advice** names a setting that would read rejected records: it was tried on them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,11 @@ use crate::dialect::{BareQuotes, BlanksAfterDelimiter, Dialect, Syntax};
 use crate::records::{Scanned, Scanner};
 use crate::reject::Reason;
 
-/// A setting that may read records that were rejected.
+/// A setting that would read rejected records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Advice {
-    /// The records are in another encoding, and the dialect names UTF-8 alone.
+    /// The records are in another encoding, and the dialect names only UTF-8.
     Encoding,
     /// The records are in another encoding than most of their file, and the dialect names one for them.
     MixedEncodings,
@@ -22,8 +22,7 @@ pub enum Advice {
     BlanksAfterDelimiter,
 }
 
-/// What may read a record, whose raw bytes are these, that was rejected for a reason; `columns` is how many fields
-/// it should have.
+/// The setting that would read a record that was rejected for a reason; `columns` is how many fields it should have.
 pub fn advice(
     raw: &[u8],
     reason: Reason,
@@ -70,7 +69,7 @@ fn may_be_about_quotes(reason: Reason) -> bool {
     )
 }
 
-/// Whether bytes are one record of so many fields, with a quoted one among them and no quote outside of these.
+/// Whether bytes are one record of this many fields, at least one of them quoted, and without a stray quote.
 fn reads(raw: &[u8], syntax: Syntax, columns: usize, delimiter: u8) -> bool {
     let mut scanner = Scanner::new(syntax, delimiter, BareQuotes::Accept);
     let Scanned::Record(extent) = scanner.scan(raw, 0, true) else { return false };
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_are_there_already_are_not_named() {
+    fn settings_that_the_dialect_has_are_not_named() {
         let escaping = Dialect { escape: Some('\\'), ..Dialect::default() };
         assert_eq!(advised(r#"1,"a \"b\" c""#, Reason::TextAfterQuote, &escaping), None);
         assert_eq!(advised("1,x", Reason::Encoding, &escaping), Some(Advice::Encoding));

@@ -1,5 +1,6 @@
-//! What stands **around the table** of a file that the dialect does not say yet: lines above the header, comments, a
-//! line of units, totals at the end. It is found by its form, and proposed as settings; nothing is read by it.
+//! The lines **around the table** of a file that the dialect does not describe yet: lines above the header, comments, a
+//! line of units, totals at the end. They are found by their form and proposed as settings; the reader does not use
+//! them.
 
 use std::io::Read;
 
@@ -11,18 +12,18 @@ use crate::encoding;
 use crate::header::{Header, LastDelimiter};
 use crate::records::{Scanned, Scanner, end_of_line};
 
-/// How much of a file is looked at.
+/// How many bytes of a file are examined.
 const LOOKED_AT: u64 = 1 << 20;
 /// How many lines may stand above the header.
 const LINES_ABOVE: usize = 100;
 /// How many records are compared with the header.
 const RECORDS: usize = 64;
-/// How many names of the header are proposed to find it by.
+/// How many names are proposed to find the header by.
 const NAMES: usize = 3;
-/// How many lines at the end of a file may be no records.
+/// How many lines at the end of a file may not be records.
 const LAST_LINES: usize = 3;
 
-/// Settings of a dialect under which the lines around a file's table are no rows.
+/// Settings of a dialect that keep the lines around a file's table out of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Around {
     /// How many lines stand above the header.
@@ -31,11 +32,11 @@ pub struct Around {
     pub comment: Option<String>,
     /// Names by which the header is found.
     pub header_names: Vec<String>,
-    /// The pattern by which the header is found, where it is part of a comment.
+    /// The pattern by which the header is found, if it is part of a comment.
     pub header_pattern: Option<String>,
-    /// The names of the columns, where they stand in a comment and blanks are between them.
+    /// The names of the columns, if they stand in a comment with blanks between them.
     pub names: Vec<String>,
-    /// The delimiter, where it cannot be found.
+    /// The delimiter, if the reader cannot find it.
     pub delimiter: Option<char>,
     /// The line of units below the header, and its pattern.
     pub units: Option<Line>,
@@ -43,7 +44,7 @@ pub struct Around {
     pub last: Vec<Line>,
 }
 
-/// A line that is no row.
+/// A line that is not a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Counted from 1.
@@ -81,7 +82,7 @@ impl Around {
 }
 
 /// Looks at a file, decompressed, for lines around its table; `is_whole` says that `input` is all of it, and not only
-/// its start. `None` where nothing is found that the dialect does not say, where no table is found, or where the file
+/// its start. `None` if nothing is found that the dialect does not describe, if no table is found, or if the file
 /// cannot be read.
 pub fn around(input: Box<dyn Read + Send>, is_whole: bool, dialect: &Dialect) -> Option<Around> {
     let syntax = dialect.syntax().ok()?;
@@ -103,7 +104,7 @@ pub fn around(input: Box<dyn Read + Send>, is_whole: bool, dialect: &Dialect) ->
 /// The lines of a text.
 struct Lines<'a> {
     text: &'a str,
-    /// Where each line starts, without those that are cut off.
+    /// Where each line starts; a last line that is cut off is left out.
     starts: Vec<usize>,
     is_whole: bool,
 }
@@ -111,7 +112,7 @@ struct Lines<'a> {
 /// A table in a text: its header, and some records.
 struct Table {
     delimiter: u8,
-    /// The line of the header, counted from 0; `None` where the line above the records is a comment that holds it.
+    /// The line of the header, counted from 0; `None` if the line above the records is a comment that holds it.
     header: Option<usize>,
     names: Vec<String>,
     records: Vec<Record>,
@@ -150,14 +151,14 @@ impl<'a> Lines<'a> {
 
     /// The table that starts with the fewest lines above it.
     fn table(&self, syntax: Syntax, dialect: &Dialect) -> Option<Table> {
-        let said = self.separator();
-        let delimiters = match syntax.delimiter.or(said) {
+        let separator = self.separator();
+        let delimiters = match syntax.delimiter.or(separator) {
             Some(given) => vec![given],
             None => DELIMITERS.to_vec(),
         };
         let lines = self.starts.len().min(LINES_ABOVE);
         let mut firsts =
-            (usize::from(said.is_some())..lines).filter(|index| !self.line(*index).is_empty());
+            (usize::from(separator.is_some())..lines).filter(|index| !self.line(*index).is_empty());
         firsts.find_map(|first| {
             let tables = delimiters.iter().filter_map(|delimiter| {
                 let scanner = Scanner::new(syntax, *delimiter, BareQuotes::Accept);
@@ -171,7 +172,7 @@ impl<'a> Lines<'a> {
     fn separator(&self) -> Option<u8> {
         let line = self.starts.first().map(|_| self.line(0))?.trim_matches('"').as_bytes();
         match line.split_at_checked(4) {
-            Some((start, [said])) if start.eq_ignore_ascii_case(b"sep=") => Some(*said),
+            Some((start, [named])) if start.eq_ignore_ascii_case(b"sep=") => Some(*named),
             _ => None,
         }
     }
@@ -241,8 +242,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The character that every line above this one starts with, blank ones left out, if it is one that comments
-    /// start with.
+    /// The character with which every line above this one starts, blank lines left out, if comments may start with
+    /// it.
     fn comment_above(&self, first: usize) -> Option<char> {
         let mut above = (0..first).map(|index| self.line(index)).filter(|line| !line.is_empty());
         let start = above.next()?.chars().next()?;
@@ -251,7 +252,7 @@ impl<'a> Lines<'a> {
         is_comment.then_some(start)
     }
 
-    /// So many names in the comment above a line, with the delimiter or blanks between them.
+    /// The names in the comment above a line, separated by the delimiter or by blanks, if there are `width` of them.
     fn names_in_comment(
         &self,
         first: usize,
@@ -266,7 +267,7 @@ impl<'a> Lines<'a> {
         Some(found.into_iter().map(str::to_owned).collect())
     }
 
-    /// What stands around a table that the dialect does not say.
+    /// The settings for the lines around a table that the dialect does not describe.
     fn around(&self, table: &Table, dialect: &Dialect) -> Around {
         let mut around = self.above(table, dialect);
         around.units = units(&table.records).filter(|line| !is_skipped(dialect, line));
@@ -322,7 +323,7 @@ impl<'a> Lines<'a> {
         Some(format!("^{}(.*)", regex::escape(word)))
     }
 
-    /// The last lines of the file, if all of it was looked at and each has another form than the records.
+    /// The last lines of the file that have another form than the records, if the whole file was examined.
     fn last(&self, table: &Table) -> Vec<Line> {
         if !self.is_whole || table.records.len() > RECORDS {
             return Vec::new();
@@ -335,8 +336,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether so many of the records are as wide as the header that they belong to it: nine of ten, or all but a last
-/// line of another form.
+/// Whether enough records are as wide as the header to be its records: nine of ten, or all but a last line of another
+/// form.
 fn are_nearly_all(fitting: usize, records: usize) -> bool {
     let is_most = fitting > 0 && fitting * 10 >= records * 9;
     is_most || (records > 1 && fitting + 1 == records)
@@ -359,7 +360,7 @@ fn line_of_its_own(last: &Record, others: &[Record], width: usize) -> Option<Lin
     (is_other && is_only).then_some(Line { line: last.line + 1, pattern })
 }
 
-/// Whether a record starts as totals or markup do.
+/// Whether a record starts like totals or markup.
 fn is_named(text: &str) -> bool {
     const WORDS: [&str; 6] = ["total", "grand total", "subtotal", "sum", "summe", "gesamt"];
     let first = text.split([',', ';', '\t', '|', ':']).next().unwrap_or_default();
@@ -367,14 +368,14 @@ fn is_named(text: &str) -> bool {
     WORDS.contains(&first.as_str()) || first.starts_with('<')
 }
 
-/// Whether a record has nothing but one text, and all others have three fields that are filled, or more.
+/// Whether one text is all that a record has, and all others have three fields or more that are not empty.
 fn is_label(record: &Record, others: &[Record]) -> bool {
     record.filled_fields() == 1
         && record.text.chars().any(char::is_alphabetic)
         && others.iter().all(|other| other.filled_fields() > 2)
 }
 
-/// The part of a comment before the names that it holds (`#Fields: `), and the names; `None` where it holds none.
+/// The part of a comment before the names that it holds (`#Fields: `), and the names; `None` if it holds none.
 fn header_comment(line: &str, comment: char) -> Option<(&str, &str)> {
     let rest = line.strip_prefix(comment)?;
     let names = match rest.split_once(':') {
@@ -386,7 +387,7 @@ fn header_comment(line: &str, comment: char) -> Option<(&str, &str)> {
     (!names.is_empty()).then_some((word, names))
 }
 
-/// The line of units below the header: in columns of numbers it holds none.
+/// The line of units below the header: it has text in columns of numbers.
 fn units(records: &[Record]) -> Option<Line> {
     let (first, others) = records.split_first()?;
     if others.len() < 2 || !stands_out(first, others) {
@@ -411,7 +412,7 @@ fn stands_out(record: &Record, others: &[Record]) -> bool {
     })
 }
 
-/// Whether a value is a number or a date, or is written as one.
+/// Whether a value is written like a number or a date.
 fn is_number(value: &str) -> bool {
     let value = value.trim();
     value.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
@@ -419,9 +420,9 @@ fn is_number(value: &str) -> bool {
         && value.chars().all(|c| c.is_ascii_digit() || " .,:/+-eETZ%".contains(c))
 }
 
-/// Makes a pattern for lines that start with the same text: up to the first digit or delimiter, which belongs to it, as
-/// do the empty fields behind it. A longer word is another text: `^Sum,` does not match `Summers,`. `None` if the text has
-/// less than three letters or signs.
+/// Makes a pattern for lines that start with the same text, up to the first digit or delimiter. The pattern includes this
+/// digit or delimiter, and the delimiters of empty fields after it, so that a longer word does not match: `^Sum,` does not
+/// match `Summers,`. `None` if the text has fewer than three characters.
 fn leading_text(line: &str) -> Option<String> {
     let end = line.find(|c: char| c.is_ascii_digit() || is_delimiter(c));
     let (text, rest) = line.split_at(end.unwrap_or(line.len()));

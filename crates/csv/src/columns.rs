@@ -2,7 +2,7 @@
 //!
 //! Each column keeps its values in one buffer with offsets, so that a value costs one copy and the
 //! whole column is checked as UTF-8 at once. Some records are collected first and then copied column
-//! by column: with many columns, a place in every one of them would not stay in the cache.
+//! by column: the ends of many columns would not fit in the cache together.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// How many records are collected before they are copied.
 const PENDING_ROWS: usize = 64;
-/// A value of at most so many bytes is short.
+/// The length up to which a value is short, in bytes.
 const SHORT: usize = 16;
 
 /// Collects accepted rows until they make a batch.
@@ -56,7 +56,7 @@ struct Pending {
 struct Text {
     values: Vec<u8>,
     offsets: Vec<i32>,
-    /// Whether each value is one, and not NULL; empty where no text stands for NULL.
+    /// Whether each value is not NULL; empty if no text stands for NULL.
     valid: Vec<bool>,
 }
 
@@ -98,7 +98,7 @@ impl Columns {
         &self.cleaner
     }
 
-    /// Takes text beyond ASCII to be in this encoding from now on.
+    /// Sets the encoding of all records that follow.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.cleaner.encoding = encoding;
     }
@@ -167,11 +167,10 @@ impl Columns {
         self.row_ids.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
-    /// Takes the collected rows, [settled](Self::settle), out as a batch; `None` where there are
-    /// none.
+    /// Takes the collected rows, [settled](Self::settle), as a batch; `None` if there are none.
     ///
     /// # Errors
-    /// Where a value is not UTF-8, which the reader has made sure of before.
+    /// If a value is not UTF-8; the reader makes sure that it is.
     pub fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         if self.row_ids.is_empty() {
             return Ok(None);
@@ -201,8 +200,8 @@ impl Text {
         self.offsets.push(self.values.len() as i32);
     }
 
-    /// Adds the value at `span`; a short one with what stands behind it in the window, which is then
-    /// taken back: a copy whose length is known beforehand is no call.
+    /// Adds the value at `span`. Of a short value, [`SHORT`] bytes of the window are copied and then
+    /// truncated: a copy of constant length compiles to moves instead of a memcpy call.
     fn push_from(&mut self, window: &[u8], span: &Span) {
         let length = span.end - span.start;
         match window.get(span.start..span.start + SHORT) {
@@ -248,8 +247,8 @@ impl Cleaner {
         self.encoding != Encoding::Utf8 && !raw.is_ascii() && std::str::from_utf8(raw).is_ok()
     }
 
-    /// The value of a field: doubled quotes and escapes undone, CRLF inside quotes made LF, NUL
-    /// bytes left out, other encodings decoded.
+    /// The value of a field: quotes and escapes are undone, CRLF inside quotes becomes LF, NUL bytes are
+    /// dropped, and other encodings are decoded.
     pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
         let has_nul = memchr::memchr(0, raw).is_some();
         let mut value = Cow::Borrowed(raw);

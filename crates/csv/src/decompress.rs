@@ -1,5 +1,5 @@
-//! To **decompress** a file is to look at its first bytes, not at its name, and to undo gzip, zstd
-//! or bzip2, all members or frames of it.
+//! To **decompress** a file is to recognise gzip, zstd or bzip2 by its first bytes, not by its name, and to
+//! decompress all members, frames or streams.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What the first bytes of a file say.
+    /// The compression of a file that starts with these bytes.
     fn of(start: &[u8]) -> Self {
         if start.starts_with(&[0x1f, 0x8b]) {
             Self::Gzip
@@ -46,10 +46,10 @@ impl Compression {
     }
 }
 
-/// The plain bytes of `input`, and how it is compressed.
+/// Returns the decompressed bytes of `input`, and how it is compressed.
 ///
 /// # Errors
-/// Where the first bytes cannot be read.
+/// If the first bytes cannot be read.
 pub fn decompress(
     mut input: impl Read + Send + 'static,
 ) -> io::Result<(Box<dyn Read + Send>, Compression)> {
@@ -78,10 +78,10 @@ pub fn decompress(
     Ok((plain, compression))
 }
 
-/// The members of a gzip file. NUL bytes up to the end of the file may stand behind the last one, as tapes and
+/// The members of a gzip file. NUL bytes may follow the last one up to the end of the file, because tapes and
 /// mainframes fill up their blocks; anything else is an error.
 struct Gzip<R> {
-    /// `None` behind the last member.
+    /// `None` after the last member.
     member: Option<GzDecoder<R>>,
 }
 
@@ -113,14 +113,14 @@ impl<R: BufRead> Read for Gzip<R> {
 /// Reads to the end of an input that holds nothing but NUL bytes.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] where it holds others.
+/// [`io::ErrorKind::InvalidData`] if it holds other bytes.
 fn pass_nuls(input: &mut impl BufRead) -> io::Result<()> {
     loop {
         let held = input.fill_buf()?;
         if held.iter().any(|byte| *byte != 0) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "bytes that are not gzip stand behind its end",
+                "bytes that are not gzip follow its end",
             ));
         }
         let count = held.len();
@@ -147,8 +147,8 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-/// The frames of a zstd file. Its library does not say of what kind an error is: one that is not of the input is of
-/// the data.
+/// The frames of a zstd file. The library does not report the kind of an error: an error that did not come from the
+/// input means that the data are invalid.
 struct Zstd<R> {
     frames: R,
     failed: Arc<AtomicBool>,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn nul_bytes_behind_a_gzip_file_are_padding_and_nothing_else_is() {
+    fn nul_bytes_after_a_gzip_file_are_padding_and_nothing_else_is() {
         let members = [gzip("a,b\n"), gzip("1,2\n")].concat();
         for length in [1, 511, 600_000] {
             let padded = [&members[..], &vec![0; length]].concat();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_that_fails_is_no_damage() {
+    fn an_input_that_fails_is_not_damaged() {
         struct Failing;
         impl Read for Failing {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

@@ -1,5 +1,5 @@
-//! The **delimiter** of a file for which none is given: of the few characters that it may be, the only one
-//! that splits the header and the first records alike.
+//! The **delimiter** of a file for which none is given: the only one of four characters that splits the header and the
+//! first records into the same number of fields.
 
 use std::ops::Range;
 
@@ -12,22 +12,22 @@ use crate::reject::Reason;
 use crate::skipped::Skipped;
 use crate::window::Window;
 
-/// How many records are looked at behind the header.
+/// How many records below the header are examined.
 const RECORDS: usize = 64;
 
-/// What is known of a file whose delimiter is not.
+/// What is known of a file before its delimiter is.
 pub struct Known<'a> {
     /// How the dataset's files are written.
     pub dialect: &'a Dialect,
     /// The dialect's special characters.
     pub syntax: Syntax,
-    /// The records that are none.
+    /// The records to leave out.
     pub skipped: &'a Skipped,
     /// How bytes become text.
     pub encoding: Encoding,
 }
 
-/// Finds the delimiter of the file whose header, or first record where it has none, starts `window`.
+/// Finds the delimiter of a file; `window` starts at its header, or at its first record if it has no header.
 ///
 /// # Errors
 /// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
@@ -46,18 +46,19 @@ pub fn find(window: &mut Window, known: &Known<'_>) -> Result<u8, Error> {
 /// How one delimiter splits the start of a file.
 struct Split {
     delimiter: u8,
-    /// How many columns the header has then, or is said to have; 0 where it cannot be read.
+    /// How many columns the header then has, or how many names are given; 0 if the header cannot be read.
     columns: usize,
     /// Whether the columns come from the file's header.
     has_header: bool,
-    /// How many records were looked at.
+    /// How many records were examined.
     records: usize,
     /// How many of them are as wide as the header.
     fitting: usize,
     /// Whether nearly all of them have the same number of fields, more than one.
     is_table: bool,
-    /// Where the header lies in the window, and where the records.
+    /// Where in the window the header lies.
     header_at: Range<usize>,
+    /// Where in the window the records lie.
     records_at: Range<usize>,
 }
 
@@ -122,19 +123,19 @@ impl Split {
         }
     }
 
-    /// Whether the header is in favour of this delimiter; without a header, whether a record is.
+    /// Whether the header has several columns with this delimiter; without a header, whether a record fits the names.
     fn is_eligible(&self) -> bool {
         self.columns > 1 && (self.has_header || self.fitting > 0)
     }
 
-    /// Whether at least so many of a hundred records are as wide as the header.
+    /// Whether at least this percentage of the records is as wide as the header.
     fn fits(&self, percent: usize) -> bool {
         self.fitting * 100 >= self.records * percent
     }
 }
 
-/// The forms of the first records from `position` on, which moves behind them; `None` for each whose quotes cannot be
-/// made sense of.
+/// The forms of the first records from `position` on, which moves past them; `None` for a record whose quotes are not
+/// balanced.
 fn forms(
     window: &Window,
     known: &Known<'_>,
@@ -159,14 +160,14 @@ fn forms(
 
 /// A record that was found, and where it ends.
 struct Found {
-    /// `None` where its quotes cannot be made sense of.
+    /// `None` if its quotes are not balanced.
     form: Option<Form>,
     start: usize,
     content_end: usize,
     end: usize,
 }
 
-/// The next record from `position` on, which moves behind it; `None` where the window has no more.
+/// The next record from `position` on, which moves past it; `None` if the window has no more.
 fn next(window: &Window, scanner: &mut Scanner, position: &mut usize) -> Option<Found> {
     loop {
         match scanner.scan(window.bytes(), *position, window.is_at_end()) {
@@ -184,7 +185,7 @@ fn next(window: &Window, scanner: &mut Scanner, position: &mut usize) -> Option<
     }
 }
 
-/// Whether a record's end is not known.
+/// Whether a record with this fault has no known end.
 fn is_endless(fault: Reason) -> bool {
     matches!(fault, Reason::FieldTooLong | Reason::RecordTooLong | Reason::UnterminatedQuote)
 }
@@ -196,13 +197,13 @@ fn is_table(forms: &[Option<Form>]) -> bool {
     first.fields > 1 && alike * 10 >= forms.len() * 9
 }
 
-/// The delimiter that leaves no doubt; `None` where several may be it, or none.
+/// The only possible delimiter; `None` if several are possible, or none.
 fn choose(splits: &[Split], bytes: &[u8], syntax: Syntax) -> Option<u8> {
     let eligible: Vec<&Split> = splits.iter().filter(|split| split.is_eligible()).collect();
     let fitting: Vec<&Split> = eligible.iter().copied().filter(|split| split.fits(100)).collect();
     match (&fitting[..], &eligible[..]) {
         ([only], _) => Some(only.delimiter),
-        // The comma comes first, where it is among them.
+        // The comma is the first of the delimiters.
         ([comma, other], _) => {
             is_decimal_comma(comma, bytes, syntax.quote).then_some(other.delimiter)
         }
@@ -222,8 +223,8 @@ fn choose(splits: &[Split], bytes: &[u8], syntax: Syntax) -> Option<u8> {
     }
 }
 
-/// Whether the commas are none that divide fields: outside quotes, each of the header's stands in brackets,
-/// as in `price (EUR, net)`, and each of the records' between digits.
+/// Whether the commas do not separate fields: outside quotes, each comma of the header stands in brackets, as in
+/// `price (EUR, net)`, and each comma of the records between digits.
 fn is_decimal_comma(split: &Split, bytes: &[u8], quote: Option<u8>) -> bool {
     if split.delimiter != b',' || split.records == 0 || !split.has_header {
         return false;
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_character_that_splits_all_alike_is_the_delimiter() {
+    fn the_only_character_that_splits_all_lines_alike_is_the_delimiter() {
         for (text, delimiter) in [
             ("sku;name;price (EUR, net)\n101;Bolt;12,50\n102;Nut;3,00\n", ';'),
             ("sku;name;price (EUR, net)\n101;Bolt;12,50\n102;Nut;3\n", ';'),
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn where_several_may_be_it_or_none_nothing_is_found() {
+    fn nothing_is_found_if_several_are_possible_or_none() {
         for text in [
             "a,b;c\n1,5;2\n",
             "a,b\tc\n1,5\t2\n",

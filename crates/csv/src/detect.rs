@@ -1,14 +1,14 @@
-//! To **detect** an encoding is to find out from the bytes of one file which it is written in: UTF-16 and
-//! UTF-32 by where their NUL bytes stand, and one of a byte a character by what is no UTF-8.
+//! To **detect** an encoding is to find it by the bytes of one file: UTF-16 and UTF-32 by the positions of
+//! their NUL bytes, and an encoding with one byte per character by bytes that are not UTF-8.
 
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
 use crate::encoding::Encoding;
 
-/// How many bytes at the start of a file are looked at for the places of NULs.
+/// How many bytes at the start of a file are searched for NUL bytes.
 const LOOK: usize = 4 << 10;
 
-/// UTF-16 or UTF-32 without a byte order mark; `None` where the bytes leave a doubt.
+/// UTF-16 or UTF-32 without a byte order mark; `None` if it is not certain.
 pub fn wide(start: &[u8]) -> Option<Encoding> {
     let start = &start[..start.len().min(LOOK)];
     let first = memchr::memchr(0, start)?;
@@ -28,8 +28,7 @@ pub fn wide(start: &[u8]) -> Option<Encoding> {
     }
 }
 
-/// Whether bytes start with a line of ASCII, so that they are text of one byte a character: wide text may come behind
-/// it.
+/// Whether bytes start with a line of ASCII, so that they are text with one byte per character. Wide text may follow it.
 fn is_narrow(bytes: &[u8]) -> bool {
     const SHORTEST: usize = 5;
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
@@ -43,8 +42,8 @@ fn is_utf32(start: &[u8], number: fn([u8; 4]) -> u32) -> bool {
         && characters.iter().all(|bytes| char::from_u32(number(*bytes)).is_some_and(may_be_text))
 }
 
-/// Whether the bytes are text of two bytes a character: most NULs belong to an ASCII character, and most
-/// characters are ASCII, or the lines end as those of UTF-16 do.
+/// Whether the bytes are UTF-16: most NUL bytes belong to an ASCII character, and most characters are ASCII or the
+/// lines end as in UTF-16.
 fn is_utf16(
     start: &[u8],
     encoding: &'static encoding_rs::Encoding,
@@ -81,7 +80,7 @@ fn is_ascii_text(byte: &u8) -> bool {
     byte.is_ascii() && may_be_text(char::from(*byte))
 }
 
-/// Whether a character may stand in a text: no control character but tab and line endings.
+/// Whether a character may occur in a text: all but control characters, of which only tab and line endings may.
 fn may_be_text(character: char) -> bool {
     !character.is_ascii_control() || matches!(character, '\t' | '\r' | '\n')
 }
@@ -91,13 +90,13 @@ fn may_be_text(character: char) -> bool {
 pub enum Lines {
     /// All are ASCII.
     Ascii,
-    /// At least half of the others.
+    /// At least half of the others are UTF-8.
     Utf8,
-    /// Fewer.
+    /// Fewer are.
     Other,
 }
 
-/// Looks at the lines of `bytes`, the last of which may be cut unless the file ends there.
+/// Classifies the lines of `bytes`; the last one may be cut off, unless the file ends there.
 pub fn lines(bytes: &[u8], is_at_end: bool) -> Lines {
     let (mut utf8, mut other) = (0_usize, 0_usize);
     let lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
@@ -106,7 +105,7 @@ pub fn lines(bytes: &[u8], is_at_end: bool) -> Lines {
         match std::str::from_utf8(line) {
             Ok(_) => utf8 += 1,
             Err(error) if error.error_len().is_none() && lines.peek().is_none() && !is_at_end => {
-                // A character that is cut says nothing, unless others stand before it.
+                // A character that is cut off decides nothing, but characters before it do.
                 utf8 += usize::from(!line[..error.valid_up_to()].is_ascii());
             }
             Err(_) => other += 1,
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn nul_bytes_tell_wide_text_and_its_order() {
+    fn nul_bytes_show_wide_text_and_its_byte_order() {
         let chinese =
             "日期,说明\r\n2025-03-01,一二三四五六七八九十一二三四五六七八九十\r\n".repeat(40);
         for text in ["id,city\n1,Москва\n2,Тула\n3,Ялта\n", "a", "a,b\r\n1,Köln\r\n", &chinese]
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn single_nul_bytes_tell_nothing() {
+    fn single_nul_bytes_decide_nothing() {
         let files: [&[u8]; 8] = [
             b"id\0,v\n",
             b"id,v\n1,a\0b\n",
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_is_cut_says_nothing() {
+    fn a_character_that_is_cut_off_decides_nothing() {
         assert_eq!(lines(b"1,K\xc3", false), Lines::Ascii);
         assert_eq!(lines(b"1,K\xc3", true), Lines::Other);
         assert_eq!(lines(b"K\xc3\xb6ln,K\xc3", false), Lines::Utf8);

@@ -1,6 +1,6 @@
-//! An **encoding** says how the bytes of a file become text. Each file has its own: a byte order mark
-//! leaves no doubt, NUL bytes betray UTF-16 and UTF-32, and what is UTF-8 beyond ASCII is UTF-8. Only where
-//! none of these speak, the dataset's setting counts.
+//! An **encoding** says how the bytes of a file become text. Each file has its own. It is recognised by a byte order
+//! mark, by the NUL bytes of UTF-16 and UTF-32, or by characters beyond ASCII that are valid UTF-8. If none of these
+//! decides, the dataset's setting does.
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
@@ -24,7 +24,7 @@ pub enum Encoding {
     /// Windows-1252, the superset of Latin-1 that old Windows programs write.
     #[serde(rename = "windows-1252")]
     Windows1252,
-    /// Latin-1: every byte is the character of its number.
+    /// Latin-1: every byte is the character with its number.
     #[serde(rename = "iso-8859-1")]
     Latin1,
     /// UTF-16, the lower byte first; half a surrogate pair rejects the record.
@@ -33,21 +33,21 @@ pub enum Encoding {
     /// UTF-16, the higher byte first; half a surrogate pair rejects the record.
     #[serde(rename = "utf-16be")]
     Utf16Be,
-    /// UTF-32, the lowest byte first; a number that is no character rejects the record.
+    /// UTF-32, the lowest byte first; a number that is not a character rejects the record.
     #[serde(rename = "utf-32le")]
     Utf32Le,
-    /// UTF-32, the highest byte first; a number that is no character rejects the record.
+    /// UTF-32, the highest byte first; a number that is not a character rejects the record.
     #[serde(rename = "utf-32be")]
     Utf32Be,
 }
 
-/// The encodings that the files of a dataset may have, the first that fits a file being its own; written
-/// as one name or as a list.
+/// The encodings that the files of a dataset may have: a file has the first one that fits. Written as one name or as a
+/// list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encodings(Vec<Encoding>);
 
 impl Encoding {
-    /// Decodes `bytes` where they need decoding; `None` where they already are UTF-8.
+    /// Decodes `bytes`; `None` if they already are UTF-8.
     pub fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
             Self::Windows1252 if !bytes.is_ascii() => {
@@ -83,13 +83,13 @@ impl Encoding {
         matches!(self, Self::Windows1252 | Self::Latin1)
     }
 
-    /// Whether every byte means something: five mean nothing in Windows-1252.
+    /// Whether every byte is a character: five bytes are unused in Windows-1252.
     fn has(self, bytes: &[u8]) -> bool {
         self != Self::Windows1252
             || !bytes.iter().any(|byte| matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d))
     }
 
-    /// What the first bytes of a file say for certain, and how many of them say it.
+    /// The encoding that a byte order mark names, and the length of the mark.
     fn marked(start: &[u8]) -> Option<(Self, usize)> {
         match start {
             [0xef, 0xbb, 0xbf, ..] => Some((Self::Utf8, 3)),
@@ -104,12 +104,12 @@ impl Encoding {
 }
 
 impl Encodings {
-    /// Those of a list; UTF-8 where it is empty.
+    /// The encodings of a list; UTF-8 if it is empty.
     pub fn new(list: Vec<Encoding>) -> Self {
         if list.is_empty() { Self::default() } else { Self(list) }
     }
 
-    /// In the order in which they are tried.
+    /// The encodings in the order in which they are tried.
     pub fn list(&self) -> &[Encoding] {
         &self.0
     }
@@ -118,7 +118,7 @@ impl Encodings {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// Those of a byte a character, for files that are not UTF-8.
+    /// The encodings with one byte per character, for files that are not UTF-8.
     fn narrow(&self) -> impl Iterator<Item = Encoding> {
         self.0.iter().copied().filter(|encoding| encoding.is_single_byte())
     }
@@ -128,7 +128,7 @@ impl Encodings {
         self.0.iter().any(|encoding| *encoding != Encoding::Utf8)
     }
 
-    /// The encoding of a file without a byte order mark that starts like this.
+    /// The encoding of a file that starts with these bytes and has no byte order mark.
     fn of(&self, start: &[u8], is_whole: bool) -> Given {
         if let Some(encoding) = detect::wide(start) {
             return Given::Certain(encoding);
@@ -148,8 +148,8 @@ impl Encodings {
         }
     }
 
-    /// UTF-8, or one of a byte a character; `None` where all bytes are ASCII. UTF-8 is tried before any
-    /// other: text in these that happens to be UTF-8 is next to unknown.
+    /// UTF-8, or an encoding with one byte per character; `None` if all bytes are ASCII. UTF-8 is tried first: text in
+    /// another encoding is hardly ever valid UTF-8.
     pub fn narrow_of(&self, bytes: &[u8], is_at_end: bool) -> Option<Encoding> {
         match detect::lines(bytes, is_at_end) {
             Lines::Ascii => None,
@@ -162,7 +162,7 @@ impl Encodings {
     }
 }
 
-/// Whether bytes are UTF-8, but for a last character that is cut.
+/// Whether bytes are UTF-8, except for a last character that is cut off.
 fn is_utf8(bytes: &[u8], is_whole: bool) -> bool {
     match std::str::from_utf8(bytes) {
         Ok(_) => true,
@@ -197,7 +197,7 @@ impl<'de> Deserialize<'de> for Encodings {
     }
 }
 
-/// Takes the name of an encoding, or a list of them.
+/// Reads the name of an encoding, or a list of names.
 struct OneOrList;
 
 impl<'de> Visitor<'de> for OneOrList {
@@ -225,29 +225,28 @@ impl<'de> Visitor<'de> for OneOrList {
 enum Given {
     /// It is this one.
     Certain(Encoding),
-    /// All bytes were ASCII so far; the first ones that are not will tell.
+    /// All bytes were ASCII so far; the first ones that are not will decide.
     Open(Encoding),
 }
 
 /// A file whose encoding is known.
 pub struct Opened {
-    /// The bytes behind the mark; of UTF-16 and UTF-32, as UTF-8.
+    /// The bytes after the mark; UTF-16 and UTF-32 are converted to UTF-8.
     pub input: Box<dyn Read + Send>,
     /// The file's encoding.
     pub encoding: Encoding,
-    /// The encoding of `input`: UTF-8, or one of a byte a character.
+    /// The encoding of `input`: UTF-8, or one with one byte per character.
     pub given: Encoding,
-    /// Whether the first bytes that are not ASCII can still tell another encoding.
+    /// Whether the first bytes that are not ASCII may still decide for another encoding.
     pub is_open: bool,
-    /// The length of the byte order mark; 0 where there is none.
+    /// The length of the byte order mark; 0 if there is none.
     pub mark: usize,
 }
 
-/// How many bytes of a file say what it is.
+/// How many bytes at the start of a file are examined.
 const START: u64 = 64 << 10;
 
-/// The first bytes of a file, fewer than 64 KiB only where it ends or cannot be read on, and what follows
-/// them.
+/// Reads the first 64 KiB of a file, fewer only if it ends or reading fails. Returns them and the rest of the file.
 pub fn start_of(mut input: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>) {
     let mut start = Vec::new();
     match input.by_ref().take(START).read_to_end(&mut start) {
@@ -256,7 +255,7 @@ pub fn start_of(mut input: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Sen
     }
 }
 
-/// What follows the last byte that could be read: the error.
+/// The rest of a file that could not be read further: the error.
 struct Failed(Option<io::Error>);
 
 impl Read for Failed {
@@ -342,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_mark_nul_bytes_tell_and_then_the_configuration() {
+    fn without_a_mark_nul_bytes_decide_and_then_the_configuration() {
         let text = "long ".repeat(40_000) + "ü";
         for configured in [Encoding::Utf16Be, Encoding::Utf8, Encoding::Utf16Le] {
             let bytes = utf16(&text, u16::to_be_bytes);
@@ -358,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pair_and_half_a_character_are_no_text() {
+    fn half_a_pair_and_half_a_character_are_not_text() {
         let lone = utf16("a", u16::to_le_bytes).into_iter().chain([0x3d, 0xd8, 0x62, 0x00]);
         let (text, ..) = opened(&lone.collect::<Vec<_>>(), Encoding::Utf16Le);
         assert_eq!(text, b"a\xffb");
@@ -386,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_means_nothing_in_one_encoding_leads_to_the_next() {
+    fn a_byte_that_one_encoding_does_not_use_leads_to_the_next() {
         let list = Encodings::new(vec![Encoding::Utf8, Encoding::Windows1252, Encoding::Latin1]);
         assert_eq!(used(b"id\nK\xf6ln \x80\n", list.clone()), Encoding::Windows1252);
         assert_eq!(used(b"id\nK\xf6ln \x81\n", list), Encoding::Latin1);

@@ -14,17 +14,17 @@ pub enum Error {
     /// The header gives no usable names.
     #[error(transparent)]
     Header(#[from] InvalidHeader),
-    /// Behind a quote stands more than a record may have, and it does not end as a record of the file
+    /// A quote opens more text than a record may have, and the text does not end as a record of the file
     /// does: a stray quote may have swallowed any number of records.
     #[error(
         "in the record on line {line}, a quote opens more text than a record may have, and it does not \
-         close where a field ends; nobody can say what behind it is a record and what is text"
+         close at the end of a field; what follows it may be text or many records"
     )]
     Doubtful {
         /// The first line of the record.
         line: i64,
     },
-    /// A line below the header is another one: the file was put together of files with different columns.
+    /// A line below the header is another header: the file was put together from files with different columns.
     #[error(
         "line {line} is another header than the file's own: files with different columns were put together"
     )]
@@ -32,16 +32,16 @@ pub enum Error {
         /// The line of the other header.
         line: i64,
     },
-    /// From a line on, the file is in another encoding: it was put together of two.
+    /// From a line on, the file is in another encoding: it was put together from two files.
     #[error(
         "from line {line} on, the file is in another encoding than at its start: files in different encodings \
          were put together"
     )]
     OtherEncoding {
-        /// The first line that is known to be.
+        /// The first line that is known to be in it.
         line: i64,
     },
-    /// Behind the records stands a web page: whoever sent the file broke off with a message.
+    /// A web page follows the records: the sender stopped with an error message.
     #[error(
         "line {line} begins an HTML or XML page: what should follow the records above it is missing"
     )]
@@ -49,7 +49,7 @@ pub enum Error {
         /// The line on which the page begins.
         line: i64,
     },
-    /// The bytes stopped coming.
+    /// The file could not be read to its end.
     #[error("reading stopped after {offset} bytes")]
     Read {
         /// How many bytes had been read.

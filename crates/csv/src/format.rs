@@ -1,11 +1,11 @@
-//! The **format** of a file that is not CSV, as its first bytes say: an archive, a workbook, a picture, or
-//! bytes compressed in a way that is not undone.
+//! The **format** of a file that is not CSV, recognised by its first bytes: an archive, a workbook, a picture, or a
+//! compression that is not supported.
 
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-/// Bytes at the very start of files, and what such files are. All hold bytes that no text has.
+/// The first bytes of other formats, and their names.
 const STARTS: [(&[u8], &str); 26] = [
     (b"PK\x05\x06", "an empty zip archive"),
     (b"PK\x07\x08", "a part of a zip archive"),
@@ -35,7 +35,7 @@ const STARTS: [(&[u8], &str); 26] = [
     (b"\xca\xfe\xba\xbe", "a program"),
 ];
 
-/// What a file is whose decompressed bytes start like this; `None` where it may be CSV.
+/// The format of a file whose decompressed bytes start like this; `None` if it may be CSV.
 pub fn recognised(start: &[u8]) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
         return Some(zipped(start));
@@ -47,7 +47,7 @@ pub fn recognised(start: &[u8]) -> Option<&'static str> {
     if start.get(257..262) == Some(b"ustar") && start.contains(&0) {
         return Some("a tar archive");
     }
-    // These are words that a column could be named after: bytes of no text must follow.
+    // A column could have one of these names: control characters must follow.
     if start.starts_with(b"PAR1") && is_binary(start) {
         return Some("a Parquet file");
     }
@@ -60,7 +60,7 @@ pub fn recognised(start: &[u8]) -> Option<&'static str> {
     is_zlib(start).then_some("a file compressed with zlib")
 }
 
-/// What a zip archive holds, by the names of its first files.
+/// The format of a zip archive, by the names of its first files.
 fn zipped(start: &[u8]) -> &'static str {
     if holds(start, b"opendocument.spreadsheet") {
         "an OpenDocument spreadsheet"
@@ -77,13 +77,13 @@ fn holds(bytes: &[u8], name: &[u8]) -> bool {
     memchr::memmem::find(bytes, name).is_some()
 }
 
-/// Whether control characters that no text has stand near the start.
+/// Whether control characters that do not occur in text are near the start.
 fn is_binary(start: &[u8]) -> bool {
     let near = &start[..start.len().min(64)];
     near.iter().any(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n'))
 }
 
-/// Whether the bytes can be undone as zlib: two of its first bytes are also text.
+/// Whether the bytes can be decompressed as zlib. The two bytes of its header may also start a text.
 fn is_zlib(start: &[u8]) -> bool {
     let has_header = matches!(start, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]);
     let mut plain = [0; 16];
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn zlib_is_what_can_be_undone() {
+    fn zlib_is_recognised_by_decompression() {
         for level in [0, 1, 6, 9] {
             let level = flate2::Compression::new(level);
             let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);

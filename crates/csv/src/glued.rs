@@ -1,49 +1,49 @@
-//! A **glued** file was put together of two that are in different encodings. Read on in the first one's, the rest
-//! would give other characters, or lose some: from the line on at which this is seen, the file is refused.
+//! A **glued** file was put together from two files in different encodings. Decoded as the first one, the second one
+//! would give wrong characters or lose some. The file is refused at the first line at which this is seen.
 
 use memchr::memchr;
 use memchr::memmem;
 
 use crate::detect;
 
-/// So much of a record is looked at, and so much of the file from it on.
+/// How many bytes of a record are examined.
 const LOOK: usize = 64 << 10;
-/// Fewer NUL bytes in a record may have been put into its values.
+/// With fewer NUL bytes than this, a record is not taken for wide text: they may be part of its values.
 const FEWEST_NULS: usize = 4;
-/// Fewer bytes look like wide text by chance.
+/// With fewer bytes than this, a text may look like wide text by chance.
 const FEWEST_BYTES: usize = 8;
-/// So many characters in a row that are two bytes of ASCII each are none, in whatever language.
+/// From this many characters in a row on, each of them two bytes of ASCII, a text is not a text of any language.
 const PAIRS: usize = 16;
-/// Fewer are none, either, if a line ending is among their bytes.
+/// The same if a line ending is among their bytes.
 const LINE_PAIRS: usize = 9;
-/// And so many whose bytes stand the other way round.
+/// The same for characters that are one byte of ASCII if their two bytes are swapped.
 const SWAPPED: usize = 8;
 
-/// Whether a record of a file of one byte a character, or of UTF-8, is UTF-16 or UTF-32 or ends in it. `rest` is
-/// what is held of the file from the record on.
+/// Whether a record of a file in UTF-8, or with one byte per character, is UTF-16 or UTF-32 or ends in it. `rest` is
+/// the window from the record's start on.
 pub fn is_wide(record: &[u8], rest: &[u8]) -> bool {
     let record = &record[..record.len().min(LOOK)];
-    is_wide_behind(b"\xff\xfe", record, rest)
-        || is_wide_behind(b"\xfe\xff", record, rest)
+    is_wide_after_mark(b"\xff\xfe", record, rest)
+        || is_wide_after_mark(b"\xfe\xff", record, rest)
         || may_be_wide(record) && (0..4).any(|start| is_wide_from(rest, start))
 }
 
 /// Whether a record holds this byte order mark, and wide text follows it.
-fn is_wide_behind(mark: &[u8; 2], record: &[u8], rest: &[u8]) -> bool {
+fn is_wide_after_mark(mark: &[u8; 2], record: &[u8], rest: &[u8]) -> bool {
     let Some(at) = memmem::find(record, mark) else { return false };
     let text = &rest[at + mark.len()..];
     // The mark of UTF-32 has two more bytes.
     is_wide_from(text, if text.starts_with(&[0; 2]) { 2 } else { 0 })
 }
 
-/// Whether bytes are UTF-16 or UTF-32 from a place on, and enough of it to tell.
+/// Whether bytes are UTF-16 or UTF-32 from a position on, and enough of them to be sure.
 fn is_wide_from(bytes: &[u8], start: usize) -> bool {
     let text = bytes.get(start..).filter(|text| text.len() >= FEWEST_BYTES);
     text.is_some_and(|text| detect::wide(text).is_some())
 }
 
-/// Whether the NUL bytes of a record stand as those of wide text do: all at even places or all at odd ones, or
-/// most bytes are NUL.
+/// Whether the NUL bytes of a record are placed as in wide text: all at even positions or all at odd ones, or most
+/// bytes are NUL.
 fn may_be_wide(record: &[u8]) -> bool {
     let Some(first) = memchr(0, record) else { return false };
     let (mut nuls, mut aside) = (0, 0);
@@ -56,8 +56,8 @@ fn may_be_wide(record: &[u8]) -> bool {
     nuls >= FEWEST_NULS && !is_padding && (is_apart || nuls * 2 >= record.len())
 }
 
-/// Whether a record of a file of UTF-16 or UTF-32, which is held as UTF-8, holds text of one byte a character, or
-/// wide text whose bytes stand the other way round.
+/// Whether a record of a file in UTF-16 or UTF-32, which the window holds as UTF-8, holds text with one byte per
+/// character, or wide text in the other byte order.
 pub fn is_narrow(record: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&record[..record.len().min(LOOK)]);
     let mut runs = Runs::default();
@@ -109,7 +109,7 @@ fn is_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Whether a byte is ASCII that stands in a text.
+/// Whether a byte is an ASCII character that may occur in a text.
 fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')
 }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nuls_in_values_are_no_wide_text() {
+    fn nuls_in_values_are_not_wide_text() {
         let records: [&[u8]; 11] = [
             b"\0\0\0\0\n",
             b"x\0\0\0\0\n",
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn narrow_text_read_as_wide_is_no_language() {
+    fn narrow_text_read_as_wide_is_recognised() {
         let narrow = b"id,name,city\n1,Ann,Rome\n2,Bob,Oslo\n";
         for number in [u16::from_le_bytes as fn([u8; 2]) -> u16, u16::from_be_bytes] {
             assert!(is_narrow(read_as_utf16(narrow, number).as_bytes()));

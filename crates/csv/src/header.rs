@@ -1,4 +1,4 @@
-//! A **header** gives every column of a file its name; columns are found by it and by nothing else.
+//! A **header** gives every column of a file its name. Columns are found by name only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ pub const PROVENANCE: [&str; 3] = ["_file_name", "_row_id", "_line"];
 /// The names of a file's columns, in the file's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// One name a column.
+    /// One name per column.
     pub names: Vec<String>,
     /// The names as the file writes them, before aliases and suffixes.
     pub written: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Header {
     pub lines: usize,
 }
 
-/// What is done with a column without a name, or with one that has another's.
+/// What is done with a column that has no name, or the name of another column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnusableNames {
@@ -33,16 +33,16 @@ pub enum UnusableNames {
     Suffix,
 }
 
-/// What a delimiter at the end of a header is.
+/// What a delimiter at the end of a header means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastDelimiter {
-    /// The end of the line: records may have one, too.
+    /// It ends the line: records may have one, too.
     End,
-    /// What divides the last two columns, of which the last has no name.
+    /// It separates the last two columns; the last one has no name.
     Between,
 }
 
-/// A file whose header gives no usable names; the file is not read.
+/// Why the header of a file gives no usable names; the file is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
     /// The file has no record at all.
@@ -50,11 +50,11 @@ pub enum InvalidHeader {
         "the file has no header: it holds nothing but blank lines, comments and lines that are skipped"
     )]
     Missing,
-    /// The header's quotes cannot be made sense of.
+    /// The header's quotes are not balanced, or it is not text.
     #[error("the header cannot be read: {0}")]
     Unreadable(Reason),
     /// The header is longer than a field may be.
-    #[error("the first line is no header: it does not end within {} MiB", super::MAX_FIELD_BYTES >> 20)]
+    #[error("the first line is not a header: it does not end within {} MiB", super::MAX_FIELD_BYTES >> 20)]
     Endless,
     /// More columns than a file may have.
     #[error("the header has more than {} columns", super::MAX_COLUMNS)]
@@ -75,7 +75,7 @@ pub enum InvalidHeader {
         /// Position of the second.
         second: usize,
     },
-    /// Two columns have names of the same column.
+    /// Two columns have names that stand for the same column.
     #[error("columns {first} and {second} of the header are both names of `{name}`")]
     AmbiguousAlias {
         /// The column's own name.
@@ -85,24 +85,26 @@ pub enum InvalidHeader {
         /// Position of the second.
         second: usize,
     },
-    /// The delimiter is not given, and the header and the first records do not tell.
+    /// The delimiter is not given, and the header and the first records do not decide.
     #[error(
         "the delimiter is not certain: several of `,`, `;`, tab and `|` split the header and the first \
          records into the same number of fields each, or none does"
     )]
     UncertainDelimiter,
-    /// The first line says one delimiter, and the configuration another.
+    /// The first line names one delimiter, and the configuration another.
     #[error(
-        "the first line says that `{said}` stands between fields (sep=), and csv.delimiter is `{given}`"
+        "the first line says that `{named}` stands between fields (sep=), and csv.delimiter is `{given}`"
     )]
     OtherDelimiter {
-        /// The file's.
-        said: char,
-        /// The dialect's.
+        /// The delimiter that the file names.
+        named: char,
+        /// The delimiter of the dialect.
         given: char,
     },
     /// The first line says that several characters stand between fields.
-    #[error("the first line says that several characters stand between fields (sep=): one is read")]
+    #[error(
+        "the first line says that several characters stand between fields (sep=): a delimiter must be one character"
+    )]
     SeveralSeparators,
     /// No line is the header that the dialect describes.
     #[error(
@@ -117,7 +119,7 @@ pub enum InvalidHeader {
         /// Counted from 1.
         position: usize,
     },
-    /// The file starts as no CSV file does.
+    /// The file starts like HTML, XML or JSON.
     #[error("the file is not CSV: it starts like {what}")]
     NotCsv {
         /// What it seems to be.
@@ -129,7 +131,7 @@ pub enum InvalidHeader {
         /// What it is.
         what: &'static str,
     },
-    /// A name holds bytes that no text has.
+    /// A name holds a control character.
     #[error(
         "column {position} of the header holds a NUL or another control character: this is not a CSV file, or \
          it is damaged"
@@ -138,9 +140,9 @@ pub enum InvalidHeader {
         /// Counted from 1.
         position: usize,
     },
-    /// A number or a date stands where a name should be.
+    /// A column has a number, a date or an e-mail address instead of a name.
     #[error(
-        "the first line is no header: column {position} holds a number, a date or an e-mail address, not a name"
+        "the first line is not a header: column {position} holds a number, a date or an e-mail address, not a name"
     )]
     LooksLikeData {
         /// Counted from 1.
@@ -149,17 +151,17 @@ pub enum InvalidHeader {
 }
 
 impl Header {
-    /// The columns that the file writes under another name, each with its own: aliases and suffixes.
+    /// The columns that have another name in the file: the file's name, and ours.
     pub fn renamed(&self) -> Vec<(String, String)> {
         let pairs = self.written.iter().zip(&self.names).filter(|(written, name)| written != name);
         pairs.map(|(written, name)| (written.clone(), name.clone())).collect()
     }
 
-    /// Takes the fields of the first record as names; `aliases` are other names of a column, by its own, and `last`
-    /// says what a delimiter at their end is.
+    /// Takes the fields of the first record as names. `aliases` maps the name of a column to its other names, and
+    /// `last` says what a delimiter at the end of the header means.
     ///
     /// # Errors
-    /// [`InvalidHeader`], with positions and names, where the names cannot serve.
+    /// [`InvalidHeader`], with positions and names, if the names are not usable.
     pub fn new(
         mut written: Vec<String>,
         unusable_names: UnusableNames,
@@ -182,8 +184,8 @@ impl Header {
         Ok(Self { names, written, trailing_delimiter, lines: 0 })
     }
 
-    /// With the names by which the header was found, which are also found with blanks around them: these do not belong
-    /// to a name then. One that another column has already stays as it is.
+    /// Removes the blanks around the names by which the header was found. A name that another column already has stays
+    /// as it is.
     #[must_use]
     pub fn with_trimmed(mut self, wanted: &[String]) -> Self {
         for place in 0..self.names.len() {
@@ -199,7 +201,7 @@ impl Header {
     /// Takes names that are given, for a file without a header.
     ///
     /// # Errors
-    /// [`InvalidHeader`], with positions and names, where the names cannot serve.
+    /// [`InvalidHeader`], with positions and names, if the names are not usable.
     pub fn given(names: Vec<String>) -> Result<Self, InvalidHeader> {
         if names.is_empty() {
             return Err(InvalidHeader::Missing);
@@ -209,20 +211,20 @@ impl Header {
     }
 }
 
-/// A name without what does not tell it from another when a header is searched: blanks around it, case, and a doubled
-/// quote.
+/// A name in the form in which names are compared when a header is searched: without blanks around it, in lower case,
+/// and with doubled quotes undone.
 pub fn fold(name: &str) -> String {
     name.trim().replace("\"\"", "\"").to_lowercase()
 }
 
-/// Makes every name one of its own.
+/// Makes every name unique.
 fn suffix(names: &mut [String]) {
     for (index, name) in names.iter_mut().enumerate() {
         if name.trim().is_empty() {
             *name = format!("column_{}", index + 1);
         }
     }
-    // A name that stands once keeps it, also where a suffix would make another one like it.
+    // A column whose name occurs once keeps it, even if a suffix would give it to another column.
     let mut taken: HashSet<String> = names.iter().cloned().collect();
     let mut last: HashMap<String, usize> = HashMap::new();
     for name in names.iter_mut() {
@@ -240,7 +242,7 @@ fn suffix(names: &mut [String]) {
     }
 }
 
-/// Gives the column that has one of its other names its own.
+/// Renames the column that has one of the other names of `name`.
 fn rename(names: &mut [String], name: &String, others: &[String]) -> Result<(), InvalidHeader> {
     if names.contains(name) {
         return Ok(());
@@ -276,7 +278,7 @@ fn check(names: &[String]) -> Result<(), InvalidHeader> {
     Ok(())
 }
 
-/// Whether a name is a number, a date or an e-mail address, so that the header is really data.
+/// Whether a name is a number, a date or an e-mail address, so that the header seems to be data.
 pub fn looks_like_data(name: &str) -> bool {
     let name = name.trim();
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailing_delimiter_is_no_column() {
+    fn a_trailing_delimiter_is_not_a_column() {
         let header = header(&["a", "b", ""]).expect("a header");
         assert_eq!((header.names.len(), header.trailing_delimiter), (2, true));
     }
@@ -354,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn names_get_a_suffix_where_the_dialect_says_so() {
+    fn names_get_a_suffix_if_the_dialect_says_so() {
         let written = texts(&["a", "", "a", "a_2", "a", ""]);
         let ended = suffixed(&written, LastDelimiter::End);
         assert_eq!(ended.names, ["a", "column_2", "a_3", "a_2", "a_4"]);

@@ -1,6 +1,6 @@
-//! The **likeness** of a line to a record: a line above the header, a comment or a line of a quoted value may be one
-//! by its form. It is not read as one, but counted, so that nobody loses records by a setting or a stray quote without
-//! a word.
+//! The **likeness** of a line to a record: a line above the header, a comment or a line of a quoted value may have the
+//! form of a record. It is not read as one, but it is counted, so that records that a setting or a stray quote hides
+//! are reported.
 
 use memchr::memchr_iter;
 
@@ -8,7 +8,7 @@ use crate::dialect::{BareQuotes, Syntax};
 use crate::header::looks_like_data;
 use crate::records::{Scanned, Scanner};
 
-/// Tells lines that look like records of a file.
+/// Recognises lines that look like records of a file.
 #[derive(Debug)]
 pub struct Likeness {
     scanner: Scanner,
@@ -16,12 +16,12 @@ pub struct Likeness {
     columns: usize,
 }
 
-/// In a file of so many columns, one line of a value that looks like a record is one by chance hardly ever; in one of
-/// fewer columns, several are.
+/// From this many columns on, one line of a value that looks like a record is hardly chance; with fewer columns, only
+/// several such lines count.
 const TELLING_COLUMNS: usize = 5;
 
 impl Likeness {
-    /// Of a file with so many columns.
+    /// For a file with this many columns.
     pub fn new(syntax: Syntax, delimiter: u8, bare_quotes: BareQuotes, columns: usize) -> Self {
         Self { scanner: Scanner::new(syntax, delimiter, bare_quotes), delimiter, columns }
     }
@@ -37,8 +37,8 @@ impl Likeness {
         fields.any(|field| std::str::from_utf8(field).is_ok_and(looks_like_data))
     }
 
-    /// How many lines of a record of several lines are records by themselves if its quotes are left out, the first
-    /// one not counted; 0 unless all lines are, or where that may be chance.
+    /// Counts the lines, without the first one, of a record of several lines that are records by themselves if its
+    /// quotes are left out. Returns 0 unless all lines are, and if it may be chance.
     pub fn lines_of(&mut self, record: &[u8], quote: u8) -> u64 {
         let mut lines = record.split(|byte| matches!(byte, b'\r' | b'\n')).peekable();
         let first_width = lines.peek().map_or(1, |line| self.width(line));
@@ -56,7 +56,7 @@ impl Likeness {
         if count > 2 || self.columns > 2 { count - 1 } else { 0 }
     }
 
-    /// How many lines of a quoted value look like records, its first one left out; 0 where that may be chance.
+    /// Counts the lines, without the first one, of a quoted value that look like records. Returns 0 if it may be chance.
     pub fn lines_in(&mut self, value: &[u8]) -> u64 {
         let lines = value.split(|byte| matches!(byte, b'\r' | b'\n')).skip(1);
         let found = lines.filter(|line| self.width(line) >= self.columns && self.is(line)).count();
@@ -114,6 +114,6 @@ mod tests {
         assert_eq!(lines_of("a,\"Rome,1\r\nb,Oslo,3\r\nc,Kiel\",2", 3), 2);
         assert_eq!(lines_of("1,\"Main St\nRome, 10115\"", 2), 0, "two may be chance");
         assert_eq!(lines_of("1,\"Ann\nLee\",x", 3), 0);
-        assert_eq!(lines_of("a,\"Rome,1\nb\",2", 3), 0, "the second is none");
+        assert_eq!(lines_of("a,\"Rome,1\nb\",2", 3), 0, "the second is not a record");
     }
 }

@@ -1,6 +1,6 @@
 //! The **preamble** is what stands above a file's header: a title, the time of the extract, comments, or the line
-//! `sep=;` by which spreadsheet programs are told the delimiter. The dialect says how the header is found; the lines
-//! above it are counted and belong to no row.
+//! `sep=;`, which names the delimiter for spreadsheet programs. The dialect says how the header is found. The lines
+//! above it are counted, and they are not rows.
 
 use regex::bytes::Regex;
 
@@ -16,13 +16,13 @@ use crate::window::Window;
 /// How many lines are searched for the header.
 const SEARCHED_LINES: u64 = 1000;
 
-/// Longer lines above the header are no records.
+/// Lines above the header that are longer than this are not kept: they are not compared with records.
 const LONGEST_KEPT: usize = 64 << 10;
 
-/// How much of the file is held while a line is looked at: no header in sight is longer.
+/// How much of the file is held while a line is examined: a header that is searched must fit in.
 const HELD_BYTES: usize = 1 << 20;
 
-/// What was found above the header, which starts where the window does now.
+/// What was found above the header; the window now starts at the header.
 #[derive(Debug, Default)]
 pub struct Preamble {
     /// How many lines stand above the header.
@@ -46,15 +46,17 @@ pub struct HeaderMark {
 enum HeaderLine {
     /// It is the first record.
     First,
-    /// It is the first line that holds these names, without blanks around and in lower case.
+    /// It is the first line that holds these names, which are in lower case and without blanks around them.
     Names(Vec<String>),
-    /// It is the first line that matches, from the pattern's group on.
+    /// It is the first line that matches; it starts at the pattern's group.
     Pattern(Regex),
 }
 
 impl HeaderLine {
+    /// Reads the settings of a dialect.
+    ///
     /// # Errors
-    /// [`InvalidDialect`]: a pattern that is none, or two ways to find the header.
+    /// [`InvalidDialect`]: an invalid pattern, or two ways to find the header.
     fn new(dialect: &Dialect) -> Result<Self, InvalidDialect> {
         match (&dialect.header_names[..], &dialect.header_pattern, &dialect.names) {
             ([], None, _) => Ok(Self::First),
@@ -88,7 +90,7 @@ pub fn validate(dialect: &Dialect) -> Result<(), InvalidDialect> {
     HeaderLine::new(dialect).map(drop)
 }
 
-/// Goes to the header, past everything above it.
+/// Moves the window to the header, past everything above it.
 ///
 /// # Errors
 /// [`InvalidHeader::NotFound`], [`InvalidHeader::OtherDelimiter`], [`InvalidHeader::SeveralSeparators`],
@@ -131,7 +133,7 @@ pub fn pass(
     Ok(preamble)
 }
 
-/// Goes to the header that matches a pattern.
+/// Moves the window to the header that matches a pattern.
 ///
 /// # Errors
 /// [`InvalidHeader::NotFound`], [`InvalidHeader::Endless`] and [`Error::Read`].
@@ -154,7 +156,7 @@ fn pass_to_match(
 }
 
 impl Preamble {
-    /// Goes past a line.
+    /// Moves the window past a line.
     fn pass(&mut self, window: &mut Window, content_end: usize, end: usize) {
         if self.passed.len() < SEARCHED_LINES as usize
             && content_end - window.start() < LONGEST_KEPT
@@ -167,7 +169,7 @@ impl Preamble {
 }
 
 impl HeaderMark {
-    /// What a line or record, whose bytes without its line ending are these, is by the pattern.
+    /// Whether a line or record, given without its line ending, is a header by the pattern.
     pub fn again(&self, line: &[u8], encoding: Encoding) -> Again {
         match group_start(&self.pattern, line, encoding) {
             None => Again::No,
@@ -177,12 +179,12 @@ impl HeaderMark {
     }
 }
 
-/// Where in a line the header starts: at the pattern's group, or with the line where it has none.
+/// Where in a line the header starts: at the pattern's group, or at the start of the line if it has no group.
 fn group_start(pattern: &Regex, line: &[u8], encoding: Encoding) -> Option<usize> {
     let decoded = text(line, encoding);
     let captures = pattern.captures(&decoded)?;
     let start = captures.get(1).map_or(0, |group| group.start());
-    // Where bytes were decoded, each was one character.
+    // If bytes were decoded, each was one character.
     let before = &decoded[..start];
     Some(if decoded.len() == line.len() { start } else { count_characters(before) })
 }
@@ -206,25 +208,25 @@ fn pass_separator(
     let line = &window.bytes()[window.start()..content_end];
     let line = line.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(line);
     let Some(separator) = strip_ignoring_case(line, b"sep=") else { return Ok(()) };
-    let &[said] = separator else {
+    let &[named] = separator else {
         let is_passed = dialect.has_preamble() || dialect.names.is_some();
         return match !is_passed && are_separators(separator) {
             true => Err(InvalidHeader::SeveralSeparators.into()),
             false => Ok(()),
         };
     };
-    if !syntax.may_be_delimiter(said) {
+    if !syntax.may_be_delimiter(named) {
         return Ok(());
     }
-    if let Some(given) = syntax.delimiter.filter(|given| *given != said) {
-        let (said, given) = (char::from(said), char::from(given));
-        return Err(InvalidHeader::OtherDelimiter { said, given }.into());
+    if let Some(given) = syntax.delimiter.filter(|given| *given != named) {
+        let (named, given) = (char::from(named), char::from(given));
+        return Err(InvalidHeader::OtherDelimiter { named, given }.into());
     }
     window.advance(end);
-    if contradicts(window, said) {
+    if contradicts(window, named) {
         return Err(InvalidHeader::UncertainDelimiter.into());
     }
-    preamble.delimiter = Some(said);
+    preamble.delimiter = Some(named);
     preamble.lines = 1;
     Ok(())
 }
@@ -236,10 +238,10 @@ fn are_separators(text: &[u8]) -> bool {
 }
 
 /// Whether the line at the window's start has another delimiter, and not this one.
-fn contradicts(window: &Window, said: u8) -> bool {
+fn contradicts(window: &Window, named: u8) -> bool {
     let rest = &window.bytes()[window.start()..];
     let end = rest.iter().position(|byte| b"\r\n".contains(byte)).unwrap_or(rest.len());
-    !rest[..end].contains(&said) && DELIMITERS.iter().any(|other| rest[..end].contains(other))
+    !rest[..end].contains(&named) && DELIMITERS.iter().any(|other| rest[..end].contains(other))
 }
 
 fn strip_ignoring_case<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
@@ -247,7 +249,8 @@ fn strip_ignoring_case<'a>(line: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Goes to the first line that `is_header`, which is given the window and where the line's content ends.
+/// Moves the window to the first line for which `is_header` is true; it gets the window and the end of the line's
+/// content.
 ///
 /// # Errors
 /// [`InvalidHeader::NotFound`].
@@ -284,7 +287,7 @@ fn has_names(window: &Window, scanner: &mut Scanner, names: &[String], encoding:
     names.iter().all(|name| found.contains(name))
 }
 
-/// Holds as much of the file behind the window's start as a header may need.
+/// Fills the window with as much of the file as a header may need.
 fn hold(window: &mut Window) -> Result<(), Error> {
     while window.bytes().len() - window.start() < HELD_BYTES && !window.is_at_end() {
         window.fill()?;
@@ -292,7 +295,7 @@ fn hold(window: &mut Window) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where the line at the window's start ends, without and with its line ending; `None` at the file's end.
+/// The end of the line at the window's start, without and with its line ending; `None` at the file's end.
 ///
 /// # Errors
 /// [`InvalidHeader::Endless`] for a line that is longer than a field may be.

@@ -37,7 +37,7 @@ const REJECT_BYTES: usize = 1 << 20;
 /// Accepted rows, and the records that were rejected on the way to them.
 #[derive(Debug)]
 pub struct Batch {
-    /// Rows; `None` where everything read was rejected.
+    /// Rows; `None` if every record was rejected.
     pub rows: Option<RecordBatch>,
     /// Rejects, in file order.
     pub rejects: Vec<Reject>,
@@ -53,10 +53,10 @@ pub struct Reader {
     encoding: Encoding,
     /// Whether the file is UTF-16 or UTF-32, which the window holds as UTF-8.
     is_wide: bool,
-    /// Whether every byte was ASCII so far, so that the encoding can still be another.
+    /// Whether every byte was ASCII so far, so that another encoding is still possible.
     is_open: bool,
     header: Header,
-    /// The header that a pattern found; `None` where none was needed.
+    /// The header that a pattern found; `None` if the dialect has no pattern.
     header_mark: Option<HeaderMark>,
     likeness: Likeness,
     repeated: RepeatedHeader,
@@ -69,7 +69,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts to read `input`, the file that rows will call `file_name`; reads its header.
+    /// Reads the header of `input`; rows will name the file `file_name`.
     ///
     /// # Errors
     /// [`Error::Dialect`], [`Error::Header`] and [`Error::Read`].
@@ -190,8 +190,8 @@ impl Reader {
         self.window.fill()
     }
 
-    /// Decides the encoding by the record scanned last and what is held behind it, if that record is the
-    /// first one that is not ASCII.
+    /// Decides the encoding by the record scanned last and the rest of the window, if that record is the first one
+    /// that is not ASCII.
     fn settle_encoding(&mut self, extent: Extent) {
         let rest = &self.window.bytes()[self.window.start()..];
         let record = &self.window.bytes()[self.window.start()..extent.end];
@@ -205,7 +205,7 @@ impl Reader {
         self.summary.encoding = self.encoding.name().to_owned();
     }
 
-    /// Goes past a comment, up to `end`.
+    /// Skips a comment that ends at `end`.
     ///
     /// # Errors
     /// [`Error::OtherHeader`].
@@ -221,13 +221,13 @@ impl Reader {
         Ok(())
     }
 
-    /// What the pattern that found the header says of a line below it.
+    /// Whether a line below the header is a header by the pattern that found the first one.
     fn again_by_pattern(&self, line: &[u8]) -> Again {
         self.header_mark.as_ref().map_or(Again::No, |mark| mark.again(line, self.encoding))
     }
 
-    /// Where the record that was scanned last ends, and how many lines it has, if it is one to skip. Where
-    /// its quotes have no end, its first line is looked at.
+    /// The end and the number of lines of the record scanned last, if it is one to skip. If its quotes are not
+    /// balanced, only its first line is examined.
     fn skipped_extent(&self, extent: Extent) -> Option<(usize, usize)> {
         if self.skipped.is_empty() {
             return None;
@@ -246,7 +246,7 @@ impl Reader {
         self.skipped.is(record, self.encoding).then_some((end, lines))
     }
 
-    /// Accepts, rejects or skips the record that was scanned last.
+    /// Accepts, rejects or skips the record scanned last.
     fn take_record(&mut self, extent: Extent) -> Result<(), Error> {
         self.summary.last_line_is_open = extent.end == extent.content_end;
         if let Some((end, lines)) = self.skipped_extent(extent) {
@@ -276,7 +276,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes the record that was scanned last as a row.
+    /// Adds the record scanned last to the rows.
     ///
     /// # Errors
     /// [`Error::OtherEncoding`].
@@ -289,7 +289,7 @@ impl Reader {
             self.refuse_glued(extent)?;
             self.summary.records_with_nul += 1;
         }
-        // A record of several fields and nothing but delimiters has one byte less than fields.
+        // A record of nothing but delimiters has one byte less than it has fields.
         self.summary.empty_rows += u64::from(record.len() < self.scanner.fields);
         let row_id = self.summary.records as i64;
         self.columns.push(bytes, &self.scanner.spans, row_id, self.line, dirty);
@@ -307,7 +307,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Counts a record that is the header once more, and does with it what the dialect says.
+    /// Counts a record that is the header once more, and rejects, accepts or skips it as the dialect says.
     ///
     /// # Errors
     /// [`Error::OtherEncoding`].
@@ -326,7 +326,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Rejects everything from the window's start up to `end` (content, with its line ending).
+    /// Rejects everything from the window's start up to `content_end`; `end` is after its line ending.
     fn reject(&mut self, (content_end, end): (usize, usize), fault: Fault) {
         let start = self.window.start();
         let bytes = self.window.bytes();
@@ -358,7 +358,7 @@ impl Reader {
         self.summary.rejected += 1;
     }
 
-    /// Whether the record scanned last has another width than the header.
+    /// The fault of the record scanned last if it is not as wide as the header.
     fn width_fault(&self) -> Option<Reason> {
         let (expected, found) = (self.header.names.len(), self.scanner.fields);
         let trailing = self.header.trailing_delimiter && found == expected + 1;
@@ -391,7 +391,7 @@ impl Reader {
         Ok(content.or(header).or_else(|| self.mark_fault(record)))
     }
 
-    /// Whether the content of a record of the right shape rejects it.
+    /// What rejects a record of the right shape by its bytes.
     fn content_fault(&self, record: &[u8]) -> Option<Reason> {
         let is_utf8 = simdutf8::basic::from_utf8(record).is_ok();
         if self.encoding == Encoding::Utf8 {
@@ -407,10 +407,10 @@ impl Reader {
         None
     }
 
-    /// Whether a record of the right shape is the header once more.
+    /// The fault of a record that is the header once more.
     ///
     /// # Errors
-    /// [`Error::OtherHeader`] where it is a header of other columns, or of the same in another order.
+    /// [`Error::OtherHeader`] if it is a header of other columns, or of the same columns in another order.
     fn header_fault(&self, record: &[u8]) -> Result<Option<Reason>, Error> {
         let again = match self.again_by_pattern(record) {
             Again::No => {
@@ -429,21 +429,21 @@ impl Reader {
         }
     }
 
-    /// Whether a field of the record scanned last is UTF-8, in a file of another encoding.
+    /// Whether a field of the record scanned last is UTF-8 in a file of another encoding.
     fn has_other_encoding(&self, record: &[u8]) -> bool {
         let (bytes, cleaner) = (self.window.bytes(), self.columns.cleaner());
         let mut fields = self.scanner.spans.iter().map(|span| &bytes[span.start..span.end]);
         !record.is_ascii() && fields.any(|field| cleaner.is_other_encoding(field))
     }
 
-    /// Whether values need more than a copy.
+    /// Whether values need decoding, or hold NUL bytes to drop.
     fn is_dirty(&self, record: &[u8]) -> bool {
         let decodes = self.encoding != Encoding::Utf8 && !record.is_ascii();
         decodes || memchr::memchr(0, record).is_some()
     }
 }
 
-/// What rejects a record.
+/// Why a record is rejected.
 #[derive(Clone, Copy)]
 struct Fault {
     reason: Reason,

@@ -1,8 +1,8 @@
 //! **Records** from bytes: where the fields of one record lie, and where the next record starts.
 //!
-//! The scanner looks at a window of the file that starts at a record. It knows quotes, escapes and
-//! the three line endings (LF, CRLF, CR), and nothing of columns. What it cannot make sense of it
-//! calls a fault, says how far the fault reaches, and leaves the rest to the reader.
+//! The scanner scans a window of the file from the start of a record. It knows quotes, escapes and
+//! the three line endings (LF, CRLF, CR), and knows nothing of columns. If a record is malformed, the
+//! scanner returns a fault and how far it reaches, and leaves the rest to the reader.
 
 use memchr::{memchr, memchr2};
 
@@ -37,7 +37,7 @@ pub struct Span {
 pub enum Scanned {
     /// The window ends before the record does.
     Incomplete,
-    /// A line of no bytes, up to `end`.
+    /// An empty line, up to `end`.
     Blank {
         /// One past the line ending.
         end: usize,
@@ -73,7 +73,7 @@ pub struct Scanner {
     quote: Option<u8>,
     escape: Option<u8>,
     blanks: BlanksAfterDelimiter,
-    /// What a comment starts with; empty where no line is one.
+    /// What a comment starts with; empty if the file has no comments.
     comment: Vec<u8>,
     reject_bare_quotes: bool,
     stops: Stops,
@@ -115,8 +115,8 @@ impl Scanner {
         self
     }
 
-    /// Scans the record that starts at `start` of the window; `at_end` says that the file ends
-    /// where the window does. The fields are in [`spans`](Self::spans) afterwards.
+    /// Scans the record that starts at `start` of the window; `at_end` says that the window reaches the
+    /// end of the file. The fields are in [`spans`](Self::spans) afterwards.
     pub fn scan(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
         let longest = start + MAX_RECORD_BYTES;
         let scanned = match self.blanks {
@@ -133,8 +133,8 @@ impl Scanner {
         }
     }
 
-    /// Scans a record; there is one form of it for each meaning of blanks, so that files without
-    /// skipped ones take no time for them.
+    /// Scans a record. It is compiled once for each meaning of blanks, so that skipping them costs
+    /// nothing in files that keep them.
     fn scan_record<const SKIP_BLANKS: bool>(
         &mut self,
         window: &[u8],
@@ -148,7 +148,7 @@ impl Scanner {
         }
         let mut field_start = start;
         let (mut lines, mut bare_quotes) = (1, 0);
-        // The quotes of the field, and the fields with an odd number of them; none is quoted.
+        // The quotes of the current unquoted field, and the unquoted fields with an odd number of quotes.
         let (mut quotes, mut odd_fields) = (0, 0);
         let mut stops = self.stops.from(window, start);
         loop {
@@ -207,7 +207,7 @@ impl Scanner {
         Scanned::Incomplete
     }
 
-    /// Scans what is no record: the end of what is there, a blank line, a comment.
+    /// Scans what is not a record: the end of the window, a blank line, a comment.
     fn scan_other(&self, window: &[u8], start: usize, at_end: bool) -> Option<Scanned> {
         match window.get(start) {
             None => Some(Scanned::Incomplete),
@@ -220,7 +220,7 @@ impl Scanner {
         }
     }
 
-    /// The comment that starts at `start`; `None` where a record does.
+    /// The comment that starts at `start`; `None` if a record starts there.
     fn scan_comment(&self, window: &[u8], start: usize, at_end: bool) -> Option<Scanned> {
         let held = &window[start..window.len().min(start + self.comment.len())];
         if !self.comment.starts_with(held) {
@@ -233,7 +233,7 @@ impl Scanner {
         Some(line.map_or(Scanned::Incomplete, |(_, end)| Scanned::Comment { end }))
     }
 
-    /// Scans a quoted field whose first byte is at `start`; pushes its span where it closes.
+    /// Scans a quoted field whose first byte is at `start`; pushes its span if it is closed.
     fn scan_quoted(
         &mut self,
         window: &[u8],
@@ -285,8 +285,8 @@ impl Scanner {
         }
     }
 
-    /// What the quotes of the unquoted fields make of a record: where two of them hold an odd number
-    /// each, a quoted field most likely lost the delimiter before it, and was split at its own.
+    /// The fault of a record with quotes in unquoted fields. If two of these fields hold an odd number of quotes
+    /// each, a quoted field most likely lost the delimiter before it and was split at a delimiter inside it.
     fn bare_fault(&self, bare_quotes: usize, odd_fields: usize) -> Option<Reason> {
         if self.reject_bare_quotes && bare_quotes > 0 {
             return Some(Reason::BareQuote);
@@ -326,7 +326,7 @@ fn record(
     Scanned::Record(Extent { content_end, end, lines, bare_quotes, fault })
 }
 
-/// One past the line ending at `at`; `None` where a CR is the window's last byte and a LF may follow.
+/// One past the line ending at `at`; `None` if a CR is the window's last byte and a LF may follow.
 fn line_end(window: &[u8], at: usize, at_end: bool) -> Option<usize> {
     if window[at] == b'\n' {
         return Some(at + 1);
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_behind_a_delimiter_are_skipped_where_the_dialect_says_so() {
+    fn blanks_after_a_delimiter_are_skipped_if_the_dialect_says_so() {
         let skips = BlanksAfterDelimiter::Skip;
         let dialect = Dialect { blanks_after_delimiter: skips, ..Dialect::default() };
         let mut scanner =

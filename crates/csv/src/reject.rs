@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// The zero-based number of the record in its file.
+    /// The number of the record in its file, counted from 0.
     pub row_id: i64,
     /// The physical line where the record starts, 1 for the header's.
     pub line: i64,
@@ -19,7 +19,7 @@ pub struct Reject {
     pub offset: i64,
     /// Why it could not be read.
     pub reason: Reason,
-    /// How many fields the header promises.
+    /// How many names the header has.
     pub expected_fields: i64,
     /// How many fields were found, as far as the record could be read.
     pub found_fields: i64,
@@ -38,11 +38,11 @@ pub enum Reason {
     TextAfterQuote,
     /// A quote that is never closed.
     UnterminatedQuote,
-    /// A quote inside an unquoted field, where the dialect rejects it.
+    /// A quote inside an unquoted field, if the dialect rejects it.
     BareQuote,
     /// Two unquoted fields with an odd number of quotes each: `1"x,y"`.
     LostDelimiter,
-    /// Bytes that are no text in the file's encoding.
+    /// Bytes that are not text in the file's encoding.
     Encoding,
     /// A field longer than [`MAX_FIELD_BYTES`](crate::MAX_FIELD_BYTES).
     FieldTooLong,
@@ -50,9 +50,9 @@ pub enum Reason {
     RecordTooLong,
     /// The header once more.
     RepeatedHeader,
-    /// A byte order mark at the start of a record, as where files were put together.
+    /// A byte order mark at the start of a record: files were put together.
     ByteOrderMark,
-    /// A NUL byte, where the dialect rejects it.
+    /// A NUL byte, if the dialect rejects it.
     Nul,
     /// A field that is UTF-8 beyond ASCII, in a file of another encoding.
     OtherEncoding,
@@ -85,7 +85,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The columns of the rejects of one file; the `rejects` table has `_file_date` besides.
+/// The columns of the rejects of one file; the `rejects` table also has `_file_date`.
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         field("_file_name", DataType::Utf8),

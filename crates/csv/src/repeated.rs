@@ -1,5 +1,5 @@
-//! A **repeated header** is a record that is the header once more, as in files that were put together; one that
-//! has other columns, or the same in another order, is another header.
+//! A **repeated header** is a record that is the header once more, because files were put together. A header of other
+//! columns, or of the same columns in another order, is another header.
 
 use std::collections::HashSet;
 
@@ -10,15 +10,16 @@ use crate::records::Span;
 /// The names that a record is compared with.
 #[derive(Debug)]
 pub struct RepeatedHeader {
-    /// As the header writes them; where there are several, without blanks around and in lower case: no
-    /// record of several columns is data and has all their names by chance.
+    /// The names as the header writes them. If there are several, they are compared in lower case and without blanks
+    /// around them: a record of data does not have the names of several columns by chance.
     names: Vec<String>,
     /// Whether case and blanks count.
     is_exact: bool,
     /// The first byte of a record that is the header, in lower case, if it is a letter or digit.
     first: Option<u8>,
-    /// The names, and the first bytes that they have.
+    /// The names.
     known: HashSet<String>,
+    /// Whether a name starts with a byte.
     first_bytes: [bool; 256],
     quote: Option<u8>,
 }
@@ -26,16 +27,16 @@ pub struct RepeatedHeader {
 /// Whether a line below the header is a header, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// It is none.
+    /// It is not a header.
     No,
     /// It is the header once more.
     Same,
-    /// It is a header of other columns, or of the same in another order.
+    /// It is a header of other columns, or of the same columns in another order.
     Other,
 }
 
 impl RepeatedHeader {
-    /// Of a header that writes these names, in a file with this quote.
+    /// For a header with these names, in a file with this quote.
     pub fn new(written: &[String], quote: Option<u8>) -> Self {
         let is_exact = written.len() < 2;
         let names: Vec<String> = match is_exact {
@@ -55,7 +56,7 @@ impl RepeatedHeader {
         Self { names, is_exact, first, known, first_bytes, quote }
     }
 
-    /// What a record, whose fields are `spans` of `window`, is.
+    /// Whether a record, whose fields are `spans` of `window`, is a header.
     pub fn again(&self, record: &[u8], window: &[u8], spans: &[Span], columns: &Columns) -> Again {
         if self.is(record, window, spans, columns) {
             Again::Same
@@ -66,9 +67,8 @@ impl RepeatedHeader {
         }
     }
 
-    /// Whether a record could be a header, starts with one of the names, and has more than half of its fields,
-    /// two at least, in common with the header:
-    /// no record of data is like that by chance.
+    /// Whether a record could be a header, starts with one of the names, and has more than half of its fields, at least
+    /// two, in common with the header. A record of data is not like that by chance.
     fn is_other(&self, window: &[u8], spans: &[Span], columns: &Columns) -> bool {
         let Some(first) = spans.first() else { return false };
         let field = window[first.start..first.end].trim_ascii_start();
@@ -84,14 +84,14 @@ impl RepeatedHeader {
             && self.values(window, spans, columns).is_some_and(|names| Header::given(names).is_ok())
     }
 
-    /// The fields as text; `None` where one is none.
+    /// The fields as text; `None` if one is not text.
     fn values(&self, window: &[u8], spans: &[Span], columns: &Columns) -> Option<Vec<String>> {
         let values =
             spans.iter().map(|span| columns.clean(&window[span.start..span.end], span.escaped));
         values.map(|value| String::from_utf8(value.into_owned()).ok()).collect()
     }
 
-    /// The name that a field is, without what does not tell it from another.
+    /// The name of the header that a field is, in lower case and without blanks around it.
     fn known_name(&self, window: &[u8], span: &Span, columns: &Columns) -> Option<&str> {
         let value = columns.clean(&window[span.start..span.end], span.escaped);
         let value = fold(std::str::from_utf8(&value).ok()?);
@@ -110,7 +110,7 @@ impl RepeatedHeader {
             })
     }
 
-    /// A quick look at a record's first byte, before its fields are compared.
+    /// Whether a record may be the header, by its first byte. It is cheap, and comes before its fields are compared.
     fn may_be(&self, record: &[u8]) -> bool {
         let (Some(first), Some(&byte)) = (self.first, record.first()) else { return true };
         let is_cover = byte <= b' ' || !byte.is_ascii() || Some(byte) == self.quote;
@@ -131,8 +131,8 @@ impl RepeatedHeader {
         })
     }
 
-    /// A first field without the byte order mark of UTF-8 before it, and without the quotes that the mark
-    /// made text.
+    /// A first field without the byte order mark of UTF-8 before it, and without its quotes, which are text because of
+    /// the mark.
     fn without_mark<'a>(&self, raw: &'a [u8]) -> &'a [u8] {
         let Some(rest) = raw.strip_prefix(b"\xef\xbb\xbf") else { return raw };
         match (self.quote, rest) {
@@ -142,7 +142,7 @@ impl RepeatedHeader {
     }
 }
 
-/// A name without what does not tell it from another: blanks around it, and case.
+/// A name in the form in which names are compared: without blanks around it, and in lower case.
 fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }

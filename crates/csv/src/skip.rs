@@ -1,32 +1,32 @@
-//! To **skip** is to pass over a record that is too long to be held: its end is found by its quotes,
-//! piece by piece, and nothing of it is kept here.
+//! To **skip** is to find the end of a record that is too long to be held in memory: its quotes are followed
+//! piece by piece, and none of its bytes are kept here.
 
 use memchr::{memchr2, memchr3};
 
 use crate::dialect::{BlanksAfterDelimiter, Syntax};
 
-/// Where in a record a skip stands, between two pieces.
+/// The position in a record, between two pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// At the start of a field, where a quote opens.
+    /// At the start of a field: a quote opens a quoted field.
     FieldStart,
-    /// In a field without quotes, where a quote is text.
+    /// In a field without quotes: a quote is text.
     Unquoted,
     /// Inside quotes.
     Quoted,
-    /// Behind an escape character inside quotes: the next byte is text.
+    /// After an escape character inside quotes: the next byte is text.
     Escaped,
-    /// Behind a quote inside quotes: it closes them, unless another one follows.
+    /// After a quote inside quotes: it closes them, unless another one follows.
     QuoteSeen,
-    /// Behind text after a closing quote: the record ends with the line.
+    /// After text that follows a closing quote: the record ends with the line.
     RestOfLine,
-    /// Behind a carriage return that ended the record: a line feed may follow.
+    /// After a carriage return that ended the record: a line feed may follow.
     ReturnSeen,
-    /// Behind the record's line ending.
+    /// After the record's line ending.
     Ended,
 }
 
-/// A record that is being passed over.
+/// A record that is being skipped.
 #[derive(Debug)]
 pub struct Skip {
     state: State,
@@ -56,7 +56,7 @@ impl Skip {
         }
     }
 
-    /// Passes over the next bytes; returns how many of them belong to the record.
+    /// Skips the next bytes; returns how many of them belong to the record.
     pub fn pass(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Ended {
@@ -66,13 +66,13 @@ impl Skip {
         at
     }
 
-    /// Whether the record has ended; where the file ends, the record does too.
+    /// Whether the line ending of the record was found.
     pub fn has_ended(&self) -> bool {
         self.state == State::Ended
     }
 
-    /// Whether nobody can tell what was passed over: one long value, or many records behind a stray
-    /// quote. `width` is how many fields a record of the file has.
+    /// Whether it is uncertain what was skipped: one long value, or many records after a stray quote.
+    /// `width` is how many fields a record of the file has.
     pub fn is_doubtful(&self, width: usize) -> bool {
         let is_open = matches!(self.state, State::Quoted | State::Escaped);
         let has_other_width = self.delimiters + 1 != width;
@@ -84,7 +84,7 @@ impl Skip {
         self.lines + usize::from(self.ends_in_return)
     }
 
-    /// Goes on from `at`; returns the next position, past the record only where it has ended.
+    /// Takes one step from `at`; returns the next position, which is past the record only if it has ended.
     fn step(&mut self, bytes: &[u8], at: usize) -> usize {
         let byte = bytes[at];
         let rest = &bytes[at..];
@@ -143,7 +143,7 @@ impl Skip {
         self.delimiters > 0 && self.syntax.blanks == BlanksAfterDelimiter::Skip
     }
 
-    /// Takes a byte behind a field: a delimiter or a line ending; `otherwise` is where any other leads.
+    /// Takes the byte after a field: a delimiter or a line ending. Any other byte leads to the state `otherwise`.
     fn after(&mut self, byte: u8, otherwise: State) {
         self.state = match byte {
             b'\n' => State::Ended,
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::Dialect;
 
-    /// How much of a text is passed over and how many lines that is, in pieces of `size` bytes.
+    /// How many bytes and lines of a text are skipped, in pieces of `size` bytes.
     fn skipped(text: &str, size: usize, dialect: &Dialect) -> (usize, usize) {
         let mut skip = Skip::new(dialect.syntax().expect("a dialect"), b',');
         let mut passed = 0;

@@ -1,5 +1,5 @@
-//! **Skipped** records are lines between the header and the file's end that belong to no row: units below the
-//! header, totals, a closing line. The dialect's patterns say which; they are counted, and no rejects.
+//! **Skipped** records are records below the header that are not rows: units, totals, a closing line. The dialect's
+//! patterns say which. They are counted, and they are not rejects.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,15 @@ use crate::encoding::Encoding;
 /// Finds the records to skip.
 #[derive(Debug, Default)]
 pub struct Skipped {
-    /// `None` where the dialect has no pattern.
+    /// `None` if the dialect has no pattern.
     patterns: Option<RegexSet>,
 }
 
 impl Skipped {
-    /// Skips what one of `patterns` matches.
+    /// Skips the records that one of `patterns` matches.
     ///
     /// # Errors
-    /// [`InvalidDialect::Pattern`], and [`InvalidDialect::MatchesAll`] for one that matches records whatever they
-    /// are made of.
+    /// [`InvalidDialect::Pattern`], and [`InvalidDialect::MatchesAll`] for a pattern that matches every record.
     pub fn new(patterns: &[String]) -> Result<Self, InvalidDialect> {
         if patterns.is_empty() {
             return Ok(Self::default());
@@ -39,14 +38,14 @@ impl Skipped {
         self.patterns.is_none()
     }
 
-    /// Whether a record whose bytes, without its line ending, are these is skipped.
+    /// Whether a record, given without its line ending, is skipped.
     pub fn is(&self, record: &[u8], encoding: Encoding) -> bool {
         let Some(patterns) = &self.patterns else { return false };
         patterns.is_match(&text(record, encoding))
     }
 }
 
-/// The text of bytes in this encoding, as UTF-8 where they are text.
+/// Decodes bytes to UTF-8; bytes that are not text stay as they are.
 pub fn text(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
     match encoding.decode(bytes) {
         Some(text) => Cow::Owned(text.into_bytes()),
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_none_or_matches_everything_is_refused() {
+    fn a_pattern_that_is_invalid_or_matches_everything_is_refused() {
         assert!(matches!(skipped(&["("]), Err(InvalidDialect::Pattern { .. })));
         assert!(
             matches!(skipped(&["x", "y*"]), Err(InvalidDialect::MatchesAll { pattern }) if pattern == "y*")

@@ -11,11 +11,11 @@ use crate::reject::Reason;
 use crate::summary::Summary;
 use crate::window::Window;
 
-/// So many records behind a header say what the delimiter at its end is.
+/// How many records below a header decide what a delimiter at its end means.
 const RECORDS: usize = 64;
 
-/// Refuses a file that starts as HTML, XML or JSON does: an error page or an answer of an API is easily
-/// stored under the name of an export.
+/// Refuses a file that starts like HTML, XML or JSON: an error page or an API response is easily stored under the
+/// name of an export.
 ///
 /// # Errors
 /// [`InvalidHeader::NotCsv`] and [`Error::Read`].
@@ -32,7 +32,7 @@ fn refuse_other_formats(window: &mut Window) -> Result<(), Error> {
     }
 }
 
-/// Goes to the header, past byte order marks and the lines above it.
+/// Moves the window to the header, past byte order marks and the lines above the header.
 ///
 /// # Errors
 /// As [`preamble::pass`] and [`refuse_other_formats`].
@@ -53,8 +53,8 @@ pub fn pass_preamble(
     Ok(preamble)
 }
 
-/// What a file seems to be whose first bytes, blanks left out, are these; `None` if it may be CSV: a
-/// column can be named `[id]`, `{x}` or `<5`.
+/// The format of a file that starts with these bytes, leading blanks left out; `None` if it may be CSV: a column can be
+/// named `[id]`, `{x}` or `<5`.
 fn other_format(start: &[u8]) -> Option<&'static str> {
     let next = start.get(1).copied();
     match start.first()? {
@@ -72,7 +72,7 @@ fn other_format(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Goes past further byte order marks: a file that was marked twice has no column whose name starts with one.
+/// Skips further byte order marks: in a file that was marked twice, they are not part of a name.
 ///
 /// # Errors
 /// [`Error::Read`].
@@ -91,7 +91,7 @@ fn skip_marks(window: &mut Window) -> Result<(), Error> {
     }
 }
 
-/// Goes to the first record, past blank lines; `None` where the file has none.
+/// Scans the first record, past blank lines and comments; `None` if the file has none.
 ///
 /// # Errors
 /// [`Error::Read`].
@@ -129,7 +129,7 @@ pub fn first_record(
     }
 }
 
-/// The header of a file: the names that the dialect gives, or the first record, which the window then leaves behind.
+/// The header of a file: the names that the dialect gives, or the first record; the window then moves past it.
 ///
 /// # Errors
 /// [`InvalidHeader`].
@@ -188,7 +188,7 @@ fn names(
     let mut names = Vec::with_capacity(spans.len());
     for (index, span) in spans.iter().enumerate() {
         let raw = &window.bytes()[span.start..span.end];
-        if raw.iter().any(is_no_text) {
+        if raw.iter().any(is_control_character) {
             return Err(InvalidHeader::ControlCharacter { position: index + 1 });
         }
         if cleaner.is_other_encoding(raw) {
@@ -196,7 +196,7 @@ fn names(
         }
         let value = cleaner.clean(raw, span.escaped).into_owned();
         let name = String::from_utf8(value);
-        names.push(name.map_err(|_| InvalidHeader::Unreadable(no_text(dialect)))?);
+        names.push(name.map_err(|_| InvalidHeader::Unreadable(why_not_text(dialect)))?);
     }
     // A program that adds a byte order mark to a file that has one already leaves a second one.
     if let Some(first) = names.first_mut() {
@@ -206,15 +206,15 @@ fn names(
 }
 
 /// Says why a header is not text: if the dialect names encodings besides UTF-8, most lines below it are UTF-8.
-fn no_text(dialect: &Dialect) -> Reason {
+fn why_not_text(dialect: &Dialect) -> Reason {
     match dialect.encoding.has_other_than_utf8() {
         true => Reason::OtherEncoding,
         false => Reason::Encoding,
     }
 }
 
-/// What a delimiter at the end of the header scanned last is, by the first records: if one of them is as wide and
-/// ends in a value, a column stands behind it.
+/// Decides by the first records what a delimiter at the end of the header scanned last means: if one of them is as wide
+/// and ends in a value, a column follows it.
 fn last_delimiter(window: &Window, header: Extent, scanner: &mut Scanner) -> LastDelimiter {
     let columns = scanner.fields;
     let mut position = header.end;
@@ -234,8 +234,8 @@ fn last_delimiter(window: &Window, header: Extent, scanner: &mut Scanner) -> Las
     LastDelimiter::End
 }
 
-/// Whether a byte is a control character that no name holds.
-fn is_no_text(byte: &u8) -> bool {
+/// Whether a byte is a control character that is not allowed in a name.
+fn is_control_character(byte: &u8) -> bool {
     byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')
 }
 

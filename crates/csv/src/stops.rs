@@ -1,10 +1,10 @@
 //! **Stops** are the bytes at which a field may end: delimiter, quote, CR and LF.
 //!
-//! They are found 64 bytes at once, as one bit a byte, so that a field costs little more than the
+//! They are found 64 bytes at once, as one bit per byte, so that a field costs little more than the
 //! bit that ends it. Source of the idea: Langdale and Lemire, "Parsing Gigabytes of JSON per Second",
 //! The VLDB Journal 28 (2019).
 
-/// How many bytes are looked at at once.
+/// How many bytes are examined at once.
 const BLOCK: usize = 64;
 
 /// The bytes that stop a field.
@@ -18,7 +18,7 @@ pub struct Stops {
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor {
     stops: Stops,
-    /// Where the block that `bits` is of starts.
+    /// Where the block of `bits` starts.
     block: usize,
     /// A bit for each stop of the block that is still to come, the lowest for the first byte.
     bits: u64,
@@ -45,7 +45,7 @@ impl Stops {
         }
         let mut block = [0; BLOCK];
         block[..rest.len()].copy_from_slice(rest);
-        // What is behind the window's end stops nothing.
+        // Bytes after the window's end are not stops.
         self.bits_of(&block) & !(u64::MAX << rest.len())
     }
 
@@ -62,14 +62,14 @@ impl Stops {
 }
 
 /// The lowest bit of each of eight bytes as one byte, the first byte's bit lowest: the product puts
-/// them side by side at its top, where no two meet.
+/// them side by side in its top byte, where no two bits collide.
 #[inline]
 fn gathered(flags: u64) -> u64 {
     flags.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 impl Cursor {
-    /// The next stop; `None` where the window has no more.
+    /// The next stop; `None` if the window has no more.
     #[inline]
     pub fn next(&mut self, window: &[u8]) -> Option<usize> {
         while self.bits == 0 {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_is_no_stop_and_nothing_is_found_behind_the_end() {
+    fn a_nul_is_not_a_stop_and_nothing_is_found_after_the_end() {
         let window = [0; 70];
         assert_eq!(Stops::new(b',', b'"').from(&window, 0).next(&window), None);
         assert_eq!(Stops::new(b',', b'"').from(&window, 70).next(&window), None);

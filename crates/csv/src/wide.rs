@@ -1,10 +1,10 @@
-//! **Wide** text has two or four bytes a character, as UTF-16 and UTF-32 do; it is read as UTF-8.
+//! **Wide** text is UTF-16 or UTF-32, with at least two bytes per character. It is converted to UTF-8.
 
 use std::io::{self, Cursor, Read};
 
 use encoding_rs::{Decoder, DecoderResult};
 
-/// A byte that is never part of UTF-8: the record that it stands in is rejected.
+/// A byte that never occurs in UTF-8. It stands for bytes that are not text, so that their record is rejected.
 const NO_TEXT: u8 = 0xff;
 
 /// How much is decoded at once.
@@ -20,7 +20,7 @@ pub struct Utf16<R> {
 }
 
 impl<R: Read> Utf16<R> {
-    /// Reads `input`, whose order of bytes the decoder knows.
+    /// Reads `input` with a decoder for its byte order.
     pub fn new(input: R, decoder: Decoder) -> Self {
         let (raw, text) = (vec![0; STEP], Cursor::new(Vec::new()));
         Self { input, decoder, raw, text, at_end: false }
@@ -31,7 +31,7 @@ impl<R: Read> Utf16<R> {
         let held = self.input.read(&mut self.raw)?;
         self.at_end = held == 0;
         let text = self.text.get_mut();
-        // Two bytes become three at most; a mark of ours stands for what is no text.
+        // Two bytes become three at most, and NO_TEXT is one byte.
         text.resize(held * 3 + 16, 0);
         let (mut read, mut written) = (0, 0);
         loop {
@@ -80,12 +80,12 @@ pub struct Utf32<R> {
 }
 
 impl<R: Read> Utf32<R> {
-    /// Reads `input`; `number` knows the order of its bytes.
+    /// Reads `input`; `number` makes a number of four bytes in its byte order.
     pub fn new(input: R, number: fn([u8; 4]) -> u32) -> Self {
         Self { input, number, text: Cursor::new(Vec::new()) }
     }
 
-    /// Decodes the next bytes of the input; gives no text only at its end.
+    /// Decodes the next bytes of the input; the text is empty only at its end.
     fn decode(&mut self) -> io::Result<()> {
         let mut raw = Vec::new();
         self.input.by_ref().take(STEP as u64).read_to_end(&mut raw)?;

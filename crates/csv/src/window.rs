@@ -1,4 +1,4 @@
-//! A **window** on a file: the bytes from the next record on, as many as have been read.
+//! A **window** on a file: the bytes from the next record on that have been read.
 
 use std::io::Read;
 
@@ -24,22 +24,22 @@ impl Window {
         Self { input, bytes: Vec::new(), start: 0, offset, at_end: false }
     }
 
-    /// Every byte held, those before [`start`](Self::start) being done with.
+    /// Every byte held; those before [`start`](Self::start) are no longer needed.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Where in [`bytes`](Self::bytes) the next record starts.
+    /// The position in [`bytes`](Self::bytes) at which the next record starts.
     pub fn start(&self) -> usize {
         self.start
     }
 
-    /// Where in the file the next record starts.
+    /// The position in the file at which the next record starts.
     pub fn offset_of_start(&self) -> u64 {
         self.offset + self.start as u64
     }
 
-    /// Whether the file ends where the window does.
+    /// Whether the window reaches the end of the file.
     pub fn is_at_end(&self) -> bool {
         self.at_end
     }
@@ -49,7 +49,7 @@ impl Window {
         self.start = position;
     }
 
-    /// Reads on: at least one more byte, or the end of the file.
+    /// Reads at least one more byte, or reaches the end of the file.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -58,8 +58,8 @@ impl Window {
         self.offset += self.start as u64;
         self.start = 0;
         let held = self.bytes.len();
-        // A record that does not end within a step is read in ever larger ones, so that scanning
-        // it again from its start stays cheap.
+        // If a record does not end within a step, the next steps are larger, so that it is not
+        // scanned from its start too often.
         let step = held.clamp(STEP, 2 * MAX_FIELD_BYTES);
         self.bytes.resize(held + step, 0);
         let mut filled = held;

@@ -103,7 +103,7 @@ fn read(file: &[u8], most: usize, dialect: &Dialect) -> Option<(Summary, u64, Ve
     Some((reader.summary().clone(), rows, lines))
 }
 
-/// The next batch; `None` where the file is refused.
+/// The next batch; `None` if the file is refused.
 fn next(reader: &mut Reader) -> Option<Option<Batch>> {
     match reader.next_batch() {
         Ok(batch) => Some(batch),
@@ -114,7 +114,7 @@ fn next(reader: &mut Reader) -> Option<Option<Batch>> {
     }
 }
 
-/// Gives at most so many bytes at a time.
+/// Returns at most `most` bytes per read.
 struct Pieces {
     bytes: Vec<u8>,
     at: usize,

@@ -96,14 +96,14 @@ fn totals_and_a_closing_line_are_recognised() {
 }
 
 #[test]
-fn the_end_of_a_file_is_known_only_where_all_of_it_is() {
+fn the_end_of_a_file_is_examined_only_if_the_whole_file_is() {
     let text = b"id,n\n1,1\n2,2\n3,3\nTotal,6\n";
     let start = around(Box::new(Cursor::new(text.to_vec())), false, &Dialect::default());
     assert_eq!(start, None);
 }
 
 #[test]
-fn nothing_is_proposed_where_nothing_stands_around_or_the_dialect_says_it() {
+fn nothing_is_proposed_for_a_plain_table_or_for_what_the_dialect_describes() {
     for text in ["", "a,b\n1,2\n3,4\n", "no table\nat all\n", "sep=;\na;b\n1;2\n3;4\n", "a\n1\n2\n"]
     {
         assert_eq!(found(text), None, "{text}");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// A delimiter of one character. Two are often written where one is meant and a blank follows it.
+/// Reads a delimiter of one character. Two are often written if one is meant and a blank follows it.
 pub fn delimiter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
     let mut characters = text.chars();
@@ -18,19 +18,19 @@ pub fn delimiter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::
     }
 }
 
-/// A quote of one character, or of none.
+/// Reads a quote of one character, or the empty text for none.
 pub fn quote<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
     let text = String::deserialize(from)?;
     let mut characters = text.chars();
     match (characters.next(), characters.as_str()) {
         (quote, "") => Ok(quote),
-        _ => Err(serde::de::Error::custom(
-            "a quote is one character, or \"\" where nothing is quoted",
-        )),
+        _ => {
+            Err(serde::de::Error::custom("a quote is one character, or \"\" if nothing is quoted"))
+        }
     }
 }
 
-/// The quote as a text of one character or none.
+/// Writes the quote as a text of one character, or as the empty text for none.
 pub fn write_quote<S: Serializer>(quote: &Option<char>, to: S) -> Result<S::Ok, S::Error> {
     match quote {
         Some(quote) => to.serialize_char(*quote),

@@ -1,4 +1,4 @@
-//! **Choices** of a dialect: what a thing means that files write in more than one sense.
+//! **Choices** of a dialect: what things mean that files use in more than one sense.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,22 +28,22 @@ pub enum Nul {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlanksAfterDelimiter {
-    /// They are text, and a quote behind them is too.
+    /// They are text, and a quote after them is too.
     #[default]
     Keep,
     /// They belong to the delimiter.
     Skip,
 }
 
-/// What a record means that is the header once more, as in files that were put together.
+/// What is done with a record that is the header once more, because files were put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepeatedHeader {
     /// The record is rejected.
     #[default]
     Reject,
-    /// A row like any other; counted.
+    /// It is a row like any other; counted.
     Accept,
-    /// No record: passed over, and counted.
+    /// It is skipped; counted.
     Skip,
 }

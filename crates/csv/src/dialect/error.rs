@@ -5,18 +5,22 @@ use crate::header::InvalidHeader;
 /// A dialect that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDialect {
-    /// Special characters that cannot be told apart.
+    /// Special characters that are equal, or not allowed.
     #[error(
-        "delimiter, quote and escape are different ASCII characters, none of them a line ending"
+        "delimiter, quote and escape must be different ASCII characters, none of them a line ending"
     )]
     Characters,
-    /// An escape character where nothing is quoted.
-    #[error("escape: it counts inside quotes only, and quote = \"\" says that there are none")]
+    /// An escape character although nothing is quoted.
+    #[error(
+        "escape: it has a meaning only inside quotes, and with quote = \"\" there are no quotes"
+    )]
     EscapeWithoutQuote,
-    /// Blanks that are skipped, and are delimiter or quote at the same time.
-    #[error("blanks_after_delimiter: a blank cannot be skipped where it is delimiter or quote")]
+    /// Blanks that are skipped, and are the delimiter or the quote at the same time.
+    #[error(
+        "blanks_after_delimiter: a blank cannot be skipped if it is the delimiter or the quote"
+    )]
     Blanks,
-    /// Names for files without a header that cannot serve.
+    /// Names for files without a header that are not usable.
     #[error("names: {0}")]
     Names(#[source] InvalidHeader),
     /// A name that stands for two columns.
@@ -27,18 +31,18 @@ pub enum InvalidDialect {
     },
     /// A comment that starts as a field may.
     #[error(
-        "comment: it is one or more characters, and starts neither with a quote or delimiter nor with a blank"
+        "comment: it must be one or more characters, and not start with a quote, a delimiter or a blank"
     )]
     Comment,
-    /// A text for NULL that no field has.
+    /// A text for NULL that cannot be a field.
     #[error(
         "null_values: a text that starts with a quote, or holds a delimiter or a line ending, is never a whole field"
     )]
     NullValue,
-    /// A name or pattern that every header has.
+    /// A name or pattern that is empty, so that every line has it.
     #[error("header_names and header_pattern: an empty text finds no header")]
     EmptyHeader,
-    /// A pattern that is no regular expression.
+    /// A pattern that is not a regular expression.
     #[error("{setting}: {error}")]
     Pattern {
         /// The setting that holds it.
@@ -48,7 +52,7 @@ pub enum InvalidDialect {
     },
     /// A pattern that would skip every record.
     #[error(
-        "skip_records: `{pattern}` matches every record; start it with ^ and name what is to be skipped"
+        "skip_records: `{pattern}` matches every record; start it with ^ and the text of the records to skip"
     )]
     MatchesAll {
         /// The pattern.
@@ -60,13 +64,13 @@ pub enum InvalidDialect {
          header_pattern (it is the first line that matches)"
     )]
     HeaderTwice,
-    /// A pattern from whose groups nobody can tell where the header starts.
-    #[error("header_pattern: it has one group at most, at which the header starts")]
+    /// A pattern with several groups: it is not certain at which one the header starts.
+    #[error("header_pattern: it may have one group only, at which the header starts")]
     SeveralGroups,
 }
 
 impl InvalidDialect {
-    /// Of a pattern that is no regular expression.
+    /// The error of a pattern that is not a regular expression.
     pub(crate) fn pattern(setting: &'static str, error: &regex::Error) -> Self {
         Self::Pattern { setting, error: error.to_string() }
     }

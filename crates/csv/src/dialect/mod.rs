@@ -1,5 +1,5 @@
 //! A **dialect** says how the CSV files of a dataset are written: delimiter, quotes, encoding, and
-//! what to make of their headers.
+//! how their headers are read.
 
 mod characters;
 mod choices;
@@ -23,72 +23,72 @@ pub use error::InvalidDialect;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Dialect {
-    /// The character between fields; one ASCII character. Where none is given, each file's header and
-    /// first records say: the only one of the delimiters `,` `;` tab and `|` that splits them all alike.
+    /// The character between fields; one ASCII character. If none is given, each file's header and first
+    /// records decide: it is the only one of `,` `;` tab and `|` that splits them into the same number of fields.
     #[serde(deserialize_with = "characters::delimiter")]
     pub delimiter: Option<char>,
     /// The character around fields that hold delimiters, quotes or line endings; `None`, written as the
-    /// empty text, where fields are never quoted and a quote is a character like any other.
+    /// empty text, if fields are never quoted and a quote is a character like any other.
     #[serde(serialize_with = "characters::write_quote", deserialize_with = "characters::quote")]
     pub quote: Option<char>,
     /// A character that makes the next one literal inside quotes; by default a quote is doubled.
     pub escape: Option<char>,
-    /// How bytes become text, in files that do not say it themselves: one encoding, or a list of which the
-    /// first that fits a file is its own.
+    /// The encoding of files in which it is not recognised: one encoding, or a list of which the first that fits
+    /// is taken.
     pub encoding: Encodings,
     /// What a quote inside an unquoted field means.
     pub bare_quotes: BareQuotes,
-    /// What a NUL byte means. Postgres holds none.
+    /// What a NUL byte means. Postgres cannot store it.
     pub nul: Nul,
     /// The names of the columns of files that have no header.
     pub names: Option<Vec<String>>,
     /// Other names that a column had or has: `orders_id = ["Order ID", "order_no"]`. A column is
     /// found by its own name first.
     pub aliases: BTreeMap<String, Vec<String>>,
-    /// What is done with a column without a name, or with one that has another's.
+    /// What is done with a column that has no name, or the name of another column.
     pub unusable_names: UnusableNames,
     /// What blanks between a delimiter and the next field mean.
     #[serde(skip_serializing_if = "is_default")]
     pub blanks_after_delimiter: BlanksAfterDelimiter,
-    /// What a record means that is the header once more.
+    /// What is done with a record that is the header once more.
     #[serde(skip_serializing_if = "is_default")]
     pub repeated_header: RepeatedHeader,
     /// How many lines at the start of every file are not read.
     #[serde(skip_serializing_if = "is_default")]
     pub skip_lines: u64,
-    /// Names that the header holds, whatever stands above it: it is the first line that has a field for each
-    /// of them. Case and blanks around names do not count.
+    /// Names that the header holds: it is the first line that has a field for each of them. Case and blanks
+    /// around names are ignored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub header_names: Vec<String>,
-    /// A regular expression: the header is the first line that matches it. Where it has a group, the header
+    /// A regular expression: the header is the first line that matches it. If it has a group, the header
     /// starts there, as in `^#Fields: (.*)`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_pattern: Option<String>,
-    /// What a line starts with that is a comment, above the header or below it.
+    /// How a comment starts, above the header or below it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Regular expressions: a record below the header that one of them matches is no row, as a line of units
-    /// or totals. They see its text without the line ending.
+    /// Regular expressions for records below the header that are not rows, such as units or totals. They see a
+    /// record's text without the line ending.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skip_records: Vec<String>,
-    /// Texts that stand for NULL where they are a whole field without quotes; `""` is the empty field.
+    /// Texts that stand for NULL if they are a whole field without quotes; `""` is the empty field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub null_values: Vec<String>,
 }
 
-/// What a file's delimiter may be where none is given.
+/// The possible delimiters of a file for which none is given.
 pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// The special characters of a dialect that was checked: each is one byte, and none is another.
+/// The special characters of a dialect, checked: each is one byte, and all differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Syntax {
-    /// Between fields; `None` where each file's header decides.
+    /// Between fields; `None` if each file's header decides.
     pub delimiter: Option<u8>,
-    /// Around fields; `None` where fields are never quoted.
+    /// Around fields; `None` if fields are never quoted.
     pub quote: Option<u8>,
-    /// Before a quote inside quotes; `None` where quotes are doubled.
+    /// Before a quote inside quotes; `None` if quotes are doubled.
     pub escape: Option<u8>,
-    /// What blanks behind a delimiter mean.
+    /// What blanks after a delimiter mean.
     pub blanks: BlanksAfterDelimiter,
 }
 
@@ -96,7 +96,7 @@ impl Dialect {
     /// The special characters as bytes.
     ///
     /// # Errors
-    /// [`InvalidDialect`], of its special characters.
+    /// [`InvalidDialect`] for its special characters.
     pub(crate) fn syntax(&self) -> Result<Syntax, InvalidDialect> {
         let delimiter = self.delimiter.map(special_byte).transpose()?;
         let quote = self.quote.map(special_byte).transpose()?;
@@ -116,11 +116,11 @@ impl Dialect {
         if skips && [delimiter, quote].contains(&Some(b' ')) {
             return Err(InvalidDialect::Blanks);
         }
-        // A quote that escapes quotes is what doubling means.
+        // A quote that is its own escape is a doubled quote.
         Ok(Syntax { delimiter, quote, escape: escape.filter(|_| escape != quote), blanks })
     }
 
-    /// Whether it says what stands above the header.
+    /// Whether it says how the header is found below other lines.
     pub(crate) fn has_preamble(&self) -> bool {
         self.skip_lines > 0 || !self.header_names.is_empty() || self.header_pattern.is_some()
     }
@@ -135,7 +135,7 @@ impl Dialect {
             return Err(InvalidDialect::Comment);
         }
         preamble::validate(self)?;
-        if self.null_values.iter().any(|value| syntax.is_no_field(value)) {
+        if self.null_values.iter().any(|value| syntax.cannot_be_field(value)) {
             return Err(InvalidDialect::NullValue);
         }
         Skipped::new(&self.skip_records)?;
@@ -161,14 +161,14 @@ impl Syntax {
             && ![self.quote, self.escape].contains(&Some(byte))
     }
 
-    /// Whether no field without quotes has this text.
-    fn is_no_field(&self, text: &str) -> bool {
+    /// Whether this text cannot be a field without quotes.
+    fn cannot_be_field(&self, text: &str) -> bool {
         let has_delimiter = self.delimiter.is_some_and(|byte| text.as_bytes().contains(&byte));
         let starts_quoted = self.quote.is_some() && text.bytes().next() == self.quote;
         has_delimiter || starts_quoted || text.contains(['\r', '\n'])
     }
 
-    /// Whether a line that starts with `text` cannot be a record that starts with a quote or an empty field.
+    /// Whether comments may start with `text`: a record that starts with a quote or an empty field must not.
     fn may_be_comment(&self, text: &str) -> bool {
         let Some(first) = text.bytes().next() else { return false };
         let delimiters = match &self.delimiter {

@@ -29,7 +29,7 @@ fn every_setting_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn a_delimiter_of_two_characters_is_told_how_to_be_written() {
+fn a_delimiter_of_two_characters_is_refused_with_what_to_write() {
     let error = parsed(r#"{"delimiter": ", "}"#).expect_err("two characters");
     assert!(error.contains("delimiter = \",\" and blanks_after_delimiter = \"skip\""), "{error}");
     assert!(parsed(r#"{"delimiter": "::"}"#).expect_err("two").contains("one character"));

@@ -1,4 +1,4 @@
-//! **Doubts** about a record: what it holds may be another encoding, other records, or quotes that were meant as such.
+//! **Doubts** about a record: it may hold text in another encoding, other records, or quotes that are not text.
 
 use super::{Reader, strip_line_end};
 use crate::advice::advice;
@@ -8,15 +8,15 @@ use crate::glued;
 use crate::records::{Extent, Span};
 use crate::reject::Reason;
 
-/// The rejects of a file for which a setting is looked for that reads them.
+/// How many rejects of a file are tried with other settings.
 const ADVISED: u64 = 16;
-/// What web pages start with, in any case.
+/// How web pages start, in upper or lower case.
 const PAGES: [&str; 3] = ["<!doctype html", "<html", "<?xml"];
-/// Longer records are not tried with another setting.
+/// The longest record that is tried with other settings, in bytes.
 const LONGEST_TRIED: usize = 64 << 10;
 
 impl Reader {
-    /// Refuses a file of which the record scanned last is in another encoding.
+    /// Refuses a file if the record scanned last is in another encoding.
     ///
     /// # Errors
     /// [`Error::OtherEncoding`].
@@ -30,7 +30,7 @@ impl Reader {
         if is_other { Err(Error::OtherEncoding { line: self.line }) } else { Ok(()) }
     }
 
-    /// Refuses a file in which a record that cannot be read is the start of a web page.
+    /// Refuses a file if a record that cannot be read is the start of a web page.
     ///
     /// # Errors
     /// [`Error::Page`].
@@ -39,8 +39,8 @@ impl Reader {
         if is_page(record) { Err(Error::Page { line: self.line }) } else { Ok(()) }
     }
 
-    /// Looks closer at a record of a wide file that is accepted: text of one byte a character has no line ending
-    /// in it, so that it ends its file, and may be the only field of a record.
+    /// Examines an accepted record of a file in UTF-16 or UTF-32. Text with one byte per character that follows has no
+    /// line ending and no delimiter there: it is the last record of its file, or in a file of one column any record.
     ///
     /// # Errors
     /// [`Error::OtherEncoding`].
@@ -66,13 +66,13 @@ impl Reader {
         self.summary.lines_in_values.add(lines, self.line);
     }
 
-    /// Counts the values of the record scanned last that keep the quotes around them because of blanks before these.
+    /// Counts the values of the record scanned last that keep their quotes because of blanks before them.
     pub(super) fn look_behind_blanks(&mut self) {
         let count = self.scanner.spans.iter().filter(|span| self.keeps_quotes(span)).count();
         self.summary.quotes_behind_blanks.add(count as u64, self.line);
     }
 
-    /// Whether a value keeps the quotes around it because of blanks before these.
+    /// Whether a value keeps its quotes because of blanks before them.
     fn keeps_quotes(&self, span: &Span) -> bool {
         let value = &self.window.bytes()[span.start..span.end];
         let text = value.trim_ascii();
@@ -83,13 +83,13 @@ impl Reader {
             && text.last().copied() == self.syntax.quote
     }
 
-    /// Whether a record starts with a byte order mark.
+    /// The fault of a record that starts with a byte order mark.
     pub(super) fn mark_fault(&self, record: &[u8]) -> Option<Reason> {
         let is_marked = self.encoding == Encoding::Utf8 && record.starts_with(b"\xef\xbb\xbf");
         is_marked.then_some(Reason::ByteOrderMark)
     }
 
-    /// Takes note of the setting that would read a record that is rejected.
+    /// Notes the setting that would read a rejected record.
     pub(super) fn advise(&mut self, raw: &[u8], reason: Reason) {
         if self.summary.rejected >= ADVISED || raw.len() > LONGEST_TRIED {
             return;
@@ -104,7 +104,7 @@ impl Reader {
     }
 }
 
-/// Whether a record starts as a web page does.
+/// Whether a record is the start of a web page.
 fn is_page(record: &[u8]) -> bool {
     let text = record.trim_ascii_start();
     PAGES.iter().any(|page| {

@@ -1,12 +1,12 @@
-//! **Recovery** from a record whose end is not certain: where reading goes on behind a stray quote, and behind a
-//! record that is too long.
+//! **Recovery** from a record whose end is not certain: where reading goes on after a stray quote, and after a record
+//! that is too long.
 
 use super::{Fault, REJECT_BYTES, Reader, strip_line_end};
 use crate::error::Error;
 use crate::records::{Extent, Scanned, end_of_line};
 use crate::skip::Skip;
 
-/// How far a line inside a faulty record may reach beyond what is read of the file.
+/// How many bytes of a line the window must hold before a line that does not end in them counts as faulty.
 const RESYNC_BYTES: usize = 1 << 20;
 
 /// The search for the line to go on from scans at most this many times the bytes of the faulty record,
@@ -14,8 +14,8 @@ const RESYNC_BYTES: usize = 1 << 20;
 const RESYNC_PASSES: usize = 16;
 
 impl Reader {
-    /// Rejects a record whose quotes are not balanced. A stray quote may have made it swallow lines
-    /// that are records by themselves: then only what stands before these is rejected.
+    /// Rejects a record whose quotes are not balanced. If a stray quote made it swallow lines that are records by
+    /// themselves, only the part before these lines is rejected.
     pub(super) fn recover(&mut self, extent: Extent, fault: Fault) -> Result<(), Error> {
         match self.resync(extent) {
             Resync::At(line_start) => self.reject((line_start, line_start), fault),
@@ -25,10 +25,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Rejects a record that is too long, and passes over it to its end.
+    /// Rejects a record that is too long, and skips it to its end.
     ///
     /// # Errors
-    /// [`Error::Doubtful`] where it may be many records behind a stray quote.
+    /// [`Error::Doubtful`] if it may be many records after a stray quote.
     pub(super) fn skip(&mut self, fault: Fault) -> Result<(), Error> {
         let offset = self.window.offset_of_start();
         let mut raw = Vec::new();
@@ -56,8 +56,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Looks inside a faulty record for the line from which every further line is a whole record of the
-    /// right width without a stray quote. After a line that is not, the search starts again behind it.
+    /// Finds the line inside a faulty record from which every further line is a whole record of the right width without
+    /// a stray quote. After a line that is not, the search starts again.
     fn resync(&mut self, extent: Extent) -> Resync {
         let at_end = self.window.is_at_end();
         let start = self.window.start();
@@ -89,13 +89,13 @@ impl Reader {
         found.map_or(Resync::Nowhere, Resync::At)
     }
 
-    /// Where the line after the one at `position` starts; `limit` where there is none before it.
+    /// The start of the line after the one at `position`, at most `limit`.
     fn next_line(&self, position: usize, limit: usize) -> usize {
         let end = end_of_line(self.window.bytes(), position, self.window.is_at_end());
         end.map_or(limit, |(_, next)| next.min(limit))
     }
 
-    /// Whether the record scanned last leaves no doubt that it is one.
+    /// Whether the record scanned last is whole, of the right width, and without a stray quote.
     fn is_sensible(&self, extent: Extent) -> bool {
         extent.fault.is_none() && extent.bare_quotes == 0 && self.width_fault().is_none()
     }
@@ -105,7 +105,7 @@ impl Reader {
 enum Resync {
     /// At this position of the window.
     At(usize),
-    /// The window ends too early to tell.
+    /// The window ends too early to decide.
     Unknown,
     /// Nowhere within the record.
     Nowhere,

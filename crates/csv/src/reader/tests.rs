@@ -104,7 +104,7 @@ fn a_repeated_header_and_invalid_bytes_are_rejected() {
 }
 
 #[test]
-fn a_byte_order_mark_and_a_trailing_delimiter_are_no_column() {
+fn a_byte_order_mark_and_a_trailing_delimiter_are_not_columns() {
     let (outcome, summary) =
         read_with(b"\xef\xbb\xbfa,b,\n1,2,\n3,4\n5,6,7\n", &Dialect::default()).expect("readable");
     assert_eq!(summary.header, ["a", "b"]);
@@ -166,7 +166,7 @@ fn nothing_inside_balanced_quotes_is_read_as_rows() {
 }
 
 #[test]
-fn reading_goes_on_only_where_every_further_line_is_a_record() {
+fn reading_goes_on_only_at_a_line_from_which_every_line_is_a_record() {
     // The last line of the stretch is not a record, so that the one before it may be text.
     let torn = read("a,b\n1,\"x\n2,3\ny\" z,9\n6,7\n");
     assert_eq!(torn.rows, [row(1, 5, &["6", "7"])]);
@@ -306,7 +306,7 @@ fn a_row_that_equals_the_header_is_what_the_dialect_says() {
 }
 
 #[test]
-fn a_second_byte_order_mark_is_no_part_of_a_name() {
+fn a_second_byte_order_mark_is_not_part_of_a_name() {
     for marks in ["\u{feff}\u{feff}", "\u{feff}\u{feff}\u{feff}"] {
         let text = format!("{marks}\"a\",b\n1\n");
         let (outcome, summary) = read_with(text.as_bytes(), &Dialect::default()).expect("readable");
@@ -323,7 +323,7 @@ fn rows_of_nothing_but_delimiters_are_counted() {
 }
 
 #[test]
-fn blanks_behind_delimiters_and_files_without_quotes_are_settings() {
+fn blanks_after_delimiters_and_files_without_quotes_are_settings() {
     let blanks_after_delimiter = dialect::BlanksAfterDelimiter::Skip;
     let skip = Dialect { blanks_after_delimiter, ..Dialect::default() };
     let text = b"id, name, city\n1, \"Ann\", \"Rome\"\n2, \"Lee, Bob\",  Oslo \n3,,\n";

@@ -86,7 +86,7 @@ fn a_pattern_sees_text_in_the_encoding_of_the_file() {
 }
 
 #[test]
-fn a_comment_is_no_record_wherever_it_stands() {
+fn a_comment_is_not_a_record_wherever_it_stands() {
     let dialect = Dialect { comment: Some("//".to_owned()), ..Dialect::default() };
     let text = "// one\n\na,b\n1,2\n//\n// \"x\n\"// text\n// more\",3\n/,4\n//";
     let (outcome, summary) = summary_of(text, &dialect);
@@ -115,7 +115,7 @@ fn the_first_line_may_name_the_delimiter() {
     let error = refused("sep=;\na;b\n", &other);
     assert!(matches!(
         error,
-        Error::Header(InvalidHeader::OtherDelimiter { said: ';', given: ',' })
+        Error::Header(InvalidHeader::OtherDelimiter { named: ';', given: ',' })
     ));
     let named = Dialect { names: Some(strings(&["x", "y"])), ..Dialect::default() };
     let (outcome, _) = summary_of("sep=|\n1|2\n", &named);
@@ -154,7 +154,7 @@ fn a_header_of_other_columns_below_the_first_refuses_the_file() {
 }
 
 #[test]
-fn empty_and_quoted_empty_are_told_apart_where_the_dialect_asks_for_it() {
+fn empty_and_quoted_empty_differ_if_the_dialect_says_so() {
     let dialect =
         Dialect { null_values: strings(&["", "\\N", "k\u{e9}ine"]), ..Dialect::default() };
     let text = "a,b,c\n,\"\",x\n\\N,\"\\N\",\u{1F}\nk\u{e9}ine,\"k\u{e9}ine\",\"\"\n";
@@ -172,7 +172,7 @@ fn empty_and_quoted_empty_are_told_apart_where_the_dialect_asks_for_it() {
 }
 
 #[test]
-fn settings_of_lines_that_cannot_be_are_refused() {
+fn impossible_settings_of_lines_are_refused() {
     let twice = Dialect {
         header_names: strings(&["a"]),
         header_pattern: Some("^a".to_owned()),

@@ -1,4 +1,5 @@
-//! Small files that are read, and leave a doubt that is counted; and records for which a setting is named.
+//! Small files that are read although they are doubtful, with a count of the doubts; and rejects for which a setting is
+//! named.
 
 use super::*;
 use crate::header::UnusableNames;

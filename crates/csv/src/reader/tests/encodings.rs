@@ -1,4 +1,4 @@
-//! Small files in all encodings, and files that are no text at all.
+//! Small files in all encodings, and files that are not text at all.
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn each_file_is_read_in_its_own_encoding() {
 }
 
 #[test]
-fn the_first_record_beyond_ascii_decides_where_the_start_does_not() {
+fn the_first_record_beyond_ascii_decides_if_the_start_does_not() {
     let start = format!("id,city\n{}", "1,Bonn\n".repeat(20_000));
     for dialect in [windows_or_utf8(), only_windows()] {
         let file = [start.as_bytes(), b"2,K\xf6ln\n"].concat();
@@ -116,7 +116,7 @@ fn a_header_with_control_characters_refuses_the_file() {
 }
 
 #[test]
-fn a_second_byte_order_mark_is_no_part_of_the_first_name() {
+fn a_second_byte_order_mark_is_not_part_of_the_first_name() {
     let (outcome, summary) =
         read_with("\u{feff}\u{feff}id,v\n1,2\n".as_bytes(), &Dialect::default()).expect("read");
     assert_eq!(summary.header, ["id", "v"]);
@@ -124,7 +124,7 @@ fn a_second_byte_order_mark_is_no_part_of_the_first_name() {
 }
 
 #[test]
-fn other_formats_are_named_also_where_names_are_given() {
+fn other_formats_are_named_even_if_names_are_given() {
     let named = Dialect { names: Some(vec!["a".to_owned()]), ..Dialect::default() };
     for dialect in [Dialect::default(), named] {
         let refused = read_with(b"PK\x03\x04\x14\0\n\0", &dialect).map(|_| ());
@@ -197,7 +197,7 @@ fn a_mark_inside_a_file_rejects_the_record_that_it_hides_in() {
 }
 
 #[test]
-fn a_header_in_another_encoding_than_the_lines_below_it_is_told_as_that() {
+fn a_header_in_another_encoding_than_the_lines_below_it_is_reported_as_that() {
     let file = [&b"id,St\xfcck\n"[..], "1,Köln\n2,Köln\n".as_bytes()].concat();
     for (dialect, reason) in
         [(windows_or_utf8(), Reason::OtherEncoding), (Dialect::default(), Reason::Encoding)]

@@ -1,4 +1,4 @@
-//! Generated **files**: a dialect, and a file in it with every fault that a reader may stumble over.
+//! Generated **files**: a dialect, and a file in it with every fault that a reader must handle.
 
 use backfill_csv::{
     BareQuotes, BlanksAfterDelimiter, Dialect, Encoding, Encodings, Nul, RepeatedHeader,
@@ -6,7 +6,7 @@ use backfill_csv::{
 
 use crate::random::Random;
 
-/// A dialect, mostly with a setting or two that is not usual.
+/// A dialect, mostly with one or two unusual settings.
 pub fn dialect(random: &mut Random) -> Dialect {
     let quote = random.of(&[Some('"'), Some('"'), Some('"'), Some('\''), None]);
     let escape = random.of(&[None, None, Some('\\'), Some('"')]);
@@ -111,7 +111,7 @@ pub fn file(random: &mut Random, dialect: &Dialect) -> Vec<u8> {
     file
 }
 
-/// Fields with delimiters between them, and blanks behind one of so many of these.
+/// Fields with delimiters between them; after one in `blanks` delimiters there are blanks.
 fn joined(random: &mut Random, fields: &[Vec<u8>], delimiter: u8, blanks: u64) -> Vec<u8> {
     let mut record = fields.first().cloned().unwrap_or_default();
     for field in fields.iter().skip(1) {
@@ -132,7 +132,7 @@ fn again(random: &mut Random, column: usize, name: &[u8]) -> Vec<u8> {
     [mark, blanks, &name, blanks].concat()
 }
 
-/// A field, or now and then a text that may stand for NULL.
+/// A field, or sometimes a text that may stand for NULL.
 fn cell(random: &mut Random, dialect: &Dialect, faults: u64) -> Vec<u8> {
     let quote = dialect.quote.unwrap_or('"');
     match random.below(12) {

@@ -18,7 +18,7 @@ use crate::random::Random;
 use files::{dialect, file};
 use reference::Reference;
 
-/// Records that are compared where the environment says nothing.
+/// How many records are compared if the environment does not say.
 const RECORDS: u64 = 300_000;
 
 /// A row: its id, its line, its values.
@@ -60,7 +60,7 @@ fn generated_files_read_as_the_reference_reads_them() {
         let file = file(&mut random, &dialect);
         let expected = Reference::new(&file, &dialect).read();
         let found = match read(&file, &dialect, &mut random) {
-            // Broken bytes may stand as those of UTF-16 do, in few files: see below.
+            // In few files, broken bytes look like UTF-16: see `Seen::check`.
             Err(ReadError::OtherEncoding { .. }) => {
                 seen.glued += 1;
                 continue;
@@ -130,7 +130,7 @@ impl Seen {
     }
 }
 
-/// Whether the delimiter is found where none is given; it is the only one that stands in a header.
+/// Whether the delimiter is found if none is given. It is the only one that occurs in the header.
 fn finds_delimiter(file: &[u8], dialect: &Dialect) -> bool {
     let given = open(file, dialect).expect("a header");
     let undecided = Dialect { delimiter: None, ..dialect.clone() };

@@ -189,7 +189,7 @@ impl<'a> Reference<'a> {
         comment.is_some_and(|comment| self.file[position..].starts_with(comment.as_bytes()))
     }
 
-    /// Where the line behind the one at a position starts.
+    /// The start of the line after the one at a position.
     fn next_line(&self, position: usize) -> usize {
         (position..self.file.len()).find_map(|at| self.line_end(at)).unwrap_or(self.file.len())
     }
@@ -204,7 +204,7 @@ impl<'a> Reference<'a> {
         record.fault.is_none() && names.any(|name| name.eq_ignore_ascii_case(b"n0"))
     }
 
-    /// Where a record that is `~` and any number of `t` ends, and how many lines it has.
+    /// The end and the number of lines of a record that is `~` and any number of `t`.
     fn skipped(&self, position: usize, record: &Record) -> Option<(usize, i64)> {
         if self.dialect.skip_records.is_empty() {
             return None;
@@ -304,7 +304,7 @@ impl<'a> Reference<'a> {
         lines
     }
 
-    /// One past the line ending at a position, where one is.
+    /// One past the line ending at a position, if there is one.
     fn line_end(&self, position: usize) -> Option<usize> {
         match (self.at(position)?, self.at(position + 1)) {
             (b'\r', Some(b'\n')) => Some(position + 2),
@@ -404,7 +404,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The value of a field; `None` where it stands for NULL.
+    /// The value of a field; `None` if it stands for NULL.
     fn value(&self, field: &[u8], quoted: bool) -> Option<String> {
         let text = self.text(field);
         let is_null = !quoted && self.dialect.null_values.contains(&text);

@@ -1,14 +1,14 @@
-//! The **cadence** of a dataset is how often a file of it comes. A day, week or month that is due by the
+//! The **cadence** of a dataset is how often a file arrives. A day, week or month that is due by the
 //! cadence and has no file is **missing**.
 //!
 //! - `day`: one file for each day.
 //! - `weekdays`: one file for each day from Monday to Friday.
-//! - `week`: one file each week, due on the weekday on which most files come; a file that comes up to six
-//!   days later is that week's. If no weekday has two files yet, one file in each week from Monday to Sunday.
+//! - `week`: one file each week, due on the weekday of most files; a file up to six days later belongs to the
+//!   same week. If no weekday has two files yet, one file in each week from Monday to Sunday.
 //! - `month`: one file in each calendar month, on any day.
 //!
-//! Weeks without a known weekday, and months, are missing only if the range holds all their days. Nothing is
-//! missing of which files cover every day: that of a month covers its days, whatever the cadence.
+//! Weeks without a known weekday, and months, are missing only if the range holds all their days. A period is
+//! not missing if files cover all its days: the file of a month covers its days with every cadence.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DateRange, FileDate, KeyDates};
 
-/// How often a file comes.
+/// How often a file arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cadence {
@@ -34,9 +34,9 @@ pub enum Cadence {
 }
 
 impl Cadence {
-    /// What is due in `range` and has no file, one item for each file that is missing: the day on which it is
-    /// due, or the week or the month. Files outside the range tell on which weekday files come, and may be
-    /// those of a week or month that begins in it.
+    /// Returns what is due in `range` and has no file, one item for each missing file: the day on which it is
+    /// due, or the week or the month. Files outside the range help to find the weekday on which files arrive, and
+    /// may belong to a week or month that begins in the range.
     pub fn missing(
         self,
         files: &[KeyDates],
@@ -52,8 +52,8 @@ impl Cadence {
         })
     }
 
-    /// Joins what is missing into runs, each of things that are due one after the other: from the first day of
-    /// the first to the last day of the last.
+    /// Joins missing periods that follow each other into runs, from the first day of the first period to the last
+    /// day of the last one.
     pub fn joined(self, missing: impl Iterator<Item = DateRange>) -> Vec<DateRange> {
         let mut runs: Vec<(DateRange, DateRange)> = Vec::new();
         for period in missing {
@@ -65,8 +65,8 @@ impl Cadence {
         runs.into_iter().map(|(first, last)| first.hull(last)).collect()
     }
 
-    /// The last day of each thing that is missing in a run of [`joined`](Self::joined): the day itself, the end
-    /// of the week, or of the month.
+    /// The last day of each missing period in a run of [`joined`](Self::joined): the day itself, or the end of the
+    /// week or month.
     pub fn last_days(self, run: DateRange) -> impl Iterator<Item = FileDate> + use<> {
         let (first, last) = (run.start().0.weekday(), run.end().0.weekday());
         let schedule = match self {
@@ -133,7 +133,7 @@ impl Schedule {
             .take_while(move |period| period.end() <= range.end())
     }
 
-    /// The first day from `day` on that begins something that is due.
+    /// The first day from `day` on that begins a period.
     fn first(self, day: FileDate) -> FileDate {
         match self {
             Self::Day => day,
@@ -146,7 +146,7 @@ impl Schedule {
         }
     }
 
-    /// The first day of what is due next; nothing at the end of the calendar.
+    /// The first day of the next period; `None` at the end of the calendar.
     fn after(self, start: FileDate) -> Option<FileDate> {
         let days = match self {
             Self::Day => 1,
@@ -161,7 +161,7 @@ impl Schedule {
         start.0.checked_add_days(Days::new(days)).map(FileDate)
     }
 
-    /// The last day on which a file that comes is still that of a period: up to six days late, if it has a weekday.
+    /// The last day on which a file still belongs to a period: six days after it, if files have a usual weekday.
     fn last_day_of_file(self, period: DateRange) -> FileDate {
         match self {
             Self::On(_) => period.start().plus_days(6),
@@ -169,7 +169,7 @@ impl Schedule {
         }
     }
 
-    /// The days from `start` to the end of what is due; of a week with a weekday this day alone.
+    /// The days of the period that begins with `start`; one day for a week whose weekday is known.
     fn period(self, start: FileDate) -> DateRange {
         let end = match self {
             Self::Day | Self::Weekdays | Self::On(_) => start,
@@ -182,7 +182,7 @@ impl Schedule {
     }
 }
 
-/// Ranges in order, those that overlap or follow each other as one.
+/// Sorts ranges, and joins those that overlap or follow each other.
 fn joined(mut ranges: Vec<DateRange>) -> Vec<DateRange> {
     ranges.sort_by_key(DateRange::start);
     let mut joined: Vec<DateRange> = Vec::new();
@@ -195,7 +195,7 @@ fn joined(mut ranges: Vec<DateRange>) -> Vec<DateRange> {
     joined
 }
 
-/// Whether every day of a period is in one of some ranges, which are joined.
+/// Whether one of the joined ranges holds every day of a period.
 fn is_covered(joined: &[DateRange], period: DateRange) -> bool {
     let behind = joined.partition_point(|range| range.start() <= period.start());
     behind > 0 && joined[behind - 1].covers(period)
@@ -205,7 +205,7 @@ fn is_weekend(day: FileDate) -> bool {
     matches!(day.0.weekday(), Weekday::Sat | Weekday::Sun)
 }
 
-/// The first such weekday from `day` on.
+/// The first day with this weekday from `day` on.
 fn next(weekday: Weekday, day: FileDate) -> FileDate {
     day.plus_days(u64::from(weekday.days_since(day.0.weekday())))
 }
@@ -214,7 +214,7 @@ fn first_of_next_month(day: FileDate) -> Option<NaiveDate> {
     day.0.with_day(1)?.checked_add_months(Months::new(1))
 }
 
-/// The weekday on which most files come, if there are two such files; of several, that of the newest file.
+/// The weekday of most files, if at least two files have it; of several, that of the newest file.
 fn usual_weekday(files: &BTreeSet<FileDate>) -> Option<Weekday> {
     let mut counts = [0_usize; 7];
     for file in files {
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weekly_file_may_come_late_and_files_outside_the_range_tell_the_weekday() {
+    fn a_weekly_file_may_come_late_and_files_outside_the_range_show_the_weekday() {
         let files = ["2025-09-01", "2025-09-08", "2025-09-17", "2025-09-22"];
         assert!(missing(Cadence::Week, &files, "2025-09-10", "2025-09-28").is_empty());
         assert_eq!(

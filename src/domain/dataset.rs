@@ -29,11 +29,11 @@ pub struct Dataset {
     pub prefix: String,
     /// Which keys under the prefix are exports, one pattern or several.
     pub key: Vec<KeyPattern>,
-    /// How often a file comes.
+    /// How often a file arrives.
     pub every: Cadence,
     /// The target table.
     pub table: TableName,
-    /// How rows come into the target.
+    /// How rows get into the target.
     pub placement: Placement,
     /// Columns of the target that hold the same text in every row, by name.
     pub constants: BTreeMap<String, String>,
@@ -45,21 +45,21 @@ pub struct Dataset {
     pub max_rejects: RejectLimit,
     /// What a zero-byte object means.
     pub zero_byte_files: ZeroByteFiles,
-    /// Columns that older files may lack; `source` has them also where no file in range does.
+    /// Columns that older files may lack; `source` has them even if no file in range does.
     pub optional_columns: Vec<String>,
-    /// Columns that are left out on purpose, so that they are not new ones; `billing_*` means all that start so.
+    /// Columns that are left out on purpose and not reported as new; `billing_*` means all that start with `billing_`.
     pub ignored_columns: Vec<String>,
     /// The kinds of drift that a run and a check refuse.
     pub refuse_drift: DriftKinds,
-    /// Columns whose values are shown nowhere, only their shapes; `billing_*` means all that start so.
+    /// Columns of which only shapes are shown, never values; `billing_*` means all that start with `billing_`.
     pub personal_columns: Vec<String>,
 }
 
-/// Why no dataset can be called so, although SQL would take the name; `None` if one can.
+/// Why a name that SQL accepts cannot be the name of a dataset; `None` if it can.
 pub fn taken_name(name: &str) -> Option<&'static str> {
     match name {
         "information_schema" => Some("the database and the engine keep their own tables there"),
-        "target" => Some("queries call the tables of the database so"),
+        "target" => Some("queries use this name for the tables of the database"),
         name if name.starts_with("pg_") => {
             Some("PostgreSQL keeps the names that begin with pg_ for itself")
         }
@@ -69,8 +69,8 @@ pub fn taken_name(name: &str) -> Option<&'static str> {
 }
 
 impl Dataset {
-    /// A dataset of which nothing is known but its name, its prefix, its table and the folder of its SQL;
-    /// it has no key pattern yet.
+    /// A dataset with a name, a prefix, a table and a folder of SQL, and with defaults for everything else; it has
+    /// no key pattern yet.
     pub fn draft(name: &str, prefix: &str, table: TableName, sql: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
@@ -91,7 +91,7 @@ impl Dataset {
         }
     }
 
-    /// Whether files may have a column that no SQL reads: it is left out on purpose, or optional.
+    /// Whether files may have this column although no SQL reads it: it is left out on purpose, or optional.
     pub fn is_known_column(&self, column: &str) -> bool {
         self.is_ignored(column) || self.optional_columns.iter().any(|known| known == column)
     }
@@ -101,19 +101,19 @@ impl Dataset {
         self.ignored_columns.iter().any(|pattern| is_meant(pattern, column))
     }
 
-    /// Whether a column's values are shown nowhere.
+    /// Whether a column's values are never shown.
     pub fn is_personal(&self, column: &str) -> bool {
         self.personal_columns.iter().any(|pattern| is_meant(pattern, column))
     }
 
-    /// The entries of `personal_columns` that mean none of these columns.
+    /// The entries of `personal_columns` that match none of these columns.
     pub fn unmatched_personal<'a>(&'a self, columns: &[&str]) -> Vec<&'a str> {
         let entries = self.personal_columns.iter().map(String::as_str);
         entries.filter(|entry| !columns.iter().any(|column| is_meant(entry, column))).collect()
     }
 }
 
-/// Whether an entry of `personal_columns` or `ignored_columns` means a column.
+/// Whether an entry of `personal_columns` or `ignored_columns` matches a column.
 fn is_meant(entry: &str, column: &str) -> bool {
     match entry.strip_suffix('*') {
         Some(start) => column.starts_with(start),
@@ -125,14 +125,14 @@ fn is_meant(entry: &str, column: &str) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ZeroByteFiles {
-    /// An export that failed: the run is refused until it is dealt with.
+    /// It is an export that failed: the run is refused.
     #[default]
     Refuse,
-    /// A day without rows: reported, counted as zero records, and passed over.
+    /// It is a day without rows: reported, counted as zero records, and skipped.
     Skip,
 }
 
-/// A prefix ends in a slash, so that `orders-create/` is not `orders-create-old/`.
+/// Adds a slash to a prefix that has none, so that `orders-create` does not match `orders-create-old/`.
 pub fn with_slash(prefix: &str) -> String {
     if prefix.is_empty() || prefix.ends_with('/') {
         prefix.to_owned()
@@ -141,7 +141,7 @@ pub fn with_slash(prefix: &str) -> String {
     }
 }
 
-/// Why no object below a prefix could be read by its key.
+/// Why the objects below a prefix could not be read by their keys.
 pub fn prefix_fault(prefix: &str) -> Option<KeyFault> {
     let folder = prefix.strip_suffix('/').filter(|folder| !folder.is_empty());
     KeyFault::of(folder.unwrap_or(prefix))

@@ -1,5 +1,5 @@
-//! A **date form** is how a date stands in a key: literals and directives, such as `%Y-%m-%d`. What it reads is
-//! one day, a month, or a week.
+//! A **date form** says how a date is written in a key: literals and directives, such as `%Y-%m-%d`. It reads one day,
+//! a month, or a week.
 //!
 //! | directive | reads |
 //! |---|---|
@@ -20,7 +20,7 @@ use regex::Captures;
 use super::invalid_pattern::InvalidPattern;
 use super::{DateRange, FileDate};
 
-/// The years in which a file date is plausible: one outside them is another number.
+/// The years in which a file date is plausible: a number outside them is not a year.
 pub const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 1900..=2100;
 
 const MONTHS: [&str; 12] = [
@@ -38,16 +38,16 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// How a date stands in a key.
+/// How a date is written in a key.
 #[derive(Clone, Debug)]
 pub struct DateForm {
-    /// What begins the names of the groups of its regular expression.
+    /// The prefix of the names of the groups in its regular expression.
     role: &'static str,
     /// Its regular expression.
     pub regex: String,
     /// Whether it begins with a number of one or two digits.
     pub begins_unpadded: bool,
-    /// Whether it ends with one.
+    /// Whether it ends with a number of one or two digits.
     pub ends_unpadded: bool,
     unit: Unit,
 }
@@ -62,7 +62,7 @@ enum Unit {
     Second,
 }
 
-/// What a part of a date says.
+/// A part of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Year,
@@ -113,7 +113,7 @@ impl Piece {
     }
 }
 
-/// Why the digits or words of a key are no date.
+/// Why the digits or words of a key are not a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateFault {
     /// No calendar has such a day.
@@ -123,7 +123,7 @@ pub enum DateFault {
 }
 
 impl DateForm {
-    /// Reads a format; `role` begins the names of the groups of its regular expression.
+    /// Reads a format; `role` is the prefix of the names of the groups in its regular expression.
     ///
     /// # Errors
     /// [`InvalidPattern`] if it lacks a part, has one twice, or can be read in two ways.
@@ -156,12 +156,12 @@ impl DateForm {
         })
     }
 
-    /// Whether what it reads has more than one day.
+    /// Whether it reads a month or a week, not a day.
     pub fn has_no_day(&self) -> bool {
         matches!(self.unit, Unit::Month | Unit::Week)
     }
 
-    /// The days that are found: one, or those of the month or week.
+    /// Returns the days that were found: one day, or those of the month or week.
     ///
     /// # Errors
     /// [`DateFault`].
@@ -170,12 +170,12 @@ impl DateForm {
         if !PLAUSIBLE_YEARS.contains(&first.year()) {
             return Err(DateFault::FarYear);
         }
-        let behind = match self.unit {
+        let next = match self.unit {
             Unit::Day | Unit::DayOfYear | Unit::Second => first.checked_add_days(Days::new(1)),
             Unit::Month => first.checked_add_months(Months::new(1)),
             Unit::Week => first.checked_add_days(Days::new(7)),
         };
-        let last = behind.and_then(|day| day.pred_opt()).ok_or(DateFault::NoDay)?;
+        let last = next.and_then(|day| day.pred_opt()).ok_or(DateFault::NoDay)?;
         Ok(DateRange::between(FileDate(first), FileDate(last)))
     }
 
@@ -259,7 +259,7 @@ fn piece(directive: &str) -> Result<Piece, InvalidPattern> {
     })
 }
 
-/// Whether a digit may stand at its beginning.
+/// Whether it may begin with a digit.
 fn begins_with_digit(piece: &Piece) -> bool {
     match piece {
         Piece::Literal(literal) => literal.is_ascii_digit(),
@@ -267,7 +267,7 @@ fn begins_with_digit(piece: &Piece) -> bool {
     }
 }
 
-/// What the parts say together.
+/// What a form with these parts reads.
 fn unit(mut parts: Vec<Part>, format: &str) -> Result<Unit, InvalidPattern> {
     parts.sort_unstable();
     match parts.as_slice() {

@@ -10,7 +10,7 @@ const BYTES: usize = 8;
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Adds a part as it is; two parts next to each other are not told apart.
+    /// Adds a part without a separator: `ab` and `c` give the same digest as `a` and `bc`.
     pub fn add(&mut self, part: impl AsRef<[u8]>) {
         self.0.update(part);
     }
@@ -26,7 +26,7 @@ impl Hasher {
     }
 }
 
-/// The digest of some parts, with a NUL between each two: 16 hexadecimal digits.
+/// The digest of some parts, separated by NUL bytes: 16 hexadecimal digits.
 pub fn of<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String {
     let mut hasher = Hasher::default();
     for (index, part) in parts.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! **dlt's name** of a column: what dlt calls the column of a key of a row, for a Postgres target.
+//! **dlt's name** of a column: the name that dlt gives to the column of a key, for a Postgres target.
 //!
 //! dlt is the daily loader. It applies its naming convention `snake_case` to each key that a resource
 //! yields, here to each header of a CSV file:
@@ -59,7 +59,7 @@ pub fn column_name(header: &str) -> String {
     shortened(name, header)
 }
 
-/// Trims what Python takes for blank: also the four separators of ASCII, which Unicode does not.
+/// Trims what Python treats as blank, which includes the four ASCII separators that are not blank in Unicode.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
 }
@@ -111,7 +111,7 @@ fn shortened(name: String, original: &str) -> String {
 fn tag(text: &str) -> String {
     let mut hash = [0; 4];
     Shake128::digest_xof(text, &mut hash);
-    // Six digits of six bits: the last has four bits of its own that are zero.
+    // Six digits have 36 bits: the last four bits are zero.
     let bits = u64::from(u32::from_be_bytes(hash)) << 4;
     let digits = (0..6).rev().map(|place| (bits >> (6 * place)) as usize % 64);
     digits.map(|digit| char::from(TAG_DIGITS[digit])).collect()

@@ -1,5 +1,5 @@
-//! A **kind of drift** is a way in which a file may differ from the others, or from what the SQL expects. The list
-//! is here and nowhere else: the command line, the configuration, the output and the help take it from here.
+//! A **kind of drift** is a way in which a file may differ from the others, or from what the SQL expects. This is the
+//! only list: the command line, the configuration, the output and the help use it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,7 +23,7 @@ pub enum DriftKind {
     OtherQuote,
     /// Another encoding than in most files.
     OtherEncoding,
-    /// A byte order mark where most files have none, or none where most have one.
+    /// A byte order mark although most files have none, or none although most have one.
     ByteOrderMark,
     /// Other line endings than in most files.
     OtherLineEnding,
@@ -33,7 +33,7 @@ pub enum DriftKind {
     UnusualSize,
     /// Dates in a file that are far from its own.
     DatesFarAway,
-    /// A file that is due and not there.
+    /// A file that is due and does not exist.
     MissingDays,
     /// Several files for a day.
     SeveralFiles,
@@ -75,7 +75,7 @@ impl DriftKind {
         Self::OtherValues,
     ];
 
-    /// The name by which people and programs know it.
+    /// Its name in the configuration, on the command line and in the output.
     pub fn name(self) -> &'static str {
         match self {
             Self::NewColumn => "new-column",
@@ -143,7 +143,7 @@ impl DriftKind {
         }
     }
 
-    /// Whether it is seen only by reading all records.
+    /// Whether it can be seen only by reading all records.
     pub fn needs_records(self) -> bool {
         matches!(
             self,
@@ -156,12 +156,12 @@ impl DriftKind {
         )
     }
 
-    /// Whether it is seen only in the values of the records.
+    /// Whether it can be seen only in the values of the records.
     pub fn needs_values(self) -> bool {
         self.needs_records() && self != Self::Rejects
     }
 
-    /// Whether it is a difference from files around the range as well.
+    /// Whether files around the range are needed to see it.
     pub fn needs_files_around(self) -> bool {
         self.is_of_most() || self == Self::DatesFarAway || self.needs_values()
     }
@@ -193,10 +193,10 @@ impl Serialize for DriftKind {
     }
 }
 
-/// Means every kind.
+/// The name that stands for every kind.
 pub const ANY_DRIFT: &str = "any";
 
-/// A name that is not of a kind of drift.
+/// A name that is not that of a kind of drift.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the kinds of drift are {} and any", DriftKind::ALL.map(DriftKind::name).join(", "))]
 pub struct UnknownDriftKind;
@@ -219,17 +219,17 @@ impl DriftKinds {
         Self(DriftKind::ALL.into())
     }
 
-    /// Whether it has none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether it has this one.
+    /// Whether it holds a kind.
     pub fn contains(&self, kind: DriftKind) -> bool {
         self.0.contains(&kind)
     }
 
-    /// Whether it has one of which this is so.
+    /// Whether `is_so` is true for one of its kinds.
     pub fn any(&self, is_so: fn(DriftKind) -> bool) -> bool {
         self.0.iter().any(|kind| is_so(*kind))
     }
@@ -258,7 +258,7 @@ impl<'de> Deserialize<'de> for DriftKinds {
     }
 }
 
-/// Reads a list of names, and says how it is written where there is none.
+/// Reads a list of names; its errors show how the list is written.
 struct Names;
 
 impl<'de> Visitor<'de> for Names {

@@ -1,9 +1,9 @@
-//! The **environment**: the variables of the process as they were when it started. Secrets and
-//! endpoints come from here, and from nowhere else.
+//! The **environment**: the variables of the process as they were when it started. It is the only source of
+//! secrets and endpoints.
 
 use std::collections::BTreeMap;
 
-/// The environment as it was when the program started: secrets and endpoints come from here.
+/// The environment variables as they were when the program started.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -13,7 +13,7 @@ impl Environment {
         Self(pairs.into_iter().collect())
     }
 
-    /// The value of `name`, where it is set and not empty.
+    /// The value of `name`, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }

@@ -1,11 +1,11 @@
-//! The **kind** of an error says what a person or a scheduler can do about it. It decides the exit code.
+//! The **kind** of an error says what a person or a scheduler can do about it, and decides the exit code.
 
 use std::error::Error;
 
-/// What an error is, whatever its cause.
+/// What an error is, independently of its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// Something failed; running again changes nothing by itself.
+    /// Something failed; running again does not help by itself.
     Failed,
     /// The command line, the configuration or the SQL is wrong.
     Usage,

@@ -1,7 +1,7 @@
 //! A **file date** is the calendar day in a source file's key; a **range** is the file dates of a
 //! run, start and end inclusive; a **batch** is some consecutive days of a range.
 //!
-//! Dates are plain calendar days: the exports carry no time zone, and none is invented here.
+//! Dates are plain calendar days without a time zone, because the exports have none.
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,7 +51,7 @@ impl FromStr for FileDate {
     }
 }
 
-/// A text that is no calendar day.
+/// A text that is not a calendar day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a calendar day written YYYY-MM-DD")]
 pub struct InvalidDate {
@@ -77,7 +77,7 @@ impl DateRange {
     /// The range from `start` to `end`, both inclusive.
     ///
     /// # Errors
-    /// [`BackwardRange`] where `end` lies before `start`.
+    /// [`BackwardRange`] if `end` lies before `start`.
     pub fn new(start: FileDate, end: FileDate) -> Result<Self, BackwardRange> {
         if end < start { Err(BackwardRange { start, end }) } else { Ok(Self { start, end }) }
     }
@@ -87,15 +87,15 @@ impl DateRange {
         Self { start: day, end: day }
     }
 
-    /// The range between two dates, whichever is the first.
+    /// The range between two dates, in any order.
     pub fn between(one: FileDate, other: FileDate) -> Self {
         Self { start: one.min(other), end: one.max(other) }
     }
 
-    /// The range from `start`, or from the first year, to `end`, or to the last year that has four digits.
+    /// The range from `start` to `end`. Without `start` it begins with the year 1, without `end` it ends with 9999.
     ///
     /// # Errors
-    /// [`BackwardRange`] where `end` lies before `start`.
+    /// [`BackwardRange`] if `end` lies before `start`.
     pub fn open(start: Option<FileDate>, end: Option<FileDate>) -> Result<Self, BackwardRange> {
         let first = NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default();
         let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or_default();

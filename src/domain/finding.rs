@@ -11,8 +11,7 @@ use super::{Cadence, DateRange, FileDate};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
 pub enum Finding {
-    /// Days on which a file is due by the dataset's cadence and that have none, or weeks or months, as runs of
-    /// those that follow each other.
+    /// A run of days, weeks or months on which a file is due by the dataset's cadence, and that have none.
     MissingDays {
         /// First missing day.
         from: FileDate,
@@ -25,7 +24,7 @@ pub enum Finding {
     SeveralFiles {
         /// The day.
         date: FileDate,
-        /// The keys of its files, by their natural order: the last of them is the newest by its name.
+        /// The keys of its files in natural order: the last one is the newest by its name.
         keys: Vec<String>,
     },
     /// An object of no bytes in the range.
@@ -40,7 +39,7 @@ pub enum Finding {
         /// The first few.
         examples: Vec<String>,
     },
-    /// Objects that cannot be read by their keys.
+    /// Objects that cannot be read because of their keys.
     UnusableKeys {
         /// How many.
         count: usize,
@@ -67,7 +66,7 @@ pub enum Finding {
 pub const EXAMPLES: usize = 3;
 
 impl Finding {
-    /// The last day of each day, week or month without a file that is due.
+    /// The last day of each missing day, week or month.
     pub fn missing_days(&self) -> Vec<FileDate> {
         match self {
             Self::MissingDays { from, to, every } => {
@@ -130,7 +129,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The first few of many, and a sign where there are more.
+/// The first few of many, with `…` if there are more.
 fn some_of(count: usize, examples: &[String]) -> String {
     let more = if count > examples.len() { " …" } else { "" };
     format!("{}{more}", examples.join(", "))

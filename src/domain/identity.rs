@@ -1,14 +1,14 @@
-//! An **identity** tells one version of an object from another under the same key.
+//! An **identity** distinguishes the versions of an object under the same key.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// What tells one version of an object from another under the same key.
+/// What distinguishes the versions of an object under the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Size in bytes.
     pub size: u64,
-    /// The store's tag of the content, where it gives one.
+    /// The store's tag of the content, if it has one.
     pub etag: Option<String>,
     /// When the object was written.
     pub last_modified: DateTime<Utc>,
@@ -21,8 +21,8 @@ impl From<&object_store::ObjectMeta> for Identity {
 }
 
 impl Identity {
-    /// Whether both are the same version: by size and tag where both have a tag, else by size and
-    /// time of writing, to the second (not every store keeps more).
+    /// Whether both are the same version: by size and tag if both have a tag, otherwise by size and
+    /// time of writing, to the second (some stores keep no fractions).
     pub fn is_same_as(&self, other: &Self) -> bool {
         let same_version = match (&self.etag, &other.etag) {
             (Some(left), Some(right)) => left == right,
@@ -42,14 +42,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_decides_where_both_have_one() {
+    fn a_tag_decides_if_both_have_one() {
         assert!(identity(1, Some("a"), 1).is_same_as(&identity(1, Some("a"), 2)));
         assert!(!identity(1, Some("a"), 1).is_same_as(&identity(1, Some("b"), 1)));
         assert!(!identity(1, Some("a"), 1).is_same_as(&identity(2, Some("a"), 1)));
     }
 
     #[test]
-    fn time_decides_where_a_tag_is_missing() {
+    fn time_decides_if_a_tag_is_missing() {
         assert!(identity(1, None, 1).is_same_as(&identity(1, Some("b"), 1)));
         assert!(!identity(1, None, 1).is_same_as(&identity(1, None, 2)));
     }

@@ -1,5 +1,5 @@
-//! A **key fault** is why an object is not read whatever its date: its key cannot be kept as a path, because a
-//! path has no empty parts and no `.` or `..`, so that it would be taken for another key.
+//! A **key fault** is why an object cannot be read, independently of its date: its key would become another key as a
+//! path, because a path has no empty parts and no `.` or `..`.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ pub enum KeyFault {
     LeadingSlash,
     /// It ends with a slash.
     TrailingSlash,
-    /// Two slashes stand side by side in it.
+    /// It has two slashes side by side.
     DoubleSlash,
     /// A part of it is `.` or `..`.
     DotPart,
     /// It holds a control character, such as a line break.
     ControlCharacter,
-    /// It begins or ends with a blank, and is in a bucket: the store's client leaves that out.
+    /// It begins or ends with a blank, and is in a bucket: the store's client drops the blank.
     OuterBlank,
     /// The name of the file is not UTF-8.
     NotText,
@@ -28,7 +28,7 @@ pub enum KeyFault {
 }
 
 impl KeyFault {
-    /// What is wrong with a key; nothing if it can be read.
+    /// What is wrong with a key; `None` if it can be read.
     pub fn of(key: &str) -> Option<Self> {
         if key.bytes().any(|byte| byte.is_ascii_control()) {
             return Some(Self::ControlCharacter);

@@ -1,12 +1,12 @@
-//! A **key pattern** says which keys under a prefix are exports and where their file date stands.
+//! A **key pattern** says which keys under a prefix are exports, and where in them the file date is.
 //!
 //! `report_{date:%Y-%m-%d}T*.csv` reads: the literal `report_`, a date, a `T`, anything but a
 //! slash, `.csv`. The whole key below the prefix must match. `*` stands for any run of characters
 //! without a slash, `**` for any run, `?` for one character. How a date is written is a
 //! [date form](super::date_form).
 //!
-//! A file of a month has its first day as file date, one of an ISO week its Monday. `{from:…}` is the first day
-//! of a period that ends with the file date. All days of the month, week or period are covered by the file.
+//! The file date of a month is its first day, that of an ISO week its Monday. `{from:…}` is the first day of a
+//! period that ends with the file date. The file covers all days of the month, week or period.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use super::date_form::{DateFault, DateForm};
 use super::invalid_pattern::InvalidPattern;
 use super::{DateRange, FileDate};
 
-/// Which keys are exports, and where their file date stands.
+/// Which keys are exports, and where in them the file date is.
 ///
 /// Written `report_{date:%Y-%m-%d}T*.csv`: `*` stands for any run of characters without a slash,
 /// `**` for any run, `?` for one character.
@@ -29,12 +29,12 @@ pub struct KeyPattern {
     from: Option<DateForm>,
 }
 
-/// What a [`KeyPattern`] says of a key.
+/// What a [`KeyPattern`] finds in a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyMatch {
     /// The key is an export of these days.
     Dated(KeyDates),
-    /// The key has the pattern's shape, but its digits are no calendar day.
+    /// The key has the pattern's shape, but its digits are not a calendar day.
     ImpossibleDate,
     /// The key has the pattern's shape, but the year in it is before 1900 or after 2100.
     FarYear,
@@ -54,7 +54,7 @@ pub struct KeyDates {
 }
 
 impl KeyDates {
-    /// Those of an export of one day.
+    /// The days of an export of one day.
     pub fn of_day(date: FileDate) -> Self {
         Self { date, covered: DateRange::of_day(date) }
     }
@@ -111,13 +111,13 @@ impl From<DateFault> for KeyMatch {
     }
 }
 
-/// Whether a number of one or two digits at the end of a date has another digit behind it.
+/// Whether a date ends with a number of one or two digits, and another digit follows it.
 fn is_cut(key: &str, found: &Captures<'_>, role: &str, form: &DateForm) -> bool {
-    let behind = found.name(role).map_or("", |found| &key[found.end()..]);
-    form.ends_unpadded && behind.starts_with(|c: char| c.is_ascii_digit())
+    let rest = found.name(role).map_or("", |found| &key[found.end()..]);
+    form.ends_unpadded && rest.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// The first date written `YYYY-MM-DD` in a text that is one, whatever stands around it.
+/// The first valid date written `YYYY-MM-DD` anywhere in a text.
 pub fn first_date(text: &str) -> Option<FileDate> {
     let starts = 0..text.len().saturating_sub(9);
     starts.filter_map(|start| text.get(start..start + 10)).find_map(|part| part.parse().ok())
@@ -204,8 +204,8 @@ fn pieces(text: &str) -> Result<Vec<Piece>, InvalidPattern> {
     Ok(pieces)
 }
 
-/// The regular expression of a pattern. Before a date that begins with a number of one or two digits a wildcard
-/// takes none of its digits.
+/// The regular expression of a pattern. A wildcard before a date that begins with a number of one or two digits does
+/// not match its digits.
 fn regex_of(pieces: &[Piece]) -> Result<String, InvalidPattern> {
     let mut regex = String::from("^");
     for (index, piece) in pieces.iter().enumerate() {
@@ -233,7 +233,7 @@ fn regex_of(pieces: &[Piece]) -> Result<String, InvalidPattern> {
     Ok(regex)
 }
 
-/// Whether it surely begins with a digit.
+/// Whether it always begins with a digit.
 fn begins_with_digit(piece: &Piece) -> bool {
     match piece {
         Piece::Literal(literal) => literal.is_ascii_digit(),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_and_impossible_dates_are_told_apart() {
+    fn other_keys_differ_from_impossible_dates() {
         let pattern = "report_{date:%Y-%m-%d}T*.csv";
         assert_eq!(read(pattern, "_SUCCESS"), KeyMatch::Other);
         assert_eq!(read(pattern, "old/report_2025-12-01T1.csv"), KeyMatch::Other);

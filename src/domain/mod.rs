@@ -1,5 +1,5 @@
-//! The **domain**: the nouns that every step speaks of, without I/O. Each word is defined at the top of
-//! the file that bears its name.
+//! The **domain**: the types that all steps share, without I/O. Each word is defined at the top of the file
+//! of its name.
 
 mod cadence;
 mod dataset;

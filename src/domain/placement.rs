@@ -21,12 +21,12 @@ pub enum Placement {
 pub struct MergeRule {
     /// The columns of the target that make two rows the same.
     pub key: Vec<String>,
-    /// The columns that say which row is newer: the greater value is; NULL is older than any value. Of
-    /// equal rows the one from the later file is newer, by name, then the one further down in it.
+    /// The columns that decide which row is newer: the one with the greater value; NULL is older than any value. Of
+    /// equal rows, the one from the later file by name is newer, then the one further down in the file.
     pub order: Vec<String>,
 }
 
-/// Which old rows make place for new ones.
+/// Which old rows are replaced by new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplaceBy {
@@ -79,7 +79,7 @@ pub struct Placed {
     pub updated: u64,
     /// Rows that were left out because the target has a newer one of the same key.
     pub skipped_older: u64,
-    /// Rows that the target had of the file and that were deleted to make place.
+    /// Rows of the file that were deleted from the target to be replaced.
     pub deleted: u64,
 }
 

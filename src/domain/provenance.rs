@@ -4,7 +4,7 @@ use backfill_csv::PROVENANCE;
 
 /// The name of the source file, `bucket/prefix/key`.
 pub const FILE_NAME: &str = PROVENANCE[0];
-/// The zero-based number of the record in its file.
+/// The number of the record in its file, counted from 0.
 pub const ROW_ID: &str = PROVENANCE[1];
 /// The physical line on which the record starts.
 pub const LINE: &str = PROVENANCE[2];

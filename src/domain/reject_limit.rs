@@ -8,7 +8,7 @@ use serde::de::{self, Deserializer, Unexpected, Visitor};
 /// How many records may be rejected: a count, or a share of the records.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RejectLimit {
-    /// At most so many records.
+    /// At most this many records.
     Count(u64),
     /// At most this share of the records, in percent.
     Percent(f64),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest;
 
-/// Some of the records of one file: one bit a record.
+/// Some of the records of one file: one bit per record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowSet {
     words: Vec<u64>,
@@ -23,7 +23,7 @@ impl RowSet {
         self.records
     }
 
-    /// Adds a record; `false` where it was there already.
+    /// Adds a record; returns `false` if it was in the set already.
     pub fn insert(&mut self, record: u64) -> bool {
         let (word, bit) = ((record / 64) as usize, 1 << (record % 64));
         let is_new = self.words[word] & bit == 0;
@@ -32,7 +32,7 @@ impl RowSet {
         is_new
     }
 
-    /// Takes a record out; `false` where it was not there.
+    /// Removes a record; returns `false` if it was not in the set.
     pub fn remove(&mut self, record: u64) -> bool {
         let (word, bit) = ((record / 64) as usize, 1 << (record % 64));
         let was_there = record < self.records && self.words[word] & bit != 0;
@@ -83,7 +83,7 @@ impl RowSet {
         }
         let count = words.iter().map(|word| u64::from(word.count_ones())).sum();
         let set = Self { words, records, count };
-        // A bit beyond the last record is of no record.
+        // A bit beyond the last record is an error.
         (set.iter().count() as u64 == count).then_some(set)
     }
 }

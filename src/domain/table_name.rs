@@ -12,7 +12,7 @@ pub struct TableName {
     pub name: String,
 }
 
-/// A text that names no table.
+/// A text that is not the name of a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write table or schema.table, each at most 63 bytes, without quotes")]
 pub struct InvalidTableName;
@@ -39,12 +39,12 @@ impl TableName {
     }
 }
 
-/// An identifier as SQL text, whatever it holds.
+/// Quotes an identifier for SQL.
 pub fn quote_identifier(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// A text as a SQL literal, whatever it holds.
+/// Quotes a text as a SQL literal.
 pub fn quote_literal(text: &str) -> String {
     let escaped = text.replace('\'', "''");
     if escaped.contains('\\') {

@@ -1,5 +1,5 @@
-//! A **notice** tells a person something that does not stop the work: each is shown once, and stands in
-//! the JSON and the HTML output.
+//! A **notice** reports something that does not stop the work. Each is shown once, and is in the JSON and the
+//! HTML output.
 
 mod text;
 
@@ -13,7 +13,7 @@ use super::{DateRange, FileDate, Finding, TableName};
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// The dataset it is about; `None` if it is about none.
+    /// The dataset it is about, if it is about one.
     pub dataset: Option<String>,
     /// What it is.
     pub event: Event,
@@ -72,7 +72,7 @@ pub enum Event {
         records: u64,
         /// In how many files.
         files: usize,
-        /// How many there are in the file that has most of them, and its key.
+        /// How many there are in the file that has the most, and its key.
         most: (u64, String),
     },
     /// Lines above headers, and comments, that are as wide as the header and hold a number or a date.
@@ -93,7 +93,7 @@ pub enum Event {
         /// Key and line of the first value.
         first: String,
     },
-    /// Values that keep their quotes, because blanks stand before these.
+    /// Values that keep their quotes, because blanks stand before them.
     QuotesBehindBlanks {
         /// How many values.
         values: u64,
@@ -134,12 +134,12 @@ pub enum Event {
         /// Its name, how many rows and where the first one is.
         summary: String,
     },
-    /// A file that is gone from the source while its rows stay in the target.
+    /// A file that no longer exists in the source, while its rows stay in the target.
     RowsKept {
-        /// Its key, and what is left of it.
+        /// Its key, and which of its rows stay.
         file: String,
     },
-    /// A file of which another loader has put fewer rows into the target than it has.
+    /// A file of which another loader has loaded only some rows.
     LoadedInPart {
         /// The file.
         file: String,
@@ -160,7 +160,7 @@ pub enum Event {
         /// How many.
         rows: u64,
     },
-    /// Rows that were replaced although they are of none of the files that were loaded.
+    /// Rows that were replaced although they came from none of the files that were loaded.
     RowsReplaced {
         /// The target.
         table: String,
@@ -172,13 +172,13 @@ pub enum Event {
         /// The file.
         file: String,
     },
-    /// Writing to the target sets off its triggers or rules.
+    /// Writing to the target fires its triggers or rules.
     Triggers {
         /// The target.
         table: String,
-        /// Each of them and what sets it off.
+        /// Each of them and what fires it.
         triggers: Vec<String>,
-        /// The files whose rows do.
+        /// How many files have rows that fire them.
         files: usize,
     },
     /// Deleting rows of the target changes other tables.
@@ -198,7 +198,7 @@ pub enum Event {
         /// The target.
         table: String,
     },
-    /// Columns of the target are filled with the value that all rows there have.
+    /// Columns of the target are filled with the one value that all its rows have.
     FilledIn {
         /// The target.
         table: String,
@@ -212,14 +212,14 @@ pub enum Event {
         /// The columns.
         columns: Vec<String>,
     },
-    /// NUL characters were taken out of values.
+    /// NUL characters were removed from values.
     NulsDropped {
         /// Records that had some.
         records: u64,
         /// In how many files.
         files: usize,
     },
-    /// A sequence stays behind the numbers that are given, because the user may not advance it.
+    /// A sequence is lower than the numbers that were loaded, because the user may not advance it.
     SequenceLeft {
         /// The column that it numbers.
         column: String,
@@ -247,12 +247,12 @@ pub enum Event {
         /// Who holds it, since when, and what it is doing.
         holder: String,
     },
-    /// A session of an earlier run that does not answer any more is ended.
+    /// A session of an earlier run that no longer answers is ended.
     Ending {
         /// Which.
         holder: String,
     },
-    /// No day of a range can be new: it ends before the last day that is loaded.
+    /// The range ends before the last day that is loaded, so that none of its days can be new.
     NothingNew {
         /// The last day that is loaded.
         last: FileDate,
@@ -282,7 +282,7 @@ pub enum Event {
         /// The range.
         range: DateRange,
     },
-    /// `dedupe.sql` orders the files of a day by their names as plain text, where numbers do not count as such.
+    /// `dedupe.sql` orders the files of a day by their names as plain text, so that `10` comes before `9`.
     PlainNameOrder {
         /// The day.
         date: FileDate,

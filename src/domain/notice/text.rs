@@ -19,8 +19,8 @@ impl fmt::Display for Event {
             ),
             Self::HeadersRepeated { records, files } => write!(
                 f,
-                "{records} record(s) in {files} file(s) are the header once more, and csv.repeated_header says \
-                 what becomes of them"
+                "{records} record(s) in {files} file(s) are the header once more; csv.repeated_header decides \
+                 whether they are rejected, accepted or skipped"
             ),
             Self::LastLineOpen { of: 1, first, .. } => write!(
                 f,
@@ -42,8 +42,8 @@ impl fmt::Display for Event {
             ),
             Self::LinesLikeRecords { lines, files, first } => write!(
                 f,
-                "{lines} line(s) in {files} file(s) look like records and are read as none, because they stand above \
-                 the header or start like comments; the first file is {first}: look at csv.header_names, \
+                "{lines} line(s) in {files} file(s) look like records but are not read as such, because they stand \
+                 above the header or start like comments; the first file is {first}: check csv.header_names, \
                  csv.skip_lines and csv.comment"
             ),
             Self::LinesInValues { lines, files, first } => write!(
@@ -53,8 +53,8 @@ impl fmt::Display for Event {
             ),
             Self::QuotesBehindBlanks { values, files, first } => write!(
                 f,
-                "{values} value(s) in {files} file(s) keep the quotes around them, because blanks stand before \
-                 these, the first in {first}: csv.blanks_after_delimiter = \"skip\" reads them without"
+                "{values} value(s) in {files} file(s) keep their quotes, because blanks stand before them, the \
+                 first in {first}: csv.blanks_after_delimiter = \"skip\" reads them without"
             ),
             Self::UnusualSize { date, size, usual, beside } => {
                 write!(f, "{date} has {size}, {beside} {usual}: its export may be cut off")
@@ -62,7 +62,7 @@ impl fmt::Display for Event {
             Self::ColumnMissing { column, files, of, first } => write!(
                 f,
                 "{files} of {of} files lack the column `{column}`, the first is {first}; it is NULL \
-                 there (say optional_columns, or csv.aliases if it has another name)"
+                 there (add it to optional_columns, or to csv.aliases if it has another name)"
             ),
             Self::PersonalColumnsUnmatched { entries } => {
                 write!(f, "no file has a column that personal_columns calls {}", entries.join(", "))
@@ -88,8 +88,8 @@ impl fmt::Display for Event {
             ),
             Self::RowsReplaced { table, rows } => write!(
                 f,
-                "{rows} rows of {table} of the same days, which none of these files had brought, were deleted to \
-                 make place for the new ones"
+                "{rows} rows of {table} of the same days, which came from none of these files, were replaced by the \
+                 new ones"
             ),
             Self::ReplacedWhileRead { file } => {
                 write!(f, "{file} was replaced while it was read; it is read again")
@@ -131,18 +131,18 @@ impl fmt::Display for Event {
             ),
             Self::SequenceLeft { column, sequence } => write!(
                 f,
-                "the sequence {sequence} is not moved behind the numbers of {column} that are loaded, because \
-                 this user may not do that: have its owner send GRANT SELECT, UPDATE ON SEQUENCE {sequence}"
+                "the sequence {sequence} is not advanced past the numbers of {column} that are loaded, because \
+                 this user may not do that: its owner can run GRANT SELECT, UPDATE ON SEQUENCE {sequence}"
             ),
             Self::Committed { batches: 0, .. } => f.write_str("nothing was committed"),
             Self::Committed { batches, of, files, rows } => write!(
                 f,
                 "{batches} of {of} batch(es) are committed and stay: {files} file(s), {rows} rows; the same \
-                 command goes on behind them"
+                 command continues after them"
             ),
             Self::MergeAgain { files } => write!(
                 f,
-                "{files} file(s) have rows that were older than rows that are gone now: run again to merge \
+                "{files} file(s) have rows that were older than rows that no longer exist: run again to merge \
                  them"
             ),
             Self::Waiting { holder } => write!(f, "waiting for {holder}"),

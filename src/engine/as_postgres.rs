@@ -1,5 +1,5 @@
-//! Casts **as PostgreSQL** does them, where the engine does otherwise in silence: `varchar(3)` cuts a text off,
-//! `float` has 53 binary digits, and what becomes a whole number is rounded.
+//! Casts **as PostgreSQL** does them, if the engine silently does otherwise: `varchar(3)` truncates a text, `float` has
+//! 53 binary digits, and a cast to an integer rounds.
 
 use std::ops::ControlFlow;
 
@@ -25,7 +25,7 @@ const REAL_DIGITS: u64 = 24;
 pub fn with_lengths(mut statement: Statement) -> Statement {
     match &mut statement {
         Statement::Statement(inner) => {
-            // The visitor never breaks off.
+            // The visitor never stops early.
             let _: ControlFlow<()> = visit_expressions_mut(&mut **inner, |expression| {
                 settle(expression);
                 ControlFlow::Continue(())
@@ -68,7 +68,7 @@ fn settle(expression: &mut SqlExpr) {
     }
 }
 
-/// Puts `left(text, length)` in the place of a text.
+/// Replaces a text by `left(text, length)`.
 fn cut_off(text: &mut SqlExpr, length: u64) {
     let length = SqlExpr::Value(Value::Number(length.to_string(), false).into());
     let text_as_it_is = std::mem::replace(text, SqlExpr::Value(Value::Null.into()));
@@ -89,8 +89,8 @@ fn cut_off(text: &mut SqlExpr, length: u64) {
     });
 }
 
-/// Rounds numbers that become whole ones; the engine cuts their decimals off. It works on types that are settled,
-/// so that it comes after the engine's own rules.
+/// Rounds numbers that are cast to integers; the engine would truncate them. It needs settled types, so it comes after
+/// the engine's own rules.
 #[derive(Debug)]
 pub struct RoundToWhole;
 

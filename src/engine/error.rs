@@ -1,5 +1,5 @@
-//! What the engine's errors become: what is wrong with a query is reported in full, what is wrong with a
-//! value is reported without the value.
+//! The **errors** of the engine: what is wrong with a query is reported in full, what is wrong with a value is
+//! reported without the value.
 
 use std::path::PathBuf;
 
@@ -12,9 +12,9 @@ use crate::domain::{Carried, ErrorKind, Explain};
 use crate::sql::identifier;
 use crate::store;
 
-/// From this similarity of Jaro and Winkler on, a name may have been meant.
+/// The Jaro-Winkler similarity from which on a name is offered in place of an unknown one.
 const NEAR: f64 = 0.85;
-/// So many names are offered.
+/// How many names are offered.
 const NEAR_NAMES: usize = 3;
 
 /// What to do about a value that cannot be converted.
@@ -25,7 +25,7 @@ const TRY: &str = "use try_to_date, try_to_timestamp, try_to_timestamptz, try_to
 /// What can go wrong in SQL.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A query does not plan: a name or a type in it is wrong.
+    /// A query cannot be planned: a name or a type in it is wrong.
     #[error("{} cannot be planned", path.display())]
     Plan {
         /// The file, or `the query`.
@@ -34,14 +34,14 @@ pub enum Error {
         #[source]
         source: Box<DataFusionError>,
     },
-    /// A query does not plan, and the engine's own text is about the engine.
-    #[error("{} cannot be planned: a function or an operator in it does not take what it is given", path.display())]
+    /// A query cannot be planned, and the engine's own message is about the engine.
+    #[error("{} cannot be planned: a function or an operator in it does not accept its arguments", path.display())]
     Types {
         /// The file, or `the query`.
         path: PathBuf,
     },
     /// A query calculates with a column of text, or compares it with a number.
-    #[error("{} takes {column} for a number, which is text: in source, every column of the files is", path.display())]
+    #[error("{} uses {column} as a number, but it is text: in source, all columns of the files are text", path.display())]
     TextNumber {
         /// The file, or `the query`.
         path: PathBuf,
@@ -50,13 +50,13 @@ pub enum Error {
         /// What to write in place of the expression.
         instead: String,
     },
-    /// An expression is nested so deeply that the engine's stack may not suffice.
+    /// An expression is nested so deeply that the engine's stack may overflow.
     #[error("{} holds an expression that is nested too deeply", path.display())]
     TooDeep {
         /// The file, or `the query`.
         path: PathBuf,
     },
-    /// The engine would not do a part of a statement as it is written, and say nothing.
+    /// The engine would silently do a part of a statement in another way than it is written.
     #[error("{} has {what}", path.display())]
     Refused {
         /// The file, or `the query`.
@@ -79,7 +79,7 @@ pub enum Error {
         path: PathBuf,
         /// The name, as the engine understood it.
         column: String,
-        /// The columns whose names are like it, the likest first, as SQL writes them.
+        /// The columns with similar names, the most similar one first, as SQL writes them.
         near: Vec<String>,
     },
     /// A query names a column that several of the tables it reads have.
@@ -91,7 +91,7 @@ pub enum Error {
         column: String,
     },
     /// A query reads a dataset as if it were a table.
-    #[error("{} reads {dataset} as a table, and it is a dataset, which has several", path.display())]
+    #[error("{} reads {dataset} as a table, but it is a dataset, which has several tables", path.display())]
     DatasetAsTable {
         /// The file, or `the query`.
         path: PathBuf,
@@ -106,35 +106,35 @@ pub enum Error {
         /// The column.
         column: &'static str,
     },
-    /// The query needs more memory than it may take, also with spilling.
+    /// The query needs more memory than it may use, even with spilling.
     #[error("a query needs more memory than limits.sql_memory allows")]
     Memory,
     /// The spill space, or staging, is full.
     #[error("no space is left on the disk that holds the engine's spill files")]
     DiskFull,
-    /// A value cannot be converted. The value itself is not told.
+    /// A value cannot be converted. The value itself is not shown.
     #[error("a value could not be converted to the type that the SQL asks for")]
     Conversion,
     /// A calculation went beyond its type, or divided by zero.
     #[error("a calculation in the SQL overflowed or divided by zero")]
     Arithmetic,
-    /// A function or a condition cannot work on a value, or on an argument that the SQL gives it.
-    #[error("an expression of the SQL failed on a value, or on an argument that it is given")]
+    /// A function or a condition fails on a value, or on an argument in the SQL.
+    #[error("an expression of the SQL failed on a value or on one of its arguments")]
     Expression,
     /// Staging cannot be read: the store's error is among the causes.
     #[error("staging cannot be read")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A Parquet file in staging is not what it was when it was written.
+    /// A Parquet file in staging has changed since it was written.
     #[error("a Parquet file in staging is damaged, or cannot be read to its end")]
     Damaged,
     /// A table of the target database, or a profile, cannot be read.
     #[error("a table that the query names cannot be read")]
     Table(#[source] Carried),
-    /// The engine plans a query and cannot run it, such as a subquery in a place where it knows none.
+    /// The engine can plan a query but not run it, such as a subquery where it does not support one.
     #[error("the SQL asks for something that the engine cannot do")]
     Unsupported,
-    /// Anything else that goes wrong in execution. The engine's own text may quote values, so that
-    /// only its kind is shown.
+    /// Any other failure in execution. The engine's own message may quote values, so only its kind is
+    /// shown.
     #[error("the SQL engine failed ({kind})")]
     Execution {
         /// The kind of the engine's error.
@@ -143,7 +143,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What an error of planning `path` may tell.
+    /// The error for a failure to plan `path`.
     pub fn plan(path: PathBuf, error: DataFusionError) -> Self {
         if let DataFusionError::SchemaError(schema, _) = error.find_root()
             && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
@@ -163,7 +163,7 @@ impl Error {
         }
     }
 
-    /// What an error of execution may tell.
+    /// The error for a failure in execution.
     pub fn execution(error: DataFusionError) -> Self {
         let error = match own_error(error) {
             Ok(own) => return Self::Table(own),
@@ -191,7 +191,7 @@ impl Error {
         }
     }
 
-    /// A condition that is decided while a file is read fails as a part of reading it.
+    /// The error for a Parquet error, which may be that of a condition that is evaluated while a file is read.
     fn parquet(error: &ParquetError) -> Self {
         match error {
             ParquetError::External(inner)
@@ -215,7 +215,7 @@ impl Error {
         }
     }
 
-    /// Whether the SQL fails on the data, rather than by itself.
+    /// Whether the SQL fails because of the data, not by itself.
     pub fn is_about_a_value(&self) -> bool {
         matches!(self, Self::Conversion | Self::Arithmetic | Self::Expression)
     }
@@ -265,13 +265,13 @@ impl Explain for Error {
             Self::Refused { instead, .. } => return Some(format!("write {instead}")),
             Self::TextNumber { instead, .. } => {
                 return Some(format!(
-                    "write {instead}, which is NULL for what is no number (12 digits, 2 of them \
-                     decimals), or ask `staged`, which has the types of stage.sql"
+                    "write {instead}, which is NULL for what is not a number (12 digits, 2 of them \
+                     decimals), or query `staged`, which has the types of stage.sql"
                 ));
             }
             Self::Types { .. } => {
-                "the columns of source are text: make numbers of them by try_to_decimal(column, 12, 2), \
-                 days by try_to_date(column, '%Y-%m-%d'), or ask `staged`, which has the types of stage.sql"
+                "the columns of source are text: make numbers of them with try_to_decimal(column, 12, 2), \
+                 days with try_to_date(column, '%Y-%m-%d'), or query `staged`, which has the types of stage.sql"
             }
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
                 "`DESCRIBE source`, as a query over the same range, shows the columns there are; \
@@ -303,8 +303,8 @@ impl Explain for Error {
                  from the source files"
             }
             Self::Expression => {
-                "a column of text that is compared with a number is one such: write \
-                 try_to_decimal(column, 12, 2) > 5; or leave out such values with CASE or WHERE; if the argument is at fault, it fails on every row"
+                "if a column of text is compared with a number, write try_to_decimal(column, 12, 2) > 5; leave out \
+                 bad values with CASE or WHERE; a wrong argument in the SQL fails on every row"
             }
             Self::Execution { .. } => {
                 "narrow the range to the file that causes it, and the SQL to the expression"
@@ -314,7 +314,7 @@ impl Explain for Error {
     }
 }
 
-/// The names that are like one that there is not, at most [`NEAR_NAMES`].
+/// The names that are similar to an unknown one, at most [`NEAR_NAMES`].
 fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let name = name.to_lowercase();
     let mut near: Vec<(f64, &str)> =
@@ -325,10 +325,10 @@ fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     near.into_iter().take(NEAR_NAMES).map(|(_, name)| identifier(name)).collect()
 }
 
-/// Whether an error tells what went wrong inside the engine, not what is wrong in the query. Some such texts
-/// stand within those of other errors.
+/// Whether an error says what went wrong inside the engine, not what is wrong in the query. Such a message may be part
+/// of another error's.
 fn is_about_the_engine(error: &DataFusionError) -> bool {
-    let is_told = match error.find_root() {
+    let is_about_the_query = match error.find_root() {
         DataFusionError::Plan(_)
         | DataFusionError::SQL(..)
         | DataFusionError::SchemaError(..)
@@ -339,10 +339,10 @@ fn is_about_the_engine(error: &DataFusionError) -> bool {
         _ => false,
     };
     let text = error.to_string();
-    !is_told || text.contains("Internal error") || text.contains("DataFusion")
+    !is_about_the_query || text.contains("Internal error") || text.contains("DataFusion")
 }
 
-/// An error of this program's own inside the engine's, or the engine's own.
+/// The error of this program that the engine's error carries, or else the engine's error.
 fn own_error(error: DataFusionError) -> Result<Carried, DataFusionError> {
     match error {
         DataFusionError::External(own) => match own.downcast::<Carried>() {

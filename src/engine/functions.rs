@@ -1,24 +1,23 @@
-//! **Functions** of our own, because the engine's fail on the first bad value: each gives NULL for
-//! what it cannot read.
+//! **Functions** of our own: each returns NULL for a value that it cannot read, while the engine's functions fail.
 //!
-//! | function | gives |
+//! | function | returns |
 //! |---|---|
 //! | `try_to_date(text, format…)` | the day, by the first format that reads the whole text |
-//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; decimals behind the microsecond are cut off |
+//! | `try_to_timestamp(text, format…)` | the time, likewise, without a zone; digits after the microsecond are cut off |
 //! | `try_to_timestamptz(text, format…)` | the moment, likewise, of a time that is written with its offset from UTC |
-//! | `try_to_decimal(text, precision, scale[, mark])` | the number; a sign before or behind, parentheses for negative, `$`, thousands separators and `1.5e3` are understood, `12%` is not; NULL where a digit would be lost |
+//! | `try_to_decimal(text, precision, scale[, mark])` | the number; a sign before or after it, parentheses for negative, `$`, thousands separators and `1.5e3` are understood, `12%` is not; NULL if a digit would be lost |
 //! | `try_to_bool(text)` | `true` for true, t, yes, y, 1, on; `false` for false, f, no, n, 0, off |
-//! | `null_like(text)` | NULL for '', NA, N/A, None, NULL, \N and zero dates, else the text |
-//! | `natural_order(text)` | a text that sorts names by the size of the numbers in them, `_v2` before `_v10`, and a name before the same one with something behind it |
+//! | `null_like(text)` | NULL for '', NA, N/A, None, NULL, \N and zero dates, otherwise the text |
+//! | `natural_order(text)` | a text that sorts names by the size of the numbers in them, `_v2` before `_v10`, and a name before the same name with more text |
 //!
 //! Formats are those of `strftime`: `%m/%d/%Y`, `%m/%d/%Y %I:%M %p`. Without one, ISO is read. An offset is
 //! `%#z`, which reads `Z`, `+02`, `+0200` and `+02:00`; a format that ends with `Z` or `UTC` has none but zero.
 //! `epoch_s`, `epoch_ms` and `epoch_us` are formats too: a count from 1970 in UTC. Two formats that read one
 //! text as different times are refused in one call.
 //!
-//! The decimal mark is `'.'`, where commas separate thousands, or `','`, where points or blanks do. A group of
-//! thousands has one to three leading digits, the first of which is not 0, and then groups of three; `1,125`
-//! is 1125 without a mark, and 1.125 with `','`.
+//! The decimal mark is `'.'` if commas separate thousands, or `','` if points or blanks do. Before thousands
+//! separators, a number has one to three digits, of which the first is not 0; after them, groups of three. `1,125` is
+//! 1125 without a mark, and 1.125 with `','`.
 
 use std::sync::Arc;
 
@@ -79,18 +78,17 @@ impl Function {
         Self { kind, signature: Signature::user_defined(Volatility::Immutable) }
     }
 
-    /// Refuses a format that no text could ever match, and one that would leave out an offset or that
-    /// has none.
+    /// Refuses a format that no text can match, and one that would ignore an offset or lacks one.
     fn refuse_format(&self, format: &ScalarValue) -> Result<()> {
         let name = self.name();
         let Some(Some(format)) = format.try_as_str() else { return Ok(()) };
         if values::counts_from_1970(format) {
             return Ok(());
         }
-        // One without a part of a time would read nothing, as 'YYYY-MM-DD' would.
+        // A format without a directive, such as 'YYYY-MM-DD', would read nothing.
         if !format.contains('%') || StrftimeItems::new(format).any(|item| item == Item::Error) {
             return plan_err!(
-                "'{format}' is no format that {name} knows; write one such as '%Y-%m-%d'"
+                "'{format}' is not a format that {name} knows; write one such as '%Y-%m-%d'"
             );
         }
         match self.kind {
@@ -102,14 +100,14 @@ impl Function {
             ),
             Kind::Moment if !reads_offset(format) && !is_in_utc(format) => plan_err!(
                 "'{format}' does not say the offset from UTC: {name} takes formats with %#z (which \
-                 reads Z, +02, +0200 and +02:00) and such as end with Z or UTC; a time without a \
-                 zone is one for try_to_timestamp"
+                 reads Z, +02, +0200 and +02:00) and formats that end with Z or UTC; for a time without \
+                 a zone, use try_to_timestamp"
             ),
             _ => Ok(()),
         }
     }
 
-    /// Refuses two formats that read one text as different times: the first would win, right or not.
+    /// Refuses two formats that read the same text as different times: the first one would always win.
     fn refuse_contradiction(&self, formats: &[Option<&ScalarValue>]) -> Result<()> {
         let name = self.name();
         let formats: Vec<&str> =
@@ -118,7 +116,7 @@ impl Function {
             if let Some(other) = formats[place + 1..].iter().find(|other| contradict(one, other)) {
                 return plan_err!(
                     "{name} is given '{one}' and '{other}', which read the same text as different \
-                     times; give one of them, and where the files changed, decide by their date: CASE \
+                     times; give one of them, and if the files changed, decide by their date: CASE \
                      WHEN _file_date < DATE '2025-01-01' THEN {name}(…, '{one}') ELSE {name}(…, \
                      '{other}') END (`backfill drift --deep --propose` shows from which day on)"
                 );
@@ -160,10 +158,10 @@ impl ScalarUDFImpl for Function {
                 Ok(vec![DataType::Utf8View])
             }
             Kind::Date | Kind::Timestamp | Kind::Moment => {
-                plan_err!("{name} takes a text and any formats")
+                plan_err!("{name} takes a text and any number of formats")
             }
             Kind::Decimal => plan_err!(
-                "{name} takes a text, a precision and a scale, and where it is a comma the decimal mark"
+                "{name} takes a text, a precision, a scale, and optionally the decimal mark"
             ),
             Kind::Bool | Kind::NullLike | Kind::NaturalOrder => {
                 plan_err!("{name} takes one text")
@@ -187,7 +185,7 @@ impl ScalarUDFImpl for Function {
             args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let data_type = match (self.kind, args.scalar_arguments) {
             (Kind::Decimal, [_, precision, scale, mark @ ..]) => {
-                // One behind a cast is looked at when the call is made.
+                // A mark inside a cast is checked when the function is called.
                 let mut given = mark.iter().flatten();
                 given.try_for_each(|mark| decimal_mark(Some(mark)).map(|_| ()))?;
                 decimal_type(*precision, *scale)?
@@ -216,7 +214,7 @@ impl ScalarUDFImpl for Function {
 }
 
 impl Function {
-    /// The values of texts, which are the first argument of a call.
+    /// Evaluates a call for all rows; `texts` is its first argument.
     fn evaluate(&self, texts: &StringViewArray, args: &ScalarFunctionArgs) -> Result<ArrayRef> {
         let (rows, values) = (texts.len(), texts.iter());
         let formats = match self.kind {
@@ -265,7 +263,7 @@ impl Function {
     }
 }
 
-/// What sorts each name by its natural order. Rows of one file come together more often than not.
+/// Sort keys for the natural order of names. The last one is kept, because the rows of a file mostly follow each other.
 fn natural_orders<'a>(names: impl Iterator<Item = Option<&'a str>>) -> StringViewArray {
     let mut built = StringViewBuilder::new().with_deduplicate_strings();
     let mut last: Option<(&str, String)> = None;
@@ -298,12 +296,12 @@ fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) ->
             Ok(DataType::Decimal128(precision as u8, scale as i8))
         }
         _ => plan_err!(
-            "the precision of try_to_decimal is a number from 1 to 38, its scale one from 0 to the precision"
+            "the precision of try_to_decimal is a number from 1 to 38, and its scale a number from 0 to the precision"
         ),
     }
 }
 
-/// The decimal mark that is given, which must be the same for every row.
+/// The decimal mark of a call; it must be the same for every row.
 fn decimal_mark(mark: Option<&ScalarValue>) -> Result<Mark> {
     match mark.and_then(|mark| mark.try_as_str().flatten()).and_then(Mark::named) {
         Some(mark) => Ok(mark),
@@ -311,7 +309,7 @@ fn decimal_mark(mark: Option<&ScalarValue>) -> Result<Mark> {
     }
 }
 
-/// The decimal mark of a call; a point where it has none.
+/// The decimal mark of a call; a point if it has none.
 fn mark_given(args: &[ColumnarValue]) -> Result<Mark> {
     match args.get(3) {
         None => Ok(Mark::Point),
@@ -320,7 +318,7 @@ fn mark_given(args: &[ColumnarValue]) -> Result<Mark> {
     }
 }
 
-/// The formats given, which must be the same for every row.
+/// The formats of a call; they must be the same for every row.
 fn formats(function: &str, args: &[ColumnarValue]) -> Result<Vec<String>> {
     args.iter().map(|arg| format(function, arg)).collect()
 }
@@ -339,7 +337,7 @@ fn days(text: &str, formats: &[String]) -> Option<i32> {
     values::date(text, formats).map(|day| FileDate(day).days_since_epoch())
 }
 
-/// What is finer than a microsecond is cut off: PostgreSQL holds no more.
+/// Microseconds since 1970. Finer digits are cut off: PostgreSQL does not store them.
 fn local_micros(text: &str, formats: &[String]) -> Option<i64> {
     values::local(text, formats).map(|time| time.and_utc().timestamp_micros())
 }

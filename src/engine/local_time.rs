@@ -1,9 +1,9 @@
-//! **Local times** become moments as PostgreSQL makes them: `AT TIME ZONE 'America/New_York'` knows what to do
-//! in the two nights of a year in which the clock is changed, where the engine fails.
+//! **Local times** become moments as in PostgreSQL: `AT TIME ZONE 'America/New_York'` also works in the two nights
+//! of a year in which the clock is changed, in which the engine fails.
 //!
-//! An hour that comes twice in autumn is taken as its second time, an hour that is left out in spring as if
-//! the clock had not been changed yet (PostgreSQL documentation, "Invalid or Ambiguous Timestamps"). A rule puts
-//! a function in the place of the engine's cast.
+//! An hour that occurs twice in autumn is read as the second one, an hour that is left out in spring as if the clock
+//! had not been changed yet (PostgreSQL documentation, "Invalid or Ambiguous Timestamps"). A rule replaces the
+//! engine's cast by a function.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::rewrite::replace_everywhere;
 
-/// Puts [`Moment`] in the place of casts from times without a zone to times in one.
+/// Replaces casts from times without a zone to times with a zone by [`Moment`].
 #[derive(Debug)]
 pub struct FollowClockChanges;
 
@@ -54,7 +54,7 @@ fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(cast(moment, field.data_type().clone()))
 }
 
-/// The function, so that it can be registered by name.
+/// The function, to be registered by name.
 pub fn function() -> ScalarUDF {
     ScalarUDF::from(Moment { signature: Signature::any(2, Volatility::Immutable) })
 }
@@ -107,12 +107,12 @@ impl ScalarUDFImpl for Moment {
 fn moment(local: NaiveDateTime, zone: Tz) -> NaiveDateTime {
     let offset = match zone.offset_from_local_datetime(&local) {
         LocalResult::Single(offset) => offset.fix(),
-        // In autumn: the later one of the two.
+        // In autumn: the later moment of the two.
         LocalResult::Ambiguous(one, other) => {
             let (one, other) = (one.fix(), other.fix());
             if one.local_minus_utc() < other.local_minus_utc() { one } else { other }
         }
-        // In spring: what was valid the day before.
+        // In spring: the offset of the day before.
         LocalResult::None => {
             let before = local.checked_sub_days(Days::new(1)).unwrap_or(local);
             zone.offset_from_utc_datetime(&before).fix()

@@ -1,5 +1,5 @@
-//! The SQL **engine**: DataFusion with our functions, our rules, a bound on its memory, and nothing
-//! registered. A session is made from it for every query; what its tables are is not known here.
+//! The SQL **engine**: DataFusion with our functions, our rules and a limit on its memory. A session is made
+//! from it for every query. This module knows nothing of the tables.
 
 mod as_postgres;
 mod error;
@@ -47,13 +47,13 @@ pub fn session_config(partitions: usize) -> SessionConfig {
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(true)
         .with_target_partitions(partitions);
-    // What has no zone has none; only now() knows one.
+    // Times without a zone stay as they are; the zone of the session matters only for now().
     config.options_mut().execution.time_zone = Some("+00:00".to_owned());
     config.options_mut().execution.parquet.pushdown_filters = true;
     config
 }
 
-/// The rules by which the engine settles a plan, with ours around them.
+/// The engine's analyzer rules, with ours before and after them.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(overflow::WidenSums)];
     rules.extend(Analyzer::new().rules);
@@ -63,7 +63,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     rules
 }
 
-/// The functions that are ours: those that people write, and those that rules put into plans.
+/// Our functions: those that people write, and those that rules put into plans.
 pub fn functions() -> Vec<Arc<ScalarUDF>> {
     let of_rules = overflow::functions().chain([local_time::function()]);
     functions::all().into_iter().chain(of_rules).map(Arc::new).collect()
@@ -72,19 +72,19 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
 /// The SQL engine of a run: memory, spill space and the staging store.
 #[derive(Clone)]
 pub struct Engine {
-    /// What sessions start from: rules, functions, memory and spill space, but no table.
+    /// The state that sessions start with: rules, functions, memory and spill space, but no tables.
     state: SessionState,
-    /// Where the objects are that tables are made of.
+    /// The store of the objects that make up the tables.
     pub staging: Store,
-    /// How much memory, and how many files at once.
+    /// How much memory the engine may use, and how many files it reads at once.
     pub limits: Limits,
 }
 
 impl Engine {
-    /// An engine within the limits, spilling to the system's temporary folder.
+    /// Sets up an engine within the limits that spills to the system's temporary folder.
     ///
     /// # Errors
-    /// [`Error`] where the engine cannot be set up.
+    /// [`Error`] if the engine cannot be set up.
     pub fn new(staging: &Store, limits: Limits) -> Result<Self, Error> {
         let pool = FairSpillPool::new(limits.sql_memory as usize);
         let consumers = std::num::NonZeroUsize::MIN;
@@ -108,7 +108,7 @@ impl Engine {
         Ok(Self { state, staging: staging.clone(), limits })
     }
 
-    /// A session in which `schemas` are known and `default` may be left out.
+    /// Makes a session with these schemas; the name of the schema `default` may be left out in queries.
     ///
     /// # Errors
     /// [`Error`] if it cannot be set up.
@@ -141,8 +141,8 @@ pub async fn plan_query(session: &SessionContext, query: &Query) -> Result<DataF
     plan(session, &query.path, query.statement.clone()).await
 }
 
-/// Plans a statement that changes nothing: it makes no table, writes no row and no file, and changes
-/// no setting. Errors name it by `path`.
+/// Plans a statement that only reads: it must not create tables, write rows or files, or change settings.
+/// Errors name it by `path`.
 ///
 /// # Errors
 /// [`Error::Plan`], [`Error::Types`], [`Error::TextNumber`], [`Error::UnknownColumn`], [`Error::Writes`],
@@ -174,8 +174,8 @@ pub async fn plan(
     rows.map_err(|error| Error::plan(path.to_owned(), error))
 }
 
-/// Why a statement cannot be planned: because a dataset is no table, or where types do not fit, because a column is
-/// text.
+/// Why a statement cannot be planned: it reads a dataset as a table, or uses a column of text as a number; otherwise
+/// the engine's reason.
 async fn why_not(
     session: &SessionContext,
     path: &Path,
@@ -192,8 +192,8 @@ async fn why_not(
     named(session, path, statement, text_number::Place::Calculation).await.unwrap_or(error)
 }
 
-/// What the failure of a statement on a value is: where the statement compares a column of text with a number,
-/// [`Error::TextNumber`], or else the error as it is.
+/// The error of a statement that failed on a value: [`Error::TextNumber`] if it compares a column of text with a number,
+/// otherwise the error as it is.
 pub async fn name_text_column(
     session: &SessionContext,
     path: &Path,

@@ -1,5 +1,5 @@
-//! The **nesting** of expressions. The engine goes through an expression by recursion, so that one of some ten
-//! thousand levels would end the process; `a + b + c` has two.
+//! The **nesting** of expressions. The engine walks an expression recursively, so about ten thousand levels would
+//! overflow the stack and end the process. `a + b + c` has two levels.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Visit, Visitor};
 /// The most levels of an expression.
 const LEVELS: usize = 1500;
 
-/// Whether an expression of a statement has more levels than the stack surely suffices for.
+/// Whether an expression of a statement has more levels than are safe for the stack.
 pub fn is_too_deep(statement: &Statement) -> bool {
     match statement {
         Statement::Statement(statement) => statement.visit(&mut Levels(0)).is_break(),

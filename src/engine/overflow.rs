@@ -1,7 +1,7 @@
-//! **Overflow** is an error here. The engine lets sums, differences and products of whole numbers
-//! wrap around in silence; PostgreSQL and standard SQL refuse them. What is not the sum must not reach
-//! the target, so that each such operation is replaced by one that fails. The sum over rows is a
-//! decimal instead, as PostgreSQL makes it of a bigint, which holds every such sum.
+//! **Overflow** is an error here. The engine lets sums, differences and products of integers wrap around
+//! silently; PostgreSQL and standard SQL refuse them. A wrapped result must not reach the target, so each such
+//! operation is replaced by a checked one. The sum over rows becomes a decimal, which holds every such sum; PostgreSQL
+//! does the same for bigint.
 
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
 use datafusion::arrow::datatypes::DataType;
@@ -17,13 +17,13 @@ use datafusion::physical_expr_common::datum::apply;
 
 use super::rewrite::{replace_everywhere, replace_in};
 
-/// The operations that are put in place of the engine's, so that they can be registered by name.
+/// The checked operations, to be registered by name.
 pub fn functions() -> impl Iterator<Item = ScalarUDF> {
     [Operator::Plus, Operator::Minus, Operator::Multiply].into_iter().map(Exact::function)
 }
 
-/// Makes sums of whole numbers decimals. It changes types, so that it comes before the engine's own
-/// rules, which settle them.
+/// Makes the sums of integers decimals. It changes types, so it comes before the engine's own rules, which settle
+/// them.
 #[derive(Debug)]
 pub struct WidenSums;
 
@@ -35,7 +35,7 @@ impl AnalyzerRule for WidenSums {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let widened = plan.transform_up_with_subqueries(|plan| {
             let widened = replace_in(plan, widen)?;
-            // What a sum is made into shows in all that reads it.
+            // The new type of a sum changes the schema of everything that reads it.
             widened.map_data(LogicalPlan::recompute_schema)
         });
         Ok(widened?.data)
@@ -57,8 +57,8 @@ fn widen(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Replaces `+`, `-` and `*` of whole numbers by [`Exact`]. It works on types that are settled, so
-/// that it comes after the engine's own rules.
+/// Replaces `+`, `-` and `*` of integers by [`Exact`]. It needs settled types, so it comes after the engine's own
+/// rules.
 #[derive(Debug)]
 pub struct RefuseOverflow;
 
@@ -76,12 +76,13 @@ fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply)
-                && whole(&left, schema).is_some()
-                && whole(&right, schema).is_some() =>
+                && integer(&left, schema).is_some()
+                && integer(&right, schema).is_some() =>
         {
             Transformed::yes(Exact::call(op, *left, *right))
         }
-        Expr::Negative(inner) => match whole(&inner, schema).map(|of| ScalarValue::new_zero(&of)) {
+        Expr::Negative(inner) => match integer(&inner, schema).map(|of| ScalarValue::new_zero(&of))
+        {
             Some(Ok(zero)) => {
                 Transformed::yes(Exact::call(Operator::Minus, Expr::Literal(zero, None), *inner))
             }
@@ -91,12 +92,12 @@ fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// The type of an expression, if it is one of whole numbers.
-fn whole(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+/// The type of an expression, if it is an integer.
+fn integer(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
     expr.get_type(schema).ok().filter(DataType::is_integer)
 }
 
-/// A sum, difference or product of whole numbers that fails where its type cannot hold it.
+/// A sum, difference or product of integers that fails if its type cannot hold the result.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Exact {
     operator: Operator,

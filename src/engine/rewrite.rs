@@ -1,4 +1,4 @@
-//! To **rewrite** a plan is to put other expressions in the place of some, while its columns keep their names.
+//! To **rewrite** a plan is to replace some of its expressions, while its columns keep their names.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
@@ -25,7 +25,7 @@ pub fn replace_in(
     plan: LogicalPlan,
     replace: fn(Expr, &DFSchema) -> Transformed<Expr>,
 ) -> Result<Transformed<LogicalPlan>> {
-    // The engine wants to see a number there.
+    // The engine expects a literal number there.
     if matches!(plan, LogicalPlan::Limit(_)) {
         return Ok(Transformed::no(plan));
     }

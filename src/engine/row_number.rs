@@ -1,8 +1,8 @@
-//! **Row numbers** of rows that come in order: counted as the rows pass, from one where a key begins.
+//! **Row numbers** of sorted rows: counted as the rows pass, from 1 at the first row of each key.
 //!
 //! `dedupe.sql` numbers the rows of each key over the whole range, and most keys have one or two rows.
-//! The engine keeps a state for every key that it has before it, which then costs more than sorting the
-//! rows did. Where the rows are sorted by key, the last key and a count are all that is needed.
+//! The engine keeps a state for each key of a batch, which costs more than sorting the rows. If the rows are sorted
+//! by key, the last key and a count are enough.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-/// Lets [`RowNumberExec`] do what the engine's operator for windows would, where it can.
+/// Puts [`RowNumberExec`] in place of the engine's window operator if it can do the same.
 #[derive(Debug)]
 pub struct CountRowNumbers;
 
@@ -58,13 +58,13 @@ impl PhysicalOptimizerRule for CountRowNumbers {
 /// Adds the number of each row within its key to rows that are sorted by key.
 #[derive(Debug)]
 struct RowNumberExec {
-    /// The operator that it stands for, which knows what is needed of the rows and what comes out.
+    /// The operator that it replaces, which knows the requirements and the properties of the rows.
     window: BoundedWindowAggExec,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl RowNumberExec {
-    /// The same as `node` does, where that numbers rows that are sorted, and nothing else.
+    /// An operator that replaces `node`, if `node` numbers sorted rows and does nothing else.
     fn instead_of(node: &Arc<dyn ExecutionPlan>) -> Option<Self> {
         let window = node.downcast_ref::<BoundedWindowAggExec>()?;
         let is_sorted = matches!(window.input_order_mode, InputOrderMode::Sorted);
@@ -169,7 +169,7 @@ impl ExecutionPlan for RowNumberExec {
     }
 }
 
-/// The rows with a column behind them, as often as it was asked for.
+/// Adds a column to the rows, `times` times.
 fn with_column(
     batch: &RecordBatch,
     column: UInt64Array,
@@ -181,10 +181,10 @@ fn with_column(
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
 
-/// Numbers rows within their key, batch after batch.
+/// Numbers rows within their key, batch by batch.
 struct Numbers {
     key: Vec<Arc<dyn PhysicalExpr>>,
-    /// The key of the last row: one value a column.
+    /// The key of the last row: one value per column.
     last: Vec<ArrayRef>,
     /// The number of the last row.
     count: u64,
@@ -195,7 +195,7 @@ impl Numbers {
         Self { key, last: Vec::new(), count: 0 }
     }
 
-    /// The numbers of the rows that come next.
+    /// The numbers of the rows of the next batch.
     fn next(&mut self, batch: &RecordBatch) -> Result<UInt64Array> {
         let rows = batch.num_rows();
         if rows == 0 {
@@ -219,7 +219,7 @@ impl Numbers {
         Ok(UInt64Array::from(numbers))
     }
 
-    /// Whether the first row has the key of the last one of the batch before.
+    /// Whether the first row has the key of the last row of the batch before.
     fn continues(&self, key: &[ArrayRef]) -> Result<bool> {
         for (last, first) in self.last.iter().zip(key) {
             let compare = make_comparator(last, first, SortOptions::default())?;

@@ -1,5 +1,5 @@
-//! A column of **text that is taken for a number**: `sum(amount)` over `source`, whose columns are all text. The
-//! engine says of it that types do not fit; what is to be said is which column it is, and what to write.
+//! A column of **text that is used as a number**, such as `sum(amount)` over `source`, whose columns are all text. The
+//! engine only reports types that do not fit; this module finds the column and what to write instead.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::sql::folded;
 
-/// Functions that take numbers and no text.
+/// Functions that take numbers only.
 const OF_NUMBERS: [&str; 24] = [
     "sum",
     "avg",
@@ -43,7 +43,7 @@ const OF_NUMBERS: [&str; 24] = [
     "power",
     "sign",
 ];
-/// Functions that give a text if they are given one.
+/// Functions that return a text for a text.
 const OF_TEXT: [&str; 16] = [
     "coalesce",
     "nullif",
@@ -62,12 +62,12 @@ const OF_TEXT: [&str; 16] = [
     "split_part",
     "max",
 ];
-/// Functions whose arguments have one type.
+/// Functions whose arguments must have the same type.
 const OF_EQUALS: [&str; 6] = ["coalesce", "nullif", "nvl", "ifnull", "greatest", "least"];
-/// Digits and decimals in what is shown.
+/// Precision and scale of the proposed numbers.
 const DIGITS_AND_DECIMALS: &str = "12, 2";
 
-/// A column of text where a number should be.
+/// A column of text that is used as a number.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TextNumber {
     /// The column, as the query writes it.
@@ -76,17 +76,17 @@ pub struct TextNumber {
     pub instead: String,
 }
 
-/// In which place of a statement a number should be.
+/// Where in a statement a text is used as a number.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
-    /// In a calculation, which does not take a text.
+    /// In a calculation, which does not accept a text.
     Calculation,
-    /// Beside a number it is compared with; the engine then reads the text as such a number, and fails
-    /// on `9.67` where it is compared with 5.
+    /// In a comparison with a number. The engine then reads the text as a number of the same type, and fails
+    /// on `9.67` if it is compared with 5.
     Comparison,
 }
 
-/// The first column of text in a statement that is taken for a number.
+/// Finds the first column of text in a statement that is used as a number.
 pub async fn find(
     session: &SessionContext,
     statement: &Statement,
@@ -132,7 +132,7 @@ async fn text_columns(session: &SessionContext, statement: &Ast) -> HashSet<Stri
     texts
 }
 
-/// Adds the other names that subqueries give to columns of text.
+/// Adds the aliases that subqueries give to columns of text.
 fn add_aliases(statement: &Ast, texts: &mut HashSet<String>) {
     loop {
         let mut aliases = Aliases { texts, found: Vec::new() };
@@ -146,7 +146,7 @@ fn add_aliases(statement: &Ast, texts: &mut HashSet<String>) {
     }
 }
 
-/// Finds other names of columns of text.
+/// Finds aliases of columns of text.
 struct Aliases<'a> {
     texts: &'a HashSet<String>,
     found: Vec<String>,
@@ -168,7 +168,7 @@ impl Visitor for Aliases<'_> {
     }
 }
 
-/// What an expression compares with a number that is a column of text.
+/// The column of text that an expression compares with a number.
 fn compared(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
     let (column, rest) = match expression {
         Expr::BinaryOp { left, op, right } if is_comparison(op) && is_number(right) => {
@@ -197,7 +197,7 @@ fn compared(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
     Some(TextNumber { column, instead })
 }
 
-/// The column of text that a function takes beside numbers, of which it wants all of one type.
+/// The column of text that a function is given together with numbers, if all its arguments must have the same type.
 fn mixed(function: &str, arguments: &[FunctionArg], texts: &HashSet<String>) -> Option<TextNumber> {
     let arguments: Vec<&Expr> = arguments.iter().filter_map(argument).collect();
     let takes_equals = OF_EQUALS.iter().any(|known| function.eq_ignore_ascii_case(known));
@@ -232,7 +232,7 @@ fn is_number(expression: &Expr) -> bool {
     }
 }
 
-/// What an expression calculates with that is a column of text.
+/// The column of text that an expression calculates with.
 fn calculated(expression: &Expr, texts: &HashSet<String>) -> Option<TextNumber> {
     match expression {
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
@@ -263,7 +263,7 @@ fn text_column(expression: &Expr, texts: &HashSet<String>) -> Option<String> {
     is_text(expression, texts).then(|| expression.to_string())
 }
 
-/// An expression as it must be written to be a number.
+/// An expression as it must be written so that it is a number.
 fn as_number(expression: &Expr, texts: &HashSet<String>) -> String {
     match text_column(expression, texts) {
         Some(column) => number(&column),
@@ -271,7 +271,7 @@ fn as_number(expression: &Expr, texts: &HashSet<String>) -> String {
     }
 }
 
-/// The line that makes a column of text a number.
+/// The call that makes a number of a column of text.
 fn number(column: &str) -> String {
     format!("try_to_decimal({column}, {DIGITS_AND_DECIMALS})")
 }
@@ -303,7 +303,7 @@ fn is_text(expression: &Expr, texts: &HashSet<String>) -> bool {
             let name = name.to_string().to_lowercase();
             let arguments: Vec<&Expr> = list.args.iter().filter_map(argument).collect();
             let has_number = arguments.iter().any(|argument| is_number(argument));
-            // With a number among them, the text is read as one.
+            // With a number among them, the result is a number.
             OF_TEXT.contains(&name.as_str())
                 && arguments.iter().any(|argument| is_text(argument, texts))
                 && !(OF_EQUALS.contains(&name.as_str()) && has_number)
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn text_that_is_compared_with_a_number_is_named_where_that_fails() {
+    async fn text_that_is_compared_with_a_number_is_named_if_that_fails() {
         for (sql, instead) in [
             ("SELECT 1 FROM source WHERE amount > 5", "try_to_decimal(amount, 12, 2) > 5"),
             ("SELECT 1 FROM source WHERE -5 <= amount", "-5 <= try_to_decimal(amount, 12, 2)"),
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_text_of_the_engine_about_itself_is_told() {
+    async fn no_message_of_the_engine_about_itself_is_shown() {
         for sql in [
             "SELECT sum(x) FROM (SELECT amount || 'a' AS x FROM source)",
             "WITH t(x) AS (SELECT amount FROM source) SELECT avg(x) FROM t",
@@ -434,7 +434,7 @@ mod tests {
         ] {
             let error = refusal(sql).await;
             assert_eq!(error.kind(), ErrorKind::Usage, "{sql}");
-            assert_tells_nothing_of_the_engine(sql, &error);
+            assert_does_not_show_the_engine(sql, &error);
         }
         for sql in [
             "SELECT date_trunc('day', amount) + amount FROM source",
@@ -450,20 +450,20 @@ mod tests {
         ] {
             let (session, statement) = asked(sql);
             if let Err(error) = plan(&session, Path::new("the query"), statement).await {
-                assert_tells_nothing_of_the_engine(sql, &error);
+                assert_does_not_show_the_engine(sql, &error);
             }
         }
     }
 
-    fn assert_tells_nothing_of_the_engine(sql: &str, error: &Error) {
-        let mut told = error.to_string();
+    fn assert_does_not_show_the_engine(sql: &str, error: &Error) {
+        let mut shown = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
-            told.push_str(&error.to_string());
+            shown.push_str(&error.to_string());
             cause = error.source();
         }
         for word in ["bug", "Internal", "DataFusion"] {
-            assert!(!told.contains(word), "{sql}: {told}");
+            assert!(!shown.contains(word), "{sql}: {shown}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! An **unknown table** with the name of a dataset: the rows of its files are in a table of that schema.
+//! An **unknown table** that has the name of a dataset. A dataset is a schema, and the rows of its files are in one of
+//! its tables.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -34,12 +35,12 @@ fn reference(parts: &[String]) -> Option<TableReference> {
     }
 }
 
-/// The names of the tables that a statement makes by WITH.
+/// The names of the tables that a statement defines with WITH.
 fn tables_of_with(statement: &Statement) -> HashSet<String> {
     let mut tables = Tables(HashSet::new());
     match statement {
         Statement::Statement(statement) => {
-            // The visitor never breaks off.
+            // The visitor never stops early.
             let _ = statement.visit(&mut tables);
         }
         Statement::Explain(explain) => return tables_of_with(&explain.statement),

@@ -1,7 +1,8 @@
-//! A **wide** SELECT has thousands of columns. The engine's SQL planner compares every two expressions of a SELECT
-//! list by their names, which takes a minute with 8,000 of them. A SELECT from one table without groups is planned
-//! here instead: the table and its conditions once, with a list of one constant, and each expression over the columns
-//! that it names. What is not an expression over a row, or cannot be planned so, is planned in pieces of the list.
+//! A **wide** SELECT has hundreds or thousands of columns. The engine's SQL planner compares the names of every two
+//! expressions of a SELECT list, which takes a minute with 8,000 of them. A SELECT from one table without groups is
+//! planned here instead: the table and its conditions once, with a list of one constant, and each expression over the
+//! columns that it names. An expression that needs more than one row, or cannot be planned alone, is planned together
+//! with others, in pieces of the list.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -24,10 +25,10 @@ use crate::sql::folded;
 
 /// From this many columns on a SELECT is wide.
 const WIDE: usize = 500;
-/// So many expressions of a list are planned at once.
+/// How many expressions of a list are planned at once.
 const PIECE: usize = 100;
 
-/// The plan of a wide SELECT; `None` if it is not wide, or of another form than
+/// Plans a wide SELECT; `None` if it is not wide, or has another form than
 /// `SELECT list FROM table [WHERE …] [ORDER BY …] [LIMIT …]`.
 ///
 /// # Errors
@@ -41,7 +42,7 @@ pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<
     let one = SelectItem::UnnamedExpr(SqlExpr::Value(Value::Number("1".to_owned(), false).into()));
     let unlisted = Unlisted::of(query, select);
     let narrow = unlisted.with(vec![one]);
-    // What is wrong with it is said of the query as it is.
+    // The engine then reports what is wrong with the query as it is written.
     let Ok(narrow) = state.statement_to_plan(narrow).await else { return Ok(None) };
     let Some(base) = without_projections(narrow) else { return Ok(None) };
     if base.schema().fields().len() <= WIDE && select.projection.len() <= WIDE {
@@ -70,7 +71,7 @@ pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<
     Ok(Some(LogicalPlan::Projection(Projection::try_new(list, Arc::new(base))?)))
 }
 
-/// The columns of a plan by name, and their places; those that share a name are left out.
+/// The columns of a plan by name, and their places; columns that share a name are left out.
 struct Names(HashMap<String, Option<(usize, Column)>>);
 
 impl Names {
@@ -94,7 +95,7 @@ impl Names {
         Some(Expr::Column(column.clone()))
     }
 
-    /// The columns of a plan that an expression names, and no others.
+    /// The schema of the columns of a plan that an expression names.
     fn schema_of(&self, expression: &SqlExpr, plan: &LogicalPlan) -> Option<DFSchema> {
         let mut places = BTreeSet::new();
         let visited = visit_expressions(expression, |part| {
@@ -117,7 +118,7 @@ impl Names {
         visited.is_continue().then_some(schema)
     }
 
-    /// The places of the columns in a list, if it has nothing else, and has them in the order of the table.
+    /// The places of the columns in a list, if it has only columns, in the order of the table.
     fn ascending(&self, list: &[Expr]) -> Option<Vec<usize>> {
         let places: Vec<usize> =
             list.iter().map(|expression| self.place(expression)).collect::<Option<_>>()?;
@@ -133,7 +134,7 @@ impl Names {
     }
 }
 
-/// The SELECT of a query that has nothing beside it but ORDER BY and LIMIT, and reads one table without groups.
+/// The SELECT of a query that has nothing else but ORDER BY and LIMIT, and reads one table without groups.
 fn simple_select(statement: &Statement) -> Option<(&Query, &Select)> {
     let Statement::Statement(inner) = statement else { return None };
     let Ast::Query(query) = &**inner else { return None };
@@ -172,7 +173,8 @@ impl Unlisted {
     }
 }
 
-/// The expressions of a SELECT list over the plan of its table; `None` if they are not of a form that is known.
+/// The expressions of a SELECT list over the plan of its table; `None` if one of them has another form than is
+/// supported here.
 async fn planned_list(
     state: &SessionState,
     unlisted: &Unlisted,
@@ -208,8 +210,8 @@ async fn planned_list(
     Ok(Some(list))
 }
 
-/// The expression of an item, planned over the columns that it names; `None` if it is not one over a row, or cannot be
-/// planned so.
+/// The expression of an item, planned over the columns that it names; `None` if it needs more than one row, or cannot
+/// be planned alone.
 fn planned_alone(
     state: &SessionState,
     item: &SelectItem,
@@ -234,7 +236,7 @@ fn planned_alone(
     })
 }
 
-/// Whether an expression has a value for a row alone.
+/// Whether an expression needs one row only.
 fn is_over_a_row(expression: &Expr) -> bool {
     let needs_more = expression.exists(|part| {
         Ok(matches!(
@@ -254,7 +256,7 @@ fn is_over_a_row(expression: &Expr) -> bool {
     matches!(needs_more, Ok(false))
 }
 
-/// The expressions of a SELECT list, planned in pieces; `None` if one of them is not an expression over a row.
+/// The expressions of a SELECT list, planned in pieces; `None` if one of them needs more than one row.
 async fn planned_pieces(
     state: &SessionState,
     unlisted: &Unlisted,
@@ -274,7 +276,7 @@ async fn planned_pieces(
     Ok(Some(list))
 }
 
-/// What is said of a `*`.
+/// The options of a `*`, if an item is one.
 fn wildcard(item: &SelectItem) -> Option<&WildcardAdditionalOptions> {
     match item {
         SelectItem::Wildcard(options) => Some(options),
@@ -282,7 +284,7 @@ fn wildcard(item: &SelectItem) -> Option<&WildcardAdditionalOptions> {
     }
 }
 
-/// The columns that a `*` leaves out; `None` if more is said of it.
+/// The columns that a `*` leaves out; `None` if it has other options.
 fn known(options: &WildcardAdditionalOptions) -> Option<WildcardOptions> {
     let others = WildcardAdditionalOptions {
         opt_exclude: None,
@@ -296,13 +298,13 @@ fn known(options: &WildcardAdditionalOptions) -> Option<WildcardOptions> {
     })
 }
 
-/// Whether no two expressions of a list have the same name; the engine says it where they do.
+/// Whether all expressions of a list have different names; if not, the engine reports it.
 fn have_names_of_their_own(list: &[Expr]) -> bool {
     let mut names = HashSet::new();
     list.iter().all(|expression| names.insert(expression.schema_name().to_string()))
 }
 
-/// Whether a plan gives the rows of a table as they are.
+/// Whether a plan returns the rows of one table as they are.
 fn is_of_one_table(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Filter(filter) => is_of_one_table(&filter.input),
@@ -328,7 +330,7 @@ fn without_projections(plan: LogicalPlan) -> Option<LogicalPlan> {
     }
 }
 
-/// Whether a query has nothing beside its SELECT but ORDER BY and LIMIT.
+/// Whether a query has nothing but a SELECT, ORDER BY and LIMIT.
 fn is_plain_query(query: &Query) -> bool {
     query.with.is_none()
         && query.fetch.is_none()
@@ -337,8 +339,7 @@ fn is_plain_query(query: &Query) -> bool {
         && query.pipe_operators.is_empty()
 }
 
-/// Whether an ORDER BY names columns of the table only: no place in the SELECT list, and no name that the list
-/// gives.
+/// Whether an ORDER BY names only columns of the table: no positions in the SELECT list, and no aliases.
 fn orders_by_columns(order_by: &OrderBy, select: &Select) -> bool {
     let OrderByKind::Expressions(parts) = &order_by.kind else { return false };
     let given: HashSet<String> = select

@@ -13,12 +13,12 @@ use datafusion::sql::sqlparser::ast::{
 use super::{Found, Refused};
 use crate::sql::folded;
 
-/// What to write for a part of the rows.
+/// What to write to read a part of the rows.
 const SAMPLE: &str = "WHERE _row_id % 100 = 0, for a hundredth of the records of every file";
 /// What to write in place of FETCH and TOP.
-const LIMIT: &str = "LIMIT 10 behind ORDER BY; for all rows that are equal to the last one, \
+const LIMIT: &str = "LIMIT 10 after ORDER BY; for all rows that are equal to the last one, \
      QUALIFY rank() OVER (ORDER BY …) <= 10";
-/// What to write if nothing is there to replace a clause.
+/// What to write if nothing replaces a clause.
 const WITHOUT: &str = "the query without it";
 
 /// Refuses a clause that the engine would leave out.
@@ -32,7 +32,7 @@ fn unsupported(clause: &str, instead: &str) -> Found {
     Found::Break(Refused { what, instead: instead.to_owned() })
 }
 
-/// The clauses around a SELECT.
+/// Refuses clauses around a SELECT.
 pub fn of_query(query: &Query) -> Found {
     if let Some(lock) = query.locks.first() {
         return refuse(
@@ -65,7 +65,7 @@ pub fn of_query(query: &Query) -> Found {
     }
 }
 
-/// `EXCEPT ALL` and `INTERSECT ALL`, for which the engine counts no rows.
+/// Refuses `EXCEPT ALL` and `INTERSECT ALL`: the engine does not count equal rows.
 fn of_set(set: &SetExpr) -> Found {
     let SetExpr::SetOperation { op, set_quantifier, left, right } = set else {
         return Found::Continue(());
@@ -73,7 +73,7 @@ fn of_set(set: &SetExpr) -> Found {
     if *set_quantifier == SetQuantifier::All && *op != SetOperator::Union {
         let what = format!("{op} ALL, of which the engine does not count the rows");
         let instead = format!(
-            "{op}, with row_number() OVER (PARTITION BY …) as one more column on both sides where rows come several times"
+            "{op}, with row_number() OVER (PARTITION BY …) as one more column on both sides if rows occur several times"
         );
         return Found::Break(Refused { what, instead });
     }
@@ -81,10 +81,10 @@ fn of_set(set: &SetExpr) -> Found {
     of_set(right)
 }
 
-/// The clauses of a table of WITH.
+/// Refuses clauses of a table of WITH.
 fn of_cte(cte: &Cte, is_recursive: bool) -> Found {
     if cte.from.is_some() {
-        return refuse("FROM behind a table of WITH", WITHOUT);
+        return refuse("FROM after a table of WITH", WITHOUT);
     }
     let is_union = matches!(*cte.query.body, SetExpr::SetOperation { op: SetOperator::Union, .. });
     let is_limited = cte.query.limit_clause.is_some() || cte.query.order_by.is_some();
@@ -98,7 +98,7 @@ fn of_cte(cte: &Cte, is_recursive: bool) -> Found {
 /// What to write in place of a window's name.
 const WINDOW: &str = "the window itself, OVER (PARTITION BY … ORDER BY …)";
 
-/// The clauses of a SELECT.
+/// Refuses clauses of a SELECT.
 pub fn of_select(select: &Select) -> Found {
     if select.top.is_some() {
         return unsupported("TOP", LIMIT);
@@ -122,7 +122,7 @@ pub fn of_select(select: &Select) -> Found {
         return refuse("* ILIKE", "the columns one by one; `DESCRIBE source` shows them");
     }
     if select.exclude.is_some() {
-        return refuse("EXCLUDE behind a list", "* EXCLUDE (column, …)");
+        return refuse("EXCLUDE after a list", "* EXCLUDE (column, …)");
     }
     let modifiers = match &select.group_by {
         GroupByExpr::All(modifiers) | GroupByExpr::Expressions(_, modifiers) => modifiers,
@@ -143,7 +143,7 @@ pub fn of_select(select: &Select) -> Found {
     Found::Continue(())
 }
 
-/// Whether an item is a `*` for columns with names like a pattern.
+/// Whether an item is a `*` for columns whose names match a pattern.
 fn has_pattern(item: &SelectItem) -> bool {
     match item {
         SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => {
@@ -153,7 +153,7 @@ fn has_pattern(item: &SelectItem) -> bool {
     }
 }
 
-/// Whether an expression calls a function `OVER name`, which the engine knows in a SELECT list only.
+/// Whether an expression calls a function `OVER name`, which the engine supports only in a SELECT list.
 fn names_a_window(part: &impl Visit) -> bool {
     let found = visit_expressions(part, |expression| match expression {
         Expr::Function(Function { over: Some(WindowType::NamedWindow(_)), .. }) => {
@@ -168,7 +168,7 @@ fn extends_a_window(NamedWindowDefinition(_, window): &NamedWindowDefinition) ->
     matches!(window, NamedWindowExpr::WindowSpec(window) if window.window_name.is_some())
 }
 
-/// The clauses of a table of FROM.
+/// Refuses clauses of a table of FROM.
 pub fn of_table(table: &TableFactor) -> Found {
     match table {
         TableFactor::Table {
@@ -187,7 +187,7 @@ pub fn of_table(table: &TableFactor) -> Found {
                 return refuse("TABLESAMPLE", SAMPLE);
             }
             if !with_hints.is_empty() || !index_hints.is_empty() {
-                return refuse("a hint behind a table", WITHOUT);
+                return refuse("a hint after a table", WITHOUT);
             }
             if version.is_some() {
                 let instead =
@@ -201,7 +201,7 @@ pub fn of_table(table: &TableFactor) -> Found {
                 return refuse("PARTITION", "WHERE _file_date BETWEEN DATE '…' AND DATE '…'");
             }
             if json_path.is_some() {
-                return refuse("a path behind a table", WITHOUT);
+                return refuse("a path after a table", WITHOUT);
             }
             if args.as_ref().is_some_and(|args| args.settings.is_some()) {
                 return refuse("SETTINGS", WITHOUT);
@@ -224,10 +224,10 @@ pub fn of_table(table: &TableFactor) -> Found {
     }
 }
 
-/// What stands behind the name that a table is given.
+/// Refuses clauses after the alias of a table.
 fn of_alias(alias: &TableAlias) -> Found {
     if alias.at.is_some() {
-        return refuse("AT behind a table", WITHOUT);
+        return refuse("AT after a table", WITHOUT);
     }
     if alias.columns.iter().any(|column| column.data_type.is_some()) {
         return refuse(
@@ -238,7 +238,7 @@ fn of_alias(alias: &TableAlias) -> Found {
     Found::Continue(())
 }
 
-/// The clauses of a call.
+/// Refuses clauses of a call.
 pub fn of_call(call: &Function, state: &SessionState) -> Found {
     let name = call.name.to_string();
     if call.parameters != FunctionArguments::None {

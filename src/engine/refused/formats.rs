@@ -1,5 +1,5 @@
-//! **Formats** of days and times. The engine knows those of `strftime`: of one that PostgreSQL would know,
-//! `YYYY-MM`, it gives back the letters.
+//! **Formats** of days and times. The engine knows those of `strftime`. For a format of PostgreSQL, such as `YYYY-MM`,
+//! it returns the letters themselves.
 
 use chrono::format::{Item, StrftimeItems};
 use datafusion::sql::sqlparser::ast::{
@@ -11,7 +11,7 @@ use super::{Found, Refused};
 use crate::sql::folded;
 use crate::values::{contradict, counts_from_1970};
 
-/// The functions that read or write a time by the formats behind their first argument.
+/// The functions that read or write a time by the formats after their first argument.
 const OF_FORMATS: [&str; 13] = [
     "to_char",
     "date_format",
@@ -30,7 +30,7 @@ const OF_FORMATS: [&str; 13] = [
 /// The functions that write a time.
 const WRITERS: [&str; 2] = ["to_char", "date_format"];
 
-/// What PostgreSQL writes in a format, and what `strftime` does: of two that begin alike, the longer one first.
+/// The parts of a format in PostgreSQL and in `strftime`. Of two parts that begin alike, the longer one comes first.
 const PARTS: [(&str, &str); 37] = [
     ("FMMONTH", "%B"),
     ("MONTH", "%B"),
@@ -71,7 +71,7 @@ const PARTS: [(&str, &str); 37] = [
     ("Z", "Z"),
 ];
 
-/// Refuses a format that the function does not know, and two that read one text as different times.
+/// Refuses a format that the function does not know, and two formats that read the same text as different times.
 pub fn of_call(call: &Function) -> Found {
     let [name] = call.name.0.as_slice() else { return Found::Continue(()) };
     let name = name.as_ident().map(folded).unwrap_or_default();
@@ -93,12 +93,12 @@ pub fn of_call(call: &Function) -> Found {
         Some((one, other))
     });
     match contradiction {
-        // Our own say it themselves, and engine's would take the first.
+        // Our own functions report it themselves; the engine's would use the first format.
         Some((one, other)) if !name.starts_with("try_") && is_list(list.args.len()) => {
             let what =
                 format!("'{one}' and '{other}', which read the same text as different times");
             let instead = format!(
-                "one of them; where the files changed, CASE WHEN _file_date < DATE '2025-01-01' THEN \
+                "one of them; if the files changed, CASE WHEN _file_date < DATE '2025-01-01' THEN \
                  {name}(…, '{one}') ELSE {name}(…, '{other}') END"
             );
             Found::Break(Refused { what, instead })
@@ -107,12 +107,12 @@ pub fn of_call(call: &Function) -> Found {
     }
 }
 
-/// Whether a call with so many arguments has several formats, of which the first that reads a text counts.
+/// Whether a call with this many arguments has several formats; the first one that reads a text is used.
 fn is_list(arguments: usize) -> bool {
     arguments > 2
 }
 
-/// The literals that a format may be.
+/// Collects the literals that a format may be.
 fn collect(expression: &Expr, formats: &mut Vec<String>) {
     match expression {
         Expr::Value(_) | Expr::BinaryOp { .. } => formats.extend(text_of(expression)),
@@ -125,7 +125,7 @@ fn collect(expression: &Expr, formats: &mut Vec<String>) {
     }
 }
 
-/// The text that a literal is, or literals that are put together.
+/// The text of a literal, or of concatenated literals.
 fn text_of(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Value(value) => match &value.value {
@@ -145,7 +145,7 @@ fn is_known(function: &str, format: &str) -> bool {
     if function.starts_with("try_") && counts_from_1970(format) {
         return true;
     }
-    // How a duration is written.
+    // A format of durations.
     if WRITERS.contains(&function) && format.eq_ignore_ascii_case("ISO8601") {
         return true;
     }
@@ -157,7 +157,7 @@ fn unknown(call: &Function, function: &str, format: &str) -> Refused {
     if WRITERS.contains(&function) && is_of_numbers(format) {
         return Refused {
             what: format!(
-                "the format '{format}' of numbers: {function} writes days and times only"
+                "the format '{format}', which is for numbers: {function} writes only days and times"
             ),
             instead:
                 "round(number, 2) for decimals, lpad(CAST(number AS varchar), 5, '0') for leading \
@@ -166,7 +166,7 @@ fn unknown(call: &Function, function: &str, format: &str) -> Refused {
         };
     }
     let what = format!(
-        "the format '{format}', which {function} does not know: it takes those of strftime"
+        "the format '{format}', which {function} does not know: it takes formats of strftime"
     );
     let known = strftime(format).unwrap_or_else(|| "%Y-%m-%d".to_owned());
     let (written, known) = (call.to_string(), quoted(&known));
@@ -188,7 +188,7 @@ fn is_of_numbers(format: &str) -> bool {
         && characters.all(|c| "09.,DGSLFMPRB$ -+".contains(c.to_ascii_uppercase()))
 }
 
-/// The format of `strftime` that does what one of PostgreSQL does; `None` if a part of it is not known.
+/// The format of `strftime` for a format of PostgreSQL; `None` if a part of it is not known.
 fn strftime(format: &str) -> Option<String> {
     let mut known = String::new();
     let mut rest = format;
@@ -207,7 +207,7 @@ fn strftime(format: &str) -> Option<String> {
         let (part, directive) = PARTS.iter().find(|(part, _)| {
             rest.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part))
         })?;
-        // As in `HH:mm`, which is how others write 24 hours and minutes.
+        // Other programs write `HH:mm` for 24 hours and minutes.
         if *part == "MM" && known.ends_with(':') {
             known = known.replace("%I", "%H") + "%M";
         } else {

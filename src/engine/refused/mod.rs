@@ -1,5 +1,5 @@
-//! **Refused** is what the engine reads and then does otherwise than it is written, without a word: a clause that
-//! it leaves out, a format of another program, a type that rounds. Each is refused with what to write instead.
+//! **Refused** is SQL that the engine accepts but silently executes in another way than it is written: a clause that it
+//! leaves out, a format of another program, a type that rounds. The error says what to write instead.
 
 mod clauses;
 mod formats;
@@ -31,7 +31,7 @@ impl Refused {
     }
 }
 
-/// What a part of a statement comes to: on to the next, or the end.
+/// The result for a part of a statement: continue with the next part, or stop with a refusal.
 type Found = ControlFlow<Refused>;
 
 /// The first part of a statement that the engine would not do as it is written.

@@ -1,15 +1,14 @@
-//! **Operators** that the engine takes for others than PostgreSQL does.
+//! **Operators** with another meaning in the engine than in PostgreSQL.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
 
 use super::{Found, Refused};
 
-/// Refuses `^`, which would be an exclusive or of bits, and arrays in a text, of which the engine knows none.
+/// Refuses `^`, which would be an exclusive or of bits, and arrays in a text, which the engine does not support.
 pub fn of_operation(expression: &Expr) -> Found {
     match expression {
         Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
-            let what =
-                format!("{expression}, which would be an exclusive or of bits, and no power");
+            let what = format!("{expression}, which would be an exclusive or of bits, not a power");
             Found::Break(Refused { what, instead: format!("power({left}, {right})") })
         }
         Expr::AnyOp { left, compare_op, right, .. } => {
@@ -36,7 +35,7 @@ fn of_array(left: &Expr, is_equality: bool, operator: &str, right: &Expr) -> Fou
         true => format!("{left} IN ({elements})"),
         false => format!("{left} {operator} (ARRAY[{elements}])"),
     };
-    let what = format!("an array in a text behind {operator}, which is not supported");
+    let what = format!("an array in a text after {operator}, which is not supported");
     Found::Break(Refused { what, instead })
 }
 
@@ -51,7 +50,7 @@ fn text_of(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// `SIMILAR TO`, which the engine takes for a regular expression that may match anywhere in the text.
+/// Refuses `SIMILAR TO`: the engine reads its pattern as a regular expression that may match anywhere in the text.
 pub fn of_similar(expression: &Expr) -> Found {
     let Expr::SimilarTo { negated, expr, pattern, .. } = expression else {
         return Found::Continue(());
@@ -63,11 +62,11 @@ pub fn of_similar(expression: &Expr) -> Found {
         }
         _ => "a regular expression, column ~ '^(a|b).*$'".to_owned(),
     };
-    let what = "SIMILAR TO, whose pattern would be taken for a regular expression".to_owned();
+    let what = "SIMILAR TO, whose pattern would be read as a regular expression".to_owned();
     Found::Break(Refused { what, instead })
 }
 
-/// The regular expression that does what a pattern of SIMILAR TO does.
+/// The regular expression that matches the same texts as a pattern of SIMILAR TO.
 fn regular(pattern: &str) -> String {
     let mut regular = "^(?:".to_owned();
     let mut characters = pattern.chars();

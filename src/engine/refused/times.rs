@@ -1,5 +1,5 @@
-//! **Times** with which the engine does otherwise than PostgreSQL, found by their types in a plan: intervals that are
-//! compared, times that are added to a date, and moments that are put into a zone.
+//! **Times** that the engine treats in another way than PostgreSQL, found by their types in a plan: comparisons of
+//! intervals, times that are added to a date, and moments that are converted to a zone.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -42,7 +42,7 @@ fn in_expression(expression: &Expr, schema: &DFSchema) -> Option<Refused> {
             && function.name() == TO_LOCAL_TIME
             && let [Expr::Cast(Cast { expr, .. })] = &function.args[..]
         {
-            // Here a zone is what is wanted.
+            // Here the zone is wanted.
             found = in_expression(expr, schema);
             return Ok(if found.is_some() {
                 TreeNodeRecursion::Stop
@@ -56,7 +56,7 @@ fn in_expression(expression: &Expr, schema: &DFSchema) -> Option<Refused> {
     found
 }
 
-/// Returns what is wrong with one expression, its parts left out.
+/// Returns what is wrong with one expression, without its parts.
 fn of(expression: &Expr, schema: &DFSchema) -> Option<Refused> {
     match expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
@@ -94,7 +94,7 @@ fn is_comparison(operator: Operator) -> bool {
 
 fn comparison() -> Refused {
     Refused {
-        what: "a comparison of intervals, in which the engine takes a day for more than any number of hours".to_owned(),
+        what: "a comparison of intervals, in which the engine treats a day as more than any number of hours".to_owned(),
         instead: "the times on both sides, as in a > b + interval '20 days', or \
                   extract(epoch FROM a - b) > 20 * 86400"
             .to_owned(),
@@ -111,7 +111,7 @@ fn sum_of_date() -> Refused {
 
 fn moment_in_zone(zone: &str) -> Refused {
     Refused {
-        what: "AT TIME ZONE of a time with a zone, which the engine leaves what it is".to_owned(),
+        what: "AT TIME ZONE of a time with a zone, which the engine leaves unchanged".to_owned(),
         instead: format!(
             "{TO_LOCAL_TIME}(time AT TIME ZONE '{zone}') for the local time of a moment"
         ),
@@ -134,7 +134,7 @@ fn is_moment(expression: &Expr, schema: &DFSchema) -> bool {
     matches!(type_of(expression, schema), Some(DataType::Timestamp(_, Some(_))))
 }
 
-/// Whether something is an interval with hours, minutes or seconds; one that is not a literal may have some.
+/// Whether an expression is an interval that has, or may have, hours, minutes or seconds.
 fn has_time(expression: &Expr, schema: &DFSchema) -> bool {
     match expression {
         Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) => {

@@ -1,4 +1,4 @@
-//! **Types** of casts that round where PostgreSQL does not.
+//! **Types** of casts that round although PostgreSQL does not.
 
 use datafusion::sql::sqlparser::ast::{DataType, ExactNumberInfo, Expr, TypedString};
 

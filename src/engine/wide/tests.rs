@@ -60,7 +60,7 @@ async fn shown(rows: DataFrame) -> String {
     pretty_format_batches(&rows.collect().await.expect("rows")).expect("a table").to_string()
 }
 
-/// All columns one by one, each as this.
+/// A list of all columns, each written by `item`.
 fn one_by_one(item: fn(usize) -> String) -> String {
     (0..600).rev().map(item).collect::<Vec<_>>().join(", ")
 }

@@ -46,8 +46,8 @@ pub fn find(window: &mut Window, known: &Known<'_>) -> Result<u8, Error> {
 /// How one delimiter splits the start of a file.
 struct Split {
     delimiter: u8,
-    /// How many columns the header then has, or how many names are given; 0 if the header cannot be read.
-    columns: usize,
+    /// How many columns the header then has, or how many names are given; `None` if the header cannot be read.
+    columns: Option<usize>,
     /// Whether the columns come from the file's header.
     has_header: bool,
     /// How many records were examined.
@@ -77,17 +77,16 @@ struct Width {
 }
 
 impl Width {
-    /// Of a file whose names are given, or which has a header of this form.
-    fn new(names: Option<usize>, header: Option<Form>) -> Self {
-        match (names, header) {
-            (Some(columns), _) => Self { columns, trailing_delimiter: false },
-            (None, Some(form)) => {
-                let trailing_delimiter = form.ends_empty && form.fields > 1;
-                let columns = form.fields - usize::from(trailing_delimiter);
-                Self { columns, trailing_delimiter }
-            }
-            (None, None) => Self { columns: 0, trailing_delimiter: false },
-        }
+    /// For a file with this many names that are given.
+    fn of_names(columns: usize) -> Self {
+        Self { columns, trailing_delimiter: false }
+    }
+
+    /// For a file with a header of this form.
+    fn of_header(form: Form) -> Self {
+        let trailing_delimiter = form.ends_empty && form.fields > 1;
+        let columns = form.fields - usize::from(trailing_delimiter);
+        Self { columns, trailing_delimiter }
     }
 
     /// Whether a record has it.
@@ -110,13 +109,19 @@ impl Split {
         };
         let header_end = position;
         let forms = forms(window, known, &mut scanner, &mut position);
-        let width = Width::new(names, header.and_then(|header| header.form));
+        let width = match names {
+            Some(names) => Some(Width::of_names(names)),
+            None => header.and_then(|header| header.form).map(Width::of_header),
+        };
+        let fitting = width
+            .as_ref()
+            .map_or(0, |width| forms.iter().flatten().filter(|form| width.fits(**form)).count());
         Self {
             delimiter,
-            columns: width.columns,
+            columns: width.map(|width| width.columns),
             has_header: names.is_none(),
             records: forms.len(),
-            fitting: forms.iter().flatten().filter(|form| width.fits(**form)).count(),
+            fitting,
             is_table: is_table(&forms),
             header_at: start..header_end,
             records_at: header_end..position,
@@ -125,7 +130,7 @@ impl Split {
 
     /// Whether the header has several columns with this delimiter; without a header, whether a record fits the names.
     fn is_eligible(&self) -> bool {
-        self.columns > 1 && (self.has_header || self.fitting > 0)
+        self.columns.is_some_and(|columns| columns > 1) && (self.has_header || self.fitting > 0)
     }
 
     /// Whether at least this percentage of the records is as wide as the header.

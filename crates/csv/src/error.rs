@@ -8,7 +8,7 @@ use crate::header::InvalidHeader;
 /// Why a file cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The dialect's special characters do not differ.
+    /// The dialect cannot be used.
     #[error(transparent)]
     Dialect(#[from] InvalidDialect),
     /// The header gives no usable names.

@@ -8,6 +8,8 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+use crate::header::PROVENANCE;
+
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
@@ -88,9 +90,9 @@ impl fmt::Display for Reason {
 /// The columns of the rejects of one file; the `rejects` table also has `_file_date`.
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
-        field("_file_name", DataType::Utf8),
-        field("_row_id", DataType::Int64),
-        field("_line", DataType::Int64),
+        field(PROVENANCE[0], DataType::Utf8),
+        field(PROVENANCE[1], DataType::Int64),
+        field(PROVENANCE[2], DataType::Int64),
         field("byte_offset", DataType::Int64),
         field("reason", DataType::Utf8),
         field("expected_fields", DataType::Int64),

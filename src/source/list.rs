@@ -16,11 +16,11 @@ const AROUND: usize = 7;
 
 /// Lists the dataset's source files of a range.
 ///
-/// The listing is paged by the store and held in memory: one entry a key.
+/// The store returns the listing page by page. It is kept in memory, with one entry per key.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses; [`Error::ZeroBytes`] where the range holds objects of
-/// no bytes and the dataset does not say to skip them.
+/// [`Error::List`] if the store refuses; [`Error::ZeroBytes`] if the range holds objects of no bytes and the
+/// dataset does not skip them.
 pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
     let listing = survey(store, dataset, range).await?;
     let empty: Vec<String> = listing
@@ -37,33 +37,29 @@ pub async fn list(store: &Store, dataset: &Dataset, range: DateRange) -> Result<
     Ok(listing)
 }
 
-/// Lists like [`list`], and refuses nothing that it finds.
+/// Lists like [`list`], but refuses nothing that it finds.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses.
+/// [`Error::List`] if the store refuses.
 pub async fn survey(store: &Store, dataset: &Dataset, range: DateRange) -> Result<Listing, Error> {
     let objects = objects(store, &dataset.prefix).await?;
     Ok(sort_out(store, dataset, range, objects))
 }
 
-/// Lists like [`survey`], from the first file date that there is to the last. If no key has one, the range
-/// means nothing, and every key is ignored.
+/// Lists like [`survey`], from the first file date to the last. If no key has a date, the range means nothing,
+/// and every key is ignored.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses.
+/// [`Error::List`] if the store refuses.
 pub async fn history(store: &Store, dataset: &Dataset) -> Result<Listing, Error> {
-    let objects = objects(store, &dataset.prefix).await?;
-    let days = dates(store, dataset, &objects).map(DateRange::of_day);
-    let range = days.reduce(DateRange::hull);
-    let range = range.unwrap_or_else(|| DateRange::of_day(FileDate::default()));
-    Ok(sort_out(store, dataset, range, objects))
+    survey_between(store, dataset, None, None).await
 }
 
-/// Lists like [`survey`] from a day on, to a day, or everything: the range ends where the files do. Without a
-/// file no day is missing.
+/// Lists like [`survey`], from `start` to `end`. Without one of them, the range begins with the first file date,
+/// or ends with the last. If there is no file, no day is reported as missing.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses.
+/// [`Error::List`] if the store refuses.
 pub async fn survey_between(
     store: &Store,
     dataset: &Dataset,
@@ -71,14 +67,7 @@ pub async fn survey_between(
     end: Option<FileDate>,
 ) -> Result<Listing, Error> {
     let objects = objects(store, &dataset.prefix).await?;
-    let is_after = |date: FileDate| start.is_none_or(|start| start <= date);
-    let is_between = |date: &FileDate| is_after(*date) && end.is_none_or(|end| *date <= end);
-    let dates: Vec<FileDate> = dates(store, dataset, &objects).filter(is_between).collect();
-    let first = start.or_else(|| dates.iter().min().copied());
-    let last = end.or_else(|| dates.iter().max().copied());
-    let any = first.or(last).unwrap_or_default();
-    let (first, last) = (first.unwrap_or(any), last.unwrap_or(any));
-    let range = DateRange::between(first, last);
+    let range = range_between(dates(store, dataset, &objects), start, end);
     let mut listing = sort_out(store, dataset, range, objects);
     if listing.files.is_empty() {
         listing.findings.retain(|finding| !matches!(finding, Finding::MissingDays { .. }));
@@ -86,75 +75,90 @@ pub async fn survey_between(
     Ok(listing)
 }
 
-/// The first file date under a dataset's prefix, also of objects of no bytes; `None` if no key holds one.
+/// Returns the range from `start` to `end`. Without one of them, the first or the last of the dates that are not
+/// excluded by the other takes its place. Without any date at all, it is one day that means nothing.
+fn range_between(
+    dates: impl Iterator<Item = FileDate>,
+    start: Option<FileDate>,
+    end: Option<FileDate>,
+) -> DateRange {
+    let days = dates
+        .filter(|date| start.is_none_or(|start| start <= *date))
+        .filter(|date| end.is_none_or(|end| *date <= end))
+        .map(DateRange::of_day)
+        .reduce(DateRange::hull);
+    let first = start.or(days.map(|days| days.start()));
+    let last = end.or(days.map(|days| days.end()));
+    let either = first.or(last).unwrap_or_default();
+    DateRange::between(first.unwrap_or(either), last.unwrap_or(either))
+}
+
+/// Returns the first file date under a dataset's prefix, objects of no bytes included; `None` if no key holds one.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses.
+/// [`Error::List`] if the store refuses.
 pub async fn first_day(store: &Store, dataset: &Dataset) -> Result<Option<FileDate>, Error> {
     let objects = objects(store, &dataset.prefix).await?;
     Ok(dates(store, dataset, &objects).min())
 }
 
-/// The file dates of the objects that have one.
+/// Returns the file dates of the objects that have one.
 fn dates<'a>(
     store: &'a Store,
     dataset: &'a Dataset,
     listed: &'a Listed,
 ) -> impl Iterator<Item = FileDate> + 'a {
-    let matched = |object: &ObjectMeta| read_key(dataset, &store.key(&object.location));
-    listed.objects.iter().filter_map(move |object| matched(object).dates().map(|dates| dates.date))
+    let keys = listed.objects.iter().map(move |object| store.key(&object.location));
+    keys.filter_map(move |key| Some(read_key(dataset, &key).dates()?.date))
 }
 
-/// Every object under a prefix, as the store describes it.
+/// Returns every object under a prefix, as the store describes it.
 async fn objects(store: &Store, prefix: &str) -> Result<Listed, Error> {
-    let failed = |source| Error::List {
-        place: store.display(prefix),
-        source: store.explain(source, prefix),
-    };
-    if store.folder().is_some_and(|folder| !folder.is_dir()) {
-        return Err(failed(object_store::Error::NotFound {
+    let listed = match store.folder() {
+        Some(folder) if !folder.is_dir() => Err(object_store::Error::NotFound {
             path: store.display(""),
             source: "the folder does not exist".into(),
-        }));
-    }
-    store.list(prefix).await.map_err(failed)
+        }),
+        _ => store.list(prefix).await,
+    };
+    listed.map_err(|source| Error::List {
+        place: store.display(prefix),
+        source: store.explain(source, prefix),
+    })
 }
 
-/// A source file, given its key and the date in it.
+/// Makes a source file of an object, its key and the date in it.
 fn source_file(store: &Store, key: String, date: FileDate, object: ObjectMeta) -> SourceFile {
     let identity = Identity::from(&object);
     let (name, location) = (store.file_name(&key), object.location);
     SourceFile { name, key, date, location, identity }
 }
 
-/// Every file of a dataset, whatever its date, in no order.
+/// Returns every file of a dataset, whatever its date, in no particular order.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses.
+/// [`Error::List`] if the store refuses.
 pub async fn files(store: &Store, dataset: &Dataset) -> Result<Vec<SourceFile>, Error> {
-    let objects = objects(store, &dataset.prefix).await?;
-    let file = |object: ObjectMeta| {
+    let mut files = Vec::new();
+    for object in objects(store, &dataset.prefix).await?.objects {
         let key = store.key(&object.location);
-        let dates = read_key(dataset, &key).dates().filter(|_| object.size > 0)?;
-        Some(source_file(store, key, dates.date, object))
-    };
-    Ok(objects.objects.into_iter().filter_map(file).collect())
+        let dates = read_key(dataset, &key).dates().filter(|_| object.size > 0);
+        files.extend(dates.map(|dates| source_file(store, key, dates.date, object)));
+    }
+    Ok(files)
 }
 
-/// Every key under a prefix that can be read, without the prefix.
+/// Returns every key under a prefix that can be read, without the prefix.
 ///
 /// # Errors
-/// [`Error::List`] where the store refuses.
+/// [`Error::List`] if the store refuses.
 pub async fn keys(store: &Store, prefix: &str) -> Result<Vec<String>, Error> {
-    let objects = objects(store, prefix).await?;
-    let key = |object: &ObjectMeta| {
-        let key = store.key(&object.location);
-        key.strip_prefix(prefix).map(str::to_owned)
-    };
-    Ok(objects.objects.iter().filter_map(key).collect())
+    let objects = objects(store, prefix).await?.objects;
+    let keys = objects.iter().map(|object| store.key(&object.location));
+    Ok(keys.filter_map(|key| key.strip_prefix(prefix).map(str::to_owned)).collect())
 }
 
-/// Says of each object whether the run reads it.
+/// Sorts objects into the files that a run reads and the keys that it ignores, each with the reason.
 fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) -> Listing {
     let mut files = Vec::new();
     let mut ignored = Vec::new();
@@ -196,7 +200,7 @@ fn sort_out(store: &Store, dataset: &Dataset, range: DateRange, listed: Listed) 
     Listing { range, files, ignored, findings, around, sizes }
 }
 
-/// The files of some that lie outside a range which are nearest to it, on either side.
+/// Returns the files nearest to a range, on either side, out of those outside it.
 fn around(
     store: &Store,
     range: DateRange,
@@ -222,4 +226,34 @@ fn read_key(dataset: &Dataset, key: &str) -> KeyMatch {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(number: u64) -> FileDate {
+        FileDate::default().plus_days(number)
+    }
+
+    /// The range of files on some days, from a day on, to a day, or both.
+    fn range(files: &[u64], start: Option<u64>, end: Option<u64>) -> DateRange {
+        range_between(files.iter().map(|number| day(*number)), start.map(day), end.map(day))
+    }
+
+    #[test]
+    fn an_open_range_begins_and_ends_with_the_files() {
+        assert_eq!(range(&[7, 3, 5], None, None), DateRange::between(day(3), day(7)));
+        assert_eq!(range(&[7, 3, 5], Some(1), None), DateRange::between(day(1), day(7)));
+        assert_eq!(range(&[7, 3, 5], None, Some(9)), DateRange::between(day(3), day(9)));
+        assert_eq!(range(&[7, 3, 5], Some(4), Some(6)), DateRange::between(day(4), day(6)));
+    }
+
+    #[test]
+    fn files_beyond_the_given_day_do_not_count_for_the_other_end_of_a_range() {
+        assert_eq!(range(&[3, 7], None, Some(5)), DateRange::between(day(3), day(5)));
+        assert_eq!(range(&[3, 7], Some(8), None), DateRange::of_day(day(8)));
+        assert_eq!(range(&[3, 7], None, Some(2)), DateRange::of_day(day(2)));
+        assert_eq!(range(&[], None, None), DateRange::of_day(day(0)));
+    }
 }

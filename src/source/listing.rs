@@ -11,7 +11,7 @@ use crate::domain::{DateRange, Event, Finding, KeyFault};
 /// Every key under a dataset's prefix: what a run reads, and what it does not and why.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// The range that was asked for.
+    /// The requested range.
     pub range: DateRange,
     /// The source files in range, by file date, then key.
     pub files: Vec<SourceFile>,
@@ -19,9 +19,9 @@ pub struct Listing {
     pub ignored: Vec<Ignored>,
     /// What a person should know about the range before loading it.
     pub findings: Vec<Finding>,
-    /// The files of the days just before and just after the range, to compare with: a week of files on each side.
+    /// The files just before and just after the range, to compare with: seven files on each side.
     pub around: Vec<SourceFile>,
-    /// The sizes of all days that there are files of, whatever the range.
+    /// The sizes of all days that have files, inside and outside the range.
     pub sizes: Sizes,
 }
 
@@ -44,7 +44,7 @@ pub enum Reason {
     OutOfRange,
     /// The key does not have the shape of the dataset's key pattern, so it has no file date.
     NoDate,
-    /// The key has the pattern's shape, but its digits are no calendar day.
+    /// The key has the pattern's shape, but its digits are not a calendar day.
     ImpossibleDate,
     /// The key has the pattern's shape, but the year in it is before 1900 or after 2100.
     FarYear,
@@ -72,7 +72,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::OutOfRange => "outside the range",
             Self::NoDate => "the key does not match the key pattern",
-            Self::ImpossibleDate => "the date in the key is no calendar day",
+            Self::ImpossibleDate => "the date in the key is not a calendar day",
             Self::FarYear => "the year in the key is before 1900 or after 2100",
             Self::BackwardPeriod => "the period in the key ends before it begins",
             Self::ZeroBytes => "zero bytes",
@@ -82,23 +82,25 @@ impl fmt::Display for Reason {
 }
 
 impl Listing {
-    /// Of files that are known, without anything beside them.
+    /// Makes a listing of known files, without other keys and without findings.
     pub fn of_files(range: DateRange, files: Vec<SourceFile>) -> Self {
         let (ignored, findings, around, sizes) = Default::default();
         Self { range, files, ignored, findings, around, sizes }
     }
 
-    /// The days of which another file is the newest if names are compared as plain text.
+    /// Reports the days whose newest file is another one if names are compared as plain text.
     pub fn days_in_plain_order(&self) -> Vec<Event> {
-        let event = |finding: &Finding| {
-            let Finding::SeveralFiles { date, keys } = finding else { return None };
-            let (natural, plain) = (keys.last()?, keys.iter().max()?);
-            (natural != plain).then(|| Event::PlainNameOrder {
-                date: *date,
-                plain: plain.clone(),
-                natural: natural.clone(),
-            })
-        };
-        self.findings.iter().filter_map(event).collect()
+        self.findings.iter().filter_map(plain_name_order).collect()
     }
+}
+
+/// Returns what to report of a day with several files if plain text order makes another file the newest.
+fn plain_name_order(finding: &Finding) -> Option<Event> {
+    let Finding::SeveralFiles { date, keys } = finding else { return None };
+    let (natural, plain) = (keys.last()?, keys.iter().max()?);
+    (natural != plain).then(|| Event::PlainNameOrder {
+        date: *date,
+        plain: plain.clone(),
+        natural: natural.clone(),
+    })
 }

@@ -1,7 +1,7 @@
-//! The **source**: where the exports are, and which of them a run reads.
+//! The **source** is where the exports are. This module finds out which of them a run reads.
 //!
-//! [`list`] takes a dataset and a range and returns a [`Listing`]: the source files in range, and
-//! every other key with the reason why it is left out. Nothing under the prefix goes unmentioned.
+//! [`list`] takes a dataset and a range and returns a [`Listing`]: the source files in the range, and every other
+//! key under the prefix with the reason why it is left out.
 
 mod findings;
 mod list;

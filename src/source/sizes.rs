@@ -1,5 +1,5 @@
-//! The **sizes** of a dataset's days, and which of them are unusual: far from what is usual on the same weekday,
-//! or if too few of these are known, on the days around.
+//! The **sizes** of a dataset's days, and which of them are unusual. A day is compared with the same weekday of
+//! the weeks around it; if too few of these are known, with the days around it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,18 @@ use serde::Serialize;
 
 use crate::domain::{DateRange, FileDate};
 
-/// A day is unusual if it has so many times more or less than what is usual.
+/// A day is unusual if it has this many times more or less than what is usual.
 const TIMES: f64 = 3.0;
-/// The days before and after that a day is compared with, and how many of them it takes.
+/// How many days before a day, and how many after it, it is compared with.
 const DAYS: usize = 7;
+/// The fewest such days that show what is usual.
 const FEWEST_DAYS: usize = 4;
-/// The weeks before and after whose same weekday a day is compared with, and how many of them it takes.
+/// In how many weeks before a day, and in how many after it, it is compared with the same weekday.
 const WEEKS: u64 = 4;
+/// The fewest such weeks that show what is usual.
 const FEWEST_WEEKS: usize = 3;
 
-/// The bytes of every day of a dataset, by the ending of its files: those that are compressed have fewer bytes
-/// than those that are not.
+/// The bytes of every day of a dataset, by the ending of its files: compressed files have fewer bytes than others.
 #[derive(Clone, Debug, Default)]
 pub struct Sizes(BTreeMap<Option<String>, BTreeMap<FileDate, u64>>);
 
@@ -68,7 +69,7 @@ impl Sizes {
         *self.0.entry(ending).or_default().entry(date).or_default() += bytes;
     }
 
-    /// The days of a range that are unusual.
+    /// Returns the days of a range that are unusual.
     pub fn unusual_days(&self, range: DateRange) -> Vec<UnusualDay> {
         let mut found: Vec<UnusualDay> =
             self.0.values().flat_map(|days| unusual_days(days, range)).collect();
@@ -76,47 +77,44 @@ impl Sizes {
         found
     }
 
-    /// Whether any day of a range has so few others around it that nothing is known of it.
+    /// Whether any day of a range has too few others around it to show whether it is unusual.
     pub fn are_too_few(&self, range: DateRange) -> bool {
-        let is_too_short = |days: &BTreeMap<FileDate, u64>| {
-            days.len() <= FEWEST_DAYS && days.keys().any(|date| range.contains(*date))
-        };
-        self.0.values().any(is_too_short)
+        let mut few = self.0.values().filter(|days| days.len() <= FEWEST_DAYS);
+        few.any(|days| days.keys().any(|date| range.contains(*date)))
     }
 }
 
-/// The days of a range whose number is far from the usual one.
+/// Returns the days of a range whose number is far from the usual one.
 pub fn unusual_days(days: &BTreeMap<FileDate, u64>, range: DateRange) -> Vec<UnusualDay> {
-    let all: Vec<(FileDate, u64)> = days.iter().map(|(date, number)| (*date, *number)).collect();
-    let usual = |index: usize, date: FileDate| {
-        let weekdays = same_weekday(days, date).map(|usual| (usual, Beside::SameWeekday));
-        weekdays.or_else(|| Some((around(&all, index)?, Beside::DaysAround)))
-    };
-    let in_range = all.iter().enumerate().filter(|(_, (date, _))| range.contains(*date));
-    let found = in_range.filter_map(|(index, (date, number))| {
-        let (usual, beside) = usual(index, *date)?;
-        let times = *number as f64 / usual.max(1) as f64;
-        let is_usual = (1.0 / TIMES..=TIMES).contains(&times);
-        (!is_usual).then_some(UnusualDay { date: *date, number: *number, usual, beside })
-    });
-    found.collect()
+    let in_range = days.iter().filter(|(date, _)| range.contains(**date));
+    in_range.filter_map(|(date, number)| unusual_day(days, *date, *number)).collect()
 }
 
-/// The median of the same weekday in the weeks around; `None` if too few are known.
+fn unusual_day(days: &BTreeMap<FileDate, u64>, date: FileDate, number: u64) -> Option<UnusualDay> {
+    let (usual, beside) = match same_weekday(days, date) {
+        Some(usual) => (usual, Beside::SameWeekday),
+        None => (around(days, date)?, Beside::DaysAround),
+    };
+    let times = number as f64 / usual.max(1) as f64;
+    let is_usual = (1.0 / TIMES..=TIMES).contains(&times);
+    (!is_usual).then_some(UnusualDay { date, number, usual, beside })
+}
+
+/// Returns the median of the same weekday in the weeks around; `None` if too few are known.
 fn same_weekday(days: &BTreeMap<FileDate, u64>, date: FileDate) -> Option<u64> {
     let weeks =
         (1..=WEEKS).flat_map(|weeks| [date.minus_days(weeks * 7), date.plus_days(weeks * 7)]);
     median(weeks.filter_map(|day| days.get(&day).copied()).collect(), FEWEST_WEEKS)
 }
 
-/// The median of the days around; `None` if too few are known.
-fn around(days: &[(FileDate, u64)], index: usize) -> Option<u64> {
-    let near = index.saturating_sub(DAYS)..(index + DAYS + 1).min(days.len());
-    let others = near.filter(|other| *other != index).map(|other| days[other].1);
-    median(others.collect(), FEWEST_DAYS)
+/// Returns the median of the nearest days that are known; `None` if they are too few.
+fn around(days: &BTreeMap<FileDate, u64>, date: FileDate) -> Option<u64> {
+    let before = days.range(..date).rev().take(DAYS);
+    let after = days.range(date..).filter(|(other, _)| **other != date).take(DAYS);
+    median(before.chain(after).map(|(_, number)| *number).collect(), FEWEST_DAYS)
 }
 
-/// The median of numbers, if they are enough.
+/// Returns the median of numbers, if there are enough of them.
 fn median(mut numbers: Vec<u64>, fewest: usize) -> Option<u64> {
     numbers.sort_unstable();
     numbers.get(numbers.len() / 2).copied().filter(|_| numbers.len() >= fewest)
@@ -130,7 +128,13 @@ mod tests {
         FileDate::default().plus_days(number)
     }
 
-    /// The days from the first one on that are unusual, with what is usual.
+    /// The days of some weeks, each with five large days and two small ones.
+    fn weeks(count: u64) -> BTreeMap<FileDate, u64> {
+        let days = 0..count * 7;
+        days.map(|number| (day(number), if number % 7 > 4 { 100 } else { 1000 })).collect()
+    }
+
+    /// The unusual days among the first hundred, with what is usual.
     fn found(days: &BTreeMap<FileDate, u64>) -> Vec<(FileDate, u64)> {
         let range = DateRange::between(day(0), day(100));
         unusual_days(days, range).into_iter().map(|found| (found.date, found.usual)).collect()
@@ -149,15 +153,12 @@ mod tests {
 
     #[test]
     fn a_weekday_is_compared_with_its_like() {
-        let size = |number: u64| if number % 7 > 4 { 100 } else { 1000 };
-        let mut days: BTreeMap<FileDate, u64> =
-            (0..28).map(|number| (day(number), size(number))).collect();
+        let mut days = weeks(4);
         assert_eq!(found(&days), []);
         days.insert(day(12), 1000);
         days.insert(day(15), 100);
         assert_eq!(found(&days), [(day(12), 100), (day(15), 1000)]);
-        let mut few: BTreeMap<FileDate, u64> =
-            (0..14).map(|number| (day(number), size(number))).collect();
+        let mut few = weeks(2);
         few.insert(day(1), 10);
         assert!(found(&few).contains(&(day(1), 1000)), "two weeks are compared day by day");
     }

@@ -24,7 +24,7 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// The object as the store describes it.
+    /// Returns the object as the store describes it.
     pub fn object(&self) -> ObjectMeta {
         ObjectMeta {
             location: self.location.clone(),
@@ -35,7 +35,7 @@ impl SourceFile {
         }
     }
 
-    /// The key's last part, without its endings.
+    /// Returns the key's last part, without its endings.
     pub fn stem(&self) -> &str {
         let name = self.key.rsplit('/').next().unwrap_or(&self.key);
         name.split('.').next().unwrap_or(name)

@@ -247,7 +247,7 @@ async fn keys_without_a_date_are_ignored_and_said_so() {
     assert!(ran.stderr.contains("2 keys are ignored: people/readme.csv"), "{}", ran.stderr);
     let plan = project.backfill(&["plan", "--start", "2025-09-22", "--end", "2025-09-22"]).await;
     let plan = plan.ended(0).stdout;
-    assert!(plan.contains("ignore: the date in the key is no calendar day"), "{plan}");
+    assert!(plan.contains("ignore: the date in the key is not a calendar day"), "{plan}");
     assert!(plan.contains("people/_SUCCESS") && !plan.contains("people-old"), "{plan}");
 }
 

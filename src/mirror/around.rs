@@ -1,5 +1,5 @@
-//! The files **around** a range that were read before: what staging still knows of the days next to it, so that a
-//! file that comes alone can be compared with others.
+//! The files **around** a range that were read before. Staging still knows what their mirrors say, so that a single
+//! file can be compared with others.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::domain::{Dataset, DateRange, FileDate, Limits};
 use crate::store::layout::Key;
 use crate::store::{Store, layout, object};
 
-/// So many days are looked at before the range, and so many after it.
+/// How many days before the range, and how many after it, are looked at.
 const DAYS: usize = 28;
 /// How many notes are read at once, for each file that is mirrored at once.
 const NOTES_PER_FILE: usize = 8;
 
-/// What the mirrors say of themselves that staging has of the days nearest to a range, outside of it. Of several
-/// mirrors of a file, one counts.
+/// Reads the notes of the mirrors of the days nearest to a range, outside it. Of several mirrors of one file, one
+/// counts.
 ///
 /// # Errors
 /// [`Error::Staging`].
@@ -53,7 +53,7 @@ pub async fn around(
     Ok(notes.into_iter().flatten().collect())
 }
 
-/// What a mirror says of itself; `None` if it says nothing, or was deleted since it was listed.
+/// Reads the note of a mirror; `None` if it has none, or was deleted since it was listed.
 async fn note(staging: &Store, path: &Path, size: u64) -> Result<Option<Note>, Error> {
     match object::read_note(&staging.objects, path, size).await {
         Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -61,7 +61,7 @@ async fn note(staging: &Store, path: &Path, size: u64) -> Result<Option<Note>, E
     }
 }
 
-/// The days that are nearest to a range, of some outside of it that are sorted.
+/// Returns the days that are nearest to a range, out of sorted days outside it.
 fn nearest(days: impl Iterator<Item = FileDate>, range: DateRange) -> Vec<FileDate> {
     let mut days: Vec<FileDate> = days.collect();
     days.dedup();
@@ -74,9 +74,12 @@ fn nearest(days: impl Iterator<Item = FileDate>, range: DateRange) -> Vec<FileDa
 mod tests {
     use super::*;
 
+    fn day(number: u64) -> FileDate {
+        FileDate::default().plus_days(number)
+    }
+
     #[test]
     fn the_nearest_days_are_on_both_sides() {
-        let day = |number: u64| FileDate::default().plus_days(number);
         let range = DateRange::between(day(100), day(110));
         let outside = (0..100).chain(111..200).map(day);
         let found = nearest(outside, range);

@@ -1,26 +1,26 @@
 //! The rejects of **earlier** readings of a file: which of its records could not be read with another dialect.
 
-use futures::TryStreamExt;
-use object_store::path::Path;
-
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
+use datafusion::parquet::errors::ParquetError;
+use futures::TryStreamExt;
+use object_store::path::Path;
 
 use super::{Error, Note};
 use crate::domain::{Dataset, provenance};
 use crate::source::SourceFile;
 use crate::store::{Store, layout, object};
 
-/// The records of a file that one reading could not read.
+/// The records of a file that could not be read at one time.
 #[derive(Clone, Debug)]
 pub struct EarlierRejects {
     /// What was read then.
     pub note: Note,
-    /// Their numbers.
+    /// The numbers of the records.
     pub rows: Vec<u64>,
 }
 
-/// The rejects of every reading of a file that staging still has, of any version of it and with any dialect.
+/// Reads the rejects of every reading of a file that staging still has: of any version of it, and with any dialect.
 ///
 /// # Errors
 /// [`Error`].
@@ -54,12 +54,23 @@ async fn read(
         .await
         .map_err(|source| Error::Staging { path: staging.key(path), source })?;
     let Some(note) = note else { return Ok(None) };
-    let failed = |source| Error::Rejects { path: staging.key(path), source };
+    let rows = record_numbers(staging, path, size, file)
+        .await
+        .map_err(|source| Error::Rejects { path: staging.key(path), source })?;
+    Ok(rows.map(|rows| EarlierRejects { note, rows }))
+}
+
+/// Reads the numbers of the records in an object of rejects; `None` if these belong to another file.
+async fn record_numbers(
+    staging: &Store,
+    path: &Path,
+    size: u64,
+    file: &str,
+) -> Result<Option<Vec<u64>>, ParquetError> {
     let columns = [provenance::FILE_NAME, provenance::ROW_ID];
-    let batches = object::read_columns(&staging.objects, path, size, &columns).await;
-    let mut batches = batches.map_err(failed)?;
+    let mut batches = object::read_columns(&staging.objects, path, size, &columns).await?;
     let mut rows = Vec::new();
-    while let Some(batch) = batches.try_next().await.map_err(failed)? {
+    while let Some(batch) = batches.try_next().await? {
         let names = batch.column_by_name(provenance::FILE_NAME);
         let names = names.and_then(|names| names.as_string_opt::<i32>());
         let ids = batch.column_by_name(provenance::ROW_ID);
@@ -70,5 +81,5 @@ async fn read(
         }
         rows.extend(ids.iter().flatten().filter_map(|id| u64::try_from(id).ok()));
     }
-    Ok(Some(EarlierRejects { note, rows }))
+    Ok(Some(rows))
 }

@@ -19,12 +19,12 @@ use tokio_util::task::AbortOnDropHandle;
 pub const RANGE_BYTES: u64 = 4 << 20;
 /// How many requests of one file are under way at once.
 const REQUESTS_AHEAD: usize = 2;
-/// How often a body that was cut short is asked for again.
+/// How often a range is requested if its body is cut short.
 const BODY_ATTEMPTS: u32 = 4;
 
-/// The object's bytes, for a thread that may block. Must be called inside a Tokio runtime.
+/// Returns the object's bytes, for a thread that may block. Must be called inside a Tokio runtime.
 ///
-/// `on_bytes` is told of every range that has arrived.
+/// `on_bytes` is called with the length of every range that has arrived.
 pub fn fetch(
     store: Arc<dyn ObjectStore>,
     object: ObjectMeta,

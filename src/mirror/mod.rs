@@ -1,5 +1,5 @@
-//! A **mirror** is a source file in columnar form: its columns by name, all text, and where each
-//! row came from. To mirror a file is to read its CSV once, and never again.
+//! A **mirror** is a source file in columnar form: its columns by name, all as text, and for each row where it came
+//! from. To mirror a file is to read its CSV once, and never again.
 //!
 //! The reader is a crate of its own, [`backfill_csv`]: its documentation says what it accepts, rejects,
 //! normalises and counts.
@@ -50,7 +50,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// The key and the columns of every file.
+    /// Returns the key and the columns of every file.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.files.iter().map(|file| (file.file.key.as_str(), file.note.summary.header.as_slice()))
     }
@@ -82,7 +82,7 @@ pub struct StagedObject {
     pub size: u64,
 }
 
-/// What a mirror says of itself.
+/// The note that a mirror carries about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// What was read of the file.
@@ -99,7 +99,7 @@ impl Note {
 }
 
 impl Mirrored {
-    /// What identifies the mirror's content: the hash in its name.
+    /// Returns what identifies the mirror's content: the hash in its name.
     pub fn hash(&self) -> &str {
         let name = self.path.filename().unwrap_or_default();
         name.trim_end_matches(".parquet").rsplit('-').next().unwrap_or_default()
@@ -163,7 +163,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The store's error behind this one, if there is one.
+    /// Returns the store's error behind this one, if there is one.
     pub fn store_error(&self) -> Option<&object_store::Error> {
         match self {
             Self::Read { source, .. } => store::find_error(source),
@@ -175,8 +175,8 @@ impl Error {
 
     /// Whether a source file is gone that was there when the files were listed.
     fn is_gone(&self) -> bool {
-        let is_gone = |error| matches!(error, &object_store::Error::NotFound { .. });
-        matches!(self, Self::Read { .. }) && self.store_error().is_some_and(is_gone)
+        matches!(self, Self::Read { .. })
+            && matches!(self.store_error(), Some(object_store::Error::NotFound { .. }))
     }
 
     /// Whether the header is not text in the encoding of the dataset.
@@ -185,19 +185,19 @@ impl Error {
         matches!(self, Self::Read { source: ReadError::Header(found), .. } if *found == header)
     }
 
-    /// Whether a column has no name, or that of another, for which there is a setting.
+    /// Whether a column has no name, or the name of another column; a setting allows either.
     pub fn is_about_unusable_names(&self) -> bool {
         let Self::Read { source: ReadError::Header(header), .. } = self else { return false };
         matches!(header, InvalidHeader::BlankName { .. } | InvalidHeader::DuplicateName { .. })
     }
 
-    /// Whether a file is of another format, whatever the rest of it is.
+    /// Whether a file is in another format, so that reading more of it changes nothing.
     pub fn is_about_the_format(&self) -> bool {
         let Self::Read { source: ReadError::Header(header), .. } = self else { return false };
         matches!(header, InvalidHeader::OtherFormat { .. } | InvalidHeader::NotCsv { .. })
     }
 
-    /// Whether the compressed bytes of a file are not whole.
+    /// Whether the compressed bytes of a file are damaged or cut short.
     fn is_about_compression(&self) -> bool {
         use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         let Self::Read { source: ReadError::Read { source, .. }, .. } = self else { return false };
@@ -205,7 +205,7 @@ impl Error {
         is_damaged && self.store_error().is_none()
     }
 
-    /// What is wrong with the compressed bytes of a file, if they are not whole.
+    /// Says what is wrong with the compressed bytes of a file, if they are damaged or cut short.
     pub fn damage(&self) -> Option<String> {
         let Self::Read { source: ReadError::Read { source, .. }, .. } = self else { return None };
         self.is_about_compression().then(|| match source.kind() {
@@ -272,8 +272,7 @@ impl Explain for Error {
                  or leave its day out of the range"
             }
             Self::Read { .. } if self.is_gone() => {
-                "it was there when the files were listed, and is gone; run again to see what is there \
-                 now"
+                "it existed when the files were listed, and was deleted since; run again to see what is there now"
             }
             Self::Archived { .. } => {
                 "restore the object from Glacier or Deep Archive (aws s3api restore-object) and run \
@@ -282,8 +281,7 @@ impl Explain for Error {
             Self::Write { .. }
                 if self.store_error().is_none_or(|error| !store::is_transient(error)) =>
             {
-                "check that the staging area has room and may be written; run again: the mirrors that \
-                 are whole are kept"
+                "check that the staging area has room and may be written; run again: complete mirrors are kept"
             }
             Self::Dialect(_) | Self::Cancelled { .. } => return None,
             Self::Read { .. }
@@ -297,20 +295,19 @@ impl Explain for Error {
     }
 }
 
-/// What to do about a header that cannot serve.
+/// Says what to do about a header that cannot be used.
 fn header_hint(header: &InvalidHeader) -> &'static str {
     match header {
         InvalidHeader::BlankName { .. } | InvalidHeader::DuplicateName { .. } => {
-            "set csv.unusable_names = \"suffix\" for the dataset to give such columns names of their \
-             own, have the file exported again, or narrow the key pattern so that it is left out"
+            "set csv.unusable_names = \"suffix\" for the dataset to give such columns distinct names, have the file \
+             exported again, or narrow the key pattern so that it is left out"
         }
         InvalidHeader::AmbiguousAlias { .. } => {
             "keep only one of the two names under csv.aliases of the dataset"
         }
         InvalidHeader::UncertainDelimiter => {
-            "set csv.delimiter for the dataset; for files of one column, to a character that they do \
-             not hold; if lines stand above the header, say so with csv.skip_lines, csv.header_names or \
-             csv.comment"
+            "set csv.delimiter for the dataset; for files of one column, to a character that does not occur in \
+             them; if lines stand above the header, say so with csv.skip_lines, csv.header_names or csv.comment"
         }
         InvalidHeader::LooksLikeData { .. } => {
             "if the files have no header, name their columns with csv.names; if lines stand above it, say so \
@@ -319,7 +316,7 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         }
         InvalidHeader::Unreadable(Reason::Encoding) => {
             "name the encodings of the files, such as csv = { encoding = [\"utf-8\", \"windows-1252\"] }: \
-             each file is read in the first that fits it; or narrow the key pattern so that the file is left out"
+             each file is read in the first that fits; or narrow the key pattern so that the file is left out"
         }
         InvalidHeader::Unreadable(Reason::OtherEncoding) => {
             "the header is in another encoding than most lines below it: the file was put together from two; have it \
@@ -330,14 +327,14 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
              archive, save a workbook as CSV, or narrow the key pattern so that the file is left out"
         }
         InvalidHeader::OtherDelimiter { .. } => {
-            "remove csv.delimiter for the dataset, so that each file's first line counts"
+            "remove csv.delimiter for the dataset, so that each file's delimiter is found from its first line"
         }
         InvalidHeader::NotFound => {
             "look at the first lines of the file, and give csv.header_names names that its header has, or \
              narrow the key pattern so that the file is left out"
         }
         InvalidHeader::SeveralSeparators => {
-            "files are read that have one character between fields, csv.delimiter: have it exported so, or narrow the \
+            "fields must be separated by one character, csv.delimiter: have the file exported that way, or narrow the \
              key pattern so that it is left out"
         }
         InvalidHeader::Unreadable(

@@ -1,4 +1,4 @@
-//! **Oddities** of files that were read: what no reject says, and a person should know.
+//! **Oddities** are what a person should know of files that were read, besides their rejects.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::printable::bytes;
 use crate::source::{Sizes, UnusualDay, unusual_days};
 use crate::store::Store;
 
-/// A day of fewer bytes than this is usual may be small by chance.
+/// If fewer bytes than this are usual, a day may be smaller by chance.
 const FEWEST_BYTES: u64 = 1 << 10;
 
-/// What is odd about files that were read, of a dataset whose days have these sizes. What staging knows of other days
-/// is looked at if the files and the sizes do not tell by themselves.
+/// Returns what is odd about files that were read, of a dataset whose days have these sizes. If the files and the
+/// sizes are not enough to know, what staging has of other days is looked at, too.
 ///
 /// # Errors
 /// [`Error::Staging`].
@@ -40,24 +40,18 @@ pub async fn oddities(
 }
 
 impl Mirror {
-    /// What is odd about the files, each kind once. `around` are files of other days that were read before.
+    /// Returns what is odd about the files, each kind once. `around` are files of other days that were read before.
     fn oddities(&self, dialect: &Dialect, around: &[(FileDate, Note)]) -> Vec<Event> {
-        let empty = self.having(|summary| summary.records == 0);
-        let of = self.files.len();
-        let empty = empty.map(|(files, first)| Event::HeaderOnly { files, of, first });
-        let (lines, _) = self.count(|summary| summary.lines_like_records);
-        let alike = self.having(|summary| summary.lines_like_records > 0);
-        let alike = alike.map(|(files, first)| Event::LinesLikeRecords { lines, files, first });
-        let hidden = self.places(|summary| summary.lines_in_values);
-        let hidden =
-            hidden.map(|(lines, files, first)| Event::LinesInValues { lines, files, first });
-        let behind = self.places(|summary| summary.quotes_behind_blanks);
-        let behind =
-            behind.map(|(values, files, first)| Event::QuotesBehindBlanks { values, files, first });
-        let cut_off = self.cut_off(around);
-        let repeated = self.repeated_headers(dialect);
-        let all =
-            [self.rejected(), self.skipped(), repeated, cut_off, empty, alike, hidden, behind];
+        let all = [
+            self.rejected(),
+            self.skipped(),
+            self.repeated_headers(dialect),
+            self.cut_off(around),
+            self.empty(),
+            self.lines_like_records(),
+            self.lines_in_values(),
+            self.quotes_behind_blanks(),
+        ];
         all.into_iter().flatten().collect()
     }
 
@@ -66,7 +60,8 @@ impl Mirror {
         self.files.iter().any(|file| ends_without_line_end(&file.note.summary))
     }
 
-    /// The days of the range that have far fewer bytes than is usual, decompressed, by files that were read before.
+    /// Returns the days of the range that have an unusual number of bytes, decompressed, compared with files that
+    /// were read before.
     fn far_smaller(&self, around: &[(FileDate, Note)]) -> Vec<UnusualDay> {
         let here = self.files.iter().map(|file| (file.file.date, file.note.summary.bytes));
         let others = around.iter().map(|(date, note)| (*date, note.summary.bytes));
@@ -77,17 +72,39 @@ impl Mirror {
         unusual_days(&days, self.range)
     }
 
-    /// What days that are unusual come to: those of files that were read and have far fewer bytes than is usual.
+    /// Reports the unusual days that have far fewer bytes than is usual, as far as a file of them was read.
     fn unusual_sizes(&self, found: Vec<UnusualDay>) -> Vec<Event> {
-        let is_read = |date| self.files.iter().any(|file| file.file.date == date);
-        let found = found
-            .into_iter()
-            .filter(|found| found.is_less() && found.usual >= FEWEST_BYTES && is_read(found.date));
-        let event = |UnusualDay { date, number, usual, beside }| {
-            let beside = beside.to_string();
-            Event::UnusualSize { date, size: bytes(number), usual: bytes(usual), beside }
-        };
-        found.map(event).collect()
+        let small = found.into_iter().filter(|day| day.is_less() && day.usual >= FEWEST_BYTES);
+        let read = small.filter(|day| self.files.iter().any(|file| file.file.date == day.date));
+        read.map(|UnusualDay { date, number, usual, beside }| Event::UnusualSize {
+            date,
+            size: bytes(number),
+            usual: bytes(usual),
+            beside: beside.to_string(),
+        })
+        .collect()
+    }
+
+    /// Reports files without a record.
+    fn empty(&self) -> Option<Event> {
+        let (files, first) = self.having(|summary| summary.records == 0)?;
+        Some(Event::HeaderOnly { files, of: self.files.len(), first })
+    }
+
+    fn lines_like_records(&self) -> Option<Event> {
+        let (lines, _) = self.count(|summary| summary.lines_like_records);
+        let (files, first) = self.having(|summary| summary.lines_like_records > 0)?;
+        Some(Event::LinesLikeRecords { lines, files, first })
+    }
+
+    fn lines_in_values(&self) -> Option<Event> {
+        let (lines, files, first) = self.places(|summary| summary.lines_in_values)?;
+        Some(Event::LinesInValues { lines, files, first })
+    }
+
+    fn quotes_behind_blanks(&self) -> Option<Event> {
+        let (values, files, first) = self.places(|summary| summary.quotes_behind_blanks)?;
+        Some(Event::QuotesBehindBlanks { values, files, first })
     }
 
     fn rejected(&self) -> Option<Event> {
@@ -98,20 +115,21 @@ impl Mirror {
     /// Counts the records that the configuration leaves out: a pattern may match more than was meant.
     fn skipped(&self) -> Option<Event> {
         let (records, files) = self.count(|summary| summary.skipped_records);
-        let most = self.files.iter().max_by_key(|file| file.note.summary.skipped_records)?;
-        let most = (most.note.summary.skipped_records, most.file.key.clone());
+        let with_most = self.files.iter().max_by_key(|file| file.note.summary.skipped_records)?;
+        let most = (with_most.note.summary.skipped_records, with_most.file.key.clone());
         (records > 0).then_some(Event::RecordsSkipped { records, files, most })
     }
 
-    /// Headers in the middle of files that are rows, or left out; those that are rejected are told as rejects.
+    /// Counts the headers in the middle of files that are read as rows, or left out. Those that are rejected are
+    /// reported as rejects.
     fn repeated_headers(&self, dialect: &Dialect) -> Option<Event> {
         let (records, files) = self.count(|summary| summary.repeated_headers);
-        let is_told = dialect.repeated_header == RepeatedHeader::Reject;
-        (records > 0 && !is_told).then_some(Event::HeadersRepeated { records, files })
+        let are_rejects = dialect.repeated_header == RepeatedHeader::Reject;
+        (records > 0 && !are_rejects).then_some(Event::HeadersRepeated { records, files })
     }
 
-    /// Files whose last record has no line ending, unless most files are like that, those of other days included. If
-    /// a file comes alone, nobody can tell.
+    /// Reports files whose last record has no line ending, unless most files are like that, those of other days
+    /// included. A single file is always reported: there is nothing to compare it with.
     fn cut_off(&self, around: &[(FileDate, Note)]) -> Option<Event> {
         let (files, first) = self.having(ends_without_line_end)?;
         let others = around.iter().filter(|(_, note)| ends_without_line_end(&note.summary)).count();
@@ -121,13 +139,14 @@ impl Mirror {
         (is_alone || are_few).then_some(Event::LastLineOpen { files, of, first })
     }
 
-    /// The sum over all files, and how many of them add to it.
+    /// Returns the sum over all files, and how many of them add to it.
     fn count(&self, count: fn(&Summary) -> u64) -> (u64, usize) {
-        let counts = || self.files.iter().map(|file| count(&file.note.summary));
-        (counts().sum(), counts().filter(|count| *count > 0).count())
+        let counts: Vec<u64> = self.files.iter().map(|file| count(&file.note.summary)).collect();
+        (counts.iter().sum(), counts.iter().filter(|count| **count > 0).count())
     }
 
-    /// How many places all files have, how many files have some, and the first place; `None` if there is none.
+    /// Returns how many places all files have, how many files have some, and the first place; `None` if there is
+    /// none.
     fn places(&self, places: fn(&Summary) -> Places) -> Option<(u64, usize, String)> {
         let found = self.files.iter().map(|file| (file, places(&file.note.summary)));
         let found: Vec<_> = found.filter(|(_, places)| !places.is_none()).collect();
@@ -136,7 +155,7 @@ impl Mirror {
         Some((count, found.len(), format!("{}:{}", first.file.key, at.first_line)))
     }
 
-    /// How many files are so, and the first; `None` if none is.
+    /// Returns how many files meet a condition, and the first of them; `None` if none does.
     fn having(&self, is: fn(&Summary) -> bool) -> Option<(usize, String)> {
         let mut found = self.files.iter().filter(|file| is(&file.note.summary));
         let first = found.next().map(|file| file.file.key.clone())?;

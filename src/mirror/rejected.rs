@@ -7,6 +7,7 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::parquet::errors::ParquetError;
 use futures::TryStreamExt;
+use object_store::path::Path;
 use serde::Serialize;
 
 use super::{Error, Mirror, Mirrored, StagedObject};
@@ -28,17 +29,18 @@ pub struct Rejected {
     pub first_line: i64,
 }
 
-/// The rejects of every file of a mirror, by file, then reason.
+/// Reads the rejects of every file of a mirror, by file, then reason.
 ///
 /// # Errors
-/// [`Error`] where they cannot be read.
+/// [`Error`] if they cannot be read.
 pub async fn rejected(staging: &Store, mirror: &Mirror) -> Result<Vec<Rejected>, Error> {
     let mut all = Vec::new();
     for file in &mirror.files {
         let Some(StagedObject { path, size }) = &file.rejects else { continue };
-        let reasons = reasons_in(staging, path, *size).await;
-        let failed = |source| Error::Rejects { path: staging.key(path), source };
-        all.extend(lines(file, reasons.map_err(failed)?));
+        let reasons = reasons_in(staging, path, *size)
+            .await
+            .map_err(|source| Error::Rejects { path: staging.key(path), source })?;
+        all.extend(of_file(file, reasons));
     }
     Ok(all)
 }
@@ -63,7 +65,7 @@ impl fmt::Display for RejectReason {
     }
 }
 
-/// The rejects of some files by reason, in the order in which the reasons are first seen.
+/// Sums up the rejects of some files by reason, in the order in which the reasons are first seen.
 pub fn by_reason(rejected: &[Rejected]) -> Vec<RejectReason> {
     let mut reasons: Vec<RejectReason> = Vec::new();
     for of_file in rejected {
@@ -83,7 +85,10 @@ pub fn by_reason(rejected: &[Rejected]) -> Vec<RejectReason> {
     reasons
 }
 
-fn lines(file: &Mirrored, reasons: BTreeMap<String, (u64, i64)>) -> impl Iterator<Item = Rejected> {
+/// How many records have a reason, and the line of the first.
+type Reasons = BTreeMap<String, (u64, i64)>;
+
+fn of_file(file: &Mirrored, reasons: Reasons) -> impl Iterator<Item = Rejected> {
     let (key, date) = (file.file.key.clone(), file.file.date);
     reasons.into_iter().map(move |(reason, (records, first_line))| Rejected {
         key: key.clone(),
@@ -94,13 +99,8 @@ fn lines(file: &Mirrored, reasons: BTreeMap<String, (u64, i64)>) -> impl Iterato
     })
 }
 
-/// Records and first line a reason.
-async fn reasons_in(
-    staging: &Store,
-    path: &object_store::path::Path,
-    size: u64,
-) -> Result<BTreeMap<String, (u64, i64)>, ParquetError> {
-    let mut reasons: BTreeMap<String, (u64, i64)> = BTreeMap::new();
+async fn reasons_in(staging: &Store, path: &Path, size: u64) -> Result<Reasons, ParquetError> {
+    let mut reasons = Reasons::new();
     let mut batches = object::read(&staging.objects, path, size).await?;
     while let Some(batch) = batches.try_next().await? {
         let reason =

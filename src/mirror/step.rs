@@ -13,14 +13,21 @@ use crate::progress::{Listener, Total};
 use crate::source::{Listing, SourceFile};
 use crate::store::{Store, layout, object};
 
-/// How many notes of mirrors that are there already are read at once, for each file that is mirrored at
-/// once.
+/// How many notes of existing mirrors are read at once, for each file that is mirrored at once.
 const NOTES_PER_FILE: usize = 8;
 
-/// What staging holds of a dataset by now.
+/// The mirrors and rejects of a dataset that staging holds, with their sizes.
 struct Existing {
     mirrors: HashMap<Path, u64>,
     rejects: HashMap<Path, u64>,
+}
+
+/// A file that has a mirror.
+struct Held {
+    task: Task,
+    paths: Paths,
+    /// Size of the mirror in bytes.
+    size: u64,
 }
 
 /// Mirrors every file of the listing that has no mirror yet, several at once.
@@ -36,23 +43,13 @@ pub async fn mirror(
     progress: &Listener,
 ) -> Result<Mirror, Error> {
     let existing = existing(staging, dataset).await?;
-    let mut held = Vec::new();
-    let mut missing = Vec::new();
-    for file in listing.files {
-        let (name, dialect) = (dataset.name.clone(), dataset.dialect.clone());
-        let task = Task { dataset: name, dialect, file };
-        let paths = task.paths(staging)?;
-        match existing.mirrors.get(&paths.mirror) {
-            Some(size) => held.push((task, paths, *size)),
-            None => missing.push(task),
-        }
-    }
+    let (held, mut missing) = existing.sort_out(staging, dataset, listing.files)?;
     let (mut files, damaged) = read_notes(staging, &existing, held, limits).await?;
     missing.extend(damaged);
     let bytes = missing.iter().map(|task| task.file.identity.size).sum();
     progress.begin("mirror", Total { files: missing.len() as u64, bytes });
     let stop = Stop::default();
-    // In no order: a large file does not hold up those behind it.
+    // In no particular order, so that a large file does not hold up those behind it.
     let mirrored: Result<Vec<Mirrored>, Error> = stream::iter(missing)
         .map(|task| task.run(source, staging, &stop, progress))
         .buffer_unordered(limits.files_at_once)
@@ -65,7 +62,7 @@ pub async fn mirror(
     Ok(Mirror { range, files, ignored, findings })
 }
 
-/// The mirrors of these files that are there already; nothing is read of the source.
+/// Returns the mirrors of these files that exist already. Nothing is read from the source.
 ///
 /// # Errors
 /// [`Error`].
@@ -76,27 +73,42 @@ pub async fn kept(
     limits: Limits,
 ) -> Result<Vec<Arc<Mirrored>>, Error> {
     let existing = existing(staging, dataset).await?;
-    let mut held = Vec::new();
-    for file in files {
-        let (name, dialect) = (dataset.name.clone(), dataset.dialect.clone());
-        let task = Task { dataset: name, dialect, file };
-        let paths = task.paths(staging)?;
-        if let Some(size) = existing.mirrors.get(&paths.mirror) {
-            held.push((task, paths, *size));
-        }
-    }
+    let (held, _) = existing.sort_out(staging, dataset, files)?;
     Ok(read_notes(staging, &existing, held, limits).await?.0)
 }
 
-/// The mirrors that are there already, and the tasks of those that are damaged.
+impl Existing {
+    /// Splits files into those that have a mirror and the tasks of those that have none.
+    fn sort_out(
+        &self,
+        staging: &Store,
+        dataset: &Dataset,
+        files: Vec<SourceFile>,
+    ) -> Result<(Vec<Held>, Vec<Task>), Error> {
+        let mut held = Vec::new();
+        let mut missing = Vec::new();
+        for file in files {
+            let (name, dialect) = (dataset.name.clone(), dataset.dialect.clone());
+            let task = Task { dataset: name, dialect, file };
+            let paths = task.paths(staging)?;
+            match self.mirrors.get(&paths.mirror) {
+                Some(size) => held.push(Held { task, paths, size: *size }),
+                None => missing.push(task),
+            }
+        }
+        Ok((held, missing))
+    }
+}
+
+/// Returns the existing mirrors, and the tasks of those that are damaged.
 async fn read_notes(
     staging: &Store,
     existing: &Existing,
-    held: Vec<(Task, Paths, u64)>,
+    held: Vec<Held>,
     limits: Limits,
 ) -> Result<(Vec<Arc<Mirrored>>, Vec<Task>), Error> {
     let read: Vec<Result<Mirrored, Task>> = stream::iter(held)
-        .map(|(task, paths, size)| read_existing(staging, existing, task, paths, size))
+        .map(|held| read_existing(staging, existing, held))
         .buffer_unordered(limits.files_at_once * NOTES_PER_FILE)
         .try_collect()
         .await?;
@@ -111,14 +123,13 @@ async fn read_notes(
     Ok((files, damaged))
 }
 
-/// A mirror that is there already; its task, if it says nothing of itself, or lacks its rejects.
+/// Returns an existing mirror, or its task if it has no note or lacks its rejects.
 async fn read_existing(
     staging: &Store,
     existing: &Existing,
-    task: Task,
-    paths: Paths,
-    size: u64,
+    held: Held,
 ) -> Result<Result<Mirrored, Task>, Error> {
+    let Held { task, paths, size } = held;
     let note: Option<Note> = match object::read_note(&staging.objects, &paths.mirror, size).await {
         // It was deleted since it was listed.
         Err(object_store::Error::NotFound { .. }) => None,

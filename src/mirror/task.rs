@@ -1,4 +1,4 @@
-//! To mirror **one file**: fetch it, read it, and write its rows and its rejects. A task says everything
+//! To mirror **one file** is to fetch it, to read it, and to write its rows and its rejects. A task holds everything
 //! that decides its result, so that any process with the two stores can do it.
 
 use std::io::Read;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use backfill_csv::{Compression, Dialect, ReadError, Reader, Reject, decompress, reject};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::parquet::errors::ParquetError;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -22,7 +23,7 @@ use crate::store::{Store, layout};
 /// Changes when the reader gives other rows for the same bytes, so that old mirrors are not used.
 const READER_VERSION: u32 = 6;
 
-/// How often an object that is replaced while it is read is read again.
+/// How often an object is read at most if it is replaced while it is read.
 const REPLACED_ATTEMPTS: u32 = 3;
 
 /// The mirroring of one file.
@@ -44,7 +45,7 @@ pub struct Paths {
     pub rejects: Path,
 }
 
-/// Tells the threads of a step to stop when it is dropped, because nobody waits for their work any more.
+/// Stops the threads of a step when it is dropped, because nobody waits for their work any more.
 #[derive(Default)]
 pub struct Stop(Arc<AtomicBool>);
 
@@ -61,7 +62,7 @@ impl Drop for Stop {
 }
 
 impl Task {
-    /// Where the result lies in staging.
+    /// Returns where the result lies in staging.
     ///
     /// # Errors
     /// [`Error::Dialect`].
@@ -74,7 +75,7 @@ impl Task {
         })
     }
 
-    /// The digest of one version of one object, as one dialect and one reader see it.
+    /// Returns the digest of one version of one object, as one dialect and one reader see it.
     fn hash(&self) -> Result<String, Error> {
         let identity = &self.file.identity;
         let version = match &identity.etag {
@@ -82,7 +83,8 @@ impl Task {
             None => identity.last_modified.timestamp().to_string(),
         };
         let dialect = serde_json::to_string(&self.dialect).map_err(Error::Dialect)?;
-        // Other mirrors are as they were before names by which a header is found lost the blanks around them.
+        // The names by which a header is found are trimmed now, and were not before. Mirrors of dialects without
+        // such names stay valid.
         let reader = match self.dialect.header_names.is_empty() {
             true => READER_VERSION.to_string(),
             false => format!("{READER_VERSION}, names trimmed"),
@@ -96,10 +98,10 @@ impl Task {
         ]))
     }
 
-    /// Mirrors the file; again if it is replaced in the meantime.
+    /// Mirrors the file, and starts again if it is replaced in the meantime.
     ///
     /// # Errors
-    /// [`Error`]; nothing becomes visible then.
+    /// [`Error`]; then nothing becomes visible.
     pub async fn run(
         mut self,
         source: &Store,
@@ -140,8 +142,9 @@ impl Task {
     ) -> Result<Mirrored, Error> {
         failpoint::reach(failpoint::MIRROR_BEGUN);
         let listener = Arc::clone(progress);
-        let on_bytes = move |bytes| listener.advance(0, bytes, 0);
-        let input = fetch::fetch(Arc::clone(&source.objects), self.file.object(), on_bytes);
+        let input = fetch::fetch(Arc::clone(&source.objects), self.file.object(), move |bytes| {
+            listener.advance(0, bytes, 0);
+        });
         let job = Job {
             staging: staging.clone(),
             paths: self.paths(staging)?,
@@ -149,9 +152,9 @@ impl Task {
             file_name: self.file.name.clone(),
             stop: stop.flag(),
         };
-        let cancelled = || Error::Cancelled { file: self.file.name.clone() };
-        let done = tokio::task::spawn_blocking(move || job.run(input)).await;
-        let (note, paths) = done.map_err(|_| cancelled())??;
+        let (note, paths) = tokio::task::spawn_blocking(move || job.run(input))
+            .await
+            .map_err(|_| Error::Cancelled { file: self.file.name.clone() })??;
         failpoint::reach(failpoint::MIRROR_FILE_DONE);
         progress.advance(1, 0, note.summary.accepted);
         let mirror = object(staging, paths.mirror).await?;
@@ -174,7 +177,7 @@ fn unreadable(file: &SourceFile, source: object_store::Error) -> Error {
     Error::Read { file: file.name.clone(), source }
 }
 
-/// An object of staging with its size.
+/// Returns an object of staging with its size.
 async fn object(staging: &Store, path: Path) -> Result<StagedObject, Error> {
     let head = staging.objects.head(&path).await;
     let head = head.map_err(|source| Error::Staging { path: staging.key(&path), source })?;
@@ -192,22 +195,19 @@ struct Job {
 
 impl Job {
     fn run(self, input: impl Read + Send + 'static) -> Result<(Note, Paths), Error> {
-        let unreadable = |source| Error::Read { file: self.file_name.clone(), source };
         let (input, compression) = decompress(input)
-            .map_err(|source| unreadable(ReadError::Read { offset: 0, source }))?;
-        let mut reader = Reader::new(input, &self.file_name, &self.dialect).map_err(unreadable)?;
-        let unwritable =
-            |source| Error::Write { path: self.staging.key(&self.paths.mirror), source };
-        let objects = Arc::clone(&self.staging.objects);
-        let schema = Arc::clone(reader.schema());
-        let mut writer = ParquetWriter::new(objects, &self.paths.mirror, schema);
+            .map_err(|source| self.unreadable(ReadError::Read { offset: 0, source }))?;
+        let mut reader = Reader::new(input, &self.file_name, &self.dialect)
+            .map_err(|error| self.unreadable(error))?;
+        let mirror = &self.paths.mirror;
+        let mut writer = self.writer(mirror, reader.schema());
         let mut rejects = RejectWriter::new(&self);
-        while let Some(batch) = reader.next_batch().map_err(unreadable)? {
+        while let Some(batch) = reader.next_batch().map_err(|error| self.unreadable(error))? {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled { file: self.file_name.clone() });
             }
             if let Some(rows) = &batch.rows {
-                writer.write(rows).map_err(unwritable)?;
+                writer.write(rows).map_err(|error| self.unwritable(mirror, error))?;
             }
             rejects.write(&batch.rejects)?;
             failpoint::reach(failpoint::MIRROR_BATCH);
@@ -215,8 +215,20 @@ impl Job {
         let note = note(&reader, compression);
         rejects.finish(&note)?;
         failpoint::reach(failpoint::MIRROR_BEFORE_VISIBLE);
-        writer.finish(&note).map_err(unwritable)?;
+        writer.finish(&note).map_err(|error| self.unwritable(mirror, error))?;
         Ok((note, self.paths))
+    }
+
+    fn writer(&self, path: &Path, schema: &SchemaRef) -> ParquetWriter {
+        ParquetWriter::new(Arc::clone(&self.staging.objects), path, Arc::clone(schema))
+    }
+
+    fn unreadable(&self, source: ReadError) -> Error {
+        Error::Read { file: self.file_name.clone(), source }
+    }
+
+    fn unwritable(&self, path: &Path, source: ParquetError) -> Error {
+        Error::Write { path: self.staging.key(path), source }
     }
 }
 
@@ -224,7 +236,7 @@ fn note(reader: &Reader, compression: Compression) -> Note {
     Note { summary: reader.summary().clone(), compression: compression.name().to_owned() }
 }
 
-/// Writes the rejects of a file; writes nothing where there are none.
+/// Writes the rejects of a file. Without any, no object is written.
 struct RejectWriter<'a> {
     job: &'a Job,
     writer: Option<ParquetWriter>,
@@ -239,26 +251,17 @@ impl<'a> RejectWriter<'a> {
         if rejects.is_empty() {
             return Ok(());
         }
-        let job = self.job;
-        let unwritable =
-            |source| Error::Write { path: job.staging.key(&job.paths.rejects), source };
+        let (job, path) = (self.job, &self.job.paths.rejects);
         let rows = reject::to_batch(&job.file_name, rejects)
-            .map_err(|error| unwritable(ParquetError::ArrowError(error.to_string())))?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => {
-                let objects = Arc::clone(&job.staging.objects);
-                none.insert(ParquetWriter::new(objects, &job.paths.rejects, rows.schema()))
-            }
-        };
-        writer.write(&rows).map_err(unwritable)
+            .map_err(|error| ParquetError::ArrowError(error.to_string()))
+            .map_err(|error| job.unwritable(path, error))?;
+        let writer = self.writer.get_or_insert_with(|| job.writer(path, &rows.schema()));
+        writer.write(&rows).map_err(|error| job.unwritable(path, error))
     }
 
     fn finish(self, note: &Note) -> Result<(), Error> {
         let Some(writer) = self.writer else { return Ok(()) };
-        let job = self.job;
-        let path = || job.staging.key(&job.paths.rejects);
-        writer.finish(note).map_err(|source| Error::Write { path: path(), source })?;
+        writer.finish(note).map_err(|error| self.job.unwritable(&self.job.paths.rejects, error))?;
         failpoint::reach(failpoint::MIRROR_REJECTS_WRITTEN);
         Ok(())
     }

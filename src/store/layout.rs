@@ -25,78 +25,78 @@ use crate::domain::{FILE_DATE, FileDate};
 /// The folders of staging in which a run writes.
 pub const FOLDERS: [&str; 5] = ["mirror", "rejects", "profiles", "staged", "runs"];
 
-/// The folder of a dataset's mirrors.
+/// Returns the folder of a dataset's mirrors.
 pub fn mirrors(dataset: &str) -> String {
     format!("mirror/{dataset}")
 }
 
-/// The mirror of a source file; `name` is its stem with a hash.
+/// Returns the path of the mirror of a source file; `name` is its stem with a hash.
 pub fn mirror(dataset: &str, date: FileDate, name: &str) -> String {
     format!("{}/{FILE_DATE}={date}/{name}.parquet", mirrors(dataset))
 }
 
-/// The folder of a dataset's rejects.
+/// Returns the folder of a dataset's rejects.
 pub fn rejects(dataset: &str) -> String {
     format!("rejects/{dataset}")
 }
 
-/// The rejects of a source file; `name` is that of its mirror.
+/// Returns the path of the rejects of a source file; `name` is that of its mirror.
 pub fn rejects_of(dataset: &str, date: FileDate, name: &str) -> String {
     format!("{}/{FILE_DATE}={date}/{name}.parquet", rejects(dataset))
 }
 
-/// The folder of a dataset's profiles.
+/// Returns the folder of a dataset's profiles.
 pub fn profiles(dataset: &str) -> String {
     format!("profiles/{dataset}")
 }
 
-/// The profile of a source file; `name` is its stem with a hash.
+/// Returns the path of the profile of a source file; `name` is its stem with a hash.
 pub fn profile(dataset: &str, date: FileDate, name: &str) -> String {
     format!("{}/{FILE_DATE}={date}/{name}.json", profiles(dataset))
 }
 
-/// The folder of everything that was staged for a dataset.
+/// Returns the folder of everything that was staged for a dataset.
 pub fn staged_of(dataset: &str) -> String {
     format!("staged/{dataset}")
 }
 
-/// The folder of the rows that were staged with one fingerprint of SQL and mirrors.
+/// Returns the folder of the rows that were staged with one fingerprint of SQL and mirrors.
 pub fn staged(dataset: &str, fingerprint: &str) -> String {
     format!("{}/{fingerprint}", staged_of(dataset))
 }
 
-/// The staged rows of a source file; `file` is the file name of its mirror.
+/// Returns the path of the staged rows of a source file; `file` is the file name of its mirror.
 pub fn staged_file(dataset: &str, fingerprint: &str, date: FileDate, file: &str) -> String {
     format!("{}/{FILE_DATE}={date}/{file}", staged(dataset, fingerprint))
 }
 
-/// The manifest of a batch.
+/// Returns the path of the manifest of a batch.
 pub fn batch_manifest(dataset: &str, fingerprint: &str, days: (FileDate, FileDate)) -> String {
     let (first, last) = days;
     format!("{}/manifest_{first}_{last}.json", staged(dataset, fingerprint))
 }
 
-/// The manifest of a whole range.
+/// Returns the path of the manifest of a whole range.
 pub fn manifest(dataset: &str, fingerprint: &str) -> String {
     format!("{}/manifest.json", staged(dataset, fingerprint))
 }
 
-/// The bad rows of a check in a run.
+/// Returns the path of the bad rows of a check in a run.
 pub fn bad_rows(run_id: &str, dataset: &str, check: &str) -> String {
     format!("runs/{run_id}/{dataset}/checks/{check}.parquet")
 }
 
-/// The rows of a source file that a replay loads; `file` is the file name of its mirror.
+/// Returns the path of the rows of a source file that a replay loads; `file` is the file name of its mirror.
 pub fn replayed(run_id: &str, dataset: &str, date: FileDate, file: &str) -> String {
     format!("runs/{run_id}/{dataset}/replayed/{FILE_DATE}={date}/{file}")
 }
 
-/// An object that is written to test the access, and deleted at once.
+/// Returns the path of an object that is written to test the access, and deleted at once.
 pub fn trial(name: &str) -> String {
     format!("trials/{name}")
 }
 
-/// The accounting of a dataset in a run.
+/// Returns the path of the accounting of a dataset in a run.
 pub fn accounting(run_id: &str, dataset: &str) -> String {
     format!("runs/{run_id}/{dataset}/accounting.json")
 }

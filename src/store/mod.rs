@@ -44,7 +44,7 @@ pub fn hint(error: &object_store::Error) -> String {
              and read (for staging: write) the prefix"
         }
         E::InvalidPath { .. } => {
-            "a key there holds what no key may hold here, such as a line break; rename that object, \
+            "a key there holds a character that is not allowed here, such as a line break; rename that object, \
              or give the dataset a narrower prefix"
         }
         E::Generic { store: "LocalFileSystem", .. } => {
@@ -131,7 +131,7 @@ pub fn kind_of_staging(error: &(dyn StdError + 'static)) -> ErrorKind {
 pub fn hint_of_staging(error: &(dyn StdError + 'static)) -> Option<String> {
     Some(match find_error(error)? {
         object_store::Error::NotFound { .. } => {
-            "an object in staging was deleted while it was needed; run again: it is made anew"
+            "an object in staging was deleted while it was needed; run again: it is written again"
                 .to_owned()
         }
         error => hint(error),

@@ -91,7 +91,7 @@ impl Refusals {
         archived.iter().any(|path| path == object || path.as_ref().ends_with(&format!("/{object}")))
     }
 
-    /// The last answer.
+    /// Returns the last answer.
     pub fn answer(&self) -> Answer {
         self.answer.lock().map(|answer| answer.clone()).unwrap_or_default()
     }
@@ -180,7 +180,7 @@ mod tests {
                     <Message>use another endpoint</Message></Error>";
         assert_eq!(word_in(text, "Code").as_deref(), Some("PermanentRedirect"));
         assert_eq!(word_in(text, "Region").as_deref(), Some("eu-west-1"));
-        assert_eq!(word_in(text, "Message"), None, "a text of others is not shown");
+        assert_eq!(word_in(text, "Message"), None, "free text is not shown");
         assert_eq!(word_in(text, "Bucket"), None);
         assert_eq!(word(&"x".repeat(65)), None);
     }

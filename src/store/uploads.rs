@@ -55,7 +55,7 @@ pub struct Upload {
 }
 
 impl Uploads {
-    /// The unfinished uploads below a path.
+    /// Lists the unfinished uploads below a path.
     ///
     /// # Errors
     /// If the store refuses, or cannot list them.
@@ -84,7 +84,7 @@ impl Uploads {
         self.bucket.abort_multipart(&upload.path, &upload.id).await
     }
 
-    /// One page of the listing, from a key and an id on.
+    /// Requests one page of the listing, from a key and an id on.
     async fn page(
         &self,
         prefix: &str,

@@ -1,4 +1,4 @@
-//! A **place** is a URL under which objects are kept; a **store** is a place that was opened.
+//! A **place** is a URL under which objects are stored; a **store** is a place that was opened.
 //!
 //! `s3://bucket/optional/prefix`, `gs://bucket/prefix`, `az://container/prefix`,
 //! `file:///absolute/folder`, or a plain path, which is taken relative to the folder of the
@@ -29,7 +29,7 @@ pub use options::{InvalidOption, Options, Role};
 use super::refusal::Refusals;
 use crate::domain::{Environment, ErrorKind, Explain, prefix_fault};
 
-/// A URL under which objects are kept.
+/// A URL under which objects are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     kind: Kind,
@@ -66,7 +66,7 @@ impl Provider {
     }
 }
 
-/// A URL that names no place.
+/// A URL that does not name a place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlace {
     /// Neither the URL of a bucket nor `file:///folder` nor a path.
@@ -76,13 +76,13 @@ pub enum InvalidPlace {
     Unknown,
     /// The URL holds a user, a password, a query or a fragment.
     #[error(
-        "a URL holds no user, password, query or fragment; credentials belong in the environment"
+        "a URL must not hold a user, password, query or fragment; credentials belong in the environment"
     )]
     Credentials,
     /// The prefix has two slashes side by side: every key below it would be taken for another one.
-    #[error("the path of a bucket's URL has no two slashes side by side")]
+    #[error("the path of a bucket's URL must not have two slashes side by side")]
     Slashes,
-    /// The folder has no name of its own.
+    /// The folder does not have a name.
     #[error("the folder needs a name, or set source.name to the bucket's name")]
     Nameless,
 }
@@ -173,8 +173,8 @@ impl Place {
     /// Opens the place, with credentials and endpoint from `AWS_*`, `GOOGLE_*` or `AZURE_*` of the
     /// environment.
     ///
-    /// Nothing of the store is read yet, so that a missing bucket and missing credentials show at
-    /// the first request. The region of an AWS profile is read from `~/.aws/config` here.
+    /// No request is made yet, so that a missing bucket and missing credentials show at the first request. The
+    /// region of an AWS profile is read from `~/.aws/config` here.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -281,7 +281,7 @@ fn retries() -> RetryConfig {
     }
 }
 
-/// What a folder is called, also one that is written `.` or `..`; `None` of the root.
+/// Returns the name of a folder, also of one that is written as `.` or `..`; `None` for the root.
 fn name_of_folder(path: &FilePath) -> Option<String> {
     let name = match path.file_name() {
         Some(name) => name.to_owned(),
@@ -329,12 +329,12 @@ mod tests {
         }
     }
 
+    fn name(url: &str, folder: &str) -> Result<String, InvalidPlace> {
+        Place::parse(url, FilePath::new(folder), None).map(|place| place.name)
+    }
+
     #[test]
     fn a_folder_that_is_written_as_a_dot_has_its_own_name() {
-        let name = |url: &str, folder: &str| {
-            let place = Place::parse(url, FilePath::new(folder), None);
-            place.map(|place| place.name)
-        };
         let here = std::env::current_dir().expect("a folder");
         let here = here.file_name().expect("a name").to_string_lossy().into_owned();
         for dot in [".", "./", "./."] {

@@ -27,7 +27,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The path of `key` in the store.
+    /// Returns the path of `key` in the store.
     pub fn path(&self, key: &str) -> Path {
         key.split('/').filter(|part| !part.is_empty()).fold(self.base.clone(), |path, part| {
             // A legal path part is kept as it is, with its percent signs.
@@ -38,7 +38,7 @@ impl Store {
         })
     }
 
-    /// The key of the object at `path`, without the store's own prefix.
+    /// Returns the key of the object at `path`, without the store's own prefix.
     pub fn key(&self, path: &Path) -> String {
         self.key_below(path.as_ref())
     }
@@ -50,12 +50,12 @@ impl Store {
         below.filter(|_| !base.is_empty()).unwrap_or(key).to_owned()
     }
 
-    /// The name by which rows refer to the object `key`: `bucket/prefix/key`.
+    /// Returns the name by which rows refer to the object `key`: `bucket/prefix/key`.
     pub fn file_name(&self, key: &str) -> String {
         format!("{}/{key}", self.name)
     }
 
-    /// The URL of `key`, for people.
+    /// Returns the URL of `key`, for people.
     pub fn display(&self, key: &str) -> String {
         format!("{}/{key}", self.display.trim_end_matches('/'))
     }
@@ -65,7 +65,7 @@ impl Store {
         self.refusals.is_archived(object)
     }
 
-    /// What the store's last answer said besides its content.
+    /// Returns what the store's last answer said besides its content.
     pub fn last_answer(&self) -> Answer {
         self.refusals.answer()
     }
@@ -80,7 +80,7 @@ impl Store {
         self.uploads.is_some()
     }
 
-    /// The folder on this machine, if the store is one.
+    /// Returns the folder on this machine, if the store is one.
     pub fn folder(&self) -> Option<&FilePath> {
         self.folder.as_deref()
     }

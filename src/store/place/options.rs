@@ -113,7 +113,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), InvalidOption> {
         Some(url)
             if !url.username().is_empty() || url.password().is_some() || url.query().is_some() =>
         {
-            "an endpoint has no user, password or query; credentials belong in the environment"
+            "an endpoint must not have a user, password or query; credentials belong in the environment"
         }
         Some(_) => return Ok(()),
     };

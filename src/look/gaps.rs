@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::differences::readable;
-use super::estimate::{Basis, Compute, Estimate, Figure, Room, Told};
+use super::estimate::{Basis, Compute, Estimate, Figure, Origin, Room};
 use crate::domain::{Dataset, DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::error::Error;
 use crate::project::{Project, date_of};
@@ -154,7 +154,7 @@ pub fn choice(surveyed: &[Surveyed], scope: Scope, room: Room, compute: Option<C
     let database = surveyed.iter().find_map(Surveyed::database_bytes);
     let growth = estimate.as_ref().and_then(|estimate| estimate.growth.value);
     let fits = match days.is_empty() {
-        true => Figure { value: Some(true), source: Told::text("nothing is loaded") },
+        true => Figure { value: Some(true), source: Origin::text("nothing is loaded") },
         false => room.fits(database, growth),
     };
     let refusal = fits.value.is_some_and(|fits| !fits).then(|| fits.source.to_string());

@@ -1,16 +1,16 @@
-//! What is **free** inside of the target: rows that come use first the room that deleted rows and part-filled pages
-//! have left, as far as the server knows of it.
+//! The **free** room inside the target: new rows first fill the room that deleted rows and partly filled pages have
+//! left, as far as the server knows of it.
 
-use super::told::{Number, Told};
+use super::origin::{Number, Origin};
 use crate::printable;
 use crate::target::sizes::{IndexedRow, Sizes, Weighed};
 
-/// What a TOAST table takes that holds nothing.
+/// The bytes of an empty TOAST table.
 pub const TOAST_AT_FIRST: u64 = 8192;
-/// Fewer rows of the table tell nothing.
+/// With fewer rows than this, the table does not show what a row takes.
 pub const FEW_ROWS: u64 = 100;
 
-/// What is free inside of the table and its indexes, for the rows that come.
+/// The bytes that are free inside the table and its indexes, for new rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Free {
     /// Bytes of the table.
@@ -20,8 +20,8 @@ pub struct Free {
 }
 
 impl Free {
-    /// What is free inside of the table and its indexes, as far as the server finds it: what a vacuum has seen, without
-    /// the rows that died since.
+    /// Finds what is free inside the table and its indexes, as far as the server knows it: what a vacuum has seen,
+    /// without the rows that died since.
     pub fn of(sizes: &Sizes, weighed: Option<&Weighed>) -> Self {
         let Some(own) = sizes.own.filter(|_| sizes.is_vacuumed) else { return Self::default() };
         let rows = living_rows(sizes);
@@ -31,20 +31,16 @@ impl Free {
             false => (sizes.table as f64 * own.free_share - dead * own.bytes).max(0.0),
         };
         let used = rows + dead;
-        let gaps = weighed.map_or(0.0, |weighed| {
-            let free = |index: &IndexedRow| index.held as f64 - used * index.bytes;
-            let indexes = weighed.by_index.iter().filter(|index| index.fills_gaps);
-            indexes.map(free).filter(|free| *free > 0.0).sum()
-        });
-        Self { table, indexes: gaps }
+        let indexes = weighed.map_or(0.0, |weighed| free_in_indexes(&weighed.by_index, used));
+        Self { table, indexes }
     }
 
-    /// What is said of it.
-    pub fn source(self, sizes: Option<&Sizes>) -> Told {
+    /// Says where the numbers come from, and what they leave out.
+    pub fn source(self, sizes: Option<&Sizes>) -> Origin {
         let dead = sizes.map_or(0.0, |sizes| living_rows(sizes) * sizes.dead_share).round();
-        let mut told = Told::default();
+        let mut origin = Origin::default();
         if self.table + self.indexes >= MUCH_ROOM {
-            told = Told::text(format!(
+            origin = Origin::text(format!(
                 "room that rows have left on the pages of the table ({}) and its indexes ({}) is used first, as a \
                  sample of pages shows",
                 printable::bytes(self.table as u64),
@@ -53,16 +49,22 @@ impl Free {
         }
         if dead >= FEW_ROWS as f64 {
             let words = "the room of # dead rows is not counted, which a VACUUM would free";
-            told = told.and(&Told::of(words, &[Number::Count(dead as u64)]));
+            origin = origin.and(&Origin::of(words, &[Number::Count(dead as u64)]));
         }
-        told
+        origin
     }
 }
 
-/// From how many bytes on free room is worth a word.
+/// Returns the bytes that are free in indexes whose pages hold this many rows.
+fn free_in_indexes(indexes: &[IndexedRow], rows: f64) -> f64 {
+    let filled = indexes.iter().filter(|index| index.fills_gaps);
+    filled.map(|index| (index.held as f64 - rows * index.bytes).max(0.0)).sum()
+}
+
+/// The fewest bytes of free room that are reported.
 const MUCH_ROOM: f64 = 65_536.0;
 
-/// How many rows the table has.
+/// Returns how many rows the table has.
 pub fn living_rows(sizes: &Sizes) -> f64 {
     let Some(own) = sizes.own else { return 0.0 };
     match sizes.live_rows {
@@ -71,7 +73,7 @@ pub fn living_rows(sizes: &Sizes) -> f64 {
     }
 }
 
-/// What lives of the table's bytes.
+/// Returns the part of the table's bytes that belongs to rows that are not dead.
 pub fn living(sizes: &Sizes, bytes: u64) -> f64 {
     bytes as f64 / (1.0 + sizes.dead_share)
 }

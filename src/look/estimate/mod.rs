@@ -1,33 +1,35 @@
-//! An **estimate** says beforehand what loading some files will come to: rows, growth of the target, time and
-//! cost. Every number says where it comes from, and what is not known is left open.
+//! An **estimate** says what loading some files will need: rows, growth of the target, time and cost. Every number
+//! comes with its origin. What is not known is left out.
 //!
-//! | module | tells |
+//! | module | holds |
 //! |---|---|
 //! | `sample` | how many rows a file has, and what its values are like |
 //! | `growth` | what a row takes in the target |
-//! | `free` | what the target has left on its pages |
+//! | `free` | the free room on the pages of the target |
 //! | `trial` | what sampled rows take in a copy of the target |
-//! | `price` | what is paid, and what a disk can do |
-//! | `room` | whether it fits into the database and onto the disk |
-//! | `told` | where a number comes from |
+//! | `price` | prices, and the throughput of disks |
+//! | `room` | whether the rows fit into the database and onto the disk |
+//! | `origin` | where a number comes from |
 
 mod free;
 mod growth;
+mod origin;
 mod price;
 mod room;
 mod sample;
-mod told;
+
 mod trial;
 
 use std::collections::BTreeSet;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+pub use origin::Origin;
 pub use price::{Compute, InvalidCompute, ReadingCost};
 pub use room::Room;
-pub use told::Told;
 
 use crate::domain::Dataset;
 use crate::error::Error;
@@ -37,11 +39,11 @@ use crate::source::SourceFile;
 use crate::sql::Sql;
 use crate::state::{FileState, Files};
 use crate::target::ledger::{self, Experience};
-use crate::target::sizes::{self, RowBytes, Shape, Sizes};
+use crate::target::sizes::{self, Shape, Sizes};
 use crate::target::{self, Target};
-use growth::{Known, PerRow};
+use growth::{Known, Load, PerRow};
+use origin::Number;
 use sample::Sample;
-use told::Number;
 
 /// A number, and where it comes from.
 #[derive(Clone, Debug, Serialize)]
@@ -49,10 +51,10 @@ pub struct Figure<T> {
     /// The number; `None` if it is not known.
     pub value: Option<T>,
     /// Where it comes from, or why it is not known.
-    pub source: Told,
+    pub source: Origin,
 }
 
-/// By how much the database grows, in bytes.
+/// How much the database grows, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Growth {
     /// The table.
@@ -63,11 +65,11 @@ pub struct Growth {
     pub toast: u64,
     /// All three.
     pub total: u64,
-    /// The write-ahead log that is written meanwhile.
+    /// The write-ahead log that is written while rows are loaded.
     pub wal: u64,
 }
 
-/// What loading some files will come to.
+/// What loading some files will need.
 #[derive(Clone, Debug, Serialize)]
 pub struct Estimate {
     /// Files.
@@ -76,17 +78,17 @@ pub struct Estimate {
     pub bytes: u64,
     /// Rows that the target gets.
     pub rows: Figure<u64>,
-    /// By how much the database grows.
+    /// How much the database grows.
     pub growth: Figure<Growth>,
     /// How long it takes, in seconds.
     pub seconds: Figure<f64>,
-    /// What the growth costs a month, in dollars.
+    /// What the growth costs, in dollars per month.
     pub month_dollars: Figure<f64>,
     /// What reading the files costs, once.
     pub reading: ReadingCost,
 }
 
-/// What estimates of a dataset are made from.
+/// What the estimates of a dataset are made from.
 pub struct Basis {
     sample: Sample,
     per_row: PerRow,
@@ -97,11 +99,11 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// Reads the start of a few of the files that `is_wanted`, and asks the target, if a database is named, for
-    /// its sizes and for the pace of earlier runs.
+    /// Reads the start of a few of the files that `is_wanted` accepts. If a database is named, also asks it for the
+    /// sizes of the target and for the pace of earlier runs.
     ///
     /// # Errors
-    /// [`Error`] if the database cannot be asked; files that cannot be read are no error.
+    /// [`Error`] if the database cannot be asked. Files that cannot be read are not an error.
     pub async fn of(
         project: &Project,
         dataset: &Dataset,
@@ -110,20 +112,15 @@ impl Basis {
         target: Option<Target>,
         is_wanted: impl Fn(&FileState) -> bool,
     ) -> Result<Self, Error> {
-        let wanted: Vec<&SourceFile> = files
-            .files
-            .iter()
-            .filter(|file| is_wanted(file))
-            .filter_map(|f| f.source.as_ref())
-            .collect();
-        let mut sample = Sample::of(&project.source, dataset, &wanted).await;
-        let counted: Vec<&FileState> =
-            files.files.iter().filter(|file| is_wanted(file) && file.source.is_some()).collect();
-        sample.balance(&counted);
+        let in_source = files.files.iter().filter(|file| is_wanted(file) && file.source.is_some());
+        let wanted: Vec<&FileState> = in_source.collect();
+        let sources: Vec<&SourceFile> =
+            wanted.iter().filter_map(|file| file.source.as_ref()).collect();
+        let mut sample = Sample::of(&project.source, dataset, &sources).await;
+        sample.balance(&wanted);
         let staged = growth::staged(project, dataset, sql, &sample, files.range).await;
-        let schema = staged.as_ref().ok().and_then(|staged| staged.batches.first());
-        let schema = schema.map(|batch| batch.schema());
-        let asked = ask(project, dataset, target, schema).await?;
+        let first = staged.as_ref().ok().and_then(|staged| staged.batches.first());
+        let asked = ask(project, dataset, target, first.map(RecordBatch::schema)).await?;
         let (sizes, target) = (asked.sizes, asked.target);
         let trial = trial::of(project, dataset, sql, target.as_ref(), staged.as_ref().ok()).await;
         let shape = match &trial {
@@ -149,17 +146,17 @@ impl Basis {
         })
     }
 
-    /// About how many rows a file has.
+    /// Returns about how many rows a file has.
     pub fn rows_of(&self, file: &FileState) -> u64 {
         self.sample.rows_of(file)
     }
 
-    /// The size of the whole database, if it is known.
+    /// Returns the size of the whole database, if it is known.
     pub fn database_bytes(&self) -> Option<u64> {
         self.database
     }
 
-    /// What loading these files will come to, on a server of this compute size if it is given.
+    /// Estimates what loading these files will need, on a server of this compute size if it is given.
     pub fn estimate<'a>(
         &self,
         files: impl IntoIterator<Item = &'a FileState>,
@@ -173,7 +170,11 @@ impl Basis {
         let records: u64 = files.iter().map(|file| self.rows_of(file)).sum();
         let rows = self.rows(records);
         let batches: BTreeSet<usize> = files.iter().map(|file| file.batch).collect();
-        let growth = self.growth(rows.value.unwrap_or(0), files.len(), batches.len());
+        let growth = self.per_row.growth(Load {
+            rows: rows.value.unwrap_or(0),
+            files: files.len() as u64,
+            batches: batches.len() as u64,
+        });
         let total = growth.value.map(|growth| growth.total);
         let requests = files.iter().map(|file| file.size().div_ceil(mirror::RANGE_BYTES)).sum();
         let puts = self.put_per_file * files.len() as u64;
@@ -193,41 +194,23 @@ impl Basis {
 
     fn rows(&self, records: u64) -> Figure<u64> {
         let source = self.sample.source();
-        let (share, of) = match self.experience.staged_share {
-            Some(share) => (share, "of the records loaded before became rows"),
-            None => (self.per_row.kept, "of the sampled rows are kept by stage.sql"),
+        let (share, words) = match self.experience.staged_share {
+            Some(share) => (share, "# % of the records loaded before became rows"),
+            None => (self.per_row.kept, "# % of the sampled rows are kept by stage.sql"),
         };
         let value = Some((records as f64 * share).round() as u64);
-        if share > 0.999 {
+        if share > NEARLY_ALL {
             return Figure { value, source };
         }
-        let share = Number::Span(share * 100.0, share * 100.0, 1);
-        Figure { value, source: source.and(&Told::of(&format!("# % {of}"), &[share])) }
-    }
-
-    fn growth(&self, rows: u64, files: usize, batches: usize) -> Figure<Growth> {
-        let growth = |bytes: RowBytes| {
-            let of = |row: f64| (row * rows as f64).round() as u64;
-            let new_table = if rows > 0 { self.per_row.fixed } else { 0 };
-            let fixed = new_table + batches as u64 * FREE_PER_BATCH;
-            let (rows, before) = (rows as f64, self.per_row.before);
-            let curves = self.per_row.curves.iter().map(|curve| curve.growth(before, rows));
-            let others = curves.sum::<f64>().round() as u64;
-            // Rows that come use first what is free.
-            let (free, toast) = (self.per_row.free, of(bytes.toast));
-            let table = (of(bytes.table) + fixed).saturating_sub(free.table as u64);
-            let indexes = of(bytes.indexes).saturating_sub(free.indexes as u64) + others;
-            let wal = of(bytes.wal) + others + files as u64 * LOG_PER_FILE;
-            Growth { table, indexes, toast, total: table + indexes + toast, wal }
-        };
-        Figure { value: self.per_row.bytes.map(growth), source: self.per_row.source.clone() }
+        let percent = Number::Span(share * 100.0, share * 100.0, 1);
+        Figure { value, source: source.and(&Origin::of(words, &[percent])) }
     }
 
     fn seconds(&self, rows: u64, growth: Option<Growth>, compute: Option<Compute>) -> Figure<f64> {
         if let Some(pace) = &self.experience.pace {
             let speed = pace.rows_per_second();
             let words = format!("pace of run {}: # rows/s", pace.run_id);
-            let source = Told::of(&words, &[Number::measure(speed)]);
+            let source = Origin::of(&words, &[Number::measure(speed)]);
             return Figure { value: Some(rows as f64 / speed), source };
         }
         match (compute, growth) {
@@ -239,22 +222,20 @@ impl Basis {
                     compute.megabits()
                 );
                 let seconds = written * 8.0 / (compute.megabits() * 1e6);
-                Figure { value: Some(seconds), source: Told::text(source) }
+                Figure { value: Some(seconds), source: Origin::text(source) }
             }
             (None, _) => {
-                unknown("no earlier run of 10,000 rows tells a pace, and --compute is not given")
+                unknown("no earlier run of 10,000 rows shows a pace, and --compute is not given")
             }
             (Some(_), None) => unknown("the growth is not known"),
         }
     }
 }
 
-/// What a batch leaves free of the page on which it ends, where two are loaded beside each other: on average little,
-/// because the next one goes on there. Measured over 175 batches of a few rows.
-const FREE_PER_BATCH: u64 = 128;
-/// What the log takes for what the ledger keeps of a file.
-const LOG_PER_FILE: u64 = 1000;
-/// What the database told.
+/// The largest share of records that become rows that is reported.
+const NEARLY_ALL: f64 = 0.999;
+
+/// What is known from the database.
 #[derive(Default)]
 struct Asked {
     sizes: Option<Sizes>,
@@ -263,7 +244,7 @@ struct Asked {
     target: Option<Target>,
 }
 
-/// Asks the database, if one is named; `schema` is what `stage.sql` gives.
+/// Asks the database, if one is named. `schema` is that of the rows of `stage.sql`.
 async fn ask(
     project: &Project,
     dataset: &Dataset,
@@ -286,11 +267,15 @@ async fn ask(
     Ok(asked.await?)
 }
 
-/// Objects that are written to staging for each file: its mirror and its staged rows.
+/// How many objects are written to staging for each file: its mirror and its staged rows.
 const PUTS_PER_FILE: u64 = 2;
 
 fn unknown<T>(why: &str) -> Figure<T> {
-    Figure { value: None, source: Told::text(why) }
+    Figure { value: None, source: Origin::text(why) }
+}
+
+fn nothing_loaded<T: Default>() -> Figure<T> {
+    Figure { value: Some(T::default()), source: Origin::text("nothing is loaded") }
 }
 
 fn shape(sizes: Option<&Sizes>, target: Option<&Target>, sql: &Sql, dataset: &Dataset) -> Shape {
@@ -299,27 +284,24 @@ fn shape(sizes: Option<&Sizes>, target: Option<&Target>, sql: &Sql, dataset: &Da
 }
 
 impl Estimate {
-    /// That of loading nothing.
+    /// Returns the estimate for no file.
     fn nothing() -> Self {
-        fn zero<T: Default>() -> Figure<T> {
-            Figure { value: Some(T::default()), source: Told::text("nothing is loaded") }
-        }
         Self {
             files: 0,
             bytes: 0,
-            rows: zero(),
-            growth: zero(),
-            seconds: zero(),
-            month_dollars: zero(),
+            rows: nothing_loaded(),
+            growth: nothing_loaded(),
+            seconds: nothing_loaded(),
+            month_dollars: nothing_loaded(),
             reading: ReadingCost::default(),
         }
     }
 
-    /// Several datasets together; `None` of none.
+    /// Adds the estimates of several datasets; `None` if there are none.
     pub fn sum(estimates: &[Self]) -> Option<Self> {
-        let mut some = estimates.iter().filter(|estimate| estimate.files > 0);
-        let mut sum = some.next().or(estimates.first())?.clone();
-        for other in some {
+        let mut with_files = estimates.iter().filter(|estimate| estimate.files > 0);
+        let mut sum = with_files.next().or(estimates.first())?.clone();
+        for other in with_files {
             sum.files += other.files;
             sum.bytes += other.bytes;
             sum.rows.add(&other.rows, |a, b| a + b);
@@ -333,7 +315,7 @@ impl Estimate {
 }
 
 impl Growth {
-    /// Both together.
+    /// Adds another growth.
     pub fn plus(self, other: Self) -> Self {
         Self {
             table: self.table + other.table,
@@ -346,7 +328,7 @@ impl Growth {
 }
 
 impl<T: Copy> Figure<T> {
-    /// Adds another one. What is unknown of a part is unknown of the whole.
+    /// Adds another figure. If one of the two is not known, the sum is not.
     fn add(&mut self, other: &Self, plus: impl Fn(T, T) -> T) {
         self.value = self.value.zip(other.value).map(|(a, b)| plus(a, b));
         self.source = std::mem::take(&mut self.source).and(&other.source);

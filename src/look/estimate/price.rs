@@ -1,4 +1,4 @@
-//! **Prices**, and what a disk can do: the constants from which costs and times are told.
+//! **Prices**, and the throughput of disks: the constants from which costs and times are estimated.
 //!
 //! Supabase: "Compute and Disk" and "Pricing" of its documentation, as of February 2026. Amazon S3: its price
 //! list for us-east-1, storage class Standard, as of February 2026.
@@ -8,13 +8,13 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::told::{Number, Told};
+use super::origin::{Number, Origin};
 
 /// Dollars for a thousand requests that read an object.
 const GET_THOUSAND: f64 = 0.0004;
 /// Dollars for a thousand requests that list or write objects.
 const LIST_OR_PUT_THOUSAND: f64 = 0.005;
-/// Dollars for a gigabyte that leaves the cloud for the internet; within the region nothing is paid.
+/// Dollars for a gigabyte that leaves the cloud for the internet; within the region it is free.
 const INTERNET_GIGABYTE: f64 = 0.09;
 /// Dollars a month for a gigabyte of a database above what is included.
 const DATABASE_GIGABYTE: f64 = 0.125;
@@ -52,7 +52,7 @@ pub enum Compute {
     Xl16,
 }
 
-/// Every size, with its name and what its disk moves in a second for as long as it takes, in megabits.
+/// Every size, with its name and the sustained throughput of its disk in megabits per second.
 const SIZES: [(Compute, &str, f64); 12] = [
     (Compute::Free, "free", 43.0),
     (Compute::Nano, "nano", 43.0),
@@ -69,12 +69,12 @@ const SIZES: [(Compute, &str, f64); 12] = [
 ];
 
 impl Compute {
-    /// What its disk moves in a second for as long as it takes, in megabits.
+    /// Returns the sustained throughput of its disk in megabits per second.
     pub fn megabits(self) -> f64 {
         SIZES.iter().find(|(size, _, _)| *size == self).map_or(43.0, |(_, _, megabits)| *megabits)
     }
 
-    /// The most that the whole database may hold in bytes, if the plan has a bound.
+    /// Returns how many bytes the whole database may hold, if the plan has a limit.
     pub fn most_bytes(self) -> Option<u64> {
         (self == Self::Free).then_some(FREE_BYTES)
     }
@@ -87,7 +87,7 @@ impl fmt::Display for Compute {
     }
 }
 
-/// A text that names no compute size.
+/// A text that is not the name of a compute size.
 #[derive(Debug, thiserror::Error)]
 #[error("a compute size is one of {}", SIZES.map(|(_, name, _)| name).join(", "))]
 pub struct InvalidCompute;
@@ -120,7 +120,7 @@ pub struct ReadingCost {
 }
 
 impl ReadingCost {
-    /// The cost of listing `keys` keys, of so many requests that read and write, and of bytes that are read.
+    /// Returns the cost of listing this many keys, of requests that read and write, and of bytes that are read.
     pub fn of(keys: u64, get_requests: u64, put_requests: u64, bytes: u64) -> Self {
         let list_requests = keys.div_ceil(KEYS_PER_LIST).max(1);
         let requests = (list_requests + put_requests) as f64 * LIST_OR_PUT_THOUSAND
@@ -135,7 +135,7 @@ impl ReadingCost {
         }
     }
 
-    /// Both together.
+    /// Adds another cost.
     pub fn plus(self, other: Self) -> Self {
         Self {
             list_requests: self.list_requests + other.list_requests,
@@ -148,22 +148,26 @@ impl ReadingCost {
     }
 }
 
-/// Dollars a month for what a database of so many bytes, or of one that is not known, grows by.
+/// Returns what the growth of a database costs, in dollars per month. `database` is its size now, if it is known.
 pub fn month_dollars(database: Option<u64>, growth: u64) -> f64 {
-    let above = |bytes: u64| (bytes as f64 / GIGABYTE - INCLUDED_GIGABYTES).max(0.0);
     let gigabytes = match database {
-        Some(database) => above(database + growth) - above(database),
+        Some(database) => paid_gigabytes(database + growth) - paid_gigabytes(database),
         None => growth as f64 / GIGABYTE,
     };
     gigabytes * DATABASE_GIGABYTE
 }
 
-/// Where the dollars a month come from.
-pub fn month_source(database: Option<u64>) -> Told {
+/// Returns the gigabytes of a database above the included ones.
+fn paid_gigabytes(bytes: u64) -> f64 {
+    (bytes as f64 / GIGABYTE - INCLUDED_GIGABYTES).max(0.0)
+}
+
+/// Says where the dollars per month come from.
+pub fn month_source(database: Option<u64>) -> Origin {
     let price = format!("${DATABASE_GIGABYTE} per GB above {INCLUDED_GIGABYTES} GB");
     match database {
-        Some(bytes) => Told::of(&format!("{price}; the database has #"), &[Number::Size(bytes)]),
-        None => Told::text(format!(
+        Some(bytes) => Origin::of(&format!("{price}; the database has #"), &[Number::Size(bytes)]),
+        None => Origin::text(format!(
             "{price}, which are taken to be used up: the size of the database is not known"
         )),
     }
@@ -173,12 +177,15 @@ pub fn month_source(database: Option<u64>) -> Told {
 mod tests {
     use super::*;
 
+    fn gigabytes(count: u64) -> u64 {
+        count * 1_000_000_000
+    }
+
     #[test]
     fn only_what_is_above_the_included_part_is_paid() {
-        let gigabytes = |count: f64| (count * GIGABYTE) as u64;
-        assert_eq!(month_dollars(Some(gigabytes(2.0)), gigabytes(3.0)), 0.0);
-        assert!((month_dollars(Some(gigabytes(7.0)), gigabytes(3.0)) - 0.25).abs() < 1e-9);
-        assert!((month_dollars(None, gigabytes(2.0)) - 0.25).abs() < 1e-9);
+        assert_eq!(month_dollars(Some(gigabytes(2)), gigabytes(3)), 0.0);
+        assert!((month_dollars(Some(gigabytes(7)), gigabytes(3)) - 0.25).abs() < 1e-9);
+        assert!((month_dollars(None, gigabytes(2)) - 0.25).abs() < 1e-9);
     }
 
     #[test]
@@ -187,10 +194,6 @@ mod tests {
         assert_eq!(cost.list_requests, 3);
         assert!((cost.request_dollars - 0.004_015).abs() < 1e-9);
         assert!((cost.internet_dollars - 0.9).abs() < 1e-9);
-    }
-
-    fn gigabytes(count: u64) -> u64 {
-        count * 1_000_000_000
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! The **room** that there is: how much the database may hold, and how large its disk is, as far as somebody
-//! says so. What is not said is not guessed.
+//! The **room** for rows: how much the database may hold, and how large its disk is, as far as the configuration or
+//! the command line says. Nothing is guessed.
 
 use std::fmt;
 
-use super::{Compute, Figure, Growth, Told};
+use super::{Compute, Figure, Growth, Origin, unknown};
 use crate::domain::Limits;
 use crate::printable::bytes;
 use crate::state::Refusal;
 
-/// The room that there is.
+/// The room for rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Room {
     /// The most that the whole database may hold, in bytes.
@@ -18,7 +18,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// The room that the configuration and the compute size tell of; the configuration counts first.
+    /// Takes the room from the configuration, or else from the compute size.
     pub fn of(limits: Limits, compute: Option<Compute>) -> Self {
         let most = limits.database.or_else(|| compute.and_then(Compute::most_bytes));
         Self { most, disk: limits.disk }
@@ -29,7 +29,7 @@ impl Room {
         self.most.is_none() && self.disk.is_none()
     }
 
-    /// Why what would be loaded does not fit; `None` if it does, or if that is not known.
+    /// Says why the rows to load do not fit; `None` if they do, or if that is not known.
     pub fn refuse(self, database: Option<u64>, growth: Option<Growth>) -> Option<Refusal> {
         let growth = growth?;
         let holds = database.unwrap_or(0);
@@ -46,14 +46,11 @@ impl Room {
         let is_too_much = growth.total > 0 && at_once > disk / 2;
         is_too_much.then_some(Refusal::Disk { growth: growth.total, wal: growth.wal, disk })
     }
-}
 
-impl Room {
-    /// Whether what would be loaded fits, as far as that is known, and what says so.
+    /// Whether the rows to load fit, as far as that is known, and where that comes from.
     pub fn fits(self, database: Option<u64>, growth: Option<Growth>) -> Figure<bool> {
-        let unknown = |why: &str| Figure { value: None, source: Told::text(why) };
         if let Some(refusal) = self.refuse(database, growth) {
-            return Figure { value: Some(false), source: Told::text(refusal.to_string()) };
+            return Figure { value: Some(false), source: Origin::text(refusal.to_string()) };
         }
         match (growth, database) {
             (None, _) => unknown("the growth is not known"),
@@ -62,7 +59,7 @@ impl Room {
             }
             (Some(_), None) => unknown("the size of the database is not known"),
             (Some(_), Some(_)) => {
-                Figure { value: Some(true), source: Told::text(self.to_string()) }
+                Figure { value: Some(true), source: Origin::text(self.to_string()) }
             }
         }
     }
@@ -96,13 +93,12 @@ mod tests {
     #[test]
     fn whether_it_fits_is_not_known_without_limits_or_sizes() {
         let room = Room { most: Some(500), disk: None };
-        let fits = |room: Room, database, growth| room.fits(database, growth).value;
-        assert_eq!(fits(room, Some(300), grows(200)), Some(true));
-        assert_eq!(fits(room, Some(300), grows(201)), Some(false));
-        assert_eq!(fits(room, None, grows(501)), Some(false), "whatever the database holds");
-        assert_eq!(fits(room, None, grows(200)), None);
-        assert_eq!(fits(room, Some(300), None), None);
-        assert_eq!(fits(Room::default(), Some(300), grows(1)), None);
+        assert_eq!(room.fits(Some(300), grows(200)).value, Some(true));
+        assert_eq!(room.fits(Some(300), grows(201)).value, Some(false));
+        assert_eq!(room.fits(None, grows(501)).value, Some(false), "whatever the database holds");
+        assert_eq!(room.fits(None, grows(200)).value, None);
+        assert_eq!(room.fits(Some(300), None).value, None);
+        assert_eq!(Room::default().fits(Some(300), grows(1)).value, None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A **sample** is the first records of a few files, spread over those to load. It tells how many rows a file
-//! has, by its size, and what the values are like.
+//! A **sample** is the first records of a few files, spread over those to load. It shows how many rows a file of some
+//! size has, and what the values are like.
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use datafusion::arrow::array::RecordBatch;
 use futures::stream::{self, StreamExt};
 use object_store::GetOptions;
 
-use super::told::{Number, Told};
+use super::origin::{Number, Origin};
 use crate::domain::{Dataset, FileDate};
 use crate::source::SourceFile;
 use crate::state::{FileState, USUAL_ROW_BYTES};
 use crate::store::Store;
 
-/// How many files are looked at: rows may differ from day to day.
+/// How many files are sampled: rows may differ from day to day.
 const FILES: usize = 24;
-/// How many are if they are small.
+/// How many files are sampled if they are small.
 const SMALL_FILES: usize = 40;
-/// Below this many bytes on average, files are small.
+/// Files with fewer bytes than this on average are small.
 const SMALL: u64 = 64 << 10;
-/// How many are read at once.
+/// How many files are read at once.
 const AT_ONCE: usize = 8;
-/// How much of all of them is read. What is compressed gives several times as much.
+/// How many bytes of all files are read. Compressed bytes give several times as much.
 const BYTES: u64 = 3 << 20;
-/// The most that is read of one.
+/// How many bytes of one file are read at most.
 const MOST_BYTES: u64 = 512 << 10;
-/// The fewest rows that are weighed if there are so many, whatever each file's share is.
+/// The fewest rows that are weighed if there are that many, whatever each file's share is.
 const FEWEST_ROWS: f64 = 500.0;
-/// The most that is unpacked of one.
+/// How many bytes of one file are decompressed at most.
 const MOST_UNPACKED: u64 = 4 << 20;
-/// How many sampled files tell of another one.
+/// How many sampled files stand for one that was not sampled.
 const NEAREST: usize = 3;
 
 /// The first records of a few files.
@@ -40,7 +40,7 @@ const NEAREST: usize = 3;
 pub struct Sample {
     /// The files that could be read, by file date.
     pub files: Vec<SampledFile>,
-    /// How many could not.
+    /// How many files could not be read.
     pub unreadable: usize,
 }
 
@@ -55,21 +55,23 @@ pub struct SampledFile {
     size: f64,
     /// The file date.
     pub date: FileDate,
-    /// How its name ends.
+    /// The extension of its name.
     ending: String,
     /// Its columns.
     pub columns: Vec<String>,
-    /// Rows that were read.
+    /// How many rows were read.
     read_rows: f64,
-    /// Those of them that stand for the others.
+    /// The rows that are kept to be weighed.
     pub rows: Vec<RecordBatch>,
-    /// Bytes of the header, unpacked.
+    /// Bytes of the header, decompressed.
     header: f64,
-    /// Bytes of its records, unpacked, and how many they are.
-    records: (f64, f64),
-    /// Unpacked bytes for each byte of the file.
+    /// How many records were read.
+    records: f64,
+    /// Bytes of these records, decompressed.
+    record_bytes: f64,
+    /// Decompressed bytes for each byte of the file.
     unpacked: f64,
-    /// Records that became rows, of all.
+    /// The share of records that became rows.
     accepted: f64,
 }
 
@@ -87,8 +89,8 @@ impl Sample {
         Self { unreadable: chosen.len() - files.len(), files }
     }
 
-    /// Keeps of each file as many rows as the files are many that it stands for, so that the rows together are
-    /// like those of all `files`, whatever their lengths.
+    /// Keeps rows of each sampled file in proportion to the rows of the files that it stands for, so that the kept
+    /// rows are like those of all `files`.
     pub fn balance(&mut self, files: &[&FileState]) {
         let mut stands_for = vec![0.0; self.files.len()];
         for file in files {
@@ -107,8 +109,8 @@ impl Sample {
         }
     }
 
-    /// About how many rows a file has: as many as were read if all of it was; else by its size, as its own
-    /// first records, or as those that are nearest in time and whose names end as its own does.
+    /// Returns about how many rows a file has. If it was read as a whole, these are counted. Otherwise its size and
+    /// its first records show it, or those of the sampled files that are most like it.
     pub fn rows_of(&self, file: &FileState) -> u64 {
         match self.like(file).as_slice() {
             [own, ..] if own.key == file.key && own.is_whole => own.read_rows as u64,
@@ -117,47 +119,46 @@ impl Sample {
         }
     }
 
-    /// The files that are most like one: itself, or else those that are nearest in time and whose names end as
-    /// its own does.
+    /// Returns the sampled files that are most like a file: itself first, then those with the same extension that
+    /// are nearest in time.
     fn like(&self, file: &FileState) -> Vec<&SampledFile> {
         let ending = ending(&file.key);
-        let distance = |sampled: &&SampledFile| {
+        let mut like: Vec<&SampledFile> = self
+            .files
+            .iter()
+            .filter(|sampled| sampled.records > 0.0 || sampled.is_whole && sampled.key == file.key)
+            .collect();
+        like.sort_by_key(|sampled| {
             let days = (sampled.date.0 - file.date.0).num_days().abs();
             (sampled.key != file.key, sampled.ending != ending, days)
-        };
-        let is_of_use = |sampled: &&SampledFile| {
-            sampled.records.1 > 0.0 || sampled.is_whole && sampled.key == file.key
-        };
-        let mut like: Vec<&SampledFile> = self.files.iter().filter(is_of_use).collect();
-        like.sort_by_key(distance);
+        });
         let is_same = like.first().is_some_and(|nearest| nearest.ending == ending);
         like.truncate(NEAREST);
         like.retain(|sampled| !is_same || sampled.ending == ending);
         like
     }
 
-    /// Where the number of rows comes from.
-    pub fn source(&self) -> Told {
-        let count = |count: usize| Number::Count(count as u64);
-        let (files, unreadable) = (self.files.len(), self.unreadable);
+    /// Says where the number of rows comes from.
+    pub fn source(&self) -> Origin {
+        let (files, unreadable) = (self.files.len() as u64, self.unreadable as u64);
         if files == 0 {
             return match unreadable {
-                0 => Told::text("there is no file to load"),
-                _ => Told::text(format!(
+                0 => Origin::text("there is no file to load"),
+                _ => Origin::text(format!(
                     "no file could be read: {USUAL_ROW_BYTES} bytes a row are assumed"
                 )),
             };
         }
         let rows: f64 = self.files.iter().map(|file| file.read_rows).sum();
-        let numbers = [Number::Count(rows.round() as u64), count(files)];
-        let sampled = Told::of("sampled from # row(s) of # file(s)", &numbers);
+        let numbers = [Number::Count(rows.round() as u64), Number::Count(files)];
+        let sampled = Origin::of("sampled from # row(s) of # file(s)", &numbers);
         match unreadable {
             0 => sampled,
-            more => sampled.and(&Told::of("# more could not be read", &[count(more)])),
+            more => sampled.and(&Origin::of("# more could not be read", &[Number::Count(more)])),
         }
     }
 
-    /// How many rows there are to weigh.
+    /// Returns how many rows there are to weigh.
     pub fn rows(&self) -> usize {
         self.files.iter().flat_map(|file| &file.rows).map(RecordBatch::num_rows).sum()
     }
@@ -180,23 +181,27 @@ impl SampledFile {
     }
 }
 
-/// How many rows a file of so many bytes has, if it is like those.
+/// Returns how many rows a file of `size` bytes has if it is like these sampled files, the most similar first.
 fn rows_by_size(size: f64, like: &[&SampledFile]) -> u64 {
     let Some(nearest) = like.first() else { return (size / USUAL_ROW_BYTES).round() as u64 };
-    let sum = |part: fn(&SampledFile) -> f64| like.iter().map(|file| part(file)).sum::<f64>();
     if like.iter().all(|file| file.is_whole) {
-        return (size * sum(|file| file.read_rows) / sum(|file| file.size)).round() as u64;
+        let rows = sum(like, |file| file.read_rows);
+        return (size * rows / sum(like, |file| file.size)).round() as u64;
     }
-    let record = sum(|file| file.records.0) / sum(|file| file.records.1);
+    let bytes_per_record = sum(like, |file| file.record_bytes) / sum(like, |file| file.records);
     let count = like.len() as f64;
-    let (unpacked, accepted) =
-        (sum(|file| file.unpacked) / count, sum(|file| file.accepted) / count);
-    let records = (size * unpacked - nearest.header).max(0.0) / record;
+    let unpacked = sum(like, |file| file.unpacked) / count;
+    let accepted = sum(like, |file| file.accepted) / count;
+    let records = (size * unpacked - nearest.header).max(0.0) / bytes_per_record;
     (records * accepted).round() as u64
 }
 
-/// Some files that have bytes, spread over all: of every so many bytes the file in which they lie, at a place that
-/// shifts, so that no weekday is taken again and again.
+fn sum(files: &[&SampledFile], part: fn(&SampledFile) -> f64) -> f64 {
+    files.iter().map(|file| part(file)).sum()
+}
+
+/// Chooses some of the files that have bytes. The bytes of all files are divided into equal steps, and the file at one
+/// place in each step is chosen. The place shifts from step to step, so that the same weekday is not chosen every time.
 fn spread<'a>(files: &[&'a SourceFile]) -> Vec<&'a SourceFile> {
     let files: Vec<&SourceFile> =
         files.iter().copied().filter(|file| file.identity.size > 0).collect();
@@ -207,28 +212,31 @@ fn spread<'a>(files: &[&'a SourceFile]) -> Vec<&'a SourceFile> {
         return files;
     }
     let step = bytes as f64 / most as f64;
-    let place = |number: usize| (number as f64 + (number as f64 * SHIFT).fract()) * step;
-    let (mut chosen, mut end, mut number) = (Vec::new(), 0.0, 0);
+    let mut places = (0..most).map(|number| place(number) * step).peekable();
+    let (mut chosen, mut end) = (Vec::new(), 0.0);
     for file in files {
         end += file.identity.size as f64;
-        if number < most && place(number) < end {
+        if places.next_if(|place| *place < end).is_some() {
             chosen.push(file);
         }
-        while number < most && place(number) < end {
-            number += 1;
-        }
+        while places.next_if(|place| *place < end).is_some() {}
     }
     chosen
 }
 
-/// The golden section: multiples of it are spread evenly between whole numbers.
+/// Returns the place in a step, counted in steps from the beginning of the first one.
+fn place(step: usize) -> f64 {
+    step as f64 + (step as f64 * SHIFT).fract()
+}
+
+/// The golden section: the fractional parts of its multiples are spread evenly.
 const SHIFT: f64 = 0.618_034;
 
 fn ending(key: &str) -> String {
     key.rsplit('.').next().unwrap_or_default().to_lowercase()
 }
 
-/// The first records of a file; `None` if it cannot be read.
+/// Reads the first records of a file; `None` if it cannot be read.
 async fn sampled(
     store: &Store,
     dataset: &Dataset,
@@ -242,12 +250,48 @@ async fn sampled(
     let bytes = bytes.inspect_err(|_| unread(file)).ok()?;
     let (dialect, owned) = (dataset.dialect.clone(), file.clone());
     let is_whole = length == file.identity.size;
-    let read = move || records(bytes, is_whole, &dialect, &owned);
-    tokio::task::spawn_blocking(read).await.ok().flatten()
+    tokio::task::spawn_blocking(move || records(bytes, is_whole, &dialect, &owned))
+        .await
+        .ok()
+        .flatten()
 }
 
 fn unread(file: &SourceFile) {
     tracing::debug!(file = file.name, "cannot be sampled");
+}
+
+/// The first bytes of a file, decompressed.
+struct Start {
+    /// Whole lines, unless these are all bytes of the file.
+    text: Vec<u8>,
+    /// Whether these are all bytes of the file.
+    is_whole: bool,
+    /// Decompressed bytes for each byte of the file.
+    unpacked: f64,
+}
+
+impl Start {
+    /// Decompresses the first bytes of a file, or all of them if it `is_whole`.
+    fn of(bytes: bytes::Bytes, is_whole: bool) -> Option<Self> {
+        let taken = Arc::new(AtomicU64::new(0));
+        let counted = Counted { bytes: Cursor::new(bytes), taken: Arc::clone(&taken) };
+        let (mut input, compression) = decompress(counted).ok()?;
+        let mut text = Vec::new();
+        // If the end of the compressed bytes is missing, an error there means nothing.
+        let read = input.by_ref().take(MOST_UNPACKED).read_to_end(&mut text);
+        let is_all = is_whole && read.is_ok() && (text.len() as u64) < MOST_UNPACKED;
+        let packed = match compression {
+            Compression::None => text.len() as u64,
+            _ => taken.load(Ordering::Relaxed),
+        };
+        let unpacked = text.len() as f64 / packed.max(1) as f64;
+        if !is_all {
+            // The last line is cut, and with it perhaps a character.
+            let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            text.truncate(end);
+        }
+        Some(Self { text, is_whole: is_all, unpacked })
+    }
 }
 
 /// Reads whole records from the first bytes of a file.
@@ -257,39 +301,26 @@ fn records(
     dialect: &Dialect,
     file: &SourceFile,
 ) -> Option<SampledFile> {
-    let taken = Arc::new(AtomicU64::new(0));
-    let counted = Counted { bytes: Cursor::new(bytes.clone()), taken: Arc::clone(&taken) };
-    let (mut input, compression) = decompress(counted).ok()?;
-    let mut text = Vec::new();
-    // The end of what is packed is missing, so that an error there means nothing.
-    let read = input.by_ref().take(MOST_UNPACKED).read_to_end(&mut text);
-    let is_whole = is_whole && read.is_ok() && (text.len() as u64) < MOST_UNPACKED;
-    let packed = match compression {
-        Compression::None => text.len() as u64,
-        _ => taken.load(Ordering::Relaxed),
-    };
-    let unpacked = text.len() as f64 / packed.max(1) as f64;
-    if !is_whole {
-        // The last line is cut, and with it perhaps a character.
-        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        text.truncate(end);
-    }
-    let read = text.len() as f64;
-    let mut reader = Reader::new(Box::new(Cursor::new(text)), &file.name, dialect).ok()?;
-    let header = reader.summary().bytes as f64;
+    let start = Start::of(bytes, is_whole)?;
+    let length = start.text.len() as f64;
+    let mut reader = Reader::new(Box::new(Cursor::new(start.text)), &file.name, dialect).ok()?;
+    let before_records = reader.summary().bytes as f64;
     let mut rows = Vec::new();
     while let Ok(Some(batch)) = reader.next_batch() {
         rows.extend(batch.rows);
     }
     let summary = reader.summary().clone();
-    let header = header.max(header_bytes(&summary.header));
-    // What the reader counts is text; in UTF-16 a character has two bytes in the file.
+    let header = before_records.max(header_bytes(&summary.header));
+    // The reader counts the bytes of the text as UTF-8; in UTF-16 a character has two bytes in the file.
     let text_bytes = summary.bytes as f64;
-    let unpacked = if text_bytes > 0.0 { unpacked * text_bytes / read } else { unpacked };
-    let (records, cut) = (summary.records as f64, if is_whole { 0.0 } else { 1.0 });
+    let unpacked = match text_bytes > 0.0 {
+        true => start.unpacked * text_bytes / length,
+        false => start.unpacked,
+    };
+    let (records, cut) = (summary.records as f64, if start.is_whole { 0.0 } else { 1.0 });
     Some(SampledFile {
         key: file.key.clone(),
-        is_whole,
+        is_whole: start.is_whole,
         read_rows: rows.iter().map(|batch| batch.num_rows() as f64).sum(),
         size: file.identity.size as f64,
         date: file.date,
@@ -297,14 +328,15 @@ fn records(
         columns: summary.header,
         rows,
         header,
-        records: ((text_bytes - header).max(1.0), records),
+        records,
+        record_bytes: (text_bytes - header).max(1.0),
         unpacked,
-        // A record that is cut at the end is not a reject.
+        // A record that is cut off at the end is not a reject.
         accepted: (summary.accepted as f64 + cut).min(records) / records.max(1.0),
     })
 }
 
-/// About how long a header is: its names, and what stands between them.
+/// Returns about how many bytes a header has: its names, and the delimiters between them.
 fn header_bytes(names: &[String]) -> f64 {
     names.iter().map(|name| name.len() + 1).sum::<usize>() as f64
 }

@@ -1,5 +1,5 @@
-//! A **trial** asks the server what sampled rows take: they are put into a copy of the target, in a transaction that is
-//! rolled back.
+//! A **trial** measures on the server what sampled rows take: they are inserted into a copy of the target, in a
+//! transaction that is rolled back.
 
 use tokio_postgres::Client;
 
@@ -10,8 +10,9 @@ use crate::sql::Sql;
 use crate::target::Target;
 use crate::target::sizes::{Trial, TrialRows};
 
-/// Puts the sampled rows into a copy of the target, in a transaction that is rolled back; `None` if the server does
-/// not let that happen: then they are weighed here. A table that other tables would be locked for is not created.
+/// Inserts the sampled rows into a copy of the target, in a transaction that is rolled back. Returns `None` if the
+/// server does not allow it; then the rows are weighed here. A copy is not created if other tables would be locked
+/// for it.
 pub async fn of(
     project: &Project,
     dataset: &Dataset,
@@ -29,7 +30,7 @@ pub async fn of(
     let (contract, constants) = (&sql.contract, &dataset.constants);
     let rows = TrialRows { batches, contract, constants, stage: &stage };
     let tried = database.rehearsal(async |client: &Client| {
-        // What the server refuses here is answered by another way to tell, and not tried again.
+        // If the server refuses, the rows are weighed here instead. So it is not tried again.
         Ok(rows.run(client, &dataset.table, target).await)
     });
     match tried.await {

@@ -1,5 +1,5 @@
-//! The **baseline** of a column is what its files are compared with: the files of the reference taken
-//! together, and what is usual among them.
+//! The **baseline** of a column is what its files are compared with: the files of the reference taken together, and
+//! the differences that are usual among them.
 
 use std::collections::BTreeMap;
 
@@ -15,26 +15,26 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Of these files; what the column does anyway is given.
+    /// Makes the baseline of these files.
     pub fn of(files: &[&Profile], habits: Habits) -> Self {
         let all = Pool::of(files);
         let usual = Usual { habits, index: usual_indices(files, &all) };
         Self { all, usual }
     }
 
-    /// How a file that is not among them differs.
+    /// Compares a file that is not among them.
     pub fn differences(&self, file: &Profile) -> Vec<Difference> {
         compare(file, &self.all, &self.usual)
     }
 
-    /// How a file that is among them differs from the others.
+    /// Compares a file that is among them with the others.
     pub fn differences_to_others(&self, file: &Profile) -> Vec<Difference> {
         compare(file, &self.all.without(file), &self.usual)
     }
 }
 
-/// The median index between a file and all others, by what is measured. The others of one file are taken
-/// together at a time: of many files with many shapes, all at once would be too much.
+/// Returns the median index between a file and all others, by what is measured. Only the others of one file are in
+/// memory at a time, because many files may have many shapes.
 fn usual_indices(files: &[&Profile], all: &Pool) -> BTreeMap<Measured, f64> {
     use Measured::{Kinds, Numbers, Presence, Shapes, Values};
     let mut indices: BTreeMap<Measured, Vec<f64>> = BTreeMap::new();
@@ -49,7 +49,7 @@ fn usual_indices(files: &[&Profile], all: &Pool) -> BTreeMap<Measured, f64> {
     indices.into_iter().map(|(of, indices)| (of, median(indices))).collect()
 }
 
-/// The median of at least one number.
+/// Returns the median of at least one number.
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_unstable_by(f64::total_cmp);
     numbers[numbers.len() / 2]

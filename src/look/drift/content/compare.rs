@@ -1,4 +1,4 @@
-//! One file's column compared with the pool of the reference.
+//! Compares a column of one file with the pool of the reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,14 +12,16 @@ use super::pool::{Pool, dominant, numbers_of, rank};
 use crate::profile::Profile;
 use crate::values::Kind;
 
-/// A file's column is of another kind where the reference's kind has a lesser share in it.
+/// A file's column has another kind if a smaller share than this of its values has the reference's kind.
 const RETYPED: f64 = 0.5;
 /// Fewer values than this that are of another kind or unknown may be chance.
 const FEW: u64 = 5;
-/// Distributions of fewer rows are not compared: what is known of chance does not hold for them.
+/// Distributions of fewer rows than this are not compared: the limit for chance does not hold for them.
 const FEWEST_ROWS: f64 = 30.0;
-/// So many values are told of a list.
+/// How many values of a list are shown.
 const VALUES: usize = 5;
+/// A distribution counts as shifted only if its index is more than this many times the usual one.
+const TIMES_USUAL: f64 = 3.0;
 
 /// How the values of a file's column differ from those of the reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,9 +60,9 @@ pub enum Difference {
         /// What some of them look like.
         shapes: Vec<String>,
     },
-    /// A distribution that is another one.
+    /// A distribution that differs.
     Shifted {
-        /// Of what.
+        /// What the distribution is of.
         of: Measured,
         /// The population stability index.
         index: f64,
@@ -84,7 +86,7 @@ pub enum Measured {
 }
 
 impl Difference {
-    /// How much it means, from 1 for a shift to 3 for a column that is not there.
+    /// Returns how serious it is, from 1 for a shift to 3 for a column that is missing.
     pub fn level(&self) -> u8 {
         match self {
             Self::Absent => 3,
@@ -93,7 +95,7 @@ impl Difference {
         }
     }
 
-    /// Whether two differences are the same one on two days.
+    /// Whether a difference of another day is the same one.
     pub fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Shifted { of, .. }, Self::Shifted { of: other, .. }) => of == other,
@@ -102,7 +104,7 @@ impl Difference {
         }
     }
 
-    /// Takes over what another day adds to the same difference.
+    /// Adds what another day shows of the same difference.
     pub fn merge(&mut self, other: &Self) {
         match (self, other) {
             (Self::Shifted { index, .. }, Self::Shifted { index: other, .. }) => {
@@ -122,7 +124,7 @@ impl Difference {
         }
     }
 
-    /// What it is, in a word or two.
+    /// Returns its name, in a word or two.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Absent => "no column",
@@ -172,7 +174,7 @@ fn some(values: &[String]) -> String {
     }
 }
 
-/// What a column does anyway, whatever its files are compared with.
+/// Traits of a column that hold for all its files and must not be reported as drift.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Habits {
     /// Whether its numbers rise or fall with the file date, as those of a sequence do.
@@ -184,63 +186,62 @@ pub struct Habits {
 /// What is usual for a column among the files that others are compared with.
 #[derive(Clone, Debug, Default)]
 pub struct Usual {
-    /// What it does anyway.
+    /// Its traits.
     pub habits: Habits,
     /// The median index between a file and all others, by what is measured.
     pub index: BTreeMap<Measured, f64>,
 }
 
-/// A distribution counts as another one where its index is so many times the usual one.
-const TIMES_USUAL: f64 = 3.0;
-
-/// How a file's column differs from the reference.
+/// Returns how a file's column differs from the reference.
 pub fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let shift = |of: Measured, differences: &mut Vec<Difference>| {
-        let Some(counts) = counts(of, profile, pool) else { return };
-        let index = stability_index(&counts);
-        let usual = usual.index.get(&of).copied().unwrap_or_default();
-        let (file, reference) = sums(&counts);
-        if file.min(reference) < FEWEST_ROWS {
-            return;
-        }
-        if index > SHIFTED.max(by_chance(&counts)).max(TIMES_USUAL * usual) {
-            differences.push(Difference::Shifted { of, index });
-        }
-    };
-    shift(Measured::Presence, &mut differences);
+    differences.extend(shifted(Measured::Presence, profile, pool, usual));
     if let Some(difference) = retyped(profile, pool) {
         differences.push(difference);
         return differences;
     }
-    let before = differences.len();
     if !usual.habits.has_new_values_daily {
-        differences.extend(categories(profile, pool));
-    }
-    if differences.len() > before {
-        return differences;
-    }
-    shift(Measured::Kinds, &mut differences);
-    match &pool.dominant {
-        _ if differences.len() > before => {}
-        Some(kind) if kind.is_date() => {}
-        Some(Kind::Integer | Kind::Decimal) if usual.habits.follows_the_date => {}
-        Some(Kind::Integer | Kind::Decimal) if profile.values.is_none() => {
-            shift(Measured::Numbers, &mut differences);
+        let categories = categories(profile, pool);
+        if !categories.is_empty() {
+            differences.extend(categories);
+            return differences;
         }
-        _ if profile.values.is_some()
-            && pool.values.is_some()
-            && usual.habits.has_new_values_daily => {}
-        _ if profile.values.is_some() && pool.values.is_some() => {
-            shift(Measured::Values, &mut differences);
-        }
-        Some(Kind::Text) => shift(Measured::Shapes, &mut differences),
-        _ => {}
     }
+    differences.extend(
+        shifted(Measured::Kinds, profile, pool, usual)
+            .or_else(|| shifted(distribution(profile, pool, usual.habits)?, profile, pool, usual)),
+    );
     differences
 }
 
-/// Rows a class in the file and in the reference; `None` where there is nothing to compare.
+/// Returns the shift of a distribution, if it is larger than chance and larger than usual.
+fn shifted(of: Measured, profile: &Profile, pool: &Pool, usual: &Usual) -> Option<Difference> {
+    let counts = counts(of, profile, pool)?;
+    let (file, reference) = sums(&counts);
+    if file.min(reference) < FEWEST_ROWS {
+        return None;
+    }
+    let index = stability_index(&counts);
+    let usual_index = usual.index.get(&of).copied().unwrap_or_default();
+    let limit = SHIFTED.max(by_chance(&counts)).max(TIMES_USUAL * usual_index);
+    (index > limit).then_some(Difference::Shifted { of, index })
+}
+
+/// Chooses which distribution of a column's values is compared, if any.
+fn distribution(profile: &Profile, pool: &Pool, habits: Habits) -> Option<Measured> {
+    match &pool.dominant {
+        Some(kind) if kind.is_date() => None,
+        Some(Kind::Integer | Kind::Decimal) if habits.follows_the_date => None,
+        Some(Kind::Integer | Kind::Decimal) if profile.values.is_none() => Some(Measured::Numbers),
+        _ if profile.values.is_some() && pool.values.is_some() => {
+            (!habits.has_new_values_daily).then_some(Measured::Values)
+        }
+        Some(Kind::Text) => Some(Measured::Shapes),
+        _ => None,
+    }
+}
+
+/// Returns the rows per class in the file and in the reference; `None` if there is nothing to compare.
 pub fn counts(of: Measured, profile: &Profile, pool: &Pool) -> Option<Vec<(f64, f64)>> {
     let counts = match of {
         Measured::Presence => vec![
@@ -249,24 +250,27 @@ pub fn counts(of: Measured, profile: &Profile, pool: &Pool) -> Option<Vec<(f64, 
             (profile.given as f64, pool.given as f64),
         ],
         Measured::Kinds => by_key(&profile.kinds, &pool.kinds),
-        // Where shapes are too many to be counted one by one, they say nothing.
+        // If there are too many shapes to be counted individually, they cannot be compared.
         Measured::Shapes if profile.other_shapes > 0 => return None,
         Measured::Shapes => by_key(&profile.shapes, pool.shapes.as_ref()?),
         Measured::Values => by_key(profile.values.as_ref()?, pool.values.as_ref()?),
         Measured::Numbers => numbers(profile, pool)?,
     };
-    let counts = rare_as_one(counts);
-    let (file, reference) = sums(&counts);
-    (counts.len() > 1 && file > 0.0 && reference > 0.0).then_some(counts)
+    let merged = rare_as_one(counts);
+    let (file, reference) = sums(&merged);
+    (merged.len() > 1 && file > 0.0 && reference > 0.0).then_some(merged)
 }
 
 fn by_key<K: Ord>(file: &BTreeMap<K, u64>, reference: &BTreeMap<K, u64>) -> Vec<(f64, f64)> {
     let keys: BTreeSet<&K> = file.keys().chain(reference.keys()).collect();
-    let count = |rows: Option<&u64>| rows.copied().unwrap_or_default() as f64;
-    keys.into_iter().map(|key| (count(file.get(key)), count(reference.get(key)))).collect()
+    keys.into_iter().map(|key| (rows_of(file, key), rows_of(reference, key))).collect()
 }
 
-/// Numbers in the deciles of the reference.
+fn rows_of<K: Ord>(rows: &BTreeMap<K, u64>, key: &K) -> f64 {
+    rows.get(key).copied().unwrap_or_default() as f64
+}
+
+/// Counts the numbers in the deciles of the reference.
 fn numbers(profile: &Profile, pool: &Pool) -> Option<Vec<(f64, f64)>> {
     if profile.percentiles.is_empty() || pool.deciles.is_empty() {
         return None;
@@ -283,9 +287,9 @@ fn numbers(profile: &Profile, pool: &Pool) -> Option<Vec<(f64, f64)>> {
     Some(counts)
 }
 
+/// Returns the difference if most values are of another kind than in the reference.
 fn retyped(profile: &Profile, pool: &Pool) -> Option<Difference> {
     let usual = pool.dominant.clone()?;
-    let share = |rows: u64| rows as f64 / profile.given.max(1) as f64;
     let same = match &usual {
         Kind::Integer | Kind::Decimal => profile.numbers(),
         kind => profile.of_kind(kind),
@@ -297,7 +301,8 @@ fn retyped(profile: &Profile, pool: &Pool) -> Option<Difference> {
         let is_new = has_none && is_absent_for_a_reason(decimals, profile.given, pool.given);
         return is_new.then_some(Difference::Retyped { usual, here });
     }
-    if share(same) >= RETYPED || profile.given - same < FEW {
+    let share = same as f64 / profile.given.max(1) as f64;
+    if share >= RETYPED || profile.given - same < FEW {
         return None;
     }
     match (usual, here) {
@@ -306,25 +311,18 @@ fn retyped(profile: &Profile, pool: &Pool) -> Option<Difference> {
     }
 }
 
-/// Values that only the file has, and values that only the reference has, where that is no chance.
+/// Returns the values that only the file has, and those that only the reference has, if that is not chance.
 fn categories(profile: &Profile, pool: &Pool) -> Vec<Difference> {
     let (Some(values), Some(known)) = (&profile.values, &pool.values) else { return Vec::new() };
     if pool.dominant.as_ref().is_some_and(Kind::is_date) || pool.given == 0 || profile.given == 0 {
         return Vec::new();
     }
-    let only =
-        |these: &BTreeMap<String, u64>, those: &BTreeMap<String, u64>, all: u64, rows: u64| {
-            let is_only = |(value, count): &(&String, &u64)| {
-                **count >= FEW
-                    && !those.contains_key(*value)
-                    && is_absent_for_a_reason(**count, all, rows)
-            };
-            these.iter().filter(is_only).map(|(value, _)| value.clone()).collect::<Vec<_>>()
-        };
-    let new = only(values, known, profile.given, pool.given);
-    let mut gone = only(known, values, pool.given, profile.given);
-    let files = |value: &String| pool.files_having.get(value).copied().unwrap_or_default();
-    gone.retain(|value| files(value) * 2 > pool.files as u64);
+    let here = Categories { rows: values, given: profile.given };
+    let usual = Categories { rows: known, given: pool.given };
+    let new = here.missing_in(&usual);
+    let mut gone = usual.missing_in(&here);
+    // A value that few files of the reference have may be missing in others.
+    gone.retain(|value| rows_of(&pool.files_having, value) * 2.0 > pool.files as f64);
     let mut differences = Vec::new();
     if !new.is_empty() {
         differences.push(Difference::NewValues { values: new });
@@ -333,4 +331,22 @@ fn categories(profile: &Profile, pool: &Pool) -> Vec<Difference> {
         differences.push(Difference::GoneValues { values: gone });
     }
     differences
+}
+
+/// The values of a column that has few, with the rows that have each.
+struct Categories<'a> {
+    rows: &'a BTreeMap<String, u64>,
+    /// The rows that have any value.
+    given: u64,
+}
+
+impl Categories<'_> {
+    /// Returns the values that others lack although, by chance, they would have them.
+    fn missing_in(&self, others: &Self) -> Vec<String> {
+        let absent = self.rows.iter().filter(|(value, _)| !others.rows.contains_key(*value));
+        let significant = absent.filter(|(_, rows)| {
+            **rows >= FEW && is_absent_for_a_reason(**rows, self.given, others.given)
+        });
+        significant.map(|(value, _)| value.clone()).collect()
+    }
 }

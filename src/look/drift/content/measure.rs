@@ -1,46 +1,43 @@
-//! How far apart two distributions are, and whether chance alone would do that.
+//! How far apart two distributions are, and whether chance alone would explain it.
 
-/// From here on a distribution counts as another one: the usual reading of the population stability
-/// index is up to 0.1 for the same, up to 0.25 for a slight shift, above it for a large one.
+/// Two distributions differ if their population stability index is larger than this. As a rule, an index up to 0.1 is
+/// read as the same distribution, up to 0.25 as a slight shift, and above 0.25 as a large one.
 pub const SHIFTED: f64 = 0.25;
-/// How unlikely a difference must be by chance: in a range some million are looked at.
+/// How unlikely a difference must be by chance. A range may have some million comparisons.
 const CHANCE: f64 = 1e-9;
 /// The standard normal deviate that is exceeded by chance in [`CHANCE`] of all cases.
 const DEVIATE: f64 = 5.998;
 
-/// A class with fewer rows than this in the smaller sample says nothing alone: Cochran's rule for
-/// chi-square, on which [`by_chance`] rests.
+/// A class with fewer rows than this in the smaller sample is not counted by itself: Cochran's rule for chi-square,
+/// on which [`by_chance`] is based.
 const FEWEST_OF_CLASS: f64 = 5.0;
 
-/// The same counts with all classes that are rare as one.
+/// Adds up all rare classes to one.
 pub fn rare_as_one(counts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let (left, right) = sums(&counts);
     let fewest = FEWEST_OF_CLASS / left.min(right);
-    let is_rare = |(a, b): &(f64, f64)| (a / left).midpoint(b / right) < fewest;
-    let (rare, mut kept): (Vec<_>, Vec<_>) = counts.into_iter().partition(is_rare);
+    let (rare, mut kept): (Vec<_>, Vec<_>) =
+        counts.into_iter().partition(|(a, b)| (a / left).midpoint(b / right) < fewest);
     if !rare.is_empty() {
         kept.push(sums(&rare));
     }
     kept
 }
 
-/// The population stability index between two counts over the same classes:
-/// `sum((p - q) * ln(p / q))`, with half a row added to each class so that an empty one is no infinity.
+/// Returns the population stability index between two counts over the same classes: `sum((p - q) * ln(p / q))`. Half
+/// a row is added to each class, so that an empty class does not make the index infinite.
 pub fn stability_index(counts: &[(f64, f64)]) -> f64 {
-    let classes = counts.len() as f64;
+    let added = 0.5 * counts.len() as f64;
     let (left, right) = sums(counts);
-    let share = |count: f64, sum: f64| (count + 0.5) / (sum + 0.5 * classes);
-    let term = |(a, b): &(f64, f64)| {
-        let (p, q) = (share(*a, left), share(*b, right));
-        (p - q) * (p / q).ln()
-    };
-    counts.iter().map(term).sum()
+    let shares =
+        counts.iter().map(|(a, b)| ((a + 0.5) / (left + added), (b + 0.5) / (right + added)));
+    shares.map(|(p, q)| (p - q) * (p / q).ln()).sum()
 }
 
-/// What the index of two samples of one distribution stays below, but for one case in a thousand
-/// million. The index is then about `(1/n + 1/m)` times chi-square with a degree of freedom fewer than
-/// classes (Yurdakul, "Statistical properties of population stability index", 2018); its quantile is
-/// Wilson and Hilferty's.
+/// Returns the limit below which the index of two samples of one distribution stays in all but one in a thousand
+/// million cases. The index is then about `(1/n + 1/m)` times chi-square, with one degree of freedom less than there
+/// are classes (Yurdakul, "Statistical properties of population stability index", 2018). The quantile is computed by
+/// the formula of Wilson and Hilferty.
 pub fn by_chance(counts: &[(f64, f64)]) -> f64 {
     let (left, right) = sums(counts);
     if left == 0.0 || right == 0.0 {
@@ -52,15 +49,15 @@ pub fn by_chance(counts: &[(f64, f64)]) -> f64 {
     (1.0 / left + 1.0 / right) * quantile
 }
 
-/// Whether it is no chance that a class with `count` rows of `of` in one sample has none of `rows` in
-/// another: Fisher's exact test, by its upper bound. Of rows that belong to neither sample more than to
-/// the other, all `count` would have come to lie in the first.
+/// Whether a class that is missing from one sample is missing significantly: it has `count` of `of` rows in the other
+/// sample, and none of `rows` here. This is Fisher's exact test by its upper bound: the probability that all `count`
+/// rows are in the first sample by chance.
 pub fn is_absent_for_a_reason(count: u64, of: u64, rows: u64) -> bool {
     let share_of_rows = of as f64 / (of + rows).max(1) as f64;
     share_of_rows.powf(count as f64) < CHANCE
 }
 
-/// Kendall's rank correlation of values with their order, from -1 for falling to 1 for rising.
+/// Returns Kendall's rank correlation of values with their order, from -1 for falling to 1 for rising.
 pub fn trend(values: &[f64]) -> f64 {
     let mut balance: i64 = 0;
     for (index, earlier) in values.iter().enumerate() {
@@ -72,7 +69,7 @@ pub fn trend(values: &[f64]) -> f64 {
     if pairs == 0 { 0.0 } else { balance as f64 / pairs as f64 }
 }
 
-/// The rows of both samples.
+/// Returns the rows of both samples.
 pub fn sums(counts: &[(f64, f64)]) -> (f64, f64) {
     counts.iter().fold((0.0, 0.0), |(left, right), (a, b)| (left + a, right + b))
 }
@@ -99,20 +96,20 @@ mod tests {
         assert_eq!(rare_as_one(scattered), [(79.0, 81.0)]);
         let new = vec![(30.0, 0.0), (70.0, 90_000.0), (0.0, 10_000.0)];
         assert_eq!(rare_as_one(new.clone()), new);
-        assert_eq!(rare_as_one(vec![(0.0, 0.0), (9.0, 0.0)]).len(), 2, "nothing to hold against");
+        assert_eq!(rare_as_one(vec![(0.0, 0.0), (9.0, 0.0)]).len(), 2, "nothing to compare with");
     }
 
     #[test]
     fn what_is_rare_may_be_absent_by_chance() {
         assert!(!is_absent_for_a_reason(5, 60, 434), "one of three in a hundred, by chance");
-        assert!(is_absent_for_a_reason(5, 18_000, 1_600_000), "a few of so many prove it");
+        assert!(is_absent_for_a_reason(5, 18_000, 1_600_000), "a few in a large sample prove it");
         assert!(!is_absent_for_a_reason(20, 1000, 1000));
         assert!(is_absent_for_a_reason(30, 1000, 1000));
         assert!(!is_absent_for_a_reason(0, 1000, 1000) && !is_absent_for_a_reason(9, 1000, 0));
     }
 
     #[test]
-    fn a_trend_is_told_from_a_wobble() {
+    fn a_trend_is_distinguished_from_a_wobble() {
         assert_eq!(trend(&[1.0, 2.0, 3.0, 5.0]), 1.0);
         assert!(trend(&[3.0, 1.0, 2.0, 2.5, 1.5]).abs() < 0.5);
         assert_eq!(trend(&[]), 0.0);

@@ -1,18 +1,18 @@
-//! The **pool** of a column: the profiles of many files taken together, to compare one file with.
+//! The **pool** of a column is the profiles of many files taken together, to compare one file with.
 
 use std::collections::BTreeMap;
 
 use crate::profile::Profile;
 use crate::values::Kind;
 
-/// A column with more different values than this over all files is no list of categories.
+/// A column with more different values than this over all files does not hold categories.
 const CATEGORIES: usize = 256;
 /// A column with more different shapes than this over all files is free text.
 const SHAPES: usize = 1024;
-/// A kind is a column's where it has this share of the values.
+/// A column has a kind if at least this share of its values has it.
 const DOMINANT: f64 = 0.95;
 
-/// Classes into which numbers are sorted.
+/// The number of classes into which numbers are sorted.
 const CLASSES: usize = 10;
 
 /// The profiles of a column in several files, taken together.
@@ -23,11 +23,11 @@ pub struct Pool {
     pub null_like: u64,
     pub given: u64,
     pub kinds: BTreeMap<Kind, u64>,
-    /// Rows a shape; nothing where there are too many shapes to be counted one by one.
+    /// Rows per shape; `None` if there are too many shapes to be counted individually.
     pub shapes: Option<BTreeMap<String, u64>>,
-    /// Rows a value; nothing where there are too many values.
+    /// Rows per value; `None` if there are too many values.
     pub values: Option<BTreeMap<String, u64>>,
-    /// Files a value.
+    /// Files per value.
     pub files_having: BTreeMap<String, u64>,
     /// The kind that nearly all values have in most files.
     pub dominant: Option<Kind>,
@@ -38,7 +38,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Of these profiles of one column.
+    /// Takes these profiles of one column together.
     pub fn of(profiles: &[&Profile]) -> Self {
         let mut pool = Self {
             shapes: Some(BTreeMap::new()),
@@ -74,8 +74,8 @@ impl Pool {
         pool
     }
 
-    /// The same without one of its files, so that the file can be compared with the others; where it
-    /// is the only one, it is compared with itself.
+    /// Returns the pool without one of its files, so that the file can be compared with the others. The only file of a
+    /// pool is compared with itself.
     pub fn without(&self, profile: &Profile) -> Self {
         let mut rest = self.clone();
         if rest.files < 2 {
@@ -102,18 +102,18 @@ impl Pool {
     }
 }
 
-/// Rows whose number is kept.
+/// Returns how many rows have a number that is in the percentiles.
 pub fn numbers_of(profile: &Profile) -> f64 {
     if profile.percentiles.is_empty() { 0.0 } else { profile.numbers() as f64 }
 }
 
-/// The kind that nearly all values have in more than half of the files that have values.
+/// Returns the kind that nearly all values have in more than half of the files that have values.
 fn most_frequent(profiles: &[&Profile]) -> Option<Kind> {
     let mut files: BTreeMap<Option<Kind>, usize> = BTreeMap::new();
     for profile in profiles.iter().filter(|profile| profile.given > 0) {
         *files.entry(dominant(&profile.kinds, profile.given, DOMINANT)).or_default() += 1;
     }
-    // A file of whole numbers by chance is one of numbers where others are.
+    // If other files have decimals, the numbers of a file are whole by chance.
     if let Some(whole) = files.get(&Some(Kind::Integer)).copied()
         && let Some(decimal) = files.get_mut(&Some(Kind::Decimal))
     {
@@ -124,36 +124,44 @@ fn most_frequent(profiles: &[&Profile]) -> Option<Kind> {
     files.into_iter().find(|(_, count)| count * 2 > all).and_then(|(kind, _)| kind)
 }
 
-/// The deciles of the numbers of several files, each with the numbers up to and including it.
+/// Returns the deciles of the numbers of several files, each with the count of numbers up to and including it.
 fn deciles(profiles: &[&Profile], numbers: f64) -> Vec<(f64, f64)> {
-    let up_to = |value: f64| -> f64 {
-        profiles.iter().map(|found| rank(&found.percentiles, value) * numbers_of(found)).sum()
-    };
     let mut candidates: Vec<f64> =
         profiles.iter().flat_map(|found| found.percentiles.iter().copied()).collect();
     candidates.sort_unstable_by(f64::total_cmp);
     candidates.dedup();
-    let decile = |number: usize| {
+    let mut deciles: Vec<f64> = Vec::new();
+    for number in 1..CLASSES {
         let wanted = numbers * number as f64 / CLASSES as f64;
-        let place = candidates.partition_point(|candidate| up_to(*candidate) < wanted);
-        candidates.get(place).copied()
-    };
-    let mut deciles: Vec<f64> = (1..CLASSES).filter_map(decile).collect();
+        let place =
+            candidates.partition_point(|candidate| count_up_to(profiles, *candidate) < wanted);
+        deciles.extend(candidates.get(place));
+    }
     deciles.dedup();
-    deciles.into_iter().map(|decile| (decile, up_to(decile))).collect()
+    deciles.into_iter().map(|decile| (decile, count_up_to(profiles, decile))).collect()
 }
 
-/// The kind that at least `share` of the values have, numbers of both kinds taken together.
+/// Returns how many numbers of several files are up to and including `value`.
+fn count_up_to(profiles: &[&Profile], value: f64) -> f64 {
+    profiles.iter().map(|profile| rank(&profile.percentiles, value) * numbers_of(profile)).sum()
+}
+
+/// Returns the kind that at least `share` of the values have. If neither integers nor decimals are that many, but
+/// both together are, the kind is decimal.
 pub fn dominant(kinds: &BTreeMap<Kind, u64>, given: u64, share: f64) -> Option<Kind> {
+    if given == 0 {
+        return None;
+    }
     let needed = given as f64 * share;
-    let enough = |rows: u64| given > 0 && rows as f64 >= needed;
-    let single = kinds.iter().find(|(_, rows)| enough(**rows)).map(|(kind, _)| kind.clone());
-    let rows = |kind| kinds.get(kind).copied().unwrap_or_default();
-    let is_number = || enough(rows(&Kind::Integer) + rows(&Kind::Decimal));
-    single.or_else(|| is_number().then_some(Kind::Decimal))
+    if let Some((kind, _)) = kinds.iter().find(|(_, rows)| **rows as f64 >= needed) {
+        return Some(kind.clone());
+    }
+    let numbers: u64 =
+        [Kind::Integer, Kind::Decimal].iter().filter_map(|kind| kinds.get(kind)).sum();
+    (numbers as f64 >= needed).then_some(Kind::Decimal)
 }
 
-/// The share of numbers up to and including `value`, from percentiles.
+/// Returns the share of numbers up to and including `value`, from percentiles.
 pub fn rank(percentiles: &[f64], value: f64) -> f64 {
     let last = percentiles.len().saturating_sub(1);
     let below = percentiles.partition_point(|percentile| *percentile <= value);
@@ -168,7 +176,7 @@ pub fn rank(percentiles: &[f64], value: f64) -> f64 {
     ((below - 1) as f64 + part) / last as f64
 }
 
-/// One for each value.
+/// Returns a count of one for each value.
 fn once(values: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     values.keys().map(|value| (value.clone(), 1)).collect()
 }

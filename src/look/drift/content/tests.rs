@@ -1,4 +1,4 @@
-//! What differs from a reference is told, and what chance does is not.
+//! Differences from a reference are reported, and differences by chance are not.
 
 use super::*;
 use crate::values::Kind;
@@ -32,16 +32,18 @@ fn a_date_in_another_format_is_found() {
         panic!("another date format");
     };
     assert_eq!((usual.as_str(), here.as_str()), ("%Y-%m-%d", "%m/%d/%Y"));
-    assert!(found(&[("2025-11-18", 90)], &reference).is_empty(), "other days are no difference");
+    assert!(found(&[("2025-11-18", 90)], &reference).is_empty(), "other days are not a difference");
 }
 
 #[test]
 fn a_column_of_another_type_is_found() {
     let reference = [("1", 500), ("2", 400), ("3", 300)];
-    let retyped = |usual, here| vec![Difference::Retyped { usual, here }];
-    assert_eq!(found(&[("one", 90)], &reference), retyped(Kind::Integer, Kind::Text));
-    let decimals = [("1", 30), ("2.5", 60)];
-    assert_eq!(found(&decimals, &reference), retyped(Kind::Integer, Kind::Decimal));
+    let retyped =
+        [(Kind::Text, [("one", 90)].as_slice()), (Kind::Decimal, &[("1", 30), ("2.5", 60)])];
+    for (here, file) in retyped {
+        let expected = Difference::Retyped { usual: Kind::Integer, here };
+        assert_eq!(found(file, &reference), [expected]);
+    }
     assert_eq!(found(&[("1", 1), ("one", 3)], &reference), [], "four rows prove nothing");
 }
 
@@ -56,7 +58,7 @@ fn values_come_and_go_where_chance_does_not_do_it() {
 }
 
 #[test]
-fn a_shift_is_told_by_its_index() {
+fn a_shift_is_reported_with_its_index() {
     let reference = [("YES", 5000), ("NO", 5000)];
     let shifted = found(&[("YES", 950), ("NO", 50)], &reference);
     let [Difference::Shifted { of: Measured::Values, index }] = shifted[..] else {

@@ -1,5 +1,5 @@
-//! Lines **around the table** of files that the dataset's settings do not say: a title above the header, comments,
-//! units below it, a total at the end. They are told with the settings that would leave them out.
+//! Lines **around the table** of files that the dataset's settings do not mention: a title above the header, comments,
+//! units below it, a total at the end. They are reported with the settings that would leave them out.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::calendar::Seen;
 
-/// Where lines stand.
+/// Where lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Where {
@@ -40,7 +40,7 @@ impl fmt::Display for Where {
     }
 }
 
-/// What is found in files, of how many, each kind once.
+/// Reports what is found in some of all files, each kind once. `of` is how many files there are.
 pub fn seen(found: &[FileAround], of: usize) -> Vec<Seen> {
     [Where::Above, Where::Below, Where::End]
         .into_iter()
@@ -60,17 +60,17 @@ pub fn seen(found: &[FileAround], of: usize) -> Vec<Seen> {
         .collect()
 }
 
-/// The line that is no part of the table, counted from 1.
+/// Returns the number of the first line that is not part of the table, counted from 1.
 fn line(around: &Around, place: Where) -> Option<usize> {
-    let line = |line: &LineAround| line.line;
-    match place {
-        Where::Above => (around.lines_above > 0).then_some(1),
-        Where::Below => around.units.as_ref().map(line),
-        Where::End => around.last.first().map(line),
-    }
+    let line: Option<&LineAround> = match place {
+        Where::Above => return (around.lines_above > 0).then_some(1),
+        Where::Below => around.units.as_ref(),
+        Where::End => around.last.first(),
+    };
+    Some(line?.line)
 }
 
-/// The setting to write. Of lines of values it is only named: a pattern would show the values.
+/// Returns the setting to write. If the lines hold values, only its name is given: a pattern would show the values.
 fn setting(around: &Around, place: Where) -> String {
     if place != Where::Above {
         return "csv.skip_records".to_owned();
@@ -80,22 +80,19 @@ fn setting(around: &Around, place: Where) -> String {
     format!("csv = {{ {} }}", csv.join(", "))
 }
 
-/// The settings of `csv` for the lines above the header.
+/// Returns the settings of `csv` for the lines above the header.
 pub fn csv_above(around: &Around) -> Vec<(&'static str, Value)> {
-    let list = |key, names: &[String]| {
-        let values = || names.iter().cloned().map(Value::from).collect();
-        (!names.is_empty()).then(|| (key, Value::Array(values())))
-    };
-    let text = |key, value: &Option<String>| value.clone().map(|value| (key, Value::from(value)));
-    let delimiter = around.delimiter.map(String::from);
-    [
-        list("header_names", &around.header_names),
-        list("names", &around.names),
-        text("header_pattern", &around.header_pattern),
-        text("comment", &around.comment),
-        text("delimiter", &delimiter),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let settings = [
+        ("header_names", list(&around.header_names)),
+        ("names", list(&around.names)),
+        ("header_pattern", around.header_pattern.clone().map(Value::from)),
+        ("comment", around.comment.clone().map(Value::from)),
+        ("delimiter", around.delimiter.map(|delimiter| Value::from(delimiter.to_string()))),
+    ];
+    settings.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// Returns names as a list of TOML; `None` if there are none.
+fn list(names: &[String]) -> Option<Value> {
+    (!names.is_empty()).then(|| Value::from(names.to_vec()))
 }

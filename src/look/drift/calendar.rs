@@ -1,6 +1,6 @@
-//! The **calendar** of a range: what is odd about days and sizes, before any content is compared.
+//! The **calendar** of a range shows which days and sizes are odd, before any content is compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -13,26 +13,27 @@ use crate::domain::{DateRange, FileDate, Finding};
 use crate::printable::bytes;
 use crate::source::{Beside, Listing, UnusualDay, unusual_days};
 
-/// So many files tell how far dates usually are.
-const FEWEST_FILES: usize = 4;
-/// Days of fewer rows than this, and days around them of fewer, may differ by chance.
+/// If a day and the days around it have fewer rows than this, they may differ by chance.
 const FEWEST_ROWS: u64 = 30;
-/// A file's dates are far where their distance to the file date is so many days from the usual one.
+/// A file's dates are far away if their distance to the file date is more days than this from the usual distance.
 const FAR_DAYS: i64 = 7;
-/// A column follows the file date where its distance varies by no more, in most files.
+/// A column follows the file date if its distance is at most this many days from the usual one in most files.
 const STEADY_DAYS: i64 = 2;
+/// The smallest percentage of such files in which a column follows the file date. So of fewer than five files, none is
+/// far away.
+const STEADY_PERCENT: usize = 80;
 
-/// What is odd about a day or a file.
+/// Something odd about a day or a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Oddity {
-    /// What listing finds: missing days, several files, zero bytes, keys without a date.
+    /// Found in the listing: missing days, several files, zero bytes, keys without a date.
     Listed(Finding),
-    /// What the sizes and the first rows tell.
+    /// Seen in the sizes and the rows of files.
     Seen(Seen),
 }
 
-/// What the sizes and the first rows of files tell.
+/// Something odd that is seen in the sizes and the rows of files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
 pub enum Seen {
@@ -66,7 +67,7 @@ pub enum Seen {
         date: FileDate,
         /// The earlier file.
         other: String,
-        /// Whether all of it is known to be the same, or only its size and its first bytes.
+        /// Whether all bytes or rows are known to be the same, or only the size and the first bytes.
         is_certain: bool,
     },
     /// A file whose dates are far from the day in its key, unlike those of the other files.
@@ -77,10 +78,10 @@ pub enum Seen {
         column: String,
         /// Days from the file date to the dates in the file.
         days: i64,
-        /// The same in most files.
+        /// The usual number of such days.
         usual: i64,
     },
-    /// A file whose records are of another width than its header, from a line on.
+    /// A file whose records have another width than its header, from a line on.
     OtherWidth {
         /// The file.
         key: String,
@@ -94,18 +95,18 @@ pub enum Seen {
         records: u64,
         /// How many records before them are as wide as the header.
         accepted_before: u64,
-        /// A file whose header is as wide, if there is one, and the columns that only it has.
+        /// A file whose header is as wide as the records, if there is one, and the columns that only it has.
         like: Option<(String, Vec<String>)>,
     },
-    /// Lines around the tables of files that the settings do not say.
+    /// Lines around the tables of files that the settings do not mention.
     LinesAround {
-        /// Where they stand.
+        /// Where they are.
         place: Where,
         /// How many files have such lines.
         files: usize,
-        /// Of how many.
+        /// How many files there are.
         of: usize,
-        /// The first of them.
+        /// The first file with such lines.
         key: String,
         /// The first such line in it.
         line: usize,
@@ -184,7 +185,7 @@ impl fmt::Display for Oddity {
     }
 }
 
-/// What is odd about the days of a listing, and about the dates in its files.
+/// Finds what is odd about the days of a listing, and about its files.
 pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
     let listed = listing.findings.iter().cloned().map(Oddity::Listed);
     let seen = sizes(listing).into_iter().chain(dates_far_away(glimpses)).chain(widths(glimpses));
@@ -192,8 +193,8 @@ pub fn oddities(listing: &Listing, glimpses: &[Glimpse]) -> Vec<Oddity> {
     listed.chain(seen.map(Oddity::Seen)).collect()
 }
 
-/// Files in which records are of another width than the header: up to the end of what was seen, or as wide as
-/// the header of another file.
+/// Finds files in which records have another width than the header, up to the end of what was read, or with the width
+/// of another file's header.
 fn widths(glimpses: &[Glimpse]) -> Vec<Seen> {
     glimpses.iter().filter_map(|glimpse| width(glimpse, glimpses)).collect()
 }
@@ -215,39 +216,36 @@ fn width(glimpse: &Glimpse, all: &[Glimpse]) -> Option<Seen> {
     })
 }
 
-/// What the columns are called that a file has and another does not.
+/// Returns the labels of the columns that a file has and another does not.
 fn columns_beside(file: &Glimpse, other: &Glimpse) -> Vec<String> {
     let labels = file.labels().into_iter().zip(file.names.iter());
     let added = labels.filter(|(_, name)| !other.names.contains(name));
     added.map(|(label, _)| label).collect()
 }
 
-/// Days whose size is unusual.
+/// Finds days whose size is unusual.
 fn sizes(listing: &Listing) -> Vec<Seen> {
     let found = listing.sizes.unusual_days(listing.range).into_iter();
-    let seen = |UnusualDay { date, number, usual, beside }| Seen::UnusualSize {
-        date,
-        bytes: number,
-        usual,
-        beside,
-    };
-    found.map(seen).collect()
+    found
+        .map(|UnusualDay { date, number, usual, beside }| Seen::UnusualSize {
+            date,
+            bytes: number,
+            usual,
+            beside,
+        })
+        .collect()
 }
 
-/// Days whose rows are unusual, unless their size is, which says as much.
+/// Finds days with an unusual number of rows. Days that are reported for their size are left out.
 pub fn rows(files: &[Profiled<'_>], range: DateRange, oddities: &[Oddity]) -> Vec<Seen> {
     let mut days: BTreeMap<FileDate, u64> = BTreeMap::new();
     for (file, profile) in files {
         *days.entry(file.date).or_default() += profile.rows;
     }
-    let is_told = |wanted: FileDate| {
-        oddities.iter().any(|oddity| {
-            matches!(oddity, Oddity::Seen(Seen::UnusualSize { date, .. }) if *date == wanted)
-        })
-    };
+    let reported: HashSet<FileDate> = oddities.iter().filter_map(Oddity::unusual_size).collect();
     let found = unusual_days(&days, range).into_iter();
     found
-        .filter(|found| !is_told(found.date))
+        .filter(|found| !reported.contains(&found.date))
         .filter(|found| found.number.max(found.usual) >= FEWEST_ROWS)
         .map(|UnusualDay { date, number, usual, beside }| Seen::UnusualRows {
             date,
@@ -258,7 +256,17 @@ pub fn rows(files: &[Profiled<'_>], range: DateRange, oddities: &[Oddity]) -> Ve
         .collect()
 }
 
-/// Files whose dates are far from the file date in a column whose dates follow it everywhere else.
+impl Oddity {
+    /// Returns the day whose size is unusual, if it is that.
+    fn unusual_size(&self) -> Option<FileDate> {
+        match self {
+            Self::Seen(Seen::UnusualSize { date, .. }) => Some(*date),
+            _ => None,
+        }
+    }
+}
+
+/// Finds files whose dates are far from the file date, in a column whose dates follow it in most files.
 pub fn dates_far_away<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Vec<Seen> {
     let mut by_column: BTreeMap<&str, Vec<(&Glimpse, i64)>> = BTreeMap::new();
     for glimpse in glimpses {
@@ -270,13 +278,7 @@ pub fn dates_far_away<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Ve
     }
     let mut found: BTreeMap<&str, Seen> = BTreeMap::new();
     for (column, files) in by_column {
-        let mut days: Vec<i64> = files.iter().map(|(_, days)| *days).collect();
-        days.sort_unstable();
-        let usual = days[days.len() / 2];
-        let steady = days.iter().filter(|days| (**days - usual).abs() <= STEADY_DAYS).count();
-        if days.len() < FEWEST_FILES || steady * 10 < days.len() * 8 {
-            continue;
-        }
+        let Some(usual) = usual_distance(files.iter().map(|(_, days)| *days)) else { continue };
         for (glimpse, days) in files {
             if (days - usual).abs() > FAR_DAYS {
                 let key = glimpse.file.key.clone();
@@ -287,4 +289,14 @@ pub fn dates_far_away<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Ve
         }
     }
     found.into_values().collect()
+}
+
+/// Returns the median of the distances between file dates and the dates in a column; `None` if these do not follow
+/// the file date.
+fn usual_distance(distances: impl Iterator<Item = i64>) -> Option<i64> {
+    let mut days: Vec<i64> = distances.collect();
+    days.sort_unstable();
+    let usual = *days.get(days.len() / 2)?;
+    let steady = days.iter().filter(|days| (**days - usual).abs() <= STEADY_DAYS).count();
+    (steady * 100 >= days.len() * STEADY_PERCENT).then_some(usual)
 }

@@ -4,15 +4,16 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::dialect::Part;
 use super::glimpse::{Format, Glimpse, Look};
 
-/// A likeness from which a removed and an added column are guessed to be one.
+/// The smallest likeness of a removed and an added column that are guessed to be the same column.
 const RENAMED: f64 = 0.7;
-/// Values that are less alike are of two columns, whatever their names.
+/// The smallest likeness of the values of such columns, whatever their names.
 const SAME_VALUES: f64 = 0.3;
-/// More pairs than this are two headers of their own, and no renaming.
+/// With more pairs of columns than this, the headers are taken to be unrelated, and no column to be renamed.
 const PAIRS: usize = 250_000;
-/// So many letters of a name are compared.
+/// How many letters of a name are compared.
 const NAME: usize = 100;
 
 /// What differs between a format and the one before it.
@@ -24,7 +25,7 @@ pub enum Change {
         /// Their names.
         columns: Vec<String>,
     },
-    /// Columns that are there no more.
+    /// Columns that the new format does not have.
     Removed {
         /// Their names.
         columns: Vec<String>,
@@ -38,14 +39,14 @@ pub enum Change {
         /// How sure the guess is, from 0 to 1.
         likeness: f64,
     },
-    /// Columns that stand elsewhere among the others.
+    /// Columns that have another place among the others.
     Moved {
         /// Their names.
         columns: Vec<String>,
     },
-    /// Another way of writing.
+    /// A change of the dialect.
     Dialect {
-        /// What of it: `delimiter`, `quote`, `line ending`, `encoding`, `byte order mark` or `compression`.
+        /// Which part of it: `delimiter`, `quote`, `line ending`, `encoding`, `byte order mark` or `compression`.
         what: &'static str,
         /// How it was.
         from: String,
@@ -68,7 +69,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// What differs from `old` to `new`.
+/// Returns what differs between the formats of two files.
 pub fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
     let (before, now) = (&old.labels()[..], &new.labels()[..]);
     let mut removed: Vec<usize> = absent(before, now);
@@ -86,9 +87,6 @@ pub fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
         let (from, to) = (before[from].clone(), now[to].clone());
         changes.push(Change::Renamed { from, to, likeness });
     }
-    let named = |header: &[String], indices: &[usize]| {
-        indices.iter().map(|index| header[*index].clone()).collect::<Vec<_>>()
-    };
     if !removed.is_empty() {
         changes.push(Change::Removed { columns: named(before, &removed) });
     }
@@ -103,13 +101,17 @@ pub fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
     changes
 }
 
-/// The places in `header` of the columns that `other` lacks.
-fn absent(header: &[String], other: &[String]) -> Vec<usize> {
-    let is_absent = |(_, name): &(usize, &String)| !other.contains(name);
-    header.iter().enumerate().filter(is_absent).map(|(index, _)| index).collect()
+/// Returns the names of the columns at some places in a header.
+fn named(header: &[String], indices: &[usize]) -> Vec<String> {
+    indices.iter().map(|index| header[*index].clone()).collect()
 }
 
-/// The removed and added columns that are likely enough one, the likeliest first.
+/// Returns the places in `header` of the columns that `other` lacks.
+fn absent(header: &[String], other: &[String]) -> Vec<usize> {
+    (0..header.len()).filter(|index| !other.contains(&header[*index])).collect()
+}
+
+/// Returns the pairs of a removed and an added column that are likely the same, the likeliest first.
 fn likely_pairs(
     old: &Glimpse,
     new: &Glimpse,
@@ -119,15 +121,13 @@ fn likely_pairs(
     if removed.len() * added.len() > PAIRS {
         return Vec::new();
     }
-    let sides = |glimpse: &Glimpse, indices: &[usize]| -> Vec<(usize, Side)> {
-        indices.iter().map(|index| (*index, Side::of(glimpse, *index))).collect()
-    };
-    let (removed, added) = (sides(old, removed), sides(new, added));
+    let removed: Vec<Side> = removed.iter().map(|index| Side::of(old, *index)).collect();
+    let added: Vec<Side> = added.iter().map(|index| Side::of(new, *index)).collect();
     let mut pairs = Vec::new();
-    for (from, left) in &removed {
-        for (to, right) in &added {
-            if let Some(likeness) = left.likeness(right).filter(|likeness| *likeness >= RENAMED) {
-                pairs.push((*from, *to, likeness));
+    for from in &removed {
+        for to in &added {
+            if let Some(likeness) = from.likeness(to).filter(|likeness| *likeness >= RENAMED) {
+                pairs.push((from.index, to.index, likeness));
             }
         }
     }
@@ -137,6 +137,8 @@ fn likely_pairs(
 
 /// What is known of one column of a pair.
 struct Side {
+    /// Its place in the header.
+    index: usize,
     /// Its name as far as it is compared: letters and digits, in lower case.
     name: String,
     look: Look,
@@ -150,14 +152,15 @@ impl Side {
         let letters = header[index].chars().filter(|c| c.is_alphanumeric());
         let left = index.checked_sub(1).and_then(|left| header.get(left).cloned());
         Self {
+            index,
             name: letters.flat_map(char::to_lowercase).take(NAME).collect(),
             look: glimpse.looks.get(index).cloned().unwrap_or_default(),
             beside: [left, header.get(index + 1).cloned()],
         }
     }
 
-    /// How likely it is that two columns are one: two fifths by their names, two fifths by the shapes
-    /// of their values, one fifth by the columns beside them.
+    /// Returns how likely two columns are the same: two fifths by their names, two fifths by the shapes of their
+    /// values, one fifth by the columns beside them. `None` if their values are too different.
     fn likeness(&self, other: &Self) -> Option<f64> {
         let values = self.look.likeness(&other.look);
         if values < SAME_VALUES {
@@ -169,27 +172,25 @@ impl Side {
     }
 }
 
-/// The columns that are in both headers, but not in the longest part of `now` that keeps the order of
-/// `before`.
+/// Returns the columns that are in both headers, but not in the longest part of `now` that keeps the order of
+/// `before`. `renamed` holds old and new names.
 pub fn moved(before: &[String], now: &[String], renamed: &[(String, String)]) -> Vec<String> {
-    let old_name = |name: &String| {
+    let mut columns: Vec<&String> = Vec::new();
+    let mut places: Vec<usize> = Vec::new();
+    for name in now {
         let pair = renamed.iter().find(|(_, to)| to == name);
-        pair.map_or_else(|| name.clone(), |(from, _)| from.clone())
-    };
-    let placed: Vec<(usize, &String)> = now
-        .iter()
-        .filter_map(|name| {
-            let old = old_name(name);
-            Some((before.iter().position(|other| *other == old)?, name))
-        })
-        .collect();
-    let places: Vec<usize> = placed.iter().map(|(place, _)| *place).collect();
+        let old_name = pair.map_or(name, |(from, _)| from);
+        if let Some(place) = before.iter().position(|other| other == old_name) {
+            columns.push(name);
+            places.push(place);
+        }
+    }
     let kept = longest_increasing(&places);
-    let is_moved = |(place, _): &&(usize, &String)| kept.binary_search(place).is_err();
-    placed.iter().filter(is_moved).map(|(_, name)| (*name).clone()).collect()
+    let moved = columns.iter().zip(&places).filter(|(_, place)| kept.binary_search(place).is_err());
+    moved.map(|(name, _)| (*name).clone()).collect()
 }
 
-/// The longest increasing subsequence of different numbers, by patience sorting.
+/// Returns the longest increasing subsequence of different numbers, by patience sorting.
 fn longest_increasing(numbers: &[usize]) -> Vec<usize> {
     let mut tails: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(numbers.len());
@@ -211,24 +212,16 @@ fn longest_increasing(numbers: &[usize]) -> Vec<usize> {
     longest
 }
 
-/// The quote of a format, for people.
-pub fn quote(format: &Format) -> String {
-    if format.quote.is_empty() { "none".to_owned() } else { format!("`{}`", format.quote) }
-}
-
+/// Returns the parts of the dialect that differ.
 fn dialect(old: &Format, new: &Format) -> Vec<Change> {
-    let mark = |format: &Format| if format.byte_order_mark { "yes" } else { "no" }.to_owned();
-    let quoted = |format: &Format| format!("`{}`", format.delimiter.escape_default());
-    let sides = [
-        ("delimiter", quoted(old), quoted(new)),
-        ("quote", quote(old), quote(new)),
-        ("line ending", old.line_end.clone(), new.line_end.clone()),
-        ("encoding", old.encoding.clone(), new.encoding.clone()),
-        ("byte order mark", mark(old), mark(new)),
-        ("compression", old.compression.clone(), new.compression.clone()),
-    ];
-    let differs = sides.into_iter().filter(|(_, from, to)| from != to);
-    differs.map(|(what, from, to)| Change::Dialect { what, from, to }).collect()
+    let mut changes = Vec::new();
+    for part in Part::ALL {
+        let (from, to) = (part.of(old), part.of(new));
+        if from != to {
+            changes.push(Change::Dialect { what: part.name(), from, to });
+        }
+    }
+    changes
 }
 
 #[cfg(test)]
@@ -240,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fewest_columns_are_said_to_have_moved() {
+    fn the_fewest_columns_are_reported_as_moved() {
         let before = names(&["a", "b", "c", "d", "e"]);
         assert_eq!(moved(&before, &names(&["e", "a", "b", "c", "d"]), &[]), ["e"]);
         assert_eq!(moved(&before, &names(&["a", "x", "c", "b", "d"]), &[]).len(), 1);

@@ -1,4 +1,4 @@
-//! An **epoch** is the file dates over which a format held.
+//! An **epoch** is a span of file dates with the same format.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::change::Change;
 use super::glimpse::{Format, Glimpse};
 use crate::domain::FileDate;
 
-/// The file dates over which a format held, without another in between.
+/// A span of file dates in which all files have the same format.
 #[derive(Clone, Debug, Serialize)]
 pub struct Epoch {
     /// First file date.
@@ -18,13 +18,13 @@ pub struct Epoch {
     pub to: FileDate,
     /// Its files, by file date, then key.
     pub keys: Vec<String>,
-    /// Which of the formats it is, counted from 1; a format that comes back has its old number.
+    /// The number of its format, counted from 1. A format that comes back has its old number.
     pub format: usize,
     /// How many columns it has.
     pub columns: usize,
     /// What differs from the epoch before.
     pub changes: Vec<Change>,
-    /// The columns by the names that SQL knows them by.
+    /// The names of the columns in SQL.
     #[serde(skip)]
     pub names: Arc<[String]>,
     /// The file dates of its files.
@@ -33,13 +33,13 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Date and key of each file.
+    /// Returns date and key of each file.
     pub fn files(&self) -> impl Iterator<Item = (FileDate, &str)> {
         self.dates.iter().copied().zip(self.keys.iter().map(String::as_str))
     }
 }
 
-/// The epochs of files that are sorted by file date, and their formats.
+/// Returns the epochs of files that are sorted by file date, and their formats.
 pub fn epochs(glimpses: &[Glimpse]) -> (Vec<Epoch>, Vec<Format>) {
     let mut formats: Vec<Format> = Vec::new();
     let mut epochs: Vec<Epoch> = Vec::new();
@@ -68,27 +68,22 @@ pub fn epochs(glimpses: &[Glimpse]) -> (Vec<Epoch>, Vec<Format>) {
     (epochs, formats)
 }
 
-/// Whether two formats are the same; mostly they are one.
+/// Whether two formats are the same. Most neighbours share one.
 fn is_same(one: &Arc<Format>, other: &Arc<Format>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
 
-/// The dates of some epochs, given by their places, as few spans as there can be.
+/// Returns the dates of some epochs, which are given by their places in order. Neighbours are joined to one span.
 pub fn spans(epochs: &[Epoch], chosen: &[usize]) -> String {
-    let mut spans: Vec<(usize, usize)> = Vec::new();
-    for place in chosen {
-        match spans.last_mut() {
-            Some((_, last)) if *last + 1 == *place => *last = *place,
-            _ => spans.push((*place, *place)),
-        }
-    }
-    let days = |(first, last): &(usize, usize)| {
-        let (from, to) = (epochs[*first].from, epochs[*last].to);
-        if from == to { from.to_string() } else { format!("{from} to {to}") }
-    };
-    spans.iter().map(days).collect::<Vec<_>>().join(", ")
+    let runs = chosen.chunk_by(|place, next| place + 1 == *next);
+    let spans = runs.filter_map(|run| {
+        let (from, to) = (epochs[*run.first()?].from, epochs[*run.last()?].to);
+        Some(if from == to { from.to_string() } else { format!("{from} to {to}") })
+    });
+    spans.collect::<Vec<_>>().join(", ")
 }
 
+/// Returns the number of a format, which is added if it is new.
 fn number(formats: &mut Vec<Format>, format: &Format) -> usize {
     if let Some(known) = formats.iter().position(|known| known == format) {
         return known + 1;

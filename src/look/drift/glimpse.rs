@@ -1,5 +1,5 @@
-//! A **glimpse** is what the first bytes of a source file tell: its format, and what its first values
-//! look like.
+//! A **glimpse** is what is known of a source file by its first bytes: its format, and what its first values look
+//! like.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{Cursor, Read};
@@ -17,17 +17,19 @@ use crate::store::Store;
 use crate::values::{day, shape};
 use backfill_csv::{Around, Compression, Dialect, ReadError, Reader, Reason, Summary, decompress};
 
-/// How much of a file is read at first; more where its header does not fit.
+/// How many bytes of a file are read at first; more are read if its header is longer.
 const FIRST_BYTES: u64 = 64 << 10;
-/// The most that is read in search of the end of a header.
+/// How many bytes are read at most in search of the end of a header.
 const MOST_BYTES: u64 = 16 << 20;
+/// How many times as many bytes are read if the header did not end.
+const MORE: u64 = 16;
 /// How many rows are looked at.
 const ROWS: usize = 512;
 /// From this many undecodable records on, the file is taken to be in another encoding; fewer are treated as
 /// bad records.
 const ENCODING_RECORDS: usize = 2;
 
-/// What the first bytes of a source file tell.
+/// What is known of a source file by its first bytes.
 #[derive(Clone, Debug)]
 pub struct Glimpse {
     /// The file.
@@ -47,16 +49,16 @@ pub struct Glimpse {
 }
 
 impl Glimpse {
-    /// What the columns are called in messages: as the file names them. A column without a name, or with one
-    /// that another has too, is called as SQL knows it: `column_3`, `name_2`.
+    /// Returns the names of the columns in messages, as the file writes them. A column without a name, or with the
+    /// name of another column, has its name in SQL: `column_3`, `name_2`.
     pub fn labels(&self) -> Vec<String> {
         let mut seen = HashSet::new();
-        let pairs = self.format.header.iter().zip(self.names.iter());
-        let label = |(written, name): (&String, &String)| {
-            let is_plain = !written.trim().is_empty() && seen.insert(written.clone());
-            if is_plain { written.clone() } else { name.clone() }
-        };
-        pairs.map(label).collect()
+        let mut labels = Vec::new();
+        for (written, name) in self.format.header.iter().zip(self.names.iter()) {
+            let is_plain = !written.trim().is_empty() && seen.insert(written);
+            labels.push(if is_plain { written.clone() } else { name.clone() });
+        }
+        labels
     }
 
     /// Takes over the format and the names of another file if they are the same.
@@ -75,12 +77,12 @@ pub struct Format {
     pub header: Vec<String>,
     /// The character between fields.
     pub delimiter: String,
-    /// The quote around fields, empty where there is none: the dataset's, unless another one stands around all
-    /// values of a column or all names.
+    /// The quote around fields, empty if there is none: the dataset's, unless another one is around all values of a
+    /// column or all names.
     pub quote: String,
     /// How lines end: `crlf`, `lf` or `cr`.
     pub line_end: String,
-    /// The encoding; `not utf-8` where that is all that is certain.
+    /// The encoding; `not utf-8` if nothing else is certain.
     pub encoding: String,
     /// Whether the file starts with a byte order mark.
     pub byte_order_mark: bool,
@@ -93,65 +95,84 @@ pub struct Format {
 pub struct Look {
     /// The shapes of values that are not empty, with their shares of these.
     pub shapes: BTreeMap<String, f64>,
-    /// The median of the days from the file date to the dates that the column holds, where nearly
-    /// all of its values are dates.
+    /// The median of the days from the file date to the dates in the column, if nearly all of its values are dates.
     pub days_off: Option<i64>,
 }
 
-/// Reads the start of a file. What makes the file unreadable is a finding and no error.
+/// Reads the start of a file.
 ///
 /// # Errors
-/// [`mirror::Error::Read`] where the store cannot be read, or the file's header cannot serve.
+/// [`mirror::Error::Read`] if the store cannot be read, or the file's header cannot be used.
 pub async fn glimpse(
     store: &Store,
     dataset: &Dataset,
     file: &SourceFile,
 ) -> Result<Glimpse, mirror::Error> {
-    let mut around = None;
-    glimpse_around(store, dataset, file, &mut around).await
+    glimpse_around(store, dataset, file).await.0
 }
 
-/// Reads the start of a file, as [`glimpse`] does, and puts what stands around its table into `around`, also where
-/// the file cannot be read.
-///
-/// # Errors
-/// As of [`glimpse`].
+/// Reads the start of a file, as [`glimpse`] does. Returns also what stands around its table, even if the file cannot
+/// be read.
 pub async fn glimpse_around(
     store: &Store,
     dataset: &Dataset,
     file: &SourceFile,
-    around: &mut Option<Around>,
-) -> Result<Glimpse, mirror::Error> {
-    let unreadable = |source| mirror::Error::Read { file: file.name.clone(), source };
+) -> (Result<Glimpse, mirror::Error>, Option<Around>) {
+    let mut around = None;
     let mut length = FIRST_BYTES;
     loop {
-        let bytes = start_of(store, file, length).await.map_err(|error| match error {
-            object_store::Error::PermissionDenied { .. } if store.is_archived(&file.location) => {
-                mirror::Error::Archived { file: file.name.clone() }
-            }
-            error => {
-                unreadable(ReadError::Read { offset: 0, source: std::io::Error::other(error) })
-            }
-        })?;
-        let is_whole = bytes.len() as u64 >= file.identity.size;
-        let (dialect, owned) = (dataset.dialect.clone(), file.clone());
-        let read = tokio::task::spawn_blocking(move || look_at(bytes, is_whole, &dialect, owned))
-            .await
-            .map_err(|_| mirror::Error::Cancelled { file: file.name.clone() })?;
-        let (read, found) = read.map_err(unreadable)?;
-        *around = found;
-        match read {
-            // A header that goes on beyond what was read looks like a faulty one.
-            Err(error @ ReadError::Header(_)) => {
-                let error = unreadable(error);
-                if is_whole || length >= MOST_BYTES || error.is_about_the_format() {
-                    return Err(error);
-                }
-                length *= 16;
-            }
-            read => return read.map_err(unreadable),
+        let seen = match read_start(store, dataset, file, length).await {
+            Ok(seen) => seen,
+            Err(error) => return (Err(error), around),
+        };
+        around = seen.around;
+        // A header that goes on beyond what was read looks like a faulty one.
+        let may_go_on = !seen.is_whole && length < MOST_BYTES;
+        let is_faulty = matches!(&seen.glimpse, Err(ReadError::Header(_)));
+        let glimpse = seen.glimpse.map_err(|source| unreadable(file, source));
+        match &glimpse {
+            Err(error) if is_faulty && may_go_on && !error.is_about_the_format() => length *= MORE,
+            _ => return (glimpse, around),
         }
     }
+}
+
+/// What is seen in the first bytes of a file.
+struct Seen {
+    /// The glimpse, or why the header cannot be used.
+    glimpse: Result<Glimpse, ReadError>,
+    /// What stands around the table.
+    around: Option<Around>,
+    /// Whether these are all bytes of the file.
+    is_whole: bool,
+}
+
+/// Reads this many bytes from the start of a file.
+async fn read_start(
+    store: &Store,
+    dataset: &Dataset,
+    file: &SourceFile,
+    length: u64,
+) -> Result<Seen, mirror::Error> {
+    let bytes = start_of(store, file, length).await.map_err(|error| match error {
+        object_store::Error::PermissionDenied { .. } if store.is_archived(&file.location) => {
+            mirror::Error::Archived { file: file.name.clone() }
+        }
+        error => {
+            let source = std::io::Error::other(error);
+            unreadable(file, ReadError::Read { offset: 0, source })
+        }
+    })?;
+    let is_whole = bytes.len() as u64 >= file.identity.size;
+    let (dialect, owned) = (dataset.dialect.clone(), file.clone());
+    tokio::task::spawn_blocking(move || look_at(bytes, is_whole, &dialect, owned))
+        .await
+        .map_err(|_| mirror::Error::Cancelled { file: file.name.clone() })?
+        .map_err(|source| unreadable(file, source))
+}
+
+fn unreadable(file: &SourceFile, source: ReadError) -> mirror::Error {
+    mirror::Error::Read { file: file.name.clone(), source }
 }
 
 async fn start_of(
@@ -167,24 +188,19 @@ async fn start_of(
     store.objects.get_opts(&file.location, options).await?.bytes().await
 }
 
-/// What the first bytes of a file tell, or why its header cannot serve; and what stands around its table.
+/// Looks at the first bytes of a file.
 ///
 /// # Errors
-/// [`ReadError::Read`] where it cannot be decompressed.
+/// [`ReadError::Read`] if they cannot be decompressed.
 fn look_at(
     bytes: bytes::Bytes,
     is_whole: bool,
     dialect: &Dialect,
     file: SourceFile,
-) -> Result<(Result<Glimpse, ReadError>, Option<Around>), ReadError> {
-    let failed = |source| ReadError::Read { offset: 0, source };
+) -> Result<Seen, ReadError> {
     let digest = digest::of([&bytes]);
-    let (mut input, compression) = decompress(Cursor::new(bytes)).map_err(failed)?;
-    let mut text = Vec::new();
-    match input.by_ref().take(MOST_BYTES).read_to_end(&mut text) {
-        Err(error) if is_whole => return Err(failed(error)),
-        _ => {}
-    }
+    let (mut text, compression) =
+        decompressed(bytes, is_whole).map_err(|source| ReadError::Read { offset: 0, source })?;
     let is_cut = !is_whole || text.len() as u64 == MOST_BYTES;
     if is_cut {
         // The last line is cut, and with it perhaps a character.
@@ -192,7 +208,17 @@ fn look_at(
     }
     let around = backfill_csv::around(Box::new(Cursor::new(text.clone())), !is_cut, dialect);
     let start = Start { text, is_cut, is_whole, digest, compression };
-    Ok((start.glimpse(dialect, file), around))
+    Ok(Seen { glimpse: start.glimpse(dialect, file), around, is_whole })
+}
+
+/// Decompresses the first bytes of a file. If these are not all, an error at their end means nothing.
+fn decompressed(bytes: bytes::Bytes, is_whole: bool) -> std::io::Result<(Vec<u8>, Compression)> {
+    let (mut input, compression) = decompress(Cursor::new(bytes))?;
+    let mut text = Vec::new();
+    match input.by_ref().take(MOST_BYTES).read_to_end(&mut text) {
+        Err(error) if is_whole => Err(error),
+        _ => Ok((text, compression)),
+    }
 }
 
 /// The first bytes of a file, decompressed.
@@ -239,8 +265,8 @@ impl Start {
     }
 }
 
-/// Where the last line that is whole ends. In UTF-16 and UTF-32 with the lower byte first, a line ending has
-/// NUL bytes behind its own.
+/// Returns where the last complete line ends. In UTF-16 and UTF-32 with the lower byte first, NUL bytes follow the
+/// line ending.
 fn end_of_lines(text: &[u8]) -> usize {
     let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let behind = if end % 2 == 1 { &text[end..] } else { &[] };
@@ -250,46 +276,53 @@ fn end_of_lines(text: &[u8]) -> usize {
 /// Quotes that files may have instead of the dataset's.
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
-/// The quote around the fields of a file.
+/// Returns the quote around the fields of a file.
 fn quote(dialect: &Dialect, summary: &Summary, rows: Option<&RecordBatch>) -> String {
-    let given = dialect.quote.map(String::from).unwrap_or_default();
-    let others = QUOTES.iter().filter(|quote| dialect.quote.is_some_and(|own| own != **quote));
-    let is_used = |quote: &&char| {
-        is_around(written(summary).iter().map(String::as_str), **quote)
-            || rows.is_some_and(|rows| {
-                let columns = (0..summary.header.len()).map(|column| rows.column(column));
-                columns.filter_map(|column| column.as_string_opt::<i32>()).any(|values| {
-                    let is_there = |value: &&str| !value.is_empty();
-                    is_around(values.iter().flatten().take(ROWS).filter(is_there), **quote)
-                })
-            })
-    };
-    others.copied().find(|quote| is_used(&quote)).map_or(given, String::from)
+    let Some(given) = dialect.quote else { return String::new() };
+    let mut others = QUOTES.into_iter().filter(|quote| *quote != given);
+    let other = others.find(|quote| {
+        is_around(written(summary).iter().map(String::as_str), *quote)
+            || rows.is_some_and(|rows| is_around_a_column(rows, summary.header.len(), *quote))
+    });
+    other.unwrap_or(given).to_string()
 }
 
-/// Whether a quote stands around each of some values, of which there are two at least.
+/// Whether a quote is around all values of one of the first `count` columns.
+fn is_around_a_column(rows: &RecordBatch, count: usize, quote: char) -> bool {
+    let columns = rows.columns().iter().take(count);
+    columns.filter_map(|column| column.as_string_opt::<i32>()).any(|values| {
+        let first = values.iter().flatten().take(ROWS);
+        is_around(first.filter(|value| !value.is_empty()), quote)
+    })
+}
+
+/// Whether a quote is around each value, and there are at least two values.
 fn is_around<'a>(values: impl Iterator<Item = &'a str>, quote: char) -> bool {
-    let is_quoted =
-        |value: &str| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)).is_some();
     let mut count = 0;
-    let mut counted = values.inspect(|_| count += 1);
-    let are_all = counted.all(is_quoted);
-    are_all && count > 1
+    for value in values {
+        if value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)).is_none() {
+            return false;
+        }
+        count += 1;
+    }
+    count > 1
 }
 
-/// The header as the file writes it.
+/// Returns the header as the file writes it.
 fn written(summary: &Summary) -> Vec<String> {
-    let written = |name: &String| {
-        let renamed = summary.renamed.iter().find(|(_, ours)| ours == name);
-        renamed.map_or_else(|| name.clone(), |(written, _)| written.clone())
-    };
-    summary.header.iter().map(written).collect()
+    summary.header.iter().map(|name| written_name(summary, name).to_owned()).collect()
 }
 
+fn written_name<'a>(summary: &'a Summary, name: &'a str) -> &'a str {
+    let renamed = summary.renamed.iter().find(|(_, ours)| ours == name);
+    renamed.map_or(name, |(written, _)| written)
+}
+
+/// Looks at the first values of a column.
 fn look(rows: &RecordBatch, column: usize, date: FileDate) -> Look {
-    let Some(values) = rows.column(column).as_string_opt::<i32>() else { return Look::default() };
-    let is_there = |value: &&str| !value.trim().is_empty();
-    let values: Vec<&str> = values.iter().flatten().take(ROWS).filter(is_there).collect();
+    let Some(texts) = rows.column(column).as_string_opt::<i32>() else { return Look::default() };
+    let first = texts.iter().flatten().take(ROWS);
+    let values: Vec<&str> = first.filter(|value| !value.trim().is_empty()).collect();
     let mut shapes = BTreeMap::new();
     for value in &values {
         *shapes.entry(shape::of(value)).or_insert(0.0) += 1.0 / values.len() as f64;
@@ -306,12 +339,13 @@ fn look(rows: &RecordBatch, column: usize, date: FileDate) -> Look {
 }
 
 impl Look {
-    /// How much two columns look alike, from 0 to 1: the share of values whose shape both have.
+    /// Returns how much two columns look alike, from 0 to 1: the share of values whose shape both have.
     pub fn likeness(&self, other: &Self) -> f64 {
         if self.shapes.is_empty() && other.shapes.is_empty() {
             return 0.5;
         }
-        let both = |(shape, share): (&String, &f64)| other.shapes.get(shape).map(|b| share.min(*b));
-        self.shapes.iter().filter_map(both).sum()
+        let pairs =
+            self.shapes.iter().filter_map(|(shape, share)| Some((share, other.shapes.get(shape)?)));
+        pairs.map(|(share, other_share)| share.min(*other_share)).sum()
     }
 }

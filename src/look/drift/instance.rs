@@ -1,4 +1,4 @@
-//! An **instance** of drift is a kind of it, with the days and the files in which it is seen.
+//! An **instance** of drift is a kind of drift, with the days and the files in which it is seen.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::calendar::{Oddity, Seen};
 use super::change::{self, Change};
 use super::content::Difference;
-use super::glimpse::{Format, Glimpse};
-use super::{Drift, EpochFit};
-use crate::domain::{Dataset, DriftKind, DriftKinds, FileDate, Finding};
+use super::dialect::Part;
+use super::glimpse::Glimpse;
+use super::{Drift, Epoch, EpochFit};
+use crate::domain::{Dataset, DateRange, DriftKind, DriftKinds, FileDate, Finding};
 use crate::mirror::Rejected;
 
 /// How many files a line names.
@@ -26,9 +27,9 @@ pub struct Instance {
     pub from: FileDate,
     /// The last day.
     pub to: FileDate,
-    /// The keys of the files, by file date; none of days without a file.
+    /// The keys of the files, by file date; empty for days without a file.
     pub files: Vec<String>,
-    /// What differs, and how; no values.
+    /// What differs, and how, without values.
     pub text: String,
 }
 
@@ -49,8 +50,8 @@ impl fmt::Display for Instance {
     }
 }
 
-/// The instances of some kinds in a drift. `around` are files just outside the range: with those of the range they
-/// say how most files are written. If `wanted` names files, only what is seen in one of them counts.
+/// Finds the instances of some kinds in a drift. `around` are files just outside the range: together with those of
+/// the range they show what is usual. If `wanted` names files, only what is seen in one of them counts.
 pub fn instances(
     dataset: &Dataset,
     drift: &Drift,
@@ -70,7 +71,7 @@ pub fn instances(
     instances
 }
 
-/// Collects instances: what is the same in several files is one.
+/// The instances found so far. The same in several files is one instance.
 struct Found<'a> {
     kinds: &'a DriftKinds,
     wanted: Option<&'a HashSet<&'a str>>,
@@ -79,24 +80,19 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Takes what is seen in a file.
+    /// Adds what is seen in a file.
     fn add(&mut self, kind: DriftKind, date: FileDate, key: &str, text: String) {
         let is_wanted = self.wanted.is_none_or(|wanted| wanted.contains(key));
         if is_wanted {
-            self.put(kind, (date, date), Some(key), text);
+            self.put(kind, DateRange::of_day(date), Some(key), text);
         }
     }
 
-    fn put(
-        &mut self,
-        kind: DriftKind,
-        (from, to): (FileDate, FileDate),
-        key: Option<&str>,
-        text: String,
-    ) {
+    fn put(&mut self, kind: DriftKind, days: DateRange, key: Option<&str>, text: String) {
         if !self.kinds.contains(kind) {
             return;
         }
+        let (from, to) = (days.start(), days.end());
         let next = self.instances.len();
         let place = *self.places.entry((kind, text.clone())).or_insert(next);
         if place == next {
@@ -108,7 +104,7 @@ impl Found<'_> {
         instance.files.extend(key.map(str::to_owned));
     }
 
-    /// Columns that no SQL reads, and columns that it reads and files lack.
+    /// Adds the columns that no SQL reads, and those that it reads and files lack.
     fn columns(&mut self, dataset: &Dataset, drift: &Drift) {
         let nothing = EpochFit::default();
         let fits = drift.fit.as_ref().map(|fit| fit.epochs.as_slice()).unwrap_or_default();
@@ -119,20 +115,24 @@ impl Found<'_> {
                 // Without stage.sql, a column is new if the files before do not have it.
                 _ => epoch.changes.iter().flat_map(added).collect(),
             };
-            let new = added.into_iter().filter(|column| !dataset.is_known_column(column));
-            let is_optional = |column: &&String| dataset.optional_columns.contains(*column);
-            let missing = fit.read_as_null.iter().filter(|column| !is_optional(column));
-            let new = new.map(|column| (DriftKind::NewColumn, column));
-            let missing = missing.map(|column| (DriftKind::MissingColumn, column));
-            for (kind, column) in new.chain(missing) {
-                for (date, key) in epoch.files() {
-                    self.add(kind, date, key, format!("the column {column}"));
-                }
+            for column in added.into_iter().filter(|column| !dataset.is_known_column(column)) {
+                self.column(DriftKind::NewColumn, column, epoch);
+            }
+            let lacked = fit.read_as_null.iter();
+            for column in lacked.filter(|column| !dataset.optional_columns.contains(column)) {
+                self.column(DriftKind::MissingColumn, column, epoch);
             }
         }
     }
 
-    /// Files whose columns stand in another order than in most.
+    /// Adds what is seen of a column in all files of an epoch.
+    fn column(&mut self, kind: DriftKind, column: &str, epoch: &Epoch) {
+        for (date, key) in epoch.files() {
+            self.add(kind, date, key, format!("the column {column}"));
+        }
+    }
+
+    /// Adds the files whose columns have another order than in most files.
     fn moved(&mut self, glimpses: &[Glimpse], around: &[Glimpse]) {
         let all = glimpses.iter().chain(around);
         let Some(usual) = most(all.map(|glimpse| glimpse.names.as_ref())) else { return };
@@ -150,17 +150,17 @@ impl Found<'_> {
         }
     }
 
-    /// Files that are written in another way than most.
+    /// Adds the files that are written in another way than most.
     fn writing(&mut self, glimpses: &[Glimpse], around: &[Glimpse]) {
-        for (kind, what, of) in WRITTEN {
+        for part in Part::ALL {
             let all = glimpses.iter().chain(around);
-            let usual = most(all.map(|glimpse| of(&glimpse.format))).unwrap_or_default();
+            let usual = most(all.map(|glimpse| part.of(&glimpse.format))).unwrap_or_default();
             for glimpse in glimpses {
-                let here = of(&glimpse.format);
-                let has_no_line_end = kind == DriftKind::OtherLineEnding && here == NO_LINE_END;
+                let here = part.of(&glimpse.format);
+                let has_no_line_end = part == Part::LineEnding && here == NO_LINE_END;
                 if here != usual && !has_no_line_end {
-                    let text = format!("{what} {here}, of most files {usual}");
-                    self.add(kind, glimpse.file.date, &glimpse.file.key, text);
+                    let text = format!("{} {here}, of most files {usual}", part.name());
+                    self.add(part.kind(), glimpse.file.date, &glimpse.file.key, text);
                 }
             }
         }
@@ -185,7 +185,7 @@ impl Found<'_> {
                     self.day(DriftKind::SeveralFiles, *date, glimpses, &text);
                 }
                 Oddity::Listed(Finding::MissingDays { from, to, .. }) => {
-                    self.put(DriftKind::MissingDays, (*from, *to), None, text);
+                    self.put(DriftKind::MissingDays, DateRange::between(*from, *to), None, text);
                 }
                 Oddity::Listed(_)
                 | Oddity::Seen(
@@ -195,14 +195,14 @@ impl Found<'_> {
         }
     }
 
-    /// Takes what is seen in all files of a day.
+    /// Adds what is seen in all files of a day.
     fn day(&mut self, kind: DriftKind, day: FileDate, glimpses: &[Glimpse], text: &str) {
         for glimpse in glimpses.iter().filter(|glimpse| glimpse.file.date == day) {
             self.add(kind, day, &glimpse.file.key, text.to_owned());
         }
     }
 
-    /// Rejects, and what differs in the values.
+    /// Adds rejects, and differences between values.
     fn content(&mut self, drift: &Drift) {
         let rejects = drift.content.as_ref().map_or(&drift.rejects, |content| &content.rejects);
         for Rejected { key, date, reason, records, first_line } in rejects {
@@ -227,26 +227,10 @@ impl Found<'_> {
     }
 }
 
-/// What of a format most files have in common.
-type Written = (DriftKind, &'static str, fn(&Format) -> String);
-
-const WRITTEN: [Written; 6] = [
-    (DriftKind::OtherDelimiter, "delimiter", |format| {
-        format!("`{}`", format.delimiter.escape_default())
-    }),
-    (DriftKind::OtherQuote, "quote", change::quote),
-    (DriftKind::OtherEncoding, "encoding", |format| format.encoding.clone()),
-    (DriftKind::ByteOrderMark, "byte order mark", |format| {
-        if format.byte_order_mark { "yes" } else { "no" }.to_owned()
-    }),
-    (DriftKind::OtherLineEnding, "line ending", |format| format.line_end.clone()),
-    (DriftKind::OtherCompression, "compression", |format| format.compression.clone()),
-];
-
-/// How the reader calls the line ending of a file of one line, which has none.
+/// The reader's name for the line ending of a file that has none, because it is a single line.
 const NO_LINE_END: &str = "none";
 
-/// What most have; of several, what comes first.
+/// Returns the value that is most frequent; of several, the one that comes first.
 fn most<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
     let mut counts: BTreeMap<T, (usize, Reverse<usize>)> = BTreeMap::new();
     for (place, value) in values.enumerate() {
@@ -262,10 +246,10 @@ fn added(change: &Change) -> &[String] {
     }
 }
 
-/// The kind of a difference of values, and what it is, without values.
+/// Returns the kind of a difference between values, and a text about it without values.
 fn of_values(difference: &Difference) -> Option<(DriftKind, String)> {
     let kind = match difference {
-        // The headers say it.
+        // It is already reported by the comparison of the headers.
         Difference::Absent => return None,
         Difference::Retyped { .. } => DriftKind::OtherType,
         Difference::DateFormat { .. } => DriftKind::OtherDateFormat,
@@ -285,17 +269,19 @@ fn of_values(difference: &Difference) -> Option<(DriftKind, String)> {
 mod tests {
     use super::*;
 
+    fn day(text: &str) -> FileDate {
+        text.parse().expect("a day")
+    }
+
     #[test]
     fn what_most_files_have_is_usual_and_of_several_the_older() {
-        let of = |values: &[&'static str]| most(values.iter().copied());
-        assert_eq!(of(&[";", ",", ","]), Some(","));
-        assert_eq!(of(&[";", ",", ",", ";"]), Some(";"));
-        assert_eq!(of(&[]), None);
+        assert_eq!(most([";", ",", ","].into_iter()), Some(","));
+        assert_eq!(most([";", ",", ",", ";"].into_iter()), Some(";"));
+        assert_eq!(most(std::iter::empty::<&str>()), None);
     }
 
     #[test]
     fn days_and_files_are_named() {
-        let day = |text: &str| text.parse().expect("a day");
         let files: Vec<String> = (1..=5).map(|n| format!("x/{n}.csv")).collect();
         let mut instance = Instance {
             kind: DriftKind::NewColumn,

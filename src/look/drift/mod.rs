@@ -1,15 +1,16 @@
-//! **Drift** is what changes in a dataset's files from day to day. It is looked for before anything
-//! is loaded, in the first bytes of each file.
+//! **Drift** is what changes in a dataset's files from day to day. It is searched for before anything is loaded, in
+//! the first bytes of each file.
 //!
-//! A **format** is a header with its dialect; an **epoch** the dates over which a format held. Between
-//! neighbouring epochs, [`Change`]s say what was added, removed, renamed (a guess), moved or written
-//! in another way; [`Fit`] says what the dataset's SQL and its target make of each epoch; the
-//! [`calendar`] says what is odd about days and sizes.
+//! A **format** is a header with its dialect. An **epoch** is a span of file dates with the same format. [`Change`]s
+//! say what was added, removed, renamed (a guess), moved or written in another way between two neighbouring epochs.
+//! [`Fit`] says how the dataset's SQL and its target fit each epoch. The [`calendar`] says which days and sizes are
+//! odd.
 
 pub mod around;
 pub mod calendar;
 mod change;
 pub mod content;
+mod dialect;
 mod epoch;
 mod fit;
 mod glimpse;
@@ -17,6 +18,8 @@ mod instance;
 mod proposal;
 mod records;
 pub mod same;
+
+use std::collections::HashSet;
 
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
@@ -61,52 +64,53 @@ pub struct Drift {
     pub rejects: Vec<Rejected>,
     /// Whether all records were read, and not only the first ones of each file.
     pub are_all_read: bool,
-    /// What a run over the range refuses, beside files that cannot be read: objects of no bytes, files that
-    /// are not exports, and with the content looked at, more rejects than are allowed.
+    /// What a run over the range would refuse, besides files that cannot be read: objects of no bytes, files that are
+    /// not exports, and more rejects than are allowed.
     pub refusals: Vec<String>,
-    /// What the SQL and the target make of it; nothing where the dataset has no SQL yet, or no file.
+    /// How the SQL and the target fit the files; `None` if the dataset has no SQL yet, or no file.
     pub fit: Option<Fit>,
     /// Lines of `stage.sql` that would bring the epochs together.
     pub proposal: Vec<String>,
-    /// What there is of the kinds of drift that were asked for; nothing if none were.
+    /// The instances of the requested kinds of drift; `None` if no kinds were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instances: Option<Vec<Instance>>,
-    /// How the content of the files differs; nothing where only their first bytes were read.
+    /// How the content of the files differs; `None` if only their first bytes were read.
     pub content: Option<Content>,
 }
 
 impl Drift {
     /// Whether the format or the content of files changes.
     pub fn has_changed(&self) -> bool {
-        let content = self.content.as_ref();
-        let differs =
-            |content: &Content| !content.findings.is_empty() || !content.contradictions.is_empty();
-        self.epochs.len() > 1 || content.is_some_and(differs)
+        self.epochs.len() > 1 || self.content.as_ref().is_some_and(Content::has_changed)
     }
 
-    /// Puts what the rows of files tell in place of what their first bytes told. Files outside the range may be
-    /// among them, to compare with.
+    /// Replaces what was found in the first bytes of files by what is found in their rows. Files outside the range may
+    /// be among them, to compare with.
     pub fn replace_by_rows(&mut self, files: &[content::Profiled<'_>]) {
         let rows = calendar::rows(files, self.range, &self.oddities);
         self.replace_same(same::by_rows(files));
         self.oddities.extend(rows.into_iter().map(Oddity::Seen));
     }
 
-    /// Puts files with the same content in place of those that were found before, as far as they are in the range.
+    /// Replaces the files with the same content that were found before. Those outside the range are left out.
     pub fn replace_same(&mut self, same: Vec<Seen>) {
         self.oddities.retain(|oddity| !matches!(oddity, Oddity::Seen(Seen::SameContent { .. })));
-        let range = self.range;
-        let is_in_range =
-            |seen: &Seen| matches!(seen, Seen::SameContent { date, .. } if range.contains(*date));
-        self.oddities.extend(same.into_iter().filter(is_in_range).map(Oddity::Seen));
+        for seen in same {
+            if matches!(&seen, Seen::SameContent { date, .. } if self.range.contains(*date)) {
+                self.oddities.push(Oddity::Seen(seen));
+            }
+        }
     }
 
-    /// Puts files whose dates are far from their own in place of those that were found before, as far as they are
-    /// among these.
+    /// Replaces the files with far dates that were found before. Those that are not among `files` are left out.
     pub fn replace_dates_far_away(&mut self, far: Vec<Seen>, files: &[Glimpse]) {
         self.oddities.retain(|oddity| !matches!(oddity, Oddity::Seen(Seen::DatesFarAway { .. })));
-        let is_among = |seen: &Seen| matches!(seen, Seen::DatesFarAway { key, .. } if files.iter().any(|file| file.file.key == *key));
-        self.oddities.extend(far.into_iter().filter(is_among).map(Oddity::Seen));
+        let keys: HashSet<&str> = files.iter().map(|glimpse| glimpse.file.key.as_str()).collect();
+        for seen in far {
+            if matches!(&seen, Seen::DatesFarAway { key, .. } if keys.contains(key.as_str())) {
+                self.oddities.push(Oddity::Seen(seen));
+            }
+        }
     }
 
     /// Whether anything here would stop a run.
@@ -114,10 +118,12 @@ impl Drift {
         self.is_unusable() || !self.refusals.is_empty()
     }
 
-    /// How many files cannot be read.
+    /// Returns how many files cannot be read.
     pub fn unreadable(&self) -> usize {
-        let unreadable = |oddity: &&Oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. }));
-        self.oddities.iter().filter(unreadable).count()
+        self.oddities
+            .iter()
+            .filter(|oddity| matches!(oddity, Oddity::Seen(Seen::Unreadable { .. })))
+            .count()
     }
 
     /// Whether files cannot be read, or the SQL does not fit them.
@@ -126,68 +132,70 @@ impl Drift {
     }
 }
 
-/// What the first bytes of a listing's files told.
+/// What is known of a listing's files by their first bytes.
 #[derive(Default)]
 pub struct Glimpses {
     /// The files that can be read, by file date, then key.
     pub read: Vec<Glimpse>,
-    /// The files that cannot.
+    /// The files that cannot be read.
     pub unreadable: Vec<Oddity>,
-    /// Those of these whose header is no text in the dataset's encoding.
+    /// The unreadable files whose header is not text in the dataset's encoding.
     pub no_text: Vec<String>,
-    /// Those of these of which a column has no name, or that of another.
+    /// The unreadable files with a column that has no name, or the name of another column.
     pub unusable_names: Vec<String>,
-    /// What stands around the tables of files, whether these can be read or not.
+    /// What stands around the tables of files, readable or not.
     pub around: Vec<FileAround>,
 }
 
 /// Reads the start of every file of a listing, several at once.
 ///
 /// # Errors
-/// [`mirror::Error`] where the store fails; a file that cannot be used is a finding.
+/// [`mirror::Error`] if the store fails. A file that cannot be used is a finding.
 pub async fn look(
     store: &Store,
     dataset: &Dataset,
     listing: &Listing,
 ) -> Result<Glimpses, mirror::Error> {
     let results: Vec<_> = stream::iter(&listing.files)
-        .map(|file| async move {
-            let mut around = None;
-            let glimpse = glimpse_around(store, dataset, file, &mut around).await;
-            (file, glimpse, around)
-        })
+        .map(|file| async move { (file, glimpse_around(store, dataset, file).await) })
         .buffered(AT_ONCE)
         .collect()
         .await;
     let mut glimpses = Glimpses::default();
-    for (file, result, around) in results {
+    for (file, (glimpse, around)) in results {
         let key = file.key.clone();
         glimpses.around.extend(around.map(|around| FileAround { key, around }));
-        match result {
-            Ok(mut glimpse) => {
-                // Neighbours mostly have one format: it is kept once.
-                if let Some(before) = glimpses.read.last() {
-                    glimpse.share_format(before);
-                }
-                glimpses.read.push(glimpse);
-            }
+        match glimpse {
+            Ok(glimpse) => glimpses.add(glimpse),
             Err(error) if error.is_about_the_store() => return Err(error),
-            Err(error) => {
-                if error.is_about_the_encoding() {
-                    glimpses.no_text.push(file.key.clone());
-                }
-                if error.is_about_unusable_names() {
-                    glimpses.unusable_names.push(file.key.clone());
-                }
-                let (key, reason, hint) = (file.key.clone(), why_unreadable(&error), error.hint());
-                glimpses.unreadable.push(Oddity::Seen(Seen::Unreadable { key, reason, hint }));
-            }
+            Err(error) => glimpses.add_unreadable(&file.key, &error),
         }
     }
     Ok(glimpses)
 }
 
-/// Why a file cannot be read, with every cause.
+impl Glimpses {
+    fn add(&mut self, mut glimpse: Glimpse) {
+        // Most neighbours have the same format: it is kept once.
+        if let Some(before) = self.read.last() {
+            glimpse.share_format(before);
+        }
+        self.read.push(glimpse);
+    }
+
+    fn add_unreadable(&mut self, key: &str, error: &mirror::Error) {
+        if error.is_about_the_encoding() {
+            self.no_text.push(key.to_owned());
+        }
+        if error.is_about_unusable_names() {
+            self.unusable_names.push(key.to_owned());
+        }
+        let (key, reason, hint) = (key.to_owned(), why_unreadable(error), error.hint());
+        self.unreadable.push(Oddity::Seen(Seen::Unreadable { key, reason, hint }));
+    }
+}
+
+/// Says why a file cannot be read, with every cause.
 fn why_unreadable(error: &mirror::Error) -> String {
     if let Some(damage) = error.damage() {
         return damage;
@@ -197,19 +205,21 @@ fn why_unreadable(error: &mirror::Error) -> String {
     if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }
 
-/// Sorts the files of a listing into epochs and says what changed.
+/// Sorts the files of a listing into epochs, and finds what changed between them.
 pub fn drift(dataset: &Dataset, listing: &Listing, glimpses: &Glimpses) -> Drift {
     let (epochs, formats) = epochs(&glimpses.read);
     let mut oddities = calendar::oddities(listing, &glimpses.read);
     oddities.extend(glimpses.unreadable.iter().cloned());
     oddities
         .extend(around::seen(&glimpses.around, listing.files.len()).into_iter().map(Oddity::Seen));
-    let is_empty = |finding: &&Finding| matches!(finding, Finding::ZeroBytes { .. });
-    let empty = listing.findings.iter().filter(is_empty);
-    let refusals = match dataset.zero_byte_files {
-        ZeroByteFiles::Refuse => empty.map(ToString::to_string).collect(),
-        ZeroByteFiles::Skip => Vec::new(),
-    };
+    let mut refusals = Vec::new();
+    for finding in &listing.findings {
+        if matches!(finding, Finding::ZeroBytes { .. })
+            && dataset.zero_byte_files == ZeroByteFiles::Refuse
+        {
+            refusals.push(finding.to_string());
+        }
+    }
     Drift {
         dataset: dataset.name.clone(),
         prefix: dataset.prefix.clone(),

@@ -1,5 +1,5 @@
-//! The **records** that a glimpse has seen: how many, which of them are rejected, and whether the rejected ones
-//! are of another width than the header, as those behind a change of columns in the middle of a file are.
+//! The **records** that a glimpse has seen: how many there are, which of them are rejected, and whether the rejected
+//! ones have another width than the header. If the columns change in the middle of a file, the records after it do.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::mirror::Rejected;
 
 /// How many rejects an error names.
 const NAMED: usize = 3;
-/// Fewer records of another width at the end of a file may be faulty ones.
+/// Fewer records of another width than this at the end of a file may just be faulty.
 const FEWEST_OF_WIDTH: u64 = 2;
 
 /// The records that were looked at.
@@ -48,11 +48,11 @@ pub struct OtherWidth {
 }
 
 impl Records {
-    /// Of a batch of rows and the rejects on the way to them.
+    /// Counts a batch of rows and the rejects among them.
     pub fn of(rows: Option<&RecordBatch>, rejects: &[Reject], are_all: bool) -> Self {
         let mut rejects: Vec<&Reject> = rejects.iter().collect();
         if !are_all {
-            // A quote that is open where reading stopped may close behind it.
+            // A quote that is open at the end of what was read may close after it.
             let open = rejects.iter().position(|r| r.reason == Reason::UnterminatedQuote);
             rejects.truncate(open.unwrap_or(rejects.len()));
         }
@@ -66,7 +66,7 @@ impl Records {
         Self { seen, are_all, rejected, advice, other_width }
     }
 
-    /// How many records are rejected.
+    /// Returns how many records are rejected.
     pub fn rejected(&self) -> u64 {
         self.rejected.values().map(|(records, _)| records).sum()
     }
@@ -74,9 +74,11 @@ impl Records {
 
 impl OtherWidth {
     fn of(rows: Option<&RecordBatch>, rejects: &[&Reject]) -> Option<Self> {
-        let is_of_width =
-            |r: &&&Reject| matches!(r.reason, Reason::TooFewFields | Reason::TooManyFields);
-        let of_width: Vec<&Reject> = rejects.iter().filter(is_of_width).copied().collect();
+        let of_width: Vec<&Reject> = rejects
+            .iter()
+            .filter(|r| matches!(r.reason, Reason::TooFewFields | Reason::TooManyFields))
+            .copied()
+            .collect();
         let first = of_width.first()?;
         if of_width.iter().any(|reject| reject.found_fields != first.found_fields) {
             return None;
@@ -95,13 +97,13 @@ impl OtherWidth {
         })
     }
 
-    /// Whether the columns may have changed while the file was written, whatever other files have.
+    /// Whether the columns may have changed while the file was written, even if no other file has this width.
     pub fn is_striking(&self) -> bool {
         self.to_the_end && self.records >= FEWEST_OF_WIDTH
     }
 }
 
-/// The rejected records among those that were looked at, by file, then reason.
+/// Returns the rejected records among those that were looked at, by file, then reason.
 pub fn rejected(glimpses: &[Glimpse]) -> Vec<Rejected> {
     glimpses.iter().flat_map(rejected_of_file).collect()
 }
@@ -117,12 +119,15 @@ fn rejected_of_file(glimpse: &Glimpse) -> impl Iterator<Item = Rejected> {
     })
 }
 
-/// Why a run over a range would refuse batches of it, as far as that is certain: a count that is exceeded by now,
-/// or a share of records that are all known.
+/// Returns why a run over a range would refuse batches of it, as far as that is certain: a count that is exceeded
+/// already, or a share of records that are all known.
 pub fn over_limit(dataset: &Dataset, range: DateRange, glimpses: &[Glimpse]) -> Vec<check::Error> {
-    let batch_of = |glimpse: &Glimpse| range.batch_of(glimpse.file.date, USUAL_BATCH_DAYS);
-    let batches = glimpses.chunk_by(|a, b| batch_of(a) == batch_of(b));
+    let batches = glimpses.chunk_by(|a, b| batch_of(range, a) == batch_of(range, b));
     batches.filter_map(|batch| refusal(dataset, batch)).collect()
+}
+
+fn batch_of(range: DateRange, glimpse: &Glimpse) -> usize {
+    range.batch_of(glimpse.file.date, USUAL_BATCH_DAYS)
 }
 
 fn refusal(dataset: &Dataset, batch: &[Glimpse]) -> Option<check::Error> {
@@ -172,9 +177,12 @@ mod tests {
         Reject { row_id, line, offset, reason, expected_fields, found_fields, raw }
     }
 
+    fn wide(row_id: i64) -> Reject {
+        reject(row_id, Reason::TooManyFields, 4)
+    }
+
     #[test]
-    fn a_change_of_columns_within_a_file_is_where_only_wider_records_follow() {
-        let wide = |row_id| reject(row_id, Reason::TooManyFields, 4);
+    fn columns_changed_within_a_file_if_only_wider_records_follow() {
         let changed = Records::of(Some(&rows(&[0, 1])), &[wide(2), wide(3)], true);
         assert_eq!((changed.seen, changed.rejected()), (4, 2));
         let width = changed.other_width.expect("another width");
@@ -187,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_open_where_reading_stopped_is_not_a_reject() {
+    fn a_quote_that_is_open_at_the_end_of_what_was_read_is_not_a_reject() {
         let rejects = [
             reject(0, Reason::TooFewFields, 1),
             reject(2, Reason::UnterminatedQuote, 1),

@@ -1,5 +1,5 @@
-//! Files with the **same content** as an earlier one: a day that was exported twice in place of the next, or copied
-//! by hand.
+//! Files with the **same content** as an earlier file: a day that was exported again instead of the next, or a copy
+//! made by hand.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,9 @@ use super::calendar::Seen;
 use super::content::Profiled;
 use super::glimpse::Glimpse;
 
-/// Files that have as many bytes as an earlier one, and start with the same. For small files these are all bytes,
-/// and where the store's etags are the same, all bytes are, too. Files without a record are all alike.
+/// Finds files that have as many bytes as an earlier one, and start with the same bytes. For small files these are all
+/// bytes. If the store's etags are the same, all bytes are the same, too. Files without a record do not count: they
+/// are all alike.
 pub fn by_first_bytes<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Vec<Seen> {
     let mut first: HashMap<(u64, &str), &Glimpse> = HashMap::new();
     let mut found = Vec::new();
@@ -29,7 +30,7 @@ pub fn by_first_bytes<'a>(glimpses: impl IntoIterator<Item = &'a Glimpse>) -> Ve
     found
 }
 
-/// Files that have the same rows as an earlier one, in whatever order, and however they are written.
+/// Finds files that have the same rows as an earlier one, in any order and in any dialect.
 pub fn by_rows(files: &[Profiled<'_>]) -> Vec<Seen> {
     let mut first: HashMap<(u64, &str), &str> = HashMap::new();
     let mut found = Vec::new();

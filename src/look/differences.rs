@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::drift::content::{self, Profiled};
-use super::drift::{self, Drift, Fit, Glimpse, Glimpses, Instance};
+use super::drift::{self, Drift, Fit, Glimpse, Glimpses, Instance, Planner};
 use crate::check;
 use crate::domain::{Dataset, DateRange, DriftKind, DriftKinds, USUAL_BATCH_DAYS};
 use crate::error::Error;
@@ -126,7 +126,7 @@ async fn look(
         }
         drift.fit = Some(fit(project, dataset, &present, &drift).await?);
     }
-    drift.proposal = drift::propose(&drift);
+    drift.proposal = drift::propose(&drift.epochs, drift.fit.as_ref());
     let mut looked = Looked { drift, listing, glimpses, around };
     if !looked.around.is_empty() {
         let same = drift::same::by_first_bytes(looked.with_around());
@@ -240,10 +240,10 @@ async fn fit(
     present: &Present,
     drift: &Drift,
 ) -> Result<Fit, Error> {
-    let (engine, progress, sql) = (&project.engine, &project.progress, &present.sql);
+    let planner =
+        Planner { engine: &project.engine, config: &project.config, progress: &project.progress };
     let (mut fit, catalog) =
-        drift::fit(engine, dataset, sql, drift.range, &drift.epochs, &project.config, progress)
-            .await?;
+        drift::fit(&planner, dataset, &present.sql, drift.range, &drift.epochs).await?;
     fit.leave_out(&present.absent);
     if project.database.is_some() {
         let target = project.find_target(dataset).await?;

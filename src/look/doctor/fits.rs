@@ -34,9 +34,8 @@ pub async fn examine(
     };
     let range = DateRange::of_day(first.file.date).hull(DateRange::of_day(last.file.date));
     let (epochs, _) = drift::epochs(&headers.read);
-    let (config, progress) = (&means.config, &means.progress);
-    let fit = drift::fit(engine, dataset, &sql, range, &epochs, config, progress).await;
-    let catalog = match fit {
+    let planner = drift::Planner { engine, config: &means.config, progress: &means.progress };
+    let catalog = match drift::fit(&planner, dataset, &sql, range, &epochs).await {
         Ok((fit, catalog)) => {
             let failures: Vec<String> =
                 fit.failures.iter().map(|f| format!("{}: {}", f.place, f.reason)).collect();

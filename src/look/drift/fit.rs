@@ -1,8 +1,9 @@
-//! The **fit** of a dataset's SQL and its target to the files as they are: what would fail, what
-//! would be NULL, and what would be left behind.
+//! The **fit** of a dataset's SQL and its target to the files as they are: what would fail, what would be NULL, and
+//! which columns would not be loaded.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
+use datafusion::arrow::datatypes::Schema;
 use serde::Serialize;
 
 use super::epoch::Epoch;
@@ -11,7 +12,7 @@ use crate::domain::{Dataset, DateRange};
 use crate::engine::{self, Engine};
 use crate::mirror::Mirror;
 use crate::progress::Listener;
-use crate::sql::{Query, Sql, mentioned_tables};
+use crate::sql::{Sql, mentioned_tables};
 use crate::stage;
 use crate::tables::{self, Catalog};
 use crate::target::{self, Encoder, Target};
@@ -19,15 +20,15 @@ use crate::target::{self, Encoder, Target};
 /// How the dataset's SQL and its target fit the files.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Fit {
-    /// What makes a run fail, whatever the epoch.
+    /// What makes a run fail.
     pub failures: Vec<Failure>,
     /// Columns that `stage.sql` does not give and the contract has: NULL in every row.
     pub not_given: Vec<String>,
-    /// Whether the target was looked at; without a database nothing is known of it.
+    /// Whether the target was looked at. Without a database, nothing is known about it.
     pub target: TargetSeen,
     /// How each epoch's columns relate to the SQL, in the order of the epochs.
     pub epochs: Vec<EpochFit>,
-    /// The SQL files that are not there: what they would make of the files is not known.
+    /// The SQL files that do not exist. How they would fit is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<String>,
 }
@@ -48,9 +49,9 @@ pub enum TargetSeen {
     /// No database is named.
     #[default]
     Unverified,
-    /// There is no such table; a run makes it from `target.sql`.
+    /// The table does not exist; a run creates it from `target.sql`.
     Missing,
-    /// It is there.
+    /// The table exists.
     Found,
 }
 
@@ -59,84 +60,103 @@ pub enum TargetSeen {
 pub struct EpochFit {
     /// Columns that the SQL reads and these files lack: NULL in their rows.
     pub read_as_null: Vec<String>,
-    /// Columns that these files have and no `stage.sql` reads: they are not loaded. Without those that are left
-    /// out on purpose.
+    /// Columns that these files have and `stage.sql` does not read: they are not loaded. Columns that the
+    /// configuration ignores are not among them.
     pub not_loaded: Vec<String>,
-    /// Those of them that no other SQL of the dataset reads either.
+    /// The columns of `not_loaded` that no other SQL of the dataset reads either.
     pub not_read: Vec<String>,
 }
 
+/// Plans the SQL of a dataset over the columns of its files.
+pub struct Planner<'a> {
+    /// The engine that plans it.
+    pub engine: &'a Engine,
+    /// The configuration, which names other datasets and references.
+    pub config: &'a Config,
+    /// The listener for the progress.
+    pub progress: &'a Listener,
+}
+
 /// Compares the SQL with the columns that the files have. Checks that read other datasets or references are left
-/// out, because the columns of these are not known here. No row is read: their headers are enough to plan
-/// the SQL over them.
+/// out, because the columns of these are not known here. No row is read: the headers are enough to plan the SQL.
 ///
 /// # Errors
 /// If the engine cannot be set up.
 pub async fn fit(
-    engine: &Engine,
+    planner: &Planner<'_>,
     dataset: &Dataset,
     sql: &Sql,
     range: DateRange,
     epochs: &[Epoch],
-    config: &Config,
-    progress: &Listener,
 ) -> Result<(Fit, Catalog), engine::Error> {
-    // Without a file, `source` has just the columns that the files are said to have.
-    let mirror = Mirror { range, files: Vec::new(), ignored: Vec::new(), findings: Vec::new() };
-    let mut fit = Fit::default();
     let mut dataset = dataset.clone();
     dataset.optional_columns = union_of(epochs, &dataset.optional_columns);
-    let queries: Vec<&Query> = sql.queries().collect();
-    let mut catalog =
-        tables::register(engine, &dataset, sql.clone(), mirror.clone(), progress).await?;
-    let is_beside =
-        |query: &Query| config.is_beside(&dataset.name, &mentioned_tables(&query.statement));
-    let own: Vec<&Query> = queries.iter().copied().filter(|query| !is_beside(query)).collect();
-    for query in own {
-        // A column that is missing is reported and then assumed to be there, so that all are found.
-        while let Err(error) = catalog.plan(query).await {
-            let place = query.path.display().to_string();
-            let column = match error {
-                engine::Error::UnknownColumn { column, .. }
-                    if !dataset.optional_columns.contains(&column) =>
-                {
-                    column
-                }
-                error => {
-                    fit.failures.push(Failure { place, reason: reason(&error) });
-                    break;
-                }
-            };
-            fit.failures
-                .push(Failure { place, reason: format!("no file has the column {column}") });
-            dataset.optional_columns.push(column);
-            catalog =
-                tables::register(engine, &dataset, sql.clone(), mirror.clone(), progress).await?;
-        }
-    }
+    let (catalog, failures) = planner.plan(&mut dataset, sql, range).await?;
     let staged = catalog.columns_read([&sql.stage]).await;
-    let read = catalog.columns_read(queries).await;
-    for epoch in epochs {
-        let names: HashSet<&String> = epoch.names.iter().collect();
-        let lacks = |column: &&String| !names.contains(column);
-        let is_left = |column: &&String| !staged.contains(*column) && !dataset.is_ignored(column);
-        let not_loaded: Vec<String> = epoch.names.iter().filter(is_left).cloned().collect();
-        let is_unread = |column: &&String| !read.contains(*column);
-        fit.epochs.push(EpochFit {
-            read_as_null: read.iter().filter(lacks).cloned().collect(),
-            not_read: not_loaded.iter().filter(is_unread).cloned().collect(),
-            not_loaded,
-        });
-    }
+    let read = catalog.columns_read(sql.queries()).await;
+    let mut fit = Fit { failures, ..Fit::default() };
+    fit.epochs =
+        epochs.iter().map(|epoch| EpochFit::of(&epoch.names, &dataset, &staged, &read)).collect();
     if let Ok(schema) = stage::schema(&catalog).await {
-        let is_given = |name: &String| schema.field_with_name(name).is_ok();
-        let promised = sql.contract.columns.iter().map(|column| column.name.clone());
-        fit.not_given = promised.filter(|name| !is_given(name)).collect();
+        let promised = sql.contract.columns.iter().map(|column| column.name.as_str());
+        fit.not_given = not_given(promised, &schema);
     }
     Ok((fit, catalog))
 }
 
-/// The columns of all epochs, in the newest one's order, then those that only older ones have, then the
+impl Planner<'_> {
+    /// Plans all queries but those that read tables beside the dataset. Returns what fails. A column that no file has
+    /// is reported once and added to the dataset's optional columns, so that the rest of the query is planned, too.
+    async fn plan(
+        &self,
+        dataset: &mut Dataset,
+        sql: &Sql,
+        range: DateRange,
+    ) -> Result<(Catalog, Vec<Failure>), engine::Error> {
+        let mut failures = Vec::new();
+        let mut catalog = self.register(dataset, sql, range).await?;
+        for query in sql.queries() {
+            if self.config.is_beside(&dataset.name, &mentioned_tables(&query.statement)) {
+                continue;
+            }
+            while let Err(error) = catalog.plan(query).await {
+                let place = query.path.display().to_string();
+                let Some(column) = absent_column(&error, &dataset.optional_columns) else {
+                    failures.push(Failure { place, reason: reason(&error) });
+                    break;
+                };
+                failures
+                    .push(Failure { place, reason: format!("no file has the column {column}") });
+                dataset.optional_columns.push(column);
+                catalog = self.register(dataset, sql, range).await?;
+            }
+        }
+        Ok((catalog, failures))
+    }
+
+    /// Registers the table `source` without a file: it has just the optional columns of the dataset.
+    async fn register(
+        &self,
+        dataset: &Dataset,
+        sql: &Sql,
+        range: DateRange,
+    ) -> Result<Catalog, engine::Error> {
+        let mirror = Mirror { range, files: Vec::new(), ignored: Vec::new(), findings: Vec::new() };
+        tables::register(self.engine, dataset, sql.clone(), mirror, self.progress).await
+    }
+}
+
+/// Returns the column that a query reads and no file has, if that is why it does not plan.
+fn absent_column(error: &engine::Error, known: &[String]) -> Option<String> {
+    match error {
+        engine::Error::UnknownColumn { column, .. } if !known.contains(column) => {
+            Some(column.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Returns the columns of all epochs, in the newest one's order, then those that only older ones have, then the
 /// optional ones.
 fn union_of(epochs: &[Epoch], optional: &[String]) -> Vec<String> {
     let mut seen = HashSet::new();
@@ -144,8 +164,36 @@ fn union_of(epochs: &[Epoch], optional: &[String]) -> Vec<String> {
     names.filter(|name| seen.insert(name.as_str())).cloned().collect()
 }
 
+/// Returns the columns that the contract promises and a schema does not have.
+fn not_given<'a>(promised: impl Iterator<Item = &'a str>, given: &Schema) -> Vec<String> {
+    promised.filter(|name| given.field_with_name(name).is_err()).map(str::to_owned).collect()
+}
+
+impl EpochFit {
+    /// Compares the columns of an epoch with those that `stage.sql` reads, and with those that any SQL of the dataset
+    /// reads.
+    fn of(
+        names: &[String],
+        dataset: &Dataset,
+        staged: &BTreeSet<String>,
+        read: &BTreeSet<String>,
+    ) -> Self {
+        let all: HashSet<&String> = names.iter().collect();
+        let not_loaded: Vec<String> = names
+            .iter()
+            .filter(|column| !staged.contains(*column) && !dataset.is_ignored(column))
+            .cloned()
+            .collect();
+        Self {
+            read_as_null: read.iter().filter(|column| !all.contains(column)).cloned().collect(),
+            not_read: not_loaded.iter().filter(|column| !read.contains(*column)).cloned().collect(),
+            not_loaded,
+        }
+    }
+}
+
 impl Fit {
-    /// Leaves out what is not known without some SQL files.
+    /// Removes what is not known because some SQL files do not exist.
     pub fn leave_out(&mut self, absent: &[String]) {
         self.absent = absent.to_vec();
         if !self.has_stage() {
@@ -157,12 +205,18 @@ impl Fit {
         }
     }
 
+    /// Returns the columns that the SQL reads and no epoch has.
+    pub fn absent_everywhere(&self) -> impl Iterator<Item = &String> {
+        let first = self.epochs.first().into_iter().flat_map(|first| &first.read_as_null);
+        first.filter(|column| self.epochs.iter().all(|fit| fit.read_as_null.contains(column)))
+    }
+
     /// Whether there is a `stage.sql`.
     pub fn has_stage(&self) -> bool {
         !self.absent.iter().any(|name| name == "stage.sql")
     }
 
-    /// Adds what the target makes of what `stage.sql` gives.
+    /// Adds why the target would refuse the rows of `stage.sql`.
     pub async fn compare_with(&mut self, catalog: &Catalog, target: Option<&Target>) {
         let Some(target) = target else {
             self.target = TargetSeen::Missing;
@@ -177,12 +231,14 @@ impl Fit {
         if let Err(target::Error::Mismatch { table, problems, .. }) =
             Encoder::new(&schema, target, &stage, &catalog.dataset.constants)
         {
-            let failure = |reason| Failure { place: table.clone(), reason };
-            self.failures.extend(problems.into_iter().map(failure));
+            let failures =
+                problems.into_iter().map(|reason| Failure { place: table.clone(), reason });
+            self.failures.extend(failures);
         }
     }
 }
 
+/// Says why a query does not plan.
 fn reason(error: &engine::Error) -> String {
     if let engine::Error::Refused { what, instead, .. } = error {
         return format!("it has {what}: write {instead}");

@@ -28,7 +28,7 @@ use around::FileAround;
 pub use change::Change;
 pub use content::Content;
 pub use epoch::{Epoch, epochs, spans};
-pub use fit::{EpochFit, Failure, Fit, TargetSeen, fit};
+pub use fit::{EpochFit, Failure, Fit, Planner, TargetSeen, fit};
 pub use glimpse::{Format, Glimpse, Look, glimpse, glimpse_around};
 pub use instance::{Instance, instances};
 pub use proposal::{contradictions, propose, propose_dates};

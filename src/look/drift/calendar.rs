@@ -300,3 +300,6 @@ fn usual_distance(distances: impl Iterator<Item = i64>) -> Option<i64> {
     let steady = days.iter().filter(|days| (**days - usual).abs() <= STEADY_DAYS).count();
     (steady * 100 >= days.len() * STEADY_PERCENT).then_some(usual)
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,50 @@ fn number(formats: &mut Vec<Format>, format: &Format) -> usize {
     formats.push(format.clone());
     formats.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::{day, glimpse, texts};
+    use super::*;
+
+    #[test]
+    fn neighbours_with_one_format_are_one_epoch() {
+        let files = [glimpse(1, &["a"]), glimpse(2, &["a"]), glimpse(4, &["a", "b"])];
+        let (epochs, formats) = epochs(&files);
+        assert_eq!(formats.len(), 2);
+        let [first, second] = &epochs[..] else { panic!("two epochs: {epochs:?}") };
+        assert_eq!((first.from, first.to, first.format, first.columns), (day(1), day(2), 1, 1));
+        assert_eq!(first.keys, ["x/1.csv", "x/2.csv"]);
+        assert_eq!(first.changes, [], "nothing comes before it");
+        let dated: Vec<(FileDate, &str)> = first.files().collect();
+        assert_eq!(dated, [(day(1), "x/1.csv"), (day(2), "x/2.csv")]);
+        assert_eq!((second.from, second.to, second.format, second.columns), (day(4), day(4), 2, 2));
+        assert_eq!(*second.names, texts(&["a", "b"]));
+        assert_eq!(second.changes, [Change::Added { columns: texts(&["b"]) }]);
+    }
+
+    #[test]
+    fn a_format_that_comes_back_has_its_old_number_and_is_compared_with_the_file_before() {
+        let files = [glimpse(1, &["a"]), glimpse(2, &["a", "b"]), glimpse(3, &["a"])];
+        let (epochs, formats) = epochs(&files);
+        assert_eq!(formats.len(), 2);
+        assert_eq!(epochs.iter().map(|epoch| epoch.format).collect::<Vec<_>>(), [1, 2, 1]);
+        assert_eq!(epochs[2].changes, [Change::Removed { columns: texts(&["b"]) }]);
+    }
+
+    #[test]
+    fn neighbouring_epochs_are_joined_to_one_span() {
+        let headers: [&[&str]; 7] = [&["a"], &["b"], &["b"], &["a"], &["a"], &["b"], &["b"]];
+        let files = (1..).zip(headers).map(|(number, columns)| glimpse(number, columns));
+        let (epochs, _) = epochs(&files.collect::<Vec<_>>());
+        assert_eq!(epochs.len(), 4);
+        assert_eq!(spans(&epochs, &[0]), "2025-03-01");
+        assert_eq!(spans(&epochs, &[1]), "2025-03-02 to 2025-03-03");
+        assert_eq!(
+            spans(&epochs, &[0, 1, 3]),
+            "2025-03-01 to 2025-03-03, 2025-03-06 to 2025-03-07"
+        );
+        assert_eq!(spans(&epochs, &[0, 2]), "2025-03-01, 2025-03-04 to 2025-03-05");
+        assert_eq!(spans(&epochs, &[]), "");
+    }
+}

@@ -246,3 +246,106 @@ fn reason(error: &engine::Error) -> String {
     let cause = std::error::Error::source(error);
     cause.map_or_else(|| error.to_string(), ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use datafusion::arrow::datatypes::{DataType, Field};
+
+    use super::super::epoch::epochs;
+    use super::super::examples::{glimpse, texts};
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        texts(names).into_iter().collect()
+    }
+
+    fn dataset(ignored: &[&str]) -> Dataset {
+        let table = "public.people".parse().expect("a table");
+        let ignored_columns = texts(ignored);
+        Dataset { ignored_columns, ..Dataset::draft("people", "people/", table, PathBuf::new()) }
+    }
+
+    /// The fit of epochs that lack these columns.
+    fn lacking(epochs: &[&[&str]]) -> Fit {
+        let epochs = epochs.iter();
+        let epochs =
+            epochs.map(|names| EpochFit { read_as_null: texts(names), ..EpochFit::default() });
+        Fit { epochs: epochs.collect(), ..Fit::default() }
+    }
+
+    #[test]
+    fn columns_are_used_unused_or_missing() {
+        let names = texts(&["id", "checked", "new", "billing_city"]);
+        let dataset = dataset(&["billing_*"]);
+        let fit =
+            EpochFit::of(&names, &dataset, &set(&["id", "gone"]), &set(&["id", "gone", "checked"]));
+        assert_eq!(fit.read_as_null, ["gone"]);
+        assert_eq!(fit.not_loaded, ["checked", "new"], "what is ignored is not reported");
+        assert_eq!(fit.not_read, ["new"], "a check reads the other one");
+    }
+
+    #[test]
+    fn the_columns_of_all_epochs_come_in_the_newest_ones_order() {
+        let (epochs, _) = epochs(&[glimpse(1, &["old", "b"]), glimpse(2, &["b", "a"])]);
+        assert_eq!(union_of(&epochs, &texts(&["optional", "a"])), ["b", "a", "old", "optional"]);
+        assert_eq!(union_of(&[], &texts(&["optional"])), ["optional"]);
+    }
+
+    #[test]
+    fn a_column_is_absent_everywhere_only_if_every_epoch_lacks_it() {
+        let fit = lacking(&[&["a", "b"], &["b", "c"]]);
+        assert_eq!(fit.absent_everywhere().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(lacking(&[]).absent_everywhere().count(), 0);
+    }
+
+    #[test]
+    fn columns_of_the_contract_that_the_stage_lacks_are_not_given() {
+        let given = Schema::new(vec![Field::new("id", DataType::Utf8, true)]);
+        assert_eq!(not_given(["id", "name"].into_iter(), &given), ["name"]);
+    }
+
+    #[test]
+    fn a_column_that_no_file_has_is_reported_once() {
+        let error = engine::Error::UnknownColumn {
+            path: "checks/no-id.sql".into(),
+            column: "id".to_owned(),
+            near: Vec::new(),
+        };
+        assert_eq!(absent_column(&error, &texts(&["name"])).as_deref(), Some("id"));
+        assert_eq!(absent_column(&error, &texts(&["id"])), None, "it was added already");
+    }
+
+    #[test]
+    fn a_refusal_is_reported_with_what_to_write_instead() {
+        let error = engine::Error::Refused {
+            path: "stage.sql".into(),
+            what: "a".to_owned(),
+            instead: "b".to_owned(),
+        };
+        assert_eq!(reason(&error), "it has a: write b");
+        assert_eq!(absent_column(&error, &[]), None);
+    }
+
+    #[test]
+    fn without_stage_sql_the_columns_that_are_not_loaded_are_not_known() {
+        let names = texts(&["new"]);
+        let of_sql = EpochFit::of(&names, &dataset(&[]), &set(&[]), &set(&["gone"]));
+        let fit = Fit { not_given: texts(&["id"]), epochs: vec![of_sql.clone()], ..Fit::default() };
+        let mut without_dedupe = fit.clone();
+        without_dedupe.leave_out(&texts(&["dedupe.sql"]));
+        assert!(without_dedupe.has_stage());
+        assert_eq!(without_dedupe.absent, ["dedupe.sql"]);
+        assert_eq!(
+            (without_dedupe.not_given, without_dedupe.epochs),
+            (fit.not_given.clone(), fit.epochs.clone())
+        );
+        let mut without_stage = fit;
+        without_stage.leave_out(&texts(&["stage.sql"]));
+        assert!(!without_stage.has_stage());
+        assert!(without_stage.not_given.is_empty());
+        let kept = EpochFit { read_as_null: of_sql.read_as_null, ..EpochFit::default() };
+        assert_eq!(without_stage.epochs, [kept], "what checks read is known");
+    }
+}

@@ -12,6 +12,8 @@ mod change;
 pub mod content;
 mod dialect;
 mod epoch;
+#[cfg(test)]
+mod examples;
 mod fit;
 mod glimpse;
 mod instance;

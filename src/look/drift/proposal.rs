@@ -161,3 +161,6 @@ fn files_in<'a, 'b>(
 ) -> impl Iterator<Item = &'b Profiled<'a>> {
     files.iter().filter(move |(file, _)| (from..=to).contains(&file.date))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,18 +7,18 @@ use crate::domain::{FileDate, KeyDates, KeyPattern};
 
 /// A pattern that finds dates in keys.
 pub struct Candidate {
-    /// How it writes the date.
+    /// The form of its date.
     pub form: Form,
-    /// Which of the texts that look like the date it is.
+    /// Which of the texts in a key that look like the date is meant, from 0 on.
     pub place: usize,
     /// The pattern.
     pub pattern: KeyPattern,
-    /// The date of each key, as far as it has one.
+    /// The date of each key; `None` for a key without one.
     pub dates: Vec<Option<KeyDates>>,
 }
 
 impl Candidate {
-    /// How many keys have a date by it.
+    /// How many keys have a date by this pattern.
     pub fn count(&self) -> usize {
         self.dates.iter().flatten().count()
     }
@@ -28,7 +28,7 @@ impl Candidate {
         self.dates.iter().flatten().map(|dates| dates.date).collect()
     }
 
-    /// It and the dates that it gives, for people.
+    /// The pattern and its dates, for people.
     pub fn reading(&self) -> String {
         let days = self.days();
         let ends = days.first().zip(days.last());
@@ -37,8 +37,8 @@ impl Candidate {
     }
 }
 
-/// The pattern in which the text at this place, of those that look like the form, is the date; `None` if it reads
-/// no key so.
+/// The pattern that takes the date from the text at this place, counted among the texts of a key that look like the
+/// form; `None` if it finds no date in any key.
 pub fn candidate(keys: &[&str], form: &Form, place: usize) -> Option<Candidate> {
     let texts: Vec<Option<(&str, &str, &str)>> =
         keys.iter().map(|key| around(key, form, place)).collect();
@@ -49,7 +49,7 @@ pub fn candidate(keys: &[&str], form: &Form, place: usize) -> Option<Candidate> 
     let before = common(found.iter().map(|(before, ..)| *before), "**")?;
     let after = common(found.iter().map(|(.., after)| *after), "*")?;
     let pattern: KeyPattern = format!("{before}{}{after}", form.text).parse().ok()?;
-    // A pattern may find another text in a key than the one that is meant.
+    // A pattern may find another text in a key than the one at this place.
     let dates = keys.iter().zip(&texts).map(|(key, text)| {
         let meant = form.read(text.as_ref()?.1).dates()?;
         pattern.read(key).dates().filter(|dates| *dates == meant)
@@ -58,38 +58,44 @@ pub fn candidate(keys: &[&str], form: &Form, place: usize) -> Option<Candidate> 
     (candidate.count() > 0).then_some(candidate)
 }
 
-/// What stands before the date in a key, the date, and what stands behind it.
+/// Splits a key into the text before the date, the date, and the text behind it.
 fn around<'a>(key: &'a str, form: &Form, place: usize) -> Option<(&'a str, &'a str, &'a str)> {
     let date = form.find(key, place)?;
     Some((&key[..date.start], &key[date.clone()], &key[date.end..]))
 }
 
-/// What texts have in common at both ends, with `any` for what lies between.
+/// A pattern for several texts: what they have in common at both ends, with the wildcard `any` between.
 fn common<'a>(texts: impl Iterator<Item = &'a str> + Clone, any: &str) -> Option<String> {
     let first = texts.clone().next()?;
     if texts.clone().all(|text| text == first) && !has_digits(first) {
         return Some(first.to_owned());
     }
-    let is_start = |length: &usize| {
-        first.is_char_boundary(*length) && texts.clone().all(|t| t.starts_with(&first[..*length]))
-    };
-    let start = (0..=first.len()).rev().find(is_start).unwrap_or(0);
-    // Digits that happen to be the same do not belong to the name.
-    let start = first[..start].trim_end_matches(|c: char| c.is_ascii_digit());
+    // Digits that happen to be the same in all texts do not belong to the name.
+    let start = common_start(first, texts.clone());
     let start = start.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default();
-    let is_end = |begin: &usize| {
-        first.is_char_boundary(*begin)
-            && *begin >= start.len()
-            && texts
-                .clone()
-                .all(|text| text.len() >= start.len() && text.ends_with(&first[*begin..]))
-    };
-    let end = (0..=first.len()).find(is_end).map_or("", |begin| &first[begin..]);
-    // Of the end, the file's ending.
-    let end = end.find('.').map_or("", |dot| &end[dot..]);
+    // Only the file's ending is taken from the common end.
+    let end = common_end(first, start.len(), texts.clone());
+    let ending = end.find('.').map_or("", |dot| &end[dot..]);
     let between =
         if any == "*" && texts.clone().any(|text| text.contains('/')) { "**" } else { any };
-    Some(format!("{start}{between}{end}"))
+    Some(format!("{start}{between}{ending}"))
+}
+
+/// The longest start of `first` with which all texts start.
+fn common_start<'a>(first: &'a str, texts: impl Iterator<Item = &'a str> + Clone) -> &'a str {
+    let mut starts = (0..=first.len()).rev().filter_map(|length| first.get(..length));
+    starts.find(|start| texts.clone().all(|text| text.starts_with(start))).unwrap_or_default()
+}
+
+/// The longest end of `first` with which all texts end, behind a start of this length.
+fn common_end<'a>(
+    first: &'a str,
+    start: usize,
+    texts: impl Iterator<Item = &'a str> + Clone,
+) -> &'a str {
+    let mut ends = (start..=first.len()).filter_map(|begin| first.get(begin..));
+    ends.find(|end| texts.clone().all(|text| text.len() >= start && text.ends_with(end)))
+        .unwrap_or_default()
 }
 
 fn has_digits(text: &str) -> bool {

@@ -1,5 +1,5 @@
-//! **Data keys**: which keys are those of exports, by how they end. Beside `x.csv` others may lie, such as
-//! `x.csv.metadata`, `x.csv.md5` or a manifest, and a pattern that is guessed from all would take them in.
+//! **Data keys** are the keys of exports, recognised by how they end. Beside `x.csv` there may be others, such as
+//! `x.csv.metadata`, `x.csv.md5` or a manifest, and a pattern that is guessed from all keys would match them too.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use crate::domain::{KeyMatch, KeyPattern};
 
 /// How the names of files with rows end, in lower case.
 const DATA: [&str; 9] = ["csv", "tsv", "txt", "psv", "tab", "dat", "data", "asc", "out"];
-/// And those of files that are compressed.
+/// How the names of compressed files end.
 const COMPRESSED: [&str; 6] = ["gz", "gzip", "zst", "zstd", "bz2", "bzip2"];
-/// How the names of other files end that lie beside exports.
+/// How the names of other files beside exports end.
 const BESIDE: &str = "metadata meta crc md5 sha1 sha256 sha512 sig sum json yaml yml xml html htm pdf log ok \
     done ctl ready success lock tmp part zip xlsx xls parquet avro orc sql manifest schema idx ods rar 7z tar tgz";
 
@@ -22,7 +22,7 @@ const ARCHIVES: [&str; 8] = ["zip", "7z", "rar", "tar", "tgz", "xlsx", "xls", "o
 pub struct Keyed {
     /// The patterns; none if no key has a date.
     pub patterns: Vec<KeyPattern>,
-    /// What speaks against them, or for others.
+    /// Reasons against them, or for other patterns.
     pub doubts: Vec<String>,
 }
 
@@ -43,12 +43,14 @@ pub fn patterns(keys: &[&str]) -> Result<Keyed, Undecided> {
     let mut keyed = Keyed::default();
     for keys in by_ending.values() {
         let Some(guessed) = guess(keys)? else { continue };
-        // What takes in others all the same is worse than none.
+        // A pattern that still matches other files is worse than none.
         if !reads_any(&guessed.pattern, &others) {
             keyed.patterns.push(guessed.pattern);
-            let new = guessed.doubts.into_iter().filter(|doubt| !keyed.doubts.contains(doubt));
-            let new: Vec<String> = new.collect();
-            keyed.doubts.extend(new);
+            for doubt in guessed.doubts {
+                if !keyed.doubts.contains(&doubt) {
+                    keyed.doubts.push(doubt);
+                }
+            }
         }
     }
     Ok(keyed)
@@ -56,19 +58,21 @@ pub fn patterns(keys: &[&str]) -> Result<Keyed, Undecided> {
 
 /// The keys of archives and spreadsheets.
 pub fn archives<'a>(keys: &[&'a str]) -> Vec<&'a str> {
-    let is_archive = |key: &&&str| {
-        let (last, compression) = parts(key);
-        let is_tar = compression.is_some() && last.as_deref() == Some("tar");
-        key.contains('.') && (is_tar || last.is_some_and(|last| ARCHIVES.contains(&last.as_str())))
-    };
-    keys.iter().filter(is_archive).copied().collect()
+    keys.iter().copied().filter(|key| is_archive(key)).collect()
+}
+
+fn is_archive(key: &str) -> bool {
+    let (last, compression) = parts(key);
+    let is_tar = compression.is_some() && last.as_deref() == Some("tar");
+    key.contains('.') && (is_tar || last.is_some_and(|last| ARCHIVES.contains(&last.as_str())))
 }
 
 fn reads_any(pattern: &KeyPattern, keys: &[&str]) -> bool {
     keys.iter().any(|key| !matches!(pattern.read(key), KeyMatch::Other))
 }
 
-/// The keys that end as exports do, and the others. If none does, those that end as no other file does.
+/// Splits keys into those that end as exports do, and the others. If none ends so, the first are all keys but those
+/// that end as files beside exports do.
 fn sorted_out<'a>(keys: &[&'a str]) -> (Vec<&'a str>, Vec<&'a str>) {
     let (data, others): (Vec<&str>, Vec<&str>) = keys.iter().copied().partition(|key| is_data(key));
     match data.is_empty() {
@@ -77,7 +81,7 @@ fn sorted_out<'a>(keys: &[&'a str]) -> (Vec<&'a str>, Vec<&'a str>) {
     }
 }
 
-/// The last parts of a name behind dots, without that of a compression.
+/// The ending of a key's name in lower case, without that of a compression, which comes second.
 fn parts(key: &str) -> (Option<String>, Option<String>) {
     let name = key.rsplit('/').next().unwrap_or(key).to_lowercase();
     let mut parts = name.rsplit('.').map(str::to_owned);

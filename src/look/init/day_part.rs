@@ -1,5 +1,5 @@
 //! A **day part** is a number in keys beside the month, in another part of the key: `2025/03/r-01.csv`. It is the day,
-//! or it counts the parts of a month's export; where nothing says which, nothing is guessed.
+//! or it counts the parts of a month's export; if nothing shows which, nothing is guessed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,19 +12,20 @@ const DAY: &str = "day d dd dt date dom tag jour dia giorno dag";
 /// Words before a number that make it the number of a part.
 const PART: &str = "part parts p chunk shard page file batch split seq no nr v ver version vol piece block data slice \
     segment run try copy h hr hour";
-/// The number of the last day of a month; what goes above the last month is more likely to be a day.
+/// The number of the last day of a month.
 const LAST_DAY: u32 = 31;
+/// The number of the last month; a number above it is likely to be a day.
 const LAST_MONTH: u32 = 12;
-/// So many characters stand between a month and its day at most.
+/// At most this many characters stand between a month and its day.
 const BETWEEN: usize = 40;
 
 /// What a number beside the month is.
 pub enum DayPart {
-    /// There is none, or it counts parts.
+    /// There is no such number, or it counts parts.
     None,
-    /// The day; the pattern that reads it.
+    /// The day, with the pattern that reads it.
     Day { day: Box<Candidate>, is_sure: bool },
-    /// The day or the number of a part; the pattern that reads it as a day, if one can.
+    /// The day or the number of a part, with the pattern that reads it as a day, if one can.
     Undecided(Option<Box<Candidate>>),
 }
 
@@ -34,11 +35,11 @@ struct Number<'a> {
     word: String,
     /// Its digits.
     digits: &'a str,
-    /// What stands between the date and it, if it stands behind the date.
+    /// The text between the date and the number, if the number stands behind the date.
     between: Option<&'a str>,
 }
 
-/// What a number beside the months of keys is, if these are months.
+/// Decides what a number beside the months of keys is; [`DayPart::None`] if the dates are not months.
 pub fn day_part(keys: &[&str], months: &Candidate) -> DayPart {
     if !months.form.is_of_months() {
         return DayPart::None;
@@ -63,7 +64,7 @@ pub fn day_part(keys: &[&str], months: &Candidate) -> DayPart {
     DayPart::None
 }
 
-/// What the numbers at one place of the keys are.
+/// Decides what the numbers at one place of the keys are.
 fn what_is(column: &[(FileDate, &Number<'_>)], keys: &[&str], months: &Candidate) -> DayPart {
     let Some((_, first)) = column.first() else { return DayPart::None };
     let days: Option<Vec<u32>> = column.iter().map(|(_, number)| number.day()).collect();
@@ -92,7 +93,7 @@ fn what_is(column: &[(FileDate, &Number<'_>)], keys: &[&str], months: &Candidate
 }
 
 impl Number<'_> {
-    /// Whether it has one or two digits, and nothing but a sign stands between the month and it.
+    /// Whether it has one or two digits, and a single character stands between the month and it.
     fn stands_as_a_day(&self) -> bool {
         self.digits.len() <= 2 && self.between.is_some_and(|between| between.chars().count() == 1)
     }
@@ -117,7 +118,8 @@ fn is_among(word: &str, words: &str) -> bool {
     words.split_whitespace().any(|other| other == word)
 }
 
-/// The numbers of a key outside of its date, in order. Behind the first dot of the file's name stand endings.
+/// The numbers of a key outside of its date, in order; those in the endings, behind the first dot of the file's name,
+/// are left out.
 fn numbers<'a>(key: &'a str, date: &Range<usize>) -> Vec<Number<'a>> {
     let name = key.rfind('/').map_or(0, |slash| slash + 1);
     let end = key[name..].find('.').map_or(key.len(), |dot| name + dot).max(date.end);
@@ -137,13 +139,17 @@ fn numbers<'a>(key: &'a str, date: &Range<usize>) -> Vec<Number<'a>> {
     numbers
 }
 
-/// Whether a text between a month and a day can stand in a date as it is.
+/// Whether a text between a month and a day can be part of a date's pattern as it is.
 fn is_plain(text: &str) -> bool {
-    let is_special = |c: char| c.is_ascii_digit() || "{}%*?".contains(c);
     !text.is_empty() && text.len() <= BETWEEN && !text.contains(is_special)
 }
 
-/// The word at the end of a text, in lower case; one sign may stand behind it.
+/// Whether a character is a digit, or has a meaning in a pattern.
+fn is_special(character: char) -> bool {
+    character.is_ascii_digit() || "{}%*?".contains(character)
+}
+
+/// The word at the end of a text, in lower case; one separator may stand behind it.
 fn word_before(text: &str) -> String {
     let text = text.strip_suffix(['-', '_', '=', ' ', '.']).unwrap_or(text);
     let start = text.trim_end_matches(char::is_alphabetic).len();

@@ -1,5 +1,4 @@
-//! A **doubt** is what is a guess about how the values of a column are read, or what is left open, with what
-//! speaks for it.
+//! A **doubt** says what is guessed about how the values of a column are read, or what is undecided, and why.
 
 use std::collections::BTreeSet;
 
@@ -10,26 +9,28 @@ use crate::printable::few;
 use crate::profile::Profile;
 use crate::values::{Kind, Mark};
 
-/// At most so many values of a file are taken for those of rows that are no data: units, totals, a remark.
+/// At most this many values of a file are taken for those of rows that are not data: units, totals, a remark.
 const ODD_VALUES: u64 = 3;
 
-/// What is a guess about how a column is read, for people; `told` are the columns that have a decimal mark in
-/// common.
+/// What is guessed about how a column is read, for people. `marked` are the columns that show the decimal mark which
+/// the files have in common.
 pub fn doubt(
     written: &Written<'_>,
     reading: Option<&str>,
-    told: Option<&[&str]>,
+    marked: Option<&[&str]>,
 ) -> Option<String> {
-    let all = |test: fn(&Kind) -> bool| {
-        written.found.iter().all(|profile| profile.kinds.keys().all(test))
-    };
-    // Of a text that is no other type nothing else is guessed.
-    if reading.is_none() && !all(Kind::is_date) && !all(Kind::is_number) {
-        return about_odd_values(written.found);
+    let found = written.found;
+    // If the values are plain text, there is nothing to guess about dates and numbers.
+    if reading.is_none() && !are_all(found, Kind::is_date) && !are_all(found, Kind::is_number) {
+        return about_odd_values(found);
     }
     about_dates(written, reading)
-        .or_else(|| about_precision(written.found, reading))
-        .or_else(|| about_numbers(written, reading, told))
+        .or_else(|| about_precision(found, reading))
+        .or_else(|| about_numbers(written, reading, marked))
+}
+
+fn are_all(found: &[&Profile], test: fn(&Kind) -> bool) -> bool {
+    found.iter().all(|profile| profile.kinds.keys().all(test))
 }
 
 fn about_dates(written: &Written<'_>, reading: Option<&str>) -> Option<String> {
@@ -50,7 +51,7 @@ fn about_dates(written: &Written<'_>, reading: Option<&str>) -> Option<String> {
     })
 }
 
-/// Of a column some of whose dates tell more than others: a time, or its offset from UTC.
+/// About a column some of whose dates are more precise than others: with a time, or with its offset from UTC.
 fn about_precision(found: &[&Profile], reading: Option<&str>) -> Option<String> {
     let kinds = found.iter().flat_map(|profile| profile.kinds.keys());
     let formats = kinds.filter_map(Kind::date_format);
@@ -74,18 +75,18 @@ fn about_precision(found: &[&Profile], reading: Option<&str>) -> Option<String> 
 fn about_numbers(
     written: &Written<'_>,
     reading: Option<&str>,
-    told: Option<&[&str]>,
+    marked: Option<&[&str]>,
 ) -> Option<String> {
     let is_number = reading.is_some_and(|reading| reading.contains("try_to_decimal"));
     match written.numbers {
         Numbers::AsOthers(mark) if is_number => Some(format!(
-            "read with a decimal {}, a guess: its own values do not tell, those of {} do",
+            "read with a decimal {}, a guess: its own values do not show the mark, those of {} do",
             if mark == Mark::Comma { "comma" } else { "point" },
-            few(told.unwrap_or_default())
+            few(marked.unwrap_or_default())
         )),
         Numbers::Guessed if is_number => Some(
             "every decimal mark in it has three digits behind it, so that 9,999 may be a whole number \
-             or one with decimals, and no other column tells; read with a decimal point, a guess: \
+             or one with decimals, and no other column shows which; read with a decimal point, a guess: \
              for a decimal comma, give try_to_decimal ',' as its fourth argument"
                 .to_owned(),
         ),
@@ -97,12 +98,12 @@ fn about_numbers(
     }
 }
 
-/// Of a column whose values are numbers or dates but for the same few in each file: those of a row that is no
+/// About a column whose values are numbers or dates but for the same few in each file: those of rows that are not
 /// data.
 fn about_odd_values(found: &[&Profile]) -> Option<String> {
-    let odd_among_numbers = odd_values(found, numbers).map(|odd| ("numbers", odd));
-    let odd_among_dates = || odd_values(found, Profile::dates).map(|odd| ("dates", odd));
-    let (kind, odd) = odd_among_numbers.or_else(odd_among_dates)?;
+    let (kind, odd) = odd_values(found, numbers)
+        .map(|odd| ("numbers", odd))
+        .or_else(|| Some(("dates", odd_values(found, Profile::dates)?)))?;
     Some(format!(
         "all of its values are {kind} but for {odd} in each file, as in a row of units or of totals: left as \
          text; a WHERE in stage.sql leaves such rows out"
@@ -119,9 +120,13 @@ fn odd_values(found: &[&Profile], of_kind: fn(&Profile) -> u64) -> Option<u64> {
     let given = found.iter().filter(|profile| profile.given > 0);
     let mut counts = given.map(|profile| (profile.given - of_kind(profile), of_kind(profile)));
     let (odd, usual) = counts.next()?;
-    let is_few = |odd: u64, usual: u64| (1..=ODD_VALUES).contains(&odd) && odd <= usual;
-    let are_alike = counts.all(|(other, usual)| other == odd && is_few(other, usual));
-    (is_few(odd, usual) && are_alike).then_some(odd)
+    let are_alike = counts.all(|(other, usual)| other == odd && are_few(other, usual));
+    (are_few(odd, usual) && are_alike).then_some(odd)
+}
+
+/// Whether a file has odd values, but only a few, and no more than usual ones.
+fn are_few(odd: u64, usual: u64) -> bool {
+    (1..=ODD_VALUES).contains(&odd) && odd <= usual
 }
 
 #[cfg(test)]
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn times_with_and_without_a_zone_in_one_column_are_told() {
+    fn times_with_and_without_a_zone_in_one_column_are_reported() {
         let file = profile(&[("date %Y-%m-%dT%H:%M:%SZ", 2), ("date %Y-%m-%d %H:%M:%S", 1)]);
         let said = about_precision(&[&file], None).expect("a remark");
         assert_eq!(
@@ -149,12 +154,14 @@ mod tests {
         assert!(about_precision(&[&other, &file], Some("x")).is_some());
     }
 
+    /// The remark on odd values in a column whose files have these kinds.
+    fn odd(files: &[&[(&str, u64)]]) -> Option<String> {
+        let files: Vec<Profile> = files.iter().map(|kinds| profile(kinds)).collect();
+        about_odd_values(&files.iter().collect::<Vec<_>>())
+    }
+
     #[test]
-    fn the_same_few_texts_in_each_file_are_of_rows_that_are_no_data() {
-        let odd = |files: &[&[(&str, u64)]]| {
-            let files: Vec<Profile> = files.iter().map(|kinds| profile(kinds)).collect();
-            about_odd_values(&files.iter().collect::<Vec<_>>())
-        };
+    fn the_same_few_texts_in_each_file_are_of_rows_that_are_not_data() {
         let units: &[(&str, u64)] = &[("decimal", 40), ("text", 1)];
         let found = odd(&[units, &[("integer", 2), ("text", 1)], &[]]).expect("a remark");
         assert!(found.contains("numbers but for 1 in each file"), "{found}");

@@ -6,7 +6,7 @@ use super::columns::Column;
 use super::key::Guess;
 use super::naming::ADDED;
 use super::remarks::{Remarks, percent};
-use crate::domain::Dataset;
+use crate::domain::{Dataset, FILE_DATE};
 use crate::look::drift::around::csv_above;
 use crate::printable::printable;
 use crate::sql::identifier;
@@ -14,28 +14,24 @@ use crate::target::{Definition, Target};
 use backfill_csv::{Around, Dialect, Encodings, UnusableNames};
 use toml::{Table, Value};
 
-/// A key longer than this in an `IN` list is broken over lines of so many names.
+/// How many names of a list stand in a line.
 const NAMES_A_LINE: usize = 4;
 
-/// A line of a comment has about so many characters.
+/// A line of a comment has about this many characters.
 const COMMENT: usize = 100;
 
 /// The section of `backfill.toml`.
 pub fn section(dataset: &Dataset, columns: &[Column], remarks: &Remarks) -> String {
-    let headers = |chosen: fn(&Column) -> bool| -> Value {
-        let chosen = columns.iter().filter(|column| chosen(column));
-        list(chosen.flat_map(|column| column.headers.iter().cloned()))
-    };
-    let optional = headers(|column| column.is_optional || column.headers.len() > 1);
-    let personal = headers(|column| column.is_personal);
+    let optional = headers(columns, |column| column.is_optional || column.headers.len() > 1);
+    let personal = headers(columns, |column| column.is_personal);
     let csv = csv(&dataset.dialect);
     let entries = [
         (&remarks.unread, "prefix", Some(Value::from(dataset.prefix.clone()))),
         (&remarks.key, "key", Some(key(dataset))),
         (&Vec::new(), "table", Some(Value::from(dataset.table.to_string()))),
         (&remarks.csv, "csv", (!csv.is_empty()).then_some(Value::Table(csv))),
-        (&remarks.optional, "optional_columns", is_filled(&optional).then_some(optional)),
-        (&remarks.personal, "personal_columns", is_filled(&personal).then_some(personal)),
+        (&remarks.optional, "optional_columns", optional),
+        (&remarks.personal, "personal_columns", personal),
     ];
     let mut text = format!("\n[datasets.{}]\n", dataset.name);
     for (remarks, key, value) in entries {
@@ -52,8 +48,11 @@ fn list(texts: impl Iterator<Item = String>) -> Value {
     Value::Array(texts.map(Value::from).collect())
 }
 
-fn is_filled(list: &Value) -> bool {
-    list.as_array().is_some_and(|list| !list.is_empty())
+/// The headers of some columns; `None` if there are none.
+fn headers(columns: &[Column], is_chosen: fn(&Column) -> bool) -> Option<Value> {
+    let chosen = columns.iter().filter(|column| is_chosen(column));
+    let mut headers = chosen.flat_map(|column| column.headers.iter().cloned()).peekable();
+    headers.peek().is_some().then(|| list(headers))
 }
 
 /// One pattern, or a list of them.
@@ -115,7 +114,7 @@ fn comment(mark: &str, remark: &str) -> String {
     text + &line + "\n"
 }
 
-/// `target.sql`: the table that is there, or the one to make.
+/// `target.sql`: the table that exists, or the table to create.
 pub fn target(
     dataset: &Dataset,
     columns: &[Column],
@@ -137,7 +136,7 @@ pub fn target(
             let added = ADDED.iter().zip(types).map(|(name, rest)| (*name, rest));
             let own = columns.iter().map(|c| (identifier(&c.name), c.data_type.clone()));
             let columns = own.chain(added.map(|(name, rest)| (name.to_owned(), rest.to_owned())));
-            let comment = "Made where the table is missing: one row a line of the export.";
+            let comment = "Created if the table is missing: one row per line of the export.";
             let comments = format!("-- {comment}\n{remarks}");
             comments + &create_table(dataset, columns.collect(), &[], "")
         }
@@ -161,16 +160,9 @@ fn create_table(
 /// `stage.sql`.
 pub fn stage(columns: &[Column], target: Option<&Target>, remarks: &Remarks) -> String {
     let mut lines: Vec<String> = columns.iter().map(Column::line).collect();
-    let has = |name: &str| target.is_none_or(|target| target.column(name).is_some());
     lines.extend(["_file_name", "_row_id"].map(str::to_owned));
-    if has("_file_date") {
-        let is_date = target.is_none_or(|target| {
-            target.column("_file_date").is_some_and(|column| column.type_name == "date")
-        });
-        let as_text = "CAST(_file_date AS varchar) AS _file_date";
-        lines.push(if is_date { "_file_date".to_owned() } else { as_text.to_owned() });
-    }
-    if has("_loaded_at") {
+    lines.extend(file_date(target).map(str::to_owned));
+    if target.is_none_or(|target| target.column("_loaded_at").is_some()) {
         lines.push("date_trunc('second', now()) AS _loaded_at".to_owned());
     }
     let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
@@ -181,7 +173,16 @@ pub fn stage(columns: &[Column], target: Option<&Target>, remarks: &Remarks) -> 
     )
 }
 
-/// `dedupe.sql`; without a key that is trusted every row survives.
+/// How `_file_date` is given to the target; `None` if the target has no such column.
+fn file_date(target: Option<&Target>) -> Option<&'static str> {
+    let Some(target) = target else { return Some(FILE_DATE) };
+    match target.column(FILE_DATE)?.type_name.as_str() {
+        "date" => Some(FILE_DATE),
+        _ => Some("CAST(_file_date AS varchar) AS _file_date"),
+    }
+}
+
+/// `dedupe.sql`; if no key is trusted, every row survives.
 pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
     let every = "SELECT _file_name, _row_id\nFROM source\n";
     let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
@@ -190,7 +191,6 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
         "{every}QUALIFY row_number() OVER (\n    PARTITION BY {key}\n    \
          ORDER BY _file_date DESC, natural_order(_file_name) DESC, _row_id DESC\n) = 1\n"
     );
-    let commented = || newest.lines().map(|line| format!("--     {line}\n")).collect::<String>();
     match (columns.is_empty(), guess.is_trusted) {
         (true, _) => format!(
             "-- No column or pair of columns is unique in every file, so every row survives.\n{every}"
@@ -201,9 +201,9 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
         ),
         (false, false) => format!(
             "-- Every row survives. {key}: unique in the files that were looked at, and {again} of a\n\
-             -- file's values come again in the next. Where the row is then the same one, sent again, \
+             -- file's values come again in the next. If the row is then the same one, sent again, \
              take this:\n--\n{}--\n{every}",
-            commented(),
+            newest.lines().map(|line| format!("--     {line}\n")).collect::<String>(),
             again = percent(guess.again),
         ),
     }
@@ -227,8 +227,8 @@ pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
 }
 
 const SEVERAL_FILES: &str = "\
--- A day with more than one file: all are loaded, and of rows with one key those of the file that
--- dedupe.sql takes for the later one win: by its name, where numbers count as numbers.
+-- A day with more than one file: all are loaded. If dedupe.sql has a key, the rows of the later file
+-- survive: files of a day are ordered by name, and numbers in names are compared as numbers.
 -- severity: warn
 SELECT _file_date, min(_file_name) AS _file_name, count(*) AS files
 FROM files
@@ -251,7 +251,7 @@ fn literals<'a>(names: impl Iterator<Item = &'a str>) -> String {
     lines.join(",\n    ")
 }
 
-/// Of the columns that every file is to have; nothing where there is none.
+/// A check of the columns that every file should have; `None` if there are none.
 fn missing_column(columns: &[Column]) -> Option<String> {
     let plain = columns.iter().filter(|column| column.headers.len() == 1 && !column.is_optional);
     let names: Vec<String> =
@@ -286,7 +286,7 @@ fn unreadable_value(columns: &[Column]) -> Option<String> {
             let unreadable = format!(
                 "    WHEN null_like({source}) IS NOT NULL AND {value} IS NULL\n        THEN '{name}'"
             );
-            // As a number, a code would lose its leading zeros.
+            // A code that is read as a number would lose its leading zeros.
             match column.is_guessed_whole {
                 true => format!("{unreadable}\n    WHEN trim({source}) LIKE '0_%' THEN '{name}'"),
                 false => unreadable,
@@ -305,7 +305,7 @@ fn unreadable_value(columns: &[Column]) -> Option<String> {
     })
 }
 
-/// Of a value that is read, and that the type of the target's column does not take.
+/// The case of a value that is read and that the type of the target's column does not take.
 fn refused_by_target(column: &Column) -> Option<String> {
     let refused = column.refusal.as_ref()?.replace("{}", &column.value());
     Some(format!("    WHEN {refused}\n        THEN '{}'", column.name.replace('\'', "''")))
@@ -315,7 +315,7 @@ fn missing_key(key: &[&Column]) -> String {
     let empty: Vec<String> =
         key.iter().map(|column| format!("null_like({}) IS NULL", column.source())).collect();
     format!(
-        "-- A row without its key: nothing can supersede it.\n-- severity: error\n\
+        "-- A row without its key: no later row can supersede it.\n-- severity: error\n\
          SELECT _file_name, _file_date, _line, _row_id\nFROM source\nWHERE {}\n",
         empty.join(" OR ")
     )
@@ -335,7 +335,7 @@ fn mostly_superseded(key: &[&Column]) -> String {
     let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
     let columns = columns.join(", ");
     format!(
-        "-- More than half of the rows share their key with another row: it may be no key at all.\n\
+        "-- More than half of the rows share their key with another row: it may not be a key at all.\n\
          -- severity: error\n\
          SELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    \
          SELECT count(*) AS times FROM source GROUP BY {columns}\n)\n\

@@ -18,7 +18,7 @@ pub struct Findings<'a> {
     pub dataset: &'a Dataset,
     /// Its formats.
     pub drift: &'a Drift,
-    /// Its files, beside their columns.
+    /// What is known of its files besides their columns.
     pub seen: &'a Seen,
     /// Some files of each epoch, with their profiles.
     pub profiled: &'a [(&'a Mirrored, &'a FileProfile)],
@@ -26,15 +26,15 @@ pub struct Findings<'a> {
     pub guess: Guess,
     /// The records of these files that cannot be read.
     pub rejected: &'a [Rejected],
-    /// The target, where it is there.
+    /// The target, if it exists.
     pub target: Option<&'a Target>,
-    /// How the target is declared, where it is there.
+    /// How the target is declared, if it exists.
     pub definition: Option<&'a Definition>,
-    /// Whether all columns are text.
+    /// Where the types of its columns come from.
     pub types: Types<'a>,
 }
 
-/// What is known of the files under a prefix, beside their columns.
+/// What is known of the files under a prefix, besides their columns.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// How many keys there are.
@@ -43,7 +43,7 @@ pub struct Seen {
     pub dated: usize,
     /// How many different file dates there are.
     pub days: usize,
-    /// The file date that most keys have, with these keys, if several have it.
+    /// The file date that most keys have, with these keys; `None` if every key has another date.
     pub crowded: Option<(FileDate, Vec<String>)>,
     /// From the first file date to the last.
     pub range: DateRange,
@@ -51,15 +51,15 @@ pub struct Seen {
     pub is_key_guessed: bool,
     /// What makes the guess doubtful.
     pub key_doubts: Vec<String>,
-    /// What is not read.
+    /// The keys that are not read, by reason.
     pub unread: Vec<Unread>,
     /// How many files can be read.
     pub readable: usize,
     /// The files that are read in another encoding than UTF-8.
     pub decoded: Vec<String>,
-    /// The files that are refused for blank or duplicate names, or would be.
+    /// The files with blank or duplicate names, which are refused unless a setting gives such columns other names.
     pub unusable_names: Vec<String>,
-    /// What stands around the tables of files.
+    /// The lines around the tables of files.
     pub around: Vec<FileAround>,
     /// By the name of a column, how many files write it in another way.
     pub written_otherwise: BTreeMap<String, usize>,

@@ -1,18 +1,21 @@
-//! Whether the values of files **fit** the columns of a target that is there: of those that were looked at it is
-//! known before anything is loaded, and a check finds the others.
+//! Whether the values of files **fit** the columns of a target that exists. Values that were looked at are judged
+//! before anything is loaded; a check finds the others.
+
+use std::ops::RangeInclusive;
 
 use super::types::Written;
 use crate::profile::Profile;
 use crate::target::Column;
 use crate::values::{Kind, Mark, decimal, truth};
 
-/// Digits of the largest bigint, and of the largest number that is distinguished from text.
+/// Digits of the largest bigint.
 const WHOLE_DIGITS: u8 = 19;
+/// The most digits that are read as a number; a longer text is not taken for one.
 const DIGITS: u8 = 38;
 /// The most decimals of a number that are looked for.
 const DECIMALS: i8 = 18;
 /// How long the text of a UUID is, with and without hyphens and braces.
-const UUID: std::ops::RangeInclusive<u64> = 32..=38;
+const UUID: RangeInclusive<u64> = 32..=38;
 /// The texts of a UUID that PostgreSQL reads.
 const UUID_PATTERN: &str =
     r"^\s*([0-9a-f]{4}(-?[0-9a-f]{4}){7}|\{[0-9a-f]{4}(-?[0-9a-f]{4}){7}\})\s*$";
@@ -21,7 +24,7 @@ const UUID_PATTERN: &str =
 enum Takes<'a> {
     /// Whole numbers from one to another.
     Whole(i64, i64),
-    /// Numbers of so many digits, so many of them decimals.
+    /// Numbers with at most this many digits, and this many of them decimals.
     Decimal(u8, i8),
     /// Any number.
     Number,
@@ -31,7 +34,7 @@ enum Takes<'a> {
     Boolean,
     /// Days, or times.
     Date,
-    /// Texts of so many characters at most.
+    /// Texts of at most this many characters.
     Characters(u64),
     /// One of these.
     Labels(&'a [String]),
@@ -42,7 +45,7 @@ enum Takes<'a> {
 }
 
 impl<'a> Takes<'a> {
-    /// What a column takes; `None` if only the server knows.
+    /// Returns what a column takes; `None` if only the server knows.
     fn of(column: &'a Column) -> Option<Self> {
         Some(match column.type_name.as_str() {
             "int2" => Self::Whole(i16::MIN.into(), i16::MAX.into()),
@@ -68,15 +71,14 @@ impl<'a> Takes<'a> {
         })
     }
 
-    /// Whether it takes a value; `None` if only the kind of the value says so.
+    /// Whether it takes a value; `None` if only the kind of the value decides.
     fn takes(&self, value: &str, mark: Mark) -> Option<bool> {
         Some(match self {
             Self::Whole(least, most) => decimal(value, WHOLE_DIGITS, 0, mark)
                 .is_some_and(|number| (i128::from(*least)..=i128::from(*most)).contains(&number)),
             Self::Decimal(digits, scale) => decimal(value, *digits, *scale, mark).is_some(),
             Self::Number => {
-                let is_one = |scale| decimal(value, DIGITS, scale, mark).is_some();
-                is_one(DECIMALS) || is_one(0)
+                [DECIMALS, 0].iter().any(|scale| decimal(value, DIGITS, *scale, mark).is_some())
             }
             Self::Float => value.trim().parse::<f64>().is_ok(),
             Self::Boolean => truth(value).is_some(),
@@ -98,17 +100,13 @@ impl<'a> Takes<'a> {
         }
     }
 
-    /// Whether what is known of all values of a file says that some are not taken.
+    /// Whether the summary of a file's values (its ends, its lengths) shows that some are not taken.
     fn is_beyond(&self, profile: &Profile) -> bool {
-        let is_outside = |least: f64, most: f64| {
-            let ends = [profile.percentiles.first(), profile.percentiles.last()];
-            ends.into_iter().flatten().any(|end| *end < least || *end > most)
-        };
         match self {
-            Self::Whole(least, most) => is_outside(*least as f64, *most as f64),
+            Self::Whole(least, most) => is_outside(profile, *least as f64..=*most as f64),
             Self::Decimal(digits, scale) => {
                 let most = 10_f64.powi(i32::from(*digits) - i32::from(*scale));
-                is_outside(-most, most)
+                is_outside(profile, -most..=most)
             }
             Self::Characters(most) => profile.longest > *most,
             Self::Labels(labels) => {
@@ -122,16 +120,21 @@ impl<'a> Takes<'a> {
     }
 }
 
-/// What a person should know of how the values of a column fit a column of the target, whose type they get.
+/// Whether a number of a file is outside of a range.
+fn is_outside(profile: &Profile, range: RangeInclusive<f64>) -> bool {
+    let ends = [profile.percentiles.first(), profile.percentiles.last()];
+    ends.into_iter().flatten().any(|end| *end < *range.start() || *end > *range.end())
+}
+
+/// A remark on values of files that do not fit the column of the target whose type they get.
 pub fn misfit(column: &Column, written: &Written<'_>) -> Option<String> {
     let takes = Takes::of(column)?;
     let mark = written.numbers.mark().unwrap_or(Mark::Point);
     let given: u64 = written.found.iter().map(|profile| profile.given).sum();
     let refused: u64 = written.found.iter().map(|profile| refused(&takes, profile, mark)).sum();
-    let is_beyond =
-        || written.found.iter().any(|p| p.given > 0 && p.values.is_none() && takes.is_beyond(p));
+    let mut summarised = written.found.iter().filter(|p| p.given > 0 && p.values.is_none());
     let values = match refused {
-        0 if is_beyond() => "values".to_owned(),
+        0 if summarised.any(|profile| takes.is_beyond(profile)) => "values".to_owned(),
         0 => return None,
         refused => format!("{refused} of {given} value(s)"),
     };
@@ -142,7 +145,8 @@ pub fn misfit(column: &Column, written: &Written<'_>) -> Option<String> {
     ))
 }
 
-/// How many values of a file a column does not take, as far as they are known.
+/// How many values of a file a column does not take: by the values, if the profile lists them all, else by their
+/// kinds.
 fn refused(takes: &Takes<'_>, profile: &Profile, mark: Mark) -> u64 {
     if let Some(values) = &profile.values {
         let known: Option<Vec<u64>> = values
@@ -163,8 +167,8 @@ pub fn is_known_to_the_server_alone(column: &Column) -> bool {
     column.has_rules || Takes::of(column).is_none()
 }
 
-/// What is true in SQL of a value that was read and does not fit a column, with `{}` for it; `None` where a value
-/// that was read fits.
+/// The SQL condition that holds for a value that was read and does not fit a column, with `{}` for the value;
+/// `None` if every value that was read fits.
 pub fn refusal(column: &Column) -> Option<String> {
     match Takes::of(column)? {
         Takes::Whole(least, most) if (least, most) != (i64::MIN, i64::MAX) => {
@@ -186,7 +190,7 @@ pub fn refusal(column: &Column) -> Option<String> {
     }
 }
 
-/// A text as the engine's SQL writes it, to which a backslash is nothing special.
+/// A text as a literal of the engine's SQL, in which a backslash has no special meaning.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn of_values_that_are_not_known_one_by_one_the_ends_tell() {
+    fn values_that_are_not_known_one_by_one_are_judged_by_their_ends() {
         let profile = Profile {
             given: 9,
             percentiles: vec![1.0, 40_000.0],

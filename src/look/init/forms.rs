@@ -5,7 +5,7 @@ use regex::Regex;
 
 use crate::domain::{KeyMatch, KeyPattern};
 
-/// How a day stands in keys. Of two that find as many dates, the first is meant.
+/// How a day is written in keys. If two forms find as many dates, the first is taken.
 const DAYS: [(&str, &str); 26] = [
     (r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}", "{from:%Y-%m-%d}_{date:%Y-%m-%d}"),
     (r"\d{8}-\d{8}", "{from:%Y%m%d}-{date:%Y%m%d}"),
@@ -35,7 +35,7 @@ const DAYS: [(&str, &str); 26] = [
     (r"\d{10}", "{date:%s}"),
 ];
 
-/// The same of days of the year, weeks and months, which are looked for where no key has a day of a month.
+/// How days of the year, weeks and months are written; they are looked for if no key has a day of a month.
 const OTHERS: [(&str, &str); 22] = [
     (r"\d{4}-W\d{2}", "{date:%G-W%V}"),
     (r"\d{4}W\d{2}", "{date:%GW%V}"),
@@ -61,23 +61,23 @@ const OTHERS: [(&str, &str); 22] = [
     (r"\d{7}", "{date:%Y%j}"),
 ];
 
-/// Digits behind a day that are a time: an hour, with minutes, with seconds, with thousandths of a second.
+/// How many digits behind a day are a time: an hour, with minutes, with seconds, with thousandths of a second.
 const TIMES: [usize; 4] = [2, 4, 6, 9];
-/// The first second of the year 2000: fewer seconds since 1970 are another number.
+/// The first second of the year 2000; a lower number is not taken for seconds since 1970.
 const FIRST_SECOND: i64 = 946_684_800;
-/// Files do not follow each other more closely than so many seconds: what does is a number of its own.
+/// If numbers usually differ by fewer than this, they are not taken for the seconds at which files were written.
 const LEAST_SECONDS: i64 = 60;
 const SECONDS_OF_A_DAY: i64 = 86_400;
-/// Days after today on which the second of a file may be, as clocks and zones differ.
+/// How many days after today the time of a file may be, because clocks and time zones differ.
 const DAYS_AHEAD: u64 = 2;
 
-/// How a date stands in keys.
+/// How a date is written in keys.
 #[derive(Clone, Debug)]
 pub struct Form {
     regex: Regex,
-    /// As a key pattern writes it.
+    /// The date in a key pattern, such as `{date:%Y-%m-%d}`.
     pub text: String,
-    /// The date alone.
+    /// The key pattern that is only the date.
     alone: KeyPattern,
 }
 
@@ -92,31 +92,31 @@ pub fn others() -> impl Iterator<Item = Form> {
 }
 
 impl Form {
-    /// A form; `None` if one of the two is not valid.
+    /// Makes a form; `None` if one of the two is not valid.
     pub fn new(regex: &str, text: &str) -> Option<Self> {
         let (regex, alone) = (Regex::new(regex).ok()?, text.parse().ok()?);
         Some(Self { regex, text: text.to_owned(), alone })
     }
 
-    /// With a day of the month that stands behind it, with `between` between the two.
+    /// The form of this date, then `between`, then a day of the month.
     pub fn followed_by_day(&self, between: &str) -> Option<Self> {
         let regex = format!("{}{}{}", self.regex.as_str(), regex::escape(between), r"\d{1,2}");
         Self::new(&regex, &format!("{}{between}%-d}}", self.text.strip_suffix('}')?))
     }
 
-    /// Where the text stands in a key that looks like the date, the `place`th of them.
+    /// Finds the text at this place among the texts of a key that look like the date, counted from 0.
     pub fn find(&self, key: &str, place: usize) -> Option<std::ops::Range<usize>> {
         let found = self.regex.find_iter(key).map(|found| found.range());
         found.filter(|range| self.is_whole(key, range)).nth(place)
     }
 
-    /// What a text that looks like the date is.
+    /// Reads a text that looks like the date.
     pub fn read(&self, text: &str) -> KeyMatch {
         self.alone.read(text)
     }
 
-    /// Whether it can be what these texts are: of numbers that are months, weeks or days of the year none is too
-    /// high, and seconds since 1970 are those of files.
+    /// Whether these texts can be dates of this form: no month, week or day of the year is too high, and seconds since
+    /// 1970 can be the times of files.
     pub fn may_be<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         if self.text.contains("%s") {
             return are_seconds(texts);
@@ -125,7 +125,7 @@ impl Form {
         !is_strict || !texts.into_iter().any(|text| self.read(text) == KeyMatch::ImpossibleDate)
     }
 
-    /// Whether it says a month, by its number or its name, and no day.
+    /// Whether it is a month, by its number or its name, without a day.
     pub fn is_of_months(&self) -> bool {
         let has_month = ["%m", "%-m", "%b", "%B"].iter().any(|part| self.text.contains(part));
         has_month && !self.has_day_of_month()
@@ -135,12 +135,12 @@ impl Form {
         self.text.contains("%d") || self.text.contains("%-d")
     }
 
-    /// Whether it says a week that nothing but two digits stands for.
+    /// Whether it is a week without the letter `W`, so that the two digits may be something else.
     pub fn is_of_bare_weeks(&self) -> bool {
         self.text.contains("%V") && !self.text.contains(['W', 'w'])
     }
 
-    /// Whether no digit or letter beside the text belongs to the same number or word.
+    /// Whether the text is a whole number or word of the key, and not a part of a longer one.
     fn is_whole(&self, key: &str, range: &std::ops::Range<usize>) -> bool {
         let (before, text, after) = (&key[..range.start], &key[range.clone()], &key[range.end..]);
         let is_begun = continues(before.chars().next_back(), text.chars().next());
@@ -150,13 +150,13 @@ impl Form {
     }
 }
 
-/// Whether two characters side by side are of one number or of one word.
+/// Whether two characters side by side belong to the same number or word.
 fn continues(one: Option<char>, other: Option<char>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return false };
     one.is_ascii_digit() && other.is_ascii_digit() || one.is_alphabetic() && other.is_alphabetic()
 }
 
-/// Whether the digits at the beginning are the time of a day.
+/// Whether a text begins with the digits of a time.
 fn begins_with_time(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     TIMES.contains(&digits)
@@ -166,8 +166,8 @@ fn begins_with_time(text: &str) -> bool {
         })
 }
 
-/// Whether numbers may be seconds since 1970 at which files were written, and do not just count files: of most days
-/// there is one.
+/// Whether numbers may be the seconds since 1970 at which files were written, and do not just count files: there is
+/// one for most days.
 fn are_seconds<'a>(texts: impl IntoIterator<Item = &'a str>) -> bool {
     let mut seconds: Vec<i64> = texts.into_iter().filter_map(|text| text.parse().ok()).collect();
     seconds.sort_unstable();

@@ -4,41 +4,42 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::parquet::errors::ParquetError;
 use futures::TryStreamExt;
 
+use crate::domain::dlt_name::column_name;
 use crate::mirror::Mirrored;
-use crate::profile::{self, FileProfile};
+use crate::profile::{self, FileProfile, Profile};
 use crate::store::{Store, object};
 use crate::values::Kind;
 
-/// Rows of a file that are looked at.
+/// At most this many rows of a file are looked at.
 const ROWS: usize = 200_000;
-/// Columns of which pairs are tried.
+/// Pairs are tried of this many columns.
 const CANDIDATES: usize = 10;
-/// From this share on, the keys of a file mostly come again.
+/// Above this share, the keys of a file mostly come again in the next.
 const MOSTLY: f64 = 0.5;
 
 /// What may be the key of a dataset.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Guess {
-    /// The columns that are unique together in every file, as few as possible; none where no column
-    /// or pair is.
+    /// The columns that are unique together in every file, as few as possible; empty if no column or pair
+    /// of columns is unique.
     pub columns: Vec<String>,
     /// The largest share of a file's keys that come again in the next of the files.
     pub again: f64,
-    /// Whether a key that comes again is taken for a row that is sent again. Where it is not, the
-    /// columns may as well count the lines of a file, or name a customer who comes back.
+    /// Whether a key that comes again is taken for a row that is sent again. If not, the columns may as
+    /// well count the lines of a file, or name a customer who comes back.
     pub is_trusted: bool,
     /// How many files with rows were looked at.
     pub files: usize,
 }
 
-/// Guesses the key from some files. A column that is named like a key and after the dataset is part of
-/// it where it can be: that rows have another number of their own does not make it what a later file
-/// sends again.
+/// Guesses the key from some files. A column that is named like a key and after the dataset is preferred:
+/// another column may merely number the rows, so that a later file gives the same row another number.
 ///
 /// # Errors
-/// Where a mirror cannot be read.
+/// [`profile::Error`] if a mirror cannot be read.
 pub async fn likely(
     staging: &Store,
     dataset: &str,
@@ -46,35 +47,29 @@ pub async fn likely(
 ) -> Result<Guess, profile::Error> {
     let files: Vec<_> = files.iter().filter(|(_, profile)| profile.rows > 0).copied().collect();
     let candidates = candidates(&files);
-    let own = candidates.iter().find(|name| is_own(name, dataset));
+    let own_name = candidates.iter().find(|name| is_own(name, dataset));
     let hasher = RandomState::new();
-    // A pair with a column that is unique by itself is unique too, and says nothing of the other column:
-    // the columns are tried first, and pairs only of those that are not.
     let mut tried = followed(staging, &files, singles(&candidates), &hasher).await?;
     let unique: HashSet<&String> = tried.iter().flat_map(|tried| &tried.columns).collect();
-    let pairs =
-        pairs(&candidates, own).filter(|pair| !pair.iter().any(|name| unique.contains(name)));
-    let pairs: Vec<Tried> = pairs.map(Tried::of).collect();
+    let pairs = pairs(&candidates, own_name, &unique).into_iter().map(Tried::of).collect();
     tried.extend(followed(staging, &files, pairs, &hasher).await?);
-    let counts_lines = own.is_some_and(|own| counts_lines(own, &files));
-    let is_trusted = |tried: &Tried| match own {
-        Some(own) if tried.columns.contains(own) => !(counts_lines && tried.again > MOSTLY),
-        _ => tried.again == 0.0 && tried.columns.iter().all(|name| is_named_like_a_key(name)),
+    let own = own_name.map(|name| Own { name, counts_lines: counts_lines(name, &files) });
+    let (trusted, others): (Vec<Tried>, Vec<Tried>) =
+        tried.into_iter().partition(|tried| tried.is_trusted(own.as_ref()));
+    let is_trusted = !trusted.is_empty();
+    let sets = if is_trusted { &trusted } else { &others };
+    let (columns, again) = match best(sets, own.as_ref()) {
+        Some(best) => (best.columns.clone(), best.again),
+        None => (Vec::new(), 0.0),
     };
-    let least = least(tried, |tried| &tried.columns);
-    let (trusted, others): (Vec<Tried>, Vec<Tried>) = least.into_iter().partition(is_trusted);
-    let guess = |tried: &Tried, is_trusted| {
-        let columns = tried.columns.clone();
-        Guess { columns, again: tried.again, is_trusted, files: files.len() }
-    };
-    let columns = |tried: &Tried| tried.columns.clone();
-    let place = |sets: &[Tried]| best(&sets.iter().map(columns).collect::<Vec<_>>(), own);
-    let none = Guess { files: files.len(), ..Guess::default() };
-    Ok(match (place(&trusted), place(&others)) {
-        (Some(place), _) => guess(&trusted[place], true),
-        (None, Some(place)) => guess(&others[place], false),
-        (None, None) => none,
-    })
+    Ok(Guess { columns, again, is_trusted, files: files.len() })
+}
+
+/// The column that is named like a key and after the dataset.
+struct Own<'a> {
+    name: &'a String,
+    /// Whether it numbers the rows of each file.
+    counts_lines: bool,
 }
 
 /// Columns that are unique together in all files so far.
@@ -87,16 +82,26 @@ struct Tried {
 }
 
 impl Tried {
-    /// Columns of which nothing is known yet.
+    /// Columns before the first file.
     fn of(columns: Vec<String>) -> Self {
         Self { columns, ..Self::default() }
     }
 
-    /// With the keys of the next file.
+    /// Adds the keys of the next file.
     fn followed_by(self, keys: HashSet<u64>) -> Self {
         let again = keys.intersection(&self.keys).count() as f64;
         let again = again / (keys.len().min(self.keys.len()).max(1)) as f64;
         Self { columns: self.columns, again: self.again.max(again), keys }
+    }
+
+    /// Whether a key that comes again is taken for a row that is sent again.
+    fn is_trusted(&self, own: Option<&Own<'_>>) -> bool {
+        match own {
+            Some(own) if self.columns.contains(own.name) => {
+                !(own.counts_lines && self.again > MOSTLY)
+            }
+            _ => self.again == 0.0 && self.columns.iter().all(|name| is_named_like_a_key(name)),
+        }
     }
 }
 
@@ -120,11 +125,16 @@ fn singles(candidates: &[String]) -> Vec<Tried> {
     candidates.iter().map(|name| Tried::of(vec![name.clone()])).collect()
 }
 
-/// The pairs of columns to try: all of the first few, and the dataset's own number with each other one.
-fn pairs<'a>(
-    candidates: &'a [String],
-    own: Option<&'a String>,
-) -> impl Iterator<Item = Vec<String>> + 'a {
+/// The pairs of columns to try: all pairs of the first few candidates, and the dataset's own number with each
+/// other candidate.
+///
+/// Pairs with a column that is unique by itself are left out: they are unique too, which says nothing about the
+/// other column.
+fn pairs(
+    candidates: &[String],
+    own: Option<&String>,
+    unique: &HashSet<&String>,
+) -> Vec<Vec<String>> {
     let few = &candidates[..candidates.len().min(CANDIDATES)];
     let of_few = few.iter().enumerate().flat_map(|(index, first)| {
         few[index + 1..].iter().map(move |other| vec![first.clone(), other.clone()])
@@ -132,88 +142,88 @@ fn pairs<'a>(
     let others = candidates.iter().skip(CANDIDATES);
     let with_own = own
         .into_iter()
-        .flat_map(move |own| others.clone().map(move |other| vec![own.clone(), other.clone()]));
-    of_few.chain(with_own)
+        .flat_map(|own| others.clone().map(|other| vec![own.clone(), other.clone()]));
+    let pairs = of_few.chain(with_own);
+    pairs.filter(|pair| !pair.iter().any(|name| unique.contains(name))).collect()
 }
 
 /// Whether a column numbers the rows of each file, from 0 or 1 on.
 fn counts_lines(name: &str, files: &[(&Mirrored, &FileProfile)]) -> bool {
-    let counts = |(_, file): &(&Mirrored, &FileProfile)| {
-        let profile = file.columns.iter().find(|profile| profile.name == name)?;
-        let (first, last) = (profile.percentiles.first()?, profile.percentiles.last()?);
-        Some(*first <= 1.0 && last - first + 1.0 == file.rows as f64)
-    };
-    files.iter().all(|file| counts(file).unwrap_or(false))
+    files.iter().all(|(_, file)| {
+        let profile = file.columns.iter().find(|profile| profile.name == name);
+        profile.is_some_and(|profile| numbers_rows(profile, file.rows))
+    })
 }
 
-/// Of sets that are unique, those that need each of their columns: a pair with a column that is unique
-/// by itself says nothing of the other.
-fn least<T>(sets: Vec<T>, columns: fn(&T) -> &Vec<String>) -> Vec<T> {
-    let single = sets.iter().map(columns).filter(|set| set.len() == 1);
-    let alone: HashSet<String> = single.flatten().cloned().collect();
-    let is_least = |set: &T| {
-        let set = columns(set);
-        set.len() == 1 || !set.iter().any(|name| alone.contains(name))
-    };
-    sets.into_iter().filter(is_least).collect()
+/// Whether the values of a column go from 0 or 1 up to the number of rows.
+fn numbers_rows(profile: &Profile, rows: u64) -> bool {
+    let ends = profile.percentiles.first().zip(profile.percentiles.last());
+    ends.is_some_and(|(first, last)| *first <= 1.0 && last - first + 1.0 == rows as f64)
 }
 
-/// The place of the set to take for the key: the first with the dataset's own number in it, or else the
-/// first.
-fn best(sets: &[Vec<String>], own: Option<&String>) -> Option<usize> {
-    let has_own = |set: &Vec<String>| own.is_some_and(|own| set.contains(own));
-    sets.iter().position(has_own).or((!sets.is_empty()).then_some(0))
+/// The set to take for the key: the first that has the dataset's own number in it, or else the first.
+fn best<'a>(sets: &'a [Tried], own: Option<&Own<'_>>) -> Option<&'a Tried> {
+    let with_own = own.and_then(|own| sets.iter().find(|set| set.columns.contains(own.name)));
+    with_own.or(sets.first())
 }
 
 /// Whether a column is named like a key, after the dataset: `orders_id` of `orders_create`.
 fn is_own(name: &str, dataset: &str) -> bool {
-    let stem = |word: &str| word.trim_end_matches('s').to_owned();
-    let words: Vec<String> = dataset.split('_').map(stem).collect();
-    let name = crate::domain::dlt_name::column_name(name);
-    let first = name.split('_').next().map(stem).unwrap_or_default();
-    is_named_like_a_key(&name) && (name == "id" || words.contains(&first))
+    let name = column_name(name);
+    let first = name.split('_').next().map(stem);
+    let is_of_dataset = dataset.split('_').any(|word| Some(stem(word)) == first);
+    is_named_like_a_key(&name) && (name == "id" || is_of_dataset)
+}
+
+/// A word without the `s` of its plural.
+fn stem(word: &str) -> &str {
+    word.trim_end_matches('s')
 }
 
 /// Columns that have a value in every row, those named like a key first, then those with more different
 /// values.
 fn candidates(files: &[(&Mirrored, &FileProfile)]) -> Vec<String> {
     let Some((_, newest)) = files.last() else { return Vec::new() };
-    let is_full = |name: &str| {
-        files.iter().all(|(_, file)| {
-            let found = file.columns.iter().find(|profile| profile.name == name);
-            found.is_some_and(|profile| profile.given == file.rows)
-        })
-    };
-    let full = newest.columns.iter().filter(|profile| is_full(&profile.name));
-    // What is the same in all rows tells none of them apart, nor does a number with decimals.
-    let useful = full.filter(|profile| profile.distinct > 1 || newest.rows <= 1);
-    let useful = useful.filter(|profile| profile.of_kind(&Kind::Decimal) == 0);
-    let mut useful: Vec<_> = useful.collect();
+    let full = newest.columns.iter().filter(|profile| is_full(&profile.name, files));
+    // A value that is the same in all rows does not identify a row, and a number with decimals is not a key.
+    let useful = full
+        .filter(|profile| profile.distinct > 1 || newest.rows <= 1)
+        .filter(|profile| profile.of_kind(&Kind::Decimal) == 0);
+    let mut useful: Vec<&Profile> = useful.collect();
     useful.sort_by_key(|profile| !is_named_like_a_key(&profile.name));
     let keys = useful.iter().filter(|profile| is_named_like_a_key(&profile.name)).count();
     useful[keys..].sort_by_key(|profile| std::cmp::Reverse(profile.distinct));
     useful.into_iter().map(|profile| profile.name.clone()).collect()
 }
 
+/// Whether a column has a value in every row of every file.
+fn is_full(name: &str, files: &[(&Mirrored, &FileProfile)]) -> bool {
+    files.iter().all(|(_, file)| {
+        let found = file.columns.iter().find(|profile| profile.name == name);
+        found.is_some_and(|profile| profile.given == file.rows)
+    })
+}
+
 fn is_named_like_a_key(name: &str) -> bool {
-    let name = crate::domain::dlt_name::column_name(name);
+    let name = column_name(name);
     let ends = ["id", "key", "uuid", "guid", "number", "no"];
     name.rsplit('_').next().is_some_and(|last| ends.contains(&last))
 }
 
-/// For each set of columns the hashes of its values, or nothing where two rows of the file share them.
+/// The hashes of the values of each set of columns; `None` for a set if two rows of the file share its values.
 async fn unique(
     staging: &Store,
     mirrored: &Mirrored,
     tried: &[Tried],
     hasher: &RandomState,
 ) -> Result<Vec<Option<HashSet<u64>>>, profile::Error> {
-    let unreadable = |source| profile::Error::Mirror { path: staging.key(&mirrored.path), source };
     let batches = object::read(&staging.objects, &mirrored.path, mirrored.size).await;
-    let mut batches = batches.map_err(unreadable)?;
+    let mut batches = batches.map_err(|source| unreadable(staging, mirrored, source))?;
     let mut seen: Vec<Option<HashSet<u64>>> = vec![Some(HashSet::new()); tried.len()];
     let mut rows = 0;
-    while let Some(batch) = batches.try_next().await.map_err(unreadable)? {
+    while let Some(batch) =
+        batches.try_next().await.map_err(|source| unreadable(staging, mirrored, source))?
+    {
         for (tried, slot) in tried.iter().zip(&mut seen) {
             let Some(keys) = slot else { continue };
             if !hashes(&batch, &tried.columns, hasher).all(|hash| keys.insert(hash)) {
@@ -228,6 +238,11 @@ async fn unique(
     Ok(seen)
 }
 
+fn unreadable(staging: &Store, mirrored: &Mirrored, source: ParquetError) -> profile::Error {
+    profile::Error::Mirror { path: staging.key(&mirrored.path), source }
+}
+
+/// The hash of each row's values in these columns.
 fn hashes<'a>(
     batch: &'a RecordBatch,
     set: &'a [String],
@@ -245,8 +260,15 @@ fn hashes<'a>(
 mod tests {
     use super::*;
 
-    fn named(sets: &[&[&str]]) -> Vec<Vec<String>> {
-        sets.iter().map(|set| set.iter().map(|name| (*name).to_owned()).collect()).collect()
+    /// The columns of the best of some sets that are unique.
+    fn best_of(sets: &[&[&str]], own: Option<&String>) -> Option<Vec<String>> {
+        let sets: Vec<Tried> = sets.iter().map(|set| Tried::of(owned(set))).collect();
+        let own = own.map(|name| Own { name, counts_lines: false });
+        best(&sets, own.as_ref()).map(|best| best.columns.clone())
+    }
+
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
@@ -254,15 +276,26 @@ mod tests {
         let own = "orders_id".to_owned();
         assert!(is_own(&own, "orders_create") && is_own("Order ID", "orders_update"));
         assert!(!is_own("prospects_id", "orders_create") && !is_own("order_date", "orders_create"));
-        let best = |unique: &[&[&str]], own| {
-            let least = least(named(unique), |set| set);
-            best(&least, own).map(|place| least[place].clone())
-        };
-        let unique: &[&[&str]] =
-            &[&["prospects_id"], &["orders_id", "prospects_id"], &["orders_id", "sku"]];
-        assert_eq!(best(unique, Some(&own)), Some(vec![own.clone(), "sku".to_owned()]));
-        assert_eq!(best(&[&["prospects_id"], &["orders_id"]], Some(&own)), Some(vec![own.clone()]));
-        assert_eq!(best(&[&["x"]], None), Some(vec!["x".to_owned()]));
-        assert_eq!(best(&[], None), None);
+        let with_sku = owned(&["orders_id", "sku"]);
+        assert_eq!(
+            best_of(&[&["prospects_id"], &["orders_id", "sku"]], Some(&own)),
+            Some(with_sku)
+        );
+        assert_eq!(
+            best_of(&[&["prospects_id"], &["orders_id"]], Some(&own)),
+            Some(vec![own.clone()])
+        );
+        assert_eq!(best_of(&[&["x"]], None), Some(owned(&["x"])));
+        assert_eq!(best_of(&[], None), None);
+    }
+
+    #[test]
+    fn a_pair_with_a_column_that_is_unique_by_itself_is_not_tried() {
+        let candidates = owned(&["orders_id", "prospects_id", "sku"]);
+        let unique = HashSet::from([&candidates[1]]);
+        assert_eq!(
+            pairs(&candidates, Some(&candidates[0]), &unique),
+            [owned(&["orders_id", "sku"])]
+        );
     }
 }

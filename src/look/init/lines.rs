@@ -6,11 +6,11 @@ use backfill_csv::{Around, Dialect, LineAround};
 
 use crate::look::drift::around::FileAround;
 
-/// More different patterns than this for the same kind of line are none.
+/// If lines of one kind need more different patterns than this, none is set.
 const PATTERNS: usize = 3;
 
-/// The settings that leave out what most of so many files have around their tables; `None` if they have nothing, or
-/// if no setting fits all of them.
+/// The settings that leave out the lines that most files have around their tables; `None` if most files have no such
+/// lines, or if no setting fits all of them. `files` is the number of all files.
 pub fn settled(dialect: &Dialect, found: &[FileAround], files: usize) -> Option<Dialect> {
     let arounds: Vec<&Around> = found.iter().map(|file| &file.around).collect();
     let mut settled = dialect.clone();
@@ -29,24 +29,26 @@ pub fn settled(dialect: &Dialect, found: &[FileAround], files: usize) -> Option<
 fn above_all(above: &[&Around]) -> Option<Around> {
     let newest = above.last()?;
     let names = newest.header_names.iter();
-    let is_in_all = |name: &&String| above.iter().all(|around| around.header_names.contains(name));
+    let in_all = names.filter(|name| above.iter().all(|file| file.header_names.contains(name)));
     let common = Around {
         lines_above: newest.lines_above,
         comment: newest.comment.clone(),
-        header_names: names.filter(is_in_all).cloned().collect(),
+        header_names: in_all.cloned().collect(),
         header_pattern: newest.header_pattern.clone(),
         delimiter: newest.delimiter,
         names: newest.names.clone(),
         ..Around::default()
     };
-    let agrees = |around: &&Around| {
-        around.comment == common.comment
-            && around.header_pattern == common.header_pattern
-            && around.delimiter == common.delimiter
-            && around.names == common.names
-            && around.header_names.is_empty() == common.header_names.is_empty()
-    };
-    above.iter().all(agrees).then_some(common)
+    above.iter().all(|around| is_same_above(around, &common)).then_some(common)
+}
+
+/// Whether the same setting leaves out what stands above two headers.
+fn is_same_above(one: &Around, other: &Around) -> bool {
+    one.comment == other.comment
+        && one.header_pattern == other.header_pattern
+        && one.delimiter == other.delimiter
+        && one.names == other.names
+        && one.header_names.is_empty() == other.header_names.is_empty()
 }
 
 fn units(around: &Around) -> &[LineAround] {
@@ -57,7 +59,7 @@ fn last(around: &Around) -> &[LineAround] {
     &around.last
 }
 
-/// The patterns of a kind of line that most files have; none if these are too many to be one kind.
+/// The patterns of a kind of line that most files have; empty if there are too many patterns for one kind.
 fn patterns(arounds: &[&Around], lines: fn(&Around) -> &[LineAround], files: usize) -> Vec<String> {
     let found: Vec<&[LineAround]> = arounds.iter().map(|around| lines(around)).collect();
     let having = found.iter().filter(|lines| !lines.is_empty()).count();

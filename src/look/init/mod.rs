@@ -1,6 +1,6 @@
 //! To **init** a dataset is to write its section of the configuration and its SQL, from what its files
-//! are like and, where it exists, from the target table. What is not read is named, and what is a guess is
-//! reported with what speaks for it.
+//! are like and, if it exists, from the target table. Files that are not read are named, and each guess is
+//! reported with its reasons.
 
 mod candidate;
 mod columns;
@@ -25,7 +25,7 @@ mod unread;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -42,6 +42,7 @@ pub use unread::unread;
 
 use crate::domain::FileDate;
 use crate::look::drift::{Change, Drift};
+use crate::mirror::Mirrored;
 use crate::profile::FileProfile;
 use columns::Column;
 use remarks::Remarks;
@@ -55,7 +56,7 @@ pub struct Scaffold {
     pub section: String,
     /// Its SQL files, by their path below the dataset's folder.
     pub files: Vec<(PathBuf, String)>,
-    /// The columns that are guessed to be its key; none where there is no such guess.
+    /// The columns that are guessed to be its key; empty if there is no such guess.
     pub key: Vec<String>,
     /// What a person should look at.
     pub remarks: Vec<String>,
@@ -63,29 +64,25 @@ pub struct Scaffold {
 
 /// Writes the files of a new dataset; nothing is on disk yet.
 pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
-    let Findings { dataset, drift, profiled, target, definition, types, .. } = findings;
+    let Findings { dataset, drift, types, .. } = findings;
     let renamed = renamed(drift, &dataset.dialect.aliases);
     let headers = headers(drift);
-    let mut dated: Vec<(FileDate, &FileProfile)> =
-        profiled.iter().map(|(mirrored, profile)| (mirrored.file.date, *profile)).collect();
-    dated.sort_by_key(|(date, _)| *date);
-    let columns = columns::columns(&headers, &renamed, &lacking(drift), &dated, *types);
-    // The live loader keeps every row.
-    let is_of_dlt = target.is_some_and(|target| target.guest.dlt().is_some());
-    let guess =
-        &Guess { is_trusted: findings.guess.is_trusted && !is_of_dlt, ..findings.guess.clone() };
-    let of_key = |column: &&Column| column.headers.iter().any(|h| guess.columns.contains(h));
-    let guessed: Vec<&Column> = columns.iter().filter(of_key).collect();
-    let key = if guess.is_trusted { guessed.clone() } else { Vec::new() };
+    let columns =
+        columns::columns(&headers, &renamed, &lacking(drift), &by_date(findings.profiled), *types);
+    let guess = guess_for_target(findings);
+    let guessed = columns_of_key(&columns, &guess);
+    let key: &[&Column] = if guess.is_trusted { &guessed } else { &[] };
     let remarks = Remarks::about(findings, &columns, &renamed, &headers);
-    let file = |name: &str, text: String| (Path::new(name).to_owned(), text);
     let mut files = vec![
-        file("target.sql", files::target(dataset, &columns, *definition, &remarks)),
-        file("stage.sql", files::stage(&columns, *target, &remarks)),
-        file("dedupe.sql", files::dedupe(&guessed, guess)),
+        (
+            PathBuf::from("target.sql"),
+            files::target(dataset, &columns, findings.definition, &remarks),
+        ),
+        (PathBuf::from("stage.sql"), files::stage(&columns, findings.target, &remarks)),
+        (PathBuf::from("dedupe.sql"), files::dedupe(&guessed, &guess)),
     ];
-    let checks = files::checks(&columns, &key).into_iter();
-    files.extend(checks.map(|(name, text)| file(&format!("checks/{name}.sql"), text)));
+    let checks = files::checks(&columns, key).into_iter();
+    files.extend(checks.map(|(name, text)| (PathBuf::from(format!("checks/{name}.sql")), text)));
     Scaffold {
         dataset: dataset.name.clone(),
         section: files::section(dataset, &columns, &remarks),
@@ -93,6 +90,26 @@ pub fn scaffold(findings: &Findings<'_>) -> Scaffold {
         key: key.iter().map(|column| column.name.clone()).collect(),
         remarks: remarks.all(),
     }
+}
+
+/// The profiles of files by file date, the oldest first.
+fn by_date<'a>(profiled: &[(&Mirrored, &'a FileProfile)]) -> Vec<(FileDate, &'a FileProfile)> {
+    let mut dated: Vec<(FileDate, &FileProfile)> =
+        profiled.iter().map(|(mirrored, profile)| (mirrored.file.date, *profile)).collect();
+    dated.sort_by_key(|(date, _)| *date);
+    dated
+}
+
+/// The guess of the key. For a table of dlt it is not trusted: dlt keeps every row of its files, and so must we.
+fn guess_for_target(findings: &Findings<'_>) -> Guess {
+    let is_of_dlt = findings.target.is_some_and(|target| target.guest.dlt().is_some());
+    Guess { is_trusted: findings.guess.is_trusted && !is_of_dlt, ..findings.guess.clone() }
+}
+
+/// The columns that the guess names by a header.
+fn columns_of_key<'a>(columns: &'a [Column], guess: &Guess) -> Vec<&'a Column> {
+    let columns = columns.iter();
+    columns.filter(|column| column.headers.iter().any(|h| guess.columns.contains(h))).collect()
 }
 
 /// All names of columns, in the newest epoch's order, then those that only older ones have.
@@ -104,23 +121,20 @@ fn headers(drift: &Drift) -> Vec<String> {
 
 /// The names that some epochs lack.
 fn lacking(drift: &Drift) -> BTreeSet<String> {
-    let lacks = |name: &String| drift.epochs.iter().any(|epoch| !epoch.names.contains(name));
-    headers(drift).into_iter().filter(lacks).collect()
+    let mut names = headers(drift);
+    names.retain(|name| drift.epochs.iter().any(|epoch| !epoch.names.contains(name)));
+    names.into_iter().collect()
 }
 
-/// The newest name of each renamed column, with its older ones; names of one column are none of another.
+/// The newest name of each renamed column, with its older names. A name belongs to one column only.
 fn renamed(
     drift: &Drift,
     aliases: &BTreeMap<String, Vec<String>>,
 ) -> BTreeMap<String, Vec<String>> {
-    let own = |written: &String| {
-        let kept = aliases.iter().find(|(_, others)| others.contains(written));
-        kept.map_or(written, |(name, _)| name).clone()
-    };
     let mut renamed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for change in drift.epochs.iter().flat_map(|epoch| &epoch.changes) {
         let Change::Renamed { from, to, .. } = change else { continue };
-        let (from, to) = (own(from), own(to));
+        let (from, to) = (kept_name(from, aliases).clone(), kept_name(to, aliases).clone());
         if from == to {
             continue;
         }
@@ -134,4 +148,10 @@ fn renamed(
         }
     }
     renamed
+}
+
+/// The name under which the aliases keep a column that a file writes as `written`.
+fn kept_name<'a>(written: &'a String, aliases: &'a BTreeMap<String, Vec<String>>) -> &'a String {
+    let kept = aliases.iter().find(|(_, others)| others.contains(written));
+    kept.map_or(written, |(name, _)| name)
 }

@@ -1,7 +1,7 @@
-//! Names of columns as the target has them: those that the loader of every day, dlt, gives.
+//! Names of columns in the target: those that dlt, the daily loader, gives.
 //!
-//! The rules stand in [`dlt_name`](crate::domain::dlt_name). Names that no table takes, or that two columns
-//! would share, are changed here.
+//! The rules are in [`dlt_name`](crate::domain::dlt_name). Names that no table takes, or that two columns would share,
+//! are changed here.
 
 use std::collections::HashSet;
 
@@ -10,14 +10,14 @@ use crate::domain::dlt_name::column_name;
 /// The longest name that Postgres keeps, in bytes.
 const LONGEST: usize = 63;
 
-/// The columns that `stage.sql` adds to those of the files: where a row comes from, and when it came.
+/// The columns that `stage.sql` adds to those of the files: where a row comes from, and when it was loaded.
 pub const ADDED: [&str; 4] = ["_file_name", "_row_id", "_file_date", "_loaded_at"];
 
 /// The columns that every table of Postgres has by itself.
 const SYSTEM: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
 
-/// The names of several columns, told apart by a number where two are the same, or one is [`ADDED`]
-/// or the server's own.
+/// The names of several columns. A number is appended to a name that another column has, that is [`ADDED`], or that
+/// the server uses itself.
 pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut taken: HashSet<String> =
         ADDED.iter().chain(&SYSTEM).map(|name| (*name).to_owned()).collect();
@@ -33,8 +33,8 @@ pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
     names
 }
 
-/// A name that a table takes: dlt gives none to a header of nothing but signs, and one that is too long in
-/// bytes to digits outside ASCII.
+/// A name that a table takes. The name by dlt's rules may be empty, if the header has only punctuation, or too long in
+/// bytes, if it has digits outside ASCII.
 fn usable(name: String) -> String {
     match name.as_str() {
         "" => "x".to_owned(),
@@ -42,7 +42,7 @@ fn usable(name: String) -> String {
     }
 }
 
-/// A name with a number, which is no longer than a name may be.
+/// A name with a number appended, cut so that it is not longer than a name may be.
 fn numbered(name: &str, number: u32) -> String {
     let number = format!("_{number}");
     let kept = name.len().min(LONGEST - number.len());

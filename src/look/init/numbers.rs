@@ -1,5 +1,6 @@
-//! The **decimal mark** of a column of numbers: `1,125` has one that is a comma, or none. Other values of the
-//! column tell, or else the other columns of the files; where neither does, it is told as a guess.
+//! The **decimal mark** of a column of numbers. In `1,125` the comma is a decimal mark, or it separates
+//! thousands: other values of the column decide, or else the other columns of the files. If neither does, the mark
+//! is reported as a guess.
 
 use crate::profile::Profile;
 use crate::values::{Kind, Mark};
@@ -7,18 +8,18 @@ use crate::values::{Kind, Mark};
 /// How the numbers of a column are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbers {
-    /// With this mark; its values tell, or it is all the same.
+    /// With this mark: its values show it, or they read the same with either mark.
     Sure(Mark),
     /// With this mark, because other columns have it.
     AsOthers(Mark),
-    /// With a point, and nothing tells.
+    /// With a point, because nothing shows the mark.
     Guessed,
     /// Some values are numbers only with the one mark, some only with the other.
     Mixed,
 }
 
 impl Numbers {
-    /// The mark; `None` where there is no one mark.
+    /// The mark; `None` if the values have both.
     pub fn mark(self) -> Option<Mark> {
         match self {
             Self::Sure(mark) | Self::AsOthers(mark) => Some(mark),
@@ -28,12 +29,12 @@ impl Numbers {
     }
 }
 
-/// What the numbers of some profiles say of the mark.
+/// What the numbers of some profiles show about the mark.
 #[derive(Clone, Copy, Debug, Default)]
 struct Evidence {
     point: bool,
     comma: bool,
-    /// Three digits stand behind the only mark of a number.
+    /// Some number has a single mark with three digits behind it.
     unclear: bool,
 }
 
@@ -61,7 +62,7 @@ impl Evidence {
         match marks.as_slice() {
             [_] if is_group => self.unclear = true,
             ['.'] => self.point = true,
-            // Such a comma is counted by the kind of the value.
+            // `9,99` is of the kind `CommaDecimal`, which is counted by itself.
             [','] => {}
             [',', .., '.'] => self.point = true,
             [first, ..] if marks.iter().all(|mark| mark == first) => self.point |= *first == ',',
@@ -78,25 +79,27 @@ impl Evidence {
     }
 }
 
-/// Whether a number is between 0 and 1, so that what stands behind its 0 are decimals.
+/// Whether a number is between 0 and 1, so that the digits behind its 0 are decimals.
 fn is_below_one(profile: &Profile) -> bool {
     let ends = [profile.percentiles.first(), profile.percentiles.last()];
     ends.into_iter().flatten().any(|number| *number != 0.0 && number.abs() < 1.0)
 }
 
-/// The mark that the columns of the files have in common, and which of them tell it.
+/// The mark that the columns of the files have in common, and the names of the columns that show it.
 pub fn common_mark<'a>(columns: &[(&'a str, Vec<&Profile>)]) -> Option<(Mark, Vec<&'a str>)> {
-    let told = columns.iter().filter_map(|(name, found)| {
-        let is_of_numbers = found.iter().all(|profile| {
-            profile.numbers() + profile.of_kind(&Kind::CommaDecimal) == profile.given
-        });
-        let mark = Evidence::of(found).mark()?;
-        is_of_numbers.then_some((*name, mark))
+    let marks = columns.iter().filter_map(|(name, found)| Some((*name, mark_of_numbers(found)?)));
+    let marks: Vec<(&str, Mark)> = marks.collect();
+    let (_, mark) = *marks.first()?;
+    let names = marks.iter().map(|(name, _)| *name).collect();
+    marks.iter().all(|(_, other)| *other == mark).then_some((mark, names))
+}
+
+/// The mark that a column shows, if all of its values are numbers.
+fn mark_of_numbers(found: &[&Profile]) -> Option<Mark> {
+    let are_numbers = found.iter().all(|profile| {
+        profile.numbers() + profile.of_kind(&Kind::CommaDecimal) == profile.given
     });
-    let told: Vec<(&str, Mark)> = told.collect();
-    let (_, mark) = *told.first()?;
-    let names = told.iter().map(|(name, _)| *name).collect();
-    told.iter().all(|(_, other)| *other == mark).then_some((mark, names))
+    Evidence::of(found).mark().filter(|_| are_numbers)
 }
 
 /// How the numbers of a column are read, among others that have this mark in common.
@@ -125,6 +128,11 @@ mod tests {
         profile
     }
 
+    fn common(columns: &[(&'static str, &Profile)]) -> Option<(Mark, Vec<&'static str>)> {
+        let columns: Vec<_> = columns.iter().map(|(name, found)| (*name, vec![*found])).collect();
+        common_mark(&columns)
+    }
+
     #[test]
     fn three_digits_behind_a_mark_are_settled_by_other_values_and_columns() {
         let total = profile(&[("decimal comma", "9.999,99")]);
@@ -132,11 +140,6 @@ mod tests {
         let qty = profile(&[("decimal", "9.999"), ("integer", "999")]);
         let money = profile(&[("decimal", "9,999.99"), ("integer", "9,999")]);
         let unclear = profile(&[("integer", "9,999")]);
-        let common = |columns: &[(&'static str, &Profile)]| {
-            let columns: Vec<_> =
-                columns.iter().map(|(name, found)| (*name, vec![*found])).collect();
-            common_mark(&columns)
-        };
         assert_eq!(
             common(&[("total", &total), ("rate", &rate), ("qty", &qty)]),
             Some((Mark::Comma, vec!["total", "rate"]))

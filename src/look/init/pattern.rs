@@ -1,5 +1,5 @@
-//! A key pattern guessed from keys: where the date stands, and what else is the same in all. What speaks for another
-//! pattern is a doubt; where two are as likely, neither is guessed.
+//! A key pattern that is guessed from keys: where the date stands, and what else is the same in all keys. A reason for
+//! another pattern is a doubt; if two patterns are as likely, neither is guessed.
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,18 @@ const OTHERS: usize = 2;
 pub struct Guessed {
     /// The pattern.
     pub pattern: KeyPattern,
-    /// What speaks against it, or for another one.
+    /// Reasons against it, or for another pattern.
     pub doubts: Vec<String>,
 }
 
-/// Keys whose dates can be read in two ways, and nothing says in which.
+/// Keys whose dates can be read in two ways, and nothing shows which is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undecided {
     /// Each way, for people.
     pub readings: Vec<String>,
 }
 
-/// A pattern that finds the date in as many of the keys as one can; nothing where no key has a date.
+/// Guesses the pattern that finds the date in as many of the keys as possible; `None` if no key has a date.
 ///
 /// # Errors
 /// [`Undecided`] if the keys of a month differ by a number that may be the day, or that of a part.
@@ -55,7 +55,7 @@ pub fn guess(keys: &[&str]) -> Result<Option<Guessed>, Undecided> {
     }
 }
 
-/// What each form finds in the keys, at each place, if it finds anything.
+/// The patterns that find a date in any key, for each form and each place of the date.
 fn candidates(keys: &[&str], forms: impl Iterator<Item = Form>) -> Vec<Candidate> {
     let mut found = Vec::new();
     for form in forms {
@@ -66,8 +66,8 @@ fn candidates(keys: &[&str], forms: impl Iterator<Item = Form>) -> Vec<Candidate
     found
 }
 
-/// The place of the one that finds a date in most keys, and of these most different ones; of two that find as many,
-/// the first is meant.
+/// The place of the candidate that finds a date in most keys; among these, that with most different dates, and then
+/// the first.
 fn best(candidates: &[Candidate]) -> Option<usize> {
     let ranks = candidates.iter().map(|candidate| (candidate.count(), candidate.days().len()));
     let ranks = ranks.enumerate();
@@ -75,7 +75,7 @@ fn best(candidates: &[Candidate]) -> Option<usize> {
     best.map(|(place, _)| place)
 }
 
-/// Those that find a date in as many keys as the best one, but other dates.
+/// The candidates that find a date in as many keys as the best one, but other dates.
 fn others<'a>(candidates: &'a [Candidate], best: &Candidate) -> Vec<&'a Candidate> {
     let mut others: Vec<&Candidate> = Vec::new();
     for other in candidates {
@@ -88,8 +88,8 @@ fn others<'a>(candidates: &'a [Candidate], best: &Candidate) -> Vec<&'a Candidat
     others
 }
 
-/// Whether numbers behind the year may be those of weeks, none of them being above 12: not if they are of several
-/// years, each of which has more weeks.
+/// Whether two digits behind the year, none above 12, may be weeks. If the keys are of several years, they are months:
+/// some weeks would be above 12.
 fn may_be_weeks(candidate: &Candidate) -> bool {
     let dates = candidate.dates.iter().flatten();
     let years: BTreeSet<String> =
@@ -97,7 +97,7 @@ fn may_be_weeks(candidate: &Candidate) -> bool {
     !candidate.form.is_of_bare_weeks() || years.len() == 1
 }
 
-/// A candidate that is taken, and others that would find as many dates.
+/// The guess for the candidate that is taken, with its doubts; `others` would find as many dates.
 fn guessed(taken: &Candidate, others: &[&Candidate]) -> Guessed {
     let mut doubts = Vec::new();
     let text = &taken.form.text;
@@ -209,10 +209,10 @@ mod tests {
         );
         for keys in [
             &["_SUCCESS", "x.csv"][..],
-            // Numbers above 53 behind a year are none of a month or a week.
+            // Numbers above 53 behind a year are neither months nor weeks.
             &["2025-01.csv", "2025-60.csv"],
             &["2025-Marketing.csv"],
-            // Numbers that follow each other are no seconds, nor are those of other centuries.
+            // Numbers that follow each other are not seconds, and neither are those of other centuries.
             &["o_1741305600.csv", "o_1741305601.csv", "o_1741305602.csv"],
             &["o_1741305600.csv", "o_4839201745.csv"],
             &["o_0000012345.csv"],

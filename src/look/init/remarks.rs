@@ -1,7 +1,7 @@
-//! **Remarks** are what a person should look at in a new dataset: what is not read, and every guess with what speaks
-//! for it. They stand in the files as comments, beside what they are about.
+//! **Remarks** are what a person should look at in a new dataset: what is not read, and every guess with its reasons.
+//! They are comments in the files, beside what they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{Column, named};
 use super::data_keys::archives;
@@ -18,10 +18,10 @@ use crate::printable::{few, grouped};
 use crate::profile::FileProfile;
 use backfill_csv::{Around, Encodings, UnusableNames};
 
-/// So many reasons, each, for what is not read.
+/// At most this many reasons are given why keys are not read, and as many why records are rejected.
 const REASONS: usize = 5;
 
-/// The remarks, by what they are about.
+/// The remarks, by subject.
 #[derive(Clone, Debug, Default)]
 pub struct Remarks {
     /// What is not read.
@@ -36,7 +36,7 @@ pub struct Remarks {
     pub optional: Vec<String>,
     /// The types.
     pub types: Vec<String>,
-    /// Single columns; those of one stand in `stage.sql` beside it.
+    /// Single columns.
     pub columns: Vec<String>,
     /// Columns that hold personal data.
     pub personal: Vec<String>,
@@ -45,7 +45,7 @@ pub struct Remarks {
 }
 
 impl Remarks {
-    /// About a new dataset with these columns; `headers` are all that the files have.
+    /// Collects the remarks about a new dataset with these columns; `headers` are all names that the files have.
     pub fn about(
         findings: &Findings<'_>,
         columns: &[Column],
@@ -69,7 +69,7 @@ impl Remarks {
         }
     }
 
-    /// All of them.
+    /// All remarks, in the order in which they are shown.
     pub fn all(self) -> Vec<String> {
         [
             self.unread,
@@ -118,7 +118,7 @@ fn about_unread(seen: &Seen, rejected: &[Rejected]) -> Vec<String> {
     remarks
 }
 
-/// Keys that cannot be paths, and dates that may be none.
+/// Keys that cannot be paths, and dates that are in the future or far from the others.
 fn about_odd_keys(drift: &Drift) -> impl Iterator<Item = String> {
     drift.oddities.iter().filter_map(|oddity| match oddity {
         Oddity::Listed(
@@ -160,53 +160,75 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
 }
 
 fn about_csv(findings: &Findings<'_>) -> Vec<String> {
-    let (seen, dialect) = (findings.seen, &findings.dataset.dialect);
-    let mut remarks = Vec::new();
-    let mut delimiters: Vec<&str> =
-        findings.drift.formats.iter().map(|format| format.delimiter.as_str()).collect();
-    delimiters.sort_unstable();
-    delimiters.dedup();
-    let written: Vec<String> = delimiters.into_iter().map(|text| format!("{text:?}")).collect();
-    let files = grouped(seen.readable as u64);
-    remarks.push(format!(
-        "delimiter {} in {files} file(s), as it splits header and first records alike",
-        written.join(" or ")
-    ));
-    if dialect.encoding != Encodings::default() {
-        let decoded = grouped(seen.decoded.len() as u64);
-        remarks.push(format!(
-            "csv.encoding: {decoded} of {files} file(s) are not UTF-8 and are read as windows-1252, which is a \
-             guess: {}; the others are read as UTF-8",
-            few(&seen.decoded)
-        ));
-    }
+    let mut remarks = vec![about_delimiter(findings)];
+    remarks.extend(about_encoding(findings));
     remarks.extend(about_lines(findings));
-    let unusable = grouped(seen.unusable_names.len() as u64);
-    let of_names =
-        format!("of {unusable} file(s) are blank or duplicate: {}", few(&seen.unusable_names));
-    if dialect.unusable_names == UnusableNames::Suffix {
-        remarks.push(format!(
-            "csv.unusable_names = \"suffix\", because column names {of_names}; such columns are called {}",
-            suffixed(findings.drift, &dialect.aliases).join(", ")
-        ));
-    } else if !seen.unusable_names.is_empty() {
-        remarks.push(format!(
-            "column names {of_names}; csv.unusable_names = \"suffix\" reads such files"
-        ));
-    }
-    for (name, others) in &dialect.aliases {
-        let otherwise = seen.written_otherwise.get(name).copied().unwrap_or_default();
-        remarks.push(format!(
-            "csv.aliases: {name} is one column with {}, as {} of {files} file(s) write it",
-            few(others),
-            grouped(otherwise as u64),
-        ));
-    }
+    remarks.extend(about_unusable_names(findings));
+    remarks.extend(about_aliases(findings));
     remarks
 }
 
-/// The columns that are called otherwise than the files write, each with what they write, but for other names of a
-/// column.
+/// How many files can be read, for people.
+fn readable(seen: &Seen) -> String {
+    grouped(seen.readable as u64)
+}
+
+fn about_delimiter(findings: &Findings<'_>) -> String {
+    let formats = findings.drift.formats.iter();
+    let delimiters: BTreeSet<&str> = formats.map(|format| format.delimiter.as_str()).collect();
+    let written: Vec<String> = delimiters.into_iter().map(|text| format!("{text:?}")).collect();
+    format!(
+        "delimiter {} in {} file(s), as it splits header and first records alike",
+        written.join(" or "),
+        readable(findings.seen)
+    )
+}
+
+fn about_encoding(findings: &Findings<'_>) -> Option<String> {
+    let seen = findings.seen;
+    (findings.dataset.dialect.encoding != Encodings::default()).then(|| {
+        format!(
+            "csv.encoding: {} of {} file(s) are not UTF-8 and are read as windows-1252, which is a \
+             guess: {}; the others are read as UTF-8",
+            grouped(seen.decoded.len() as u64),
+            readable(seen),
+            few(&seen.decoded)
+        )
+    })
+}
+
+fn about_unusable_names(findings: &Findings<'_>) -> Option<String> {
+    let (seen, dialect) = (findings.seen, &findings.dataset.dialect);
+    let names = format!(
+        "column names of {} file(s) are blank or duplicate: {}",
+        grouped(seen.unusable_names.len() as u64),
+        few(&seen.unusable_names)
+    );
+    match dialect.unusable_names {
+        UnusableNames::Suffix => Some(format!(
+            "csv.unusable_names = \"suffix\", because {names}; such columns are called {}",
+            suffixed(findings.drift, &dialect.aliases).join(", ")
+        )),
+        UnusableNames::Refuse if seen.unusable_names.is_empty() => None,
+        UnusableNames::Refuse => Some(format!("{names}; csv.unusable_names = \"suffix\" reads such files")),
+    }
+}
+
+fn about_aliases(findings: &Findings<'_>) -> impl Iterator<Item = String> {
+    let seen = findings.seen;
+    findings.dataset.dialect.aliases.iter().map(|(name, others)| {
+        let otherwise = seen.written_otherwise.get(name).copied().unwrap_or_default();
+        format!(
+            "csv.aliases: {name} is one column with {}, as {} of {} file(s) write it",
+            few(others),
+            grouped(otherwise as u64),
+            readable(seen),
+        )
+    })
+}
+
+/// The columns whose name is not what the files write, each with what they write; columns with other names (aliases)
+/// are left out.
 fn suffixed(drift: &Drift, aliases: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for epoch in &drift.epochs {
@@ -226,32 +248,36 @@ fn suffixed(drift: &Drift, aliases: &BTreeMap<String, Vec<String>>) -> Vec<Strin
 
 /// The settings for lines around the tables, and such lines in single files.
 fn about_lines(findings: &Findings<'_>) -> Vec<String> {
-    let (seen, dialect) = (findings.seen, &findings.dataset.dialect);
-    let files = grouped((seen.readable + findings.drift.unreadable()) as u64);
-    let with = |is_so: fn(&Around) -> bool| -> Vec<String> {
-        let found = seen.around.iter().filter(|file| is_so(&file.around));
-        found.map(|file| file.key.clone()).collect()
-    };
-    let guess = |settings: &str, what: &str, keys: Vec<String>| {
-        let (count, keys) = (grouped(keys.len() as u64), few(&keys));
-        format!("{settings}, which is a guess: {count} of {files} file(s) have {what}: {keys}")
-    };
-    let mut remarks = Vec::new();
+    let dialect = &findings.dataset.dialect;
+    let mut settings = Vec::new();
     if !dialect.header_names.is_empty() || dialect.header_pattern.is_some() {
-        let keys = with(|around| around.lines_above > 0);
-        remarks.push(guess("csv says how the header is found", "lines above it", keys));
+        settings.push(GuessedSetting {
+            setting: "csv says how the header is found",
+            lines: "lines above it",
+            has_lines: |around| around.lines_above > 0,
+        });
     } else if dialect.names.is_some() {
-        let keys = with(|around| !around.names.is_empty());
-        remarks.push(guess("csv.names and csv.comment", "the names in a comment", keys));
+        settings.push(GuessedSetting {
+            setting: "csv.names and csv.comment",
+            lines: "the names in a comment",
+            has_lines: |around| !around.names.is_empty(),
+        });
     } else if dialect.comment.is_some() {
-        let keys = with(|around| around.comment.is_some());
-        remarks.push(guess("csv.comment", "lines above the header that start alike", keys));
+        settings.push(GuessedSetting {
+            setting: "csv.comment",
+            lines: "lines above the header that start alike",
+            has_lines: |around| around.comment.is_some(),
+        });
     }
     if !dialect.skip_records.is_empty() {
-        let keys = with(|around| around.units.is_some() || !around.last.is_empty());
-        let what = "a first or last line that is unlike all others, such as units or totals";
-        remarks.push(guess("csv.skip_records", what, keys));
+        settings.push(GuessedSetting {
+            setting: "csv.skip_records",
+            lines: "a first or last line that is unlike all others, such as units or totals",
+            has_lines: |around| around.units.is_some() || !around.last.is_empty(),
+        });
     }
+    let mut remarks: Vec<String> =
+        settings.iter().map(|setting| setting.remark(findings)).collect();
     remarks.extend(findings.drift.oddities.iter().filter_map(|oddity| match oddity {
         Oddity::Seen(lines @ drift::calendar::Seen::LinesAround { .. }) => {
             Some(Oddity::Seen(lines.clone()).to_string())
@@ -259,6 +285,30 @@ fn about_lines(findings: &Findings<'_>) -> Vec<String> {
         _ => None,
     }));
     remarks
+}
+
+/// A setting that was guessed from lines around the tables.
+struct GuessedSetting {
+    setting: &'static str,
+    /// What these lines are.
+    lines: &'static str,
+    /// Whether a file has such lines.
+    has_lines: fn(&Around) -> bool,
+}
+
+impl GuessedSetting {
+    fn remark(&self, findings: &Findings<'_>) -> String {
+        let having = findings.seen.around.iter().filter(|file| (self.has_lines)(&file.around));
+        let keys: Vec<&String> = having.map(|file| &file.key).collect();
+        format!(
+            "{}, which is a guess: {} of {} file(s) have {}: {}",
+            self.setting,
+            grouped(keys.len() as u64),
+            grouped((findings.seen.readable + findings.drift.unreadable()) as u64),
+            self.lines,
+            few(&keys)
+        )
+    }
 }
 
 fn about_dedupe(findings: &Findings<'_>) -> String {
@@ -343,8 +393,8 @@ fn about_columns(columns: &[Column], renamed: &BTreeMap<String, Vec<String>>) ->
     }
     if let Some(names) = named(columns, |column| column.is_unclear) {
         remarks.push(format!(
-            "read with the month first, as 12/31, which is a guess: no value tells it from the day \
-             in {names}"
+            "read with the month first, as 12/31, which is a guess: no value shows whether the month or the day \
+             stands first in {names}"
         ));
     }
     remarks.extend(columns.iter().filter_map(|column| {
@@ -354,7 +404,8 @@ fn about_columns(columns: &[Column], renamed: &BTreeMap<String, Vec<String>>) ->
     remarks
 }
 
-/// A column that is not called as its name in the files would give, such as the second of two.
+/// A column whose name in the table does not follow from its header, such as the second of two columns with the
+/// same name.
 fn renamed_column(column: &Column) -> Option<String> {
     let header = column.headers.first()?;
     let is_alike =

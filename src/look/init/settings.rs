@@ -1,11 +1,11 @@
-//! **Settings** of `csv` that a dataset's files ask for, found in their headers: other names of a column.
+//! **Settings** of `csv` that the headers of a dataset's files need: other names of a column.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::sql::identifier;
 
-/// Other names of columns, by the name that is kept: names that differ only in case, or in blanks around them,
-/// are one column, unless a file has two of them. `headers` are those of the epochs, the newest first.
+/// Other names of columns, by the name that is kept. Names that differ only in case, or in blanks around them, are
+/// one column, unless a file has two of them. `headers` are those of the epochs, the newest first.
 pub fn aliases<'a>(headers: impl Iterator<Item = &'a [String]>) -> BTreeMap<String, Vec<String>> {
     let mut columns: HashMap<String, Vec<String>> = HashMap::new();
     let mut apart: HashSet<String> = HashSet::new();
@@ -26,7 +26,8 @@ pub fn aliases<'a>(headers: impl Iterator<Item = &'a [String]>) -> BTreeMap<Stri
     columns.into_values().map(kept_and_others).collect()
 }
 
-/// The name to keep, which is one that SQL takes without quotes, or else the newest; and the others.
+/// Splits names into the name to keep and the others. A name that SQL takes without quotes is kept, or else the
+/// newest.
 fn kept_and_others(mut names: Vec<String>) -> (String, Vec<String>) {
     let plain = names.iter().position(|name| identifier(name) == *name);
     let kept = names.remove(plain.unwrap_or_default());
@@ -40,19 +41,26 @@ fn folded(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     /// What is found in files with these headers, the oldest first.
     fn found(headers: &[&[&str]]) -> Vec<(String, Vec<String>)> {
-        let owned = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let headers: Vec<Vec<String>> = headers.iter().rev().map(owned).collect();
+        let headers: Vec<Vec<String>> = headers
+            .iter()
+            .rev()
+            .map(|names| names.iter().map(|name| (*name).to_owned()).collect())
+            .collect();
         aliases(headers.iter().map(Vec::as_slice)).into_iter().collect()
+    }
+
+    fn alias(name: &str, other: &str) -> (String, Vec<String>) {
+        (name.to_owned(), vec![other.to_owned()])
     }
 
     #[test]
     fn names_that_differ_in_case_or_blanks_are_one_column() {
-        let one = |name: &str, other: &str| (name.to_owned(), vec![other.to_owned()]);
-        assert_eq!(found(&[&["id", "qty"], &["id", "Qty"]]), [one("qty", "Qty")]);
-        assert_eq!(found(&[&["QTY"], &["Qty"]]), [one("Qty", "QTY")]);
-        assert_eq!(found(&[&["id", " City "], &["id", "City"]]), [one("City", " City ")]);
+        assert_eq!(found(&[&["id", "qty"], &["id", "Qty"]]), [alias("qty", "Qty")]);
+        assert_eq!(found(&[&["QTY"], &["Qty"]]), [alias("Qty", "QTY")]);
+        assert_eq!(found(&[&["id", " City "], &["id", "City"]]), [alias("City", " City ")]);
         assert_eq!(found(&[&["id", "qty"], &["id", "Qty", "qty"]]), []);
         assert_eq!(found(&[&["id", "qty"], &["id", "quantity"]]), []);
     }

@@ -1,9 +1,9 @@
-//! **Strangers** are files under a prefix that are none of the dataset: an error page that was saved as one, or another
-//! report. Their columns are not those that most files have.
+//! **Strangers** are files under a prefix that do not belong to the dataset: an error page that was saved as a file, or
+//! another report. They lack most of the columns that most files have.
 
 use std::collections::{HashMap, HashSet};
 
-/// At most one of so many files is a stranger; where there are more, nobody can say which files are the dataset's.
+/// At most one of this many files is a stranger; if there are more, it is unclear which files are the dataset's.
 const OF: usize = 3;
 
 /// Which of some files, by their headers, have less than half of the columns that most files have.
@@ -13,14 +13,19 @@ pub fn strangers<'a>(headers: impl Iterator<Item = &'a [String]>) -> Vec<usize> 
     for name in headers.iter().flatten() {
         *files.entry(name).or_default() += 1;
     }
-    let is_usual = |name: &&String| files.get(name).is_some_and(|count| count * 2 > headers.len());
-    let usual = files.keys().filter(|name| is_usual(name)).count();
-    let has_few = |header: &HashSet<String>| header.iter().filter(is_usual).count() * 2 < usual;
-    let found: Vec<usize> = (0..headers.len()).filter(|index| has_few(&headers[*index])).collect();
+    files.retain(|_, count| *count * 2 > headers.len());
+    let usual = files;
+    let mut found = Vec::new();
+    for (index, header) in headers.iter().enumerate() {
+        let count = header.iter().filter(|name| usual.contains_key(name)).count();
+        if count * 2 < usual.len() {
+            found.push(index);
+        }
+    }
     if found.len() * OF <= headers.len() { found } else { Vec::new() }
 }
 
-/// Names without what does not tell one from another.
+/// Names that are compared without regard to case and to blanks around them.
 fn folded(header: &[String]) -> HashSet<String> {
     header.iter().map(|name| name.trim().to_lowercase()).collect()
 }
@@ -32,8 +37,10 @@ mod tests {
     const NONE: [usize; 0] = [];
 
     fn found(headers: &[&[&str]]) -> Vec<usize> {
-        let owned = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let headers: Vec<Vec<String>> = headers.iter().map(owned).collect();
+        let headers: Vec<Vec<String>> = headers
+            .iter()
+            .map(|names| names.iter().map(|name| (*name).to_owned()).collect())
+            .collect();
         strangers(headers.iter().map(Vec::as_slice))
     }
 
@@ -46,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_can_say_no_file_is_one() {
+    fn if_it_is_unclear_which_files_are_strangers_none_is() {
         assert_eq!(found(&[]), NONE);
         assert_eq!(found(&[&["a"], &["b"]]), NONE);
         assert_eq!(found(&[&["a", "b"], &["a", "b"], &["c", "d"], &["c", "d"]]), NONE);

@@ -1,5 +1,5 @@
-//! The **type** of a column, and how text becomes it: what all values in the files could be read as, or what
-//! the target has.
+//! The **type** of a column, and the SQL that makes it of text: the type that all values in the files can be read
+//! as, or the type that the target has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,22 @@ use super::numbers::Numbers;
 use super::words::{is_code, is_personal};
 use crate::look::date_formats::{Contradiction, Precision, call};
 use crate::profile::Profile;
-use crate::target::{Target, text_variant};
+use crate::target::{Column, Target, text_variant};
 use crate::values::{Kind, Mark, contradict};
 
 /// Digits of a number that a bigint surely holds.
 const WHOLE_DIGITS: u64 = 18;
 /// Digits of the largest bigint.
 const MOST_WHOLE_DIGITS: u64 = 19;
-/// A number that is far enough from the largest bigint, 9.22e18, that the sketch of a profile tells.
+/// A number so far below the largest bigint, 9.22e18, that the inexact numbers of a profile suffice to compare.
 const LARGE: f64 = 9.0e18;
-/// Digits and most decimals of a number with decimals.
+/// The usual digits of a number with decimals.
 const DIGITS: u64 = 18;
+/// The most decimals of a number with the usual digits.
 const MOST_DECIMALS: usize = 8;
-/// Digits and decimals where more are seen, or some may not have been.
+/// The digits of a number that needs more than the usual ones.
 const MANY_DIGITS: u64 = 38;
+/// The decimals of a column some of whose values were not looked at one by one.
 const MANY_DECIMALS: usize = 18;
 
 /// Where the types of columns come from.
@@ -44,111 +46,142 @@ pub struct Written<'a> {
     pub dates: Option<Contradiction>,
 }
 
-/// The type that all values can be read as, and how.
-pub fn guessed(name: &str, written: &Written<'_>) -> (String, Option<String>) {
-    let found = written.found;
-    let text = || ("text".to_owned(), None);
-    let kinds: BTreeSet<&Kind> = found.iter().flat_map(|profile| profile.kinds.keys()).collect();
-    let all = |test: fn(&Kind) -> bool| kinds.iter().all(|kind| test(kind));
-    let is_code = is_code(name) || is_personal(name);
-    if kinds.is_empty() || is_code && !all(Kind::is_date) {
-        return text();
+/// A type, and the SQL that makes it of a text, with `{}` for the column; text itself needs none.
+pub type Typed = (String, Option<String>);
+
+/// The type that all values can be read as.
+pub fn guessed(name: &str, written: &Written<'_>) -> Typed {
+    let kinds = Kinds::of(written.found);
+    let has_no_numbers = is_code(name) || is_personal(name);
+    if kinds.0.is_empty() || has_no_numbers && !kinds.are_all(Kind::is_date) {
+        return ("text".to_owned(), None);
     }
-    let longest = found.iter().map(|profile| profile.longest).max().unwrap_or_default();
-    if all(|kind| *kind == Kind::Boolean) {
+    if kinds.are_all(|kind| *kind == Kind::Boolean) {
         return ("boolean".to_owned(), Some("try_to_bool({})".to_owned()));
     }
-    if let Some(mark) = written.numbers.mark().filter(|_| all(Kind::is_number)) {
-        let is_whole = match mark {
-            Mark::Point => all(|kind| *kind == Kind::Integer),
-            Mark::Comma => !has_decimals(found, mark) && all(|kind| *kind != Kind::CommaDecimal),
-        };
-        if is_whole && is_bigint(found, longest) {
-            return ("bigint".to_owned(), Some(whole_number(mark)));
-        }
-        let decimals = if is_whole { 0 } else { decimals(found, mark) };
-        let is_small = !is_whole && longest < DIGITS && decimals <= MOST_DECIMALS;
-        let digits = if is_small { DIGITS } else { MANY_DIGITS };
-        // No value has more digits before the mark than it is long.
-        if is_small || longest + decimals as u64 <= MANY_DIGITS {
-            let data_type = format!("numeric({digits}, {decimals})");
-            return (data_type, Some(decimal(digits, decimals, mark)));
-        }
+    number(written, &kinds)
+        .or_else(|| dates(written))
+        .unwrap_or_else(|| ("text".to_owned(), None))
+}
+
+/// The kinds of the values of a column.
+struct Kinds<'a>(BTreeSet<&'a Kind>);
+
+impl<'a> Kinds<'a> {
+    fn of(found: &[&'a Profile]) -> Self {
+        Self(found.iter().flat_map(|profile| profile.kinds.keys()).collect())
     }
-    let Some((formats, precision)) = date_formats(found) else { return text() };
-    match &written.dates {
-        None => {}
-        Some(Contradiction::Mixed(_)) => return text(),
-        Some(Contradiction::Changing(changing)) => match changing.function() {
-            Some(function) => {
-                return (precision.data_type().to_owned(), Some(changing.reading(function)));
-            }
-            None => return text(),
-        },
+
+    fn are_all(&self, test: fn(&Kind) -> bool) -> bool {
+        self.0.iter().all(|kind| test(kind))
     }
-    (precision.data_type().to_owned(), Some(call(precision.function(), &formats)))
+}
+
+/// The type of a column of numbers; `None` if some values are not, or if no type holds them all.
+fn number(written: &Written<'_>, kinds: &Kinds<'_>) -> Option<Typed> {
+    let found = written.found;
+    let mark = written.numbers.mark().filter(|_| kinds.are_all(Kind::is_number))?;
+    let is_whole = match mark {
+        Mark::Point => kinds.are_all(|kind| *kind == Kind::Integer),
+        Mark::Comma => {
+            !has_decimals(found, mark) && kinds.are_all(|kind| *kind != Kind::CommaDecimal)
+        }
+    };
+    let longest = found.iter().map(|profile| profile.longest).max().unwrap_or_default();
+    if is_whole && is_bigint(found, longest) {
+        return Some(("bigint".to_owned(), Some(whole_number(mark))));
+    }
+    let decimals = if is_whole { 0 } else { decimals(found, mark) };
+    let is_small = !is_whole && longest < DIGITS && decimals <= MOST_DECIMALS;
+    let digits = if is_small { DIGITS } else { MANY_DIGITS };
+    // A value has at most as many digits before the mark as it has characters.
+    let fits = is_small || longest + decimals as u64 <= MANY_DIGITS;
+    fits.then(|| {
+        (format!("numeric({digits}, {decimals})"), Some(decimal(digits, decimals, mark)))
+    })
+}
+
+/// The type of a column of dates; `None` if some values are not, or if no call reads them all.
+fn dates(written: &Written<'_>) -> Option<Typed> {
+    let (formats, precision) = date_formats(written.found)?;
+    let reading = match &written.dates {
+        None => call(precision.function(), &formats),
+        Some(Contradiction::Changing(changing)) => changing.reading(changing.function()?),
+        Some(Contradiction::Mixed(_)) => return None,
+    };
+    Some((precision.data_type().to_owned(), Some(reading)))
 }
 
 /// Whether a bigint holds all the whole numbers: those of 19 digits only if none is near the largest.
 fn is_bigint(found: &[&Profile], longest: u64) -> bool {
-    let is_far_below = |profile: &&Profile| {
-        let ends = [profile.percentiles.first(), profile.percentiles.last()];
-        profile.given == 0 || ends.iter().all(|end| end.is_some_and(|n| n.abs() < LARGE))
-    };
-    longest <= WHOLE_DIGITS || found.iter().all(is_far_below)
+    longest <= WHOLE_DIGITS || found.iter().all(|profile| is_far_below_the_largest(profile))
 }
 
-/// Whether the text of a column becomes the type that the target has for it; of a table of dlt that keeps other
-/// values in another column of text, nothing has to.
+fn is_far_below_the_largest(profile: &Profile) -> bool {
+    let ends = [profile.percentiles.first(), profile.percentiles.last()];
+    profile.given == 0 || ends.iter().all(|end| end.is_some_and(|n| n.abs() < LARGE))
+}
+
+/// Whether `stage.sql` has to give the type that the target has for a column. It need not if dlt keeps values of
+/// other types in a column of text beside it: a run puts each text into the column that takes it.
 pub fn is_cast(target: &Target, name: &str) -> bool {
     target.guest.dlt().is_none() || target.column(&text_variant(name)).is_none()
 }
 
-/// The target's type of a column, and how text becomes it.
-pub fn of_target(target: &Target, name: &str, written: &Written<'_>) -> (String, Option<String>) {
-    let found = written.found;
-    let mark = written.numbers.mark().unwrap_or(Mark::Point);
+/// The target's type of a column.
+pub fn of_target(target: &Target, name: &str, written: &Written<'_>) -> Typed {
     let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
     if !is_cast(target, name) {
-        // A run puts each text into the column that it fits.
         return (column.type_text.clone(), None);
     }
-    let formats = sorted(formats(found));
-    let precisions: BTreeSet<Precision> =
-        formats.iter().map(|format| Precision::of(format)).collect();
-    let precision = precisions.first().copied().unwrap_or(Precision::Day);
-    let read = |function: &str| match &written.dates {
-        Some(Contradiction::Changing(changing)) => changing.reading(function),
-        _ => call(function, &formats),
-    };
+    let mark = written.numbers.mark().unwrap_or(Mark::Point);
     let reading = match column.type_name.as_str() {
         "int2" | "int4" | "int8" => Some(whole_number(mark)),
-        "numeric" => {
-            let (digits, decimals) = match column.precision_and_scale() {
-                None => (38, decimals(found, mark)),
-                // A negative scale keeps no digit after the point, and more before it.
-                Some((digits, scale)) => ((digits - scale.min(0)) as u64, scale.max(0) as usize),
-            };
-            let digits = digits.max(decimals as u64).min(38);
-            Some(decimal(digits, decimals.min(digits as usize), mark))
-        }
-        // As text: the target refuses what it would round.
+        "numeric" => Some(decimal_of_target(column, written.found, mark)),
+        // As text: a number that the column would round is then refused.
         "float4" | "float8" => Some("null_like({})".to_owned()),
         "bool" => Some("try_to_bool({})".to_owned()),
-        "date" => Some(read("try_to_date")),
-        data_type @ ("timestamp" | "timestamptz") if precisions.len() > 1 => {
-            Some(by_precision(data_type, &precisions, &formats))
-        }
-        "timestamptz" if precision == Precision::Moment => Some(read(precision.function())),
-        data_type @ ("timestamp" | "timestamptz") => {
-            Some(format!("CAST({} AS {data_type})", read(precision.function())))
-        }
+        "date" => Some(dates_by("try_to_date", written, &sorted(formats(written.found)))),
+        data_type @ ("timestamp" | "timestamptz") => Some(times_of_target(data_type, written)),
         data_type => blank_as_null(data_type, column.category),
     };
     (column.type_text.clone(), reading)
 }
 
-/// Reads times of which some tell more than others, with a call for each precision.
+fn decimal_of_target(column: &Column, found: &[&Profile], mark: Mark) -> String {
+    let (digits, decimals) = match column.precision_and_scale() {
+        None => (MANY_DIGITS, decimals(found, mark)),
+        // A negative scale keeps no digit after the point, and more before it.
+        Some((digits, scale)) => ((digits - scale.min(0)) as u64, scale.max(0) as usize),
+    };
+    let digits = digits.max(decimals as u64).min(MANY_DIGITS);
+    decimal(digits, decimals.min(digits as usize), mark)
+}
+
+fn times_of_target(data_type: &str, written: &Written<'_>) -> String {
+    let formats = sorted(formats(written.found));
+    let precisions: BTreeSet<Precision> =
+        formats.iter().map(|format| Precision::of(format)).collect();
+    if precisions.len() > 1 {
+        return by_precision(data_type, &precisions, &formats);
+    }
+    let precision = precisions.first().copied().unwrap_or(Precision::Day);
+    let dates = dates_by(precision.function(), written, &formats);
+    match (data_type, precision) {
+        ("timestamptz", Precision::Moment) => dates,
+        _ => format!("CAST({dates} AS {data_type})"),
+    }
+}
+
+/// The call of a function that reads dates, or several calls if the file date decides between formats.
+fn dates_by(function: &str, written: &Written<'_>, formats: &[String]) -> String {
+    match &written.dates {
+        Some(Contradiction::Changing(changing)) => changing.reading(function),
+        _ => call(function, formats),
+    }
+}
+
+/// Reads times some of which are more precise than others, with a call for each precision.
 fn by_precision(data_type: &str, precisions: &BTreeSet<Precision>, formats: &[String]) -> String {
     let calls = precisions.iter().map(|precision| {
         let own = formats.iter().filter(|format| Precision::of(format) == *precision);
@@ -161,7 +194,7 @@ fn by_precision(data_type: &str, precisions: &BTreeSet<Precision>, formats: &[St
     format!("coalesce({})", calls.collect::<Vec<_>>().join(", "))
 }
 
-/// How a value comes to a type that only the server reads: an empty text is none, unless the type has it.
+/// How a text becomes a type that only the server reads: an empty text is NULL, unless the type has an empty value.
 fn blank_as_null(data_type: &str, category: char) -> Option<String> {
     match (data_type, category) {
         (_, 'S') | ("bytea" | "hstore" | "tsvector" | "varbit", _) => None,
@@ -173,7 +206,7 @@ fn blank_as_null(data_type: &str, category: char) -> Option<String> {
     }
 }
 
-/// Reads a whole number; of one that no bigint holds nothing is left.
+/// Reads a whole number; one that no bigint holds becomes NULL.
 fn whole_number(mark: Mark) -> String {
     format!("TRY_CAST({} AS bigint)", decimal(MOST_WHOLE_DIGITS, 0, mark))
 }
@@ -183,8 +216,8 @@ fn decimal(digits: u64, decimals: usize, mark: Mark) -> String {
     format!("try_to_decimal(null_like({{}}), {digits}, {decimals}{mark})")
 }
 
-/// The formats of a column of dates, most rows first, and what they tell; `None` where other values are
-/// among them, or formats that do not tell the same.
+/// The formats of a column of dates, most rows first, and their precision; `None` if other values are among
+/// them, or formats of another precision.
 fn date_formats(found: &[&Profile]) -> Option<(Vec<String>, Precision)> {
     let mut kinds = found.iter().flat_map(|profile| profile.kinds.keys());
     if kinds.any(|kind| !matches!(kind, Kind::Date(_) | Kind::Unclear(..))) {
@@ -212,7 +245,7 @@ fn sorted(formats: BTreeMap<&str, u64>) -> Vec<String> {
     sorted.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
     let mut formats: Vec<String> = Vec::new();
     for (format, _) in sorted {
-        // A call with both would be refused.
+        // A call with two formats that contradict each other would be refused.
         if !formats.iter().any(|known| contradict(known, format)) {
             formats.push(format.to_owned());
         }

@@ -1,5 +1,5 @@
-//! What is **unread**: the keys under a prefix that are no file of the dataset, and the files that cannot be used,
-//! by reason. None goes unmentioned.
+//! What is **unread**, by reason: the keys under a prefix that are not a file of the dataset, and the files that cannot
+//! be used. Every one is reported.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct Unread {
     pub keys: Vec<String>,
 }
 
-/// The keys that are no file of the dataset, and its files that cannot be read; each reason once, that of the most
+/// The keys that are not a file of the dataset, and its files that cannot be read. Each reason comes once, that of most
 /// keys first.
 pub fn unread(ignored: &[Ignored], drift: &Drift) -> Vec<Unread> {
     let mut all: Vec<Unread> = Vec::new();

@@ -79,7 +79,7 @@ fn of_files(files: &[(u32, &[Made<'_>])]) -> Vec<Column> {
 }
 
 #[test]
-fn a_decimal_comma_is_told_by_the_column_or_by_those_beside_it() {
+fn a_decimal_comma_is_shown_by_the_column_or_by_those_beside_it() {
     let columns = of_files(&[(
         1,
         &[

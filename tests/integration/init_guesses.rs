@@ -175,7 +175,7 @@ async fn numbers_are_read_with_the_mark_of_the_columns_beside_them_or_reported()
     let comma = "id;total;qty;rate\n1;1.234,50;1.200;0,5\n2;999,99;1.000;0,25\n3;-53,9;750;2,5\n";
     put(&project, "comma", &[comma]);
     let (told, _) = made(&project, "comma").await;
-    assert!(told.contains("qty: read with a decimal comma, a guess: its own values do not tell, those of total, rate do"), "{told}");
+    assert!(told.contains("qty: read with a decimal comma, a guess: its own values do not show the mark, those of total, rate do"), "{told}");
     project.backfill(&run("run", "comma", &[])).await.ended(0);
     let rows = "SELECT total, qty, rate FROM comma ORDER BY id";
     assert_eq!(

@@ -1,9 +1,10 @@
-//! A **comparison** shows, before the first load, that our rows are what the live loader has written: for days
-//! that it has loaded, the rows that we would load are compared with those that are there, cell by cell.
+//! A **comparison** shows, before the first load, whether our rows are the same as those of the live loader: for days
+//! that it has loaded, the rows that we would load are compared with the rows in the target, cell by cell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -12,14 +13,14 @@ use crate::dedupe;
 use crate::domain::dlt_name::column_name;
 use crate::domain::{Dataset, DateRange, FileDate};
 use crate::error::Error;
-use crate::mirror::{Mirror, Mirrored};
+use crate::mirror::Mirror;
 use crate::project::Project;
-use crate::source::Listing;
+use crate::source::{Listing, SourceFile};
 use crate::sql::Sql;
 use crate::stage::{self, Area, StagedFile};
 use crate::state::{Allow, Files, Options};
 use crate::tables::Catalog;
-use crate::target::{self, Batch, ComparedColumn, ComparedFile, Encoder, Job, Target};
+use crate::target::{self, Batch, ComparedColumn, ComparedFile, Database, Encoder, Job, Target};
 
 /// How the files of a dataset compare with what the target holds of them.
 #[derive(Clone, Debug, Serialize)]
@@ -57,7 +58,7 @@ pub struct FileDifference {
     pub only_staged: u64,
     /// Rows that only the target has.
     pub only_target: u64,
-    /// Of those, at most: records that dedupe.sql or stage.sql leave out, or that cannot be read.
+    /// How many of these, at most, are records that dedupe.sql or stage.sql leave out, or that cannot be read.
     pub left_out: u64,
     /// Rows of the target whose `_row_id` another row of the file has as well.
     pub repeated: u64,
@@ -85,15 +86,19 @@ pub struct ShapePair {
     pub rows: u64,
 }
 
-/// A file, how its rows compare, and the columns that differ in it and in those after it.
-type Outcome = (StagedFile, ComparedFile, BTreeMap<String, ComparedColumn>);
+/// What was found in some files that were compared at once.
+struct Group {
+    files: Vec<(StagedFile, ComparedFile)>,
+    /// The columns that differ, over all of these files.
+    columns: BTreeMap<String, ComparedColumn>,
+}
 
 /// How many files are compared at once.
 const FILES_AT_ONCE: usize = 30;
 /// How many pairs of shapes are shown for a column.
 const MOST_SHAPES: usize = 5;
 
-/// Compares the files of a range with what the target holds of them. Nothing is loaded.
+/// Compares the files of a range with the rows that the target holds of them. Nothing is loaded.
 ///
 /// # Errors
 /// [`Error`]; [`target::Error::Target`] if the table does not exist.
@@ -110,55 +115,65 @@ pub async fn compare(
         let reason = "it does not exist".to_owned();
         target::Error::Target { table: dataset.table.to_string(), reason }
     })?;
-    let held: Vec<String> = files
+    let held: HashSet<String> = files
         .in_source()
         .filter(|file| file.rows_before() > 0)
         .map(|file| file.name.clone())
         .collect();
-    let not_in_target = listing.files.len() - held.len();
-    let first_not_in_target =
-        listing.files.iter().map(|file| &file.name).find(|name| !held.contains(name)).cloned();
-    if held.is_empty() {
-        let none = Comparison::of(dataset, Vec::new(), Vec::new());
-        return Ok(Comparison {
-            is_equal: not_in_target == 0,
-            not_in_target,
-            first_not_in_target,
-            ..none
-        });
-    }
-    let mirror = project.mirror(dataset, only(listing, &held)).await?;
+    let (listed, missing): (Vec<SourceFile>, Vec<SourceFile>) =
+        listing.files.into_iter().partition(|file| held.contains(&file.name));
+    let compared = if listed.is_empty() {
+        Comparison {
+            is_equal: missing.is_empty(),
+            ..Comparison::of(dataset, Vec::new(), Vec::new())
+        }
+    } else {
+        let listing = Listing { files: listed, ..listing };
+        compare_listed(project, dataset, sql, listing, target).await?
+    };
+    Ok(Comparison {
+        not_in_target: missing.len(),
+        first_not_in_target: missing.into_iter().next().map(|file| file.name),
+        ..compared
+    })
+}
+
+/// Compares files of which the target has rows.
+async fn compare_listed(
+    project: &Project,
+    dataset: &Dataset,
+    sql: Sql,
+    listing: Listing,
+    target: Target,
+) -> Result<Comparison, Error> {
+    let mirror = project.mirror(dataset, listing).await?;
     check::refuse_not_exports(dataset, &sql, mirror.headers())?;
     let catalog = project.register(dataset, sql, mirror.clone()).await?;
     let not_compared = not_compared(&catalog, &target).await?;
-    let compared = staged_and_compared(project, &catalog, &mirror, target, &not_compared).await?;
-    let compared = Comparison::of(dataset, compared, not_compared);
-    Ok(Comparison { not_in_target, first_not_in_target, ..compared })
-}
-
-/// The listing without files of which the target has nothing.
-fn only(mut listing: Listing, held: &[String]) -> Listing {
-    listing.files.retain(|file| held.contains(&file.name));
-    listing
+    let groups = staged_and_compared(project, &catalog, &mirror, target, &not_compared).await?;
+    Ok(Comparison::of(dataset, groups, not_compared))
 }
 
 /// Columns that say when a row was loaded, or give it a random name, and those that the server fills in.
 async fn not_compared(catalog: &Catalog, target: &Target) -> Result<Vec<String>, Error> {
     let mut columns = stage::varying(catalog).await?;
     let staged = stage::schema(catalog).await?;
-    let is_given = |name: &str| {
-        staged
-            .fields()
-            .iter()
-            .any(|field| field.name() == name || column_name(field.name()) == name)
-            || catalog.dataset.constants.contains_key(name)
-    };
-    let by_server = target.columns.iter().filter(|c| c.has_default && !is_given(&c.name));
-    columns.extend(by_server.map(|column| column.name.clone()));
+    for column in target.columns.iter().filter(|column| column.has_default) {
+        let is_constant = catalog.dataset.constants.contains_key(&column.name);
+        if !is_constant && !is_staged(&staged, &column.name) {
+            columns.push(column.name.clone());
+        }
+    }
     if target.guest.dlt().is_some() {
         columns.extend(target::DLT_COLUMNS.map(str::to_owned));
     }
     Ok(columns)
+}
+
+/// Whether `stage.sql` gives a column of the target, by its name or by that of dlt.
+fn is_staged(staged: &Schema, name: &str) -> bool {
+    let mut fields = staged.fields().iter();
+    fields.any(|field| field.name() == name || column_name(field.name()) == name)
 }
 
 /// Stages the files, and compares some of them at a time.
@@ -168,25 +183,18 @@ async fn staged_and_compared(
     mirror: &Mirror,
     target: Target,
     not_compared: &[String],
-) -> Result<Vec<Outcome>, Error> {
+) -> Result<Vec<Group>, Error> {
     let survivors = dedupe::dedupe(catalog).await?;
     let schema = stage::schema(catalog).await?;
-    let constants = &catalog.dataset.constants;
     let database = project.database()?;
-    let target = database
-        .session(async |client: &Client| {
-            target.clone().with_single_values(client, &schema, constants).await
-        })
-        .await?;
-    let path = catalog.sql.stage.path.display().to_string();
-    let encoder = Arc::new(Encoder::new(&schema, &target, &path, constants)?);
+    let (target, encoder) = encoder(database, catalog, &schema, target).await?;
     let area = Area::open(catalog, &schema, &project.staging).await?;
     let (reload, found) = (HashMap::new(), HashMap::new());
     let job = Job {
         database,
         target: &target,
         placement: &catalog.dataset.placement,
-        encoder: Some(encoder),
+        encoder: Some(Arc::new(encoder)),
         staging: &project.staging,
         run_id: &project.id,
         dataset: &catalog.dataset.name,
@@ -196,29 +204,48 @@ async fn staged_and_compared(
         keeps_rows: false,
         progress: &project.progress,
     };
-    let mut all = Vec::new();
-    for group in mirror.files.chunks(FILES_AT_ONCE) {
-        let wanted: Vec<Arc<Mirrored>> = group.to_vec();
+    let mut groups = Vec::new();
+    for mirrored in mirror.files.chunks(FILES_AT_ONCE) {
         let at_once = project.config.limits.files_at_once;
-        let manifest = stage::stage(catalog, &survivors, &wanted, &area, at_once).await?;
+        let manifest = stage::stage(catalog, &survivors, mirrored, &area, at_once).await?;
         let Some(batch) = Batch::of(1, manifest.files, Vec::new()) else { continue };
         let mut compared = target::compare(&job, &batch, not_compared).await?;
+        let mut files = Vec::new();
         for file in batch.files {
             let counts = compared.files.remove(&file.file_name).unwrap_or_default();
-            // The columns are counted over all files of the group: they go with its first.
-            all.push((file, counts, std::mem::take(&mut compared.columns)));
+            files.push((file, counts));
         }
+        groups.push(Group { files, columns: compared.columns });
     }
-    Ok(all)
+    Ok(groups)
+}
+
+/// What encodes the staged rows, and the target with what the encoder needs to know of it.
+async fn encoder(
+    database: &Database,
+    catalog: &Catalog,
+    schema: &SchemaRef,
+    target: Target,
+) -> Result<(Target, Encoder), Error> {
+    let constants = &catalog.dataset.constants;
+    let asked = database.session(async |client: &Client| {
+        target.clone().with_single_values(client, schema, constants).await
+    });
+    let target = asked.await?;
+    let path = catalog.sql.stage.path.display().to_string();
+    let encoder = Encoder::new(schema, &target, &path, constants)?;
+    Ok((target, encoder))
 }
 
 impl Comparison {
-    fn of(dataset: &Dataset, compared: Vec<Outcome>, not_compared: Vec<String>) -> Self {
+    fn of(dataset: &Dataset, groups: Vec<Group>, not_compared: Vec<String>) -> Self {
         let mut files = Vec::new();
         let mut columns: HashMap<String, ComparedColumn> = HashMap::new();
-        for (file, counts, differences) in compared {
-            files.push(FileDifference::of(&file, counts));
-            for (name, difference) in differences {
+        for group in groups {
+            for (file, counts) in group.files {
+                files.push(FileDifference::of(&file, counts));
+            }
+            for (name, difference) in group.columns {
                 let sum = columns.entry(name).or_default();
                 sum.rows += difference.rows;
                 for (pair, rows) in difference.shapes {

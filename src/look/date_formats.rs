@@ -7,19 +7,19 @@ use crate::domain::FileDate;
 use crate::profile::Profile;
 use crate::values::{Kind, contradict, is_in_utc, reads_offset};
 
-/// How much of a moment a column of dates tells.
+/// How precise the dates of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Precision {
     /// The day.
     Day,
-    /// The time on a clock somewhere.
+    /// The day and the time, in an unknown time zone.
     Time,
     /// The time and its offset from UTC.
     Moment,
 }
 
 impl Precision {
-    /// Of dates in a format.
+    /// The precision of dates in a format.
     pub fn of(format: &str) -> Self {
         match format {
             format if reads_offset(format) || is_in_utc(format) => Self::Moment,
@@ -37,7 +37,7 @@ impl Precision {
         }
     }
 
-    /// What reads such values.
+    /// The SQL function that reads such values.
     pub fn function(self) -> &'static str {
         match self {
             Self::Day => "try_to_date",
@@ -64,9 +64,9 @@ struct Run {
 /// The formats of a column that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
-    /// Each file has one that the others of its time have: the file date decides.
+    /// Files write one format up to some day and another from then on: the file date decides.
     Changing(Changing),
-    /// Files of this day have both.
+    /// Files of this day have both formats.
     Mixed(FileDate),
 }
 
@@ -75,7 +75,8 @@ pub enum Contradiction {
 pub struct Changing(Vec<Run>);
 
 impl Contradiction {
-    /// Of a column in files, which are in the order of their dates; `None` where no formats contradict.
+    /// Finds the contradiction in a column of files, which are in the order of their dates; `None` if no formats
+    /// contradict each other.
     pub fn of<'a>(files: impl Iterator<Item = (FileDate, &'a Profile)>) -> Option<Self> {
         let mut runs: Vec<Run> = Vec::new();
         for (date, profile) in files {
@@ -100,8 +101,8 @@ impl Contradiction {
 }
 
 impl Changing {
-    /// What reads the column, with `{}` for it. Days between two formats, of which no file is known, are NULL,
-    /// so that a check finds what is not decided.
+    /// The SQL that reads the column, with `{}` for it. It gives NULL for days between two formats, of which no file
+    /// was looked at, so that a check finds these undecided values.
     pub fn reading(&self, function: &str) -> String {
         let last = self.0.len().saturating_sub(1);
         let cases = self.0.iter().enumerate().map(|(place, Run { from, to, formats })| {
@@ -121,7 +122,7 @@ impl Changing {
         self.0.iter().map(|run| (run.from, run.to))
     }
 
-    /// What reads the column, by what its formats tell; `None` where they do not tell the same.
+    /// The SQL function that reads all formats; `None` if their precision differs.
     pub fn function(&self) -> Option<&'static str> {
         let mut all =
             self.0.iter().flat_map(|run| &run.formats).map(|format| Precision::of(format));
@@ -141,7 +142,7 @@ impl std::fmt::Display for Changing {
     }
 }
 
-/// The formats of a column in a file, as far as they are clear.
+/// The formats of a column in a file, without those that could have the month or the day first.
 fn formats(profile: &Profile) -> BTreeSet<String> {
     let formats = profile.kinds.keys().filter_map(|kind| match kind {
         Kind::Date(format) => Some(format.clone()),
@@ -162,13 +163,16 @@ mod tests {
     const DAY: &str = "date %d/%m/%Y";
     const ISO: &str = "date %Y-%m-%d";
 
+    fn date(day: u32) -> FileDate {
+        FileDate(chrono::NaiveDate::from_ymd_opt(2025, 3, day).expect("a day"))
+    }
+
     fn found(files: &[(u32, &[&str])]) -> Option<Contradiction> {
         let files: Vec<(FileDate, Profile)> = files
             .iter()
             .map(|(day, kinds)| {
-                let date = chrono::NaiveDate::from_ymd_opt(2025, 3, *day).expect("a day");
                 let kinds = kinds.iter().map(|kind| (Kind::from((*kind).to_owned()), 5)).collect();
-                (FileDate(date), Profile { kinds, ..Profile::default() })
+                (date(*day), Profile { kinds, ..Profile::default() })
             })
             .collect();
         Contradiction::of(files.iter().map(|(date, profile)| (*date, profile)))
@@ -192,7 +196,6 @@ mod tests {
                 .contains("WHEN _file_date BETWEEN DATE '2025-03-02' AND DATE '2025-03-04' THEN")
         );
         assert_eq!(found(&[(1, &[MONTH]), (2, &[ISO]), (3, &["text"])]), None);
-        let date = |day| FileDate(chrono::NaiveDate::from_ymd_opt(2025, 3, day).expect("a day"));
         assert_eq!(found(&[(1, &[MONTH, DAY])]), Some(Contradiction::Mixed(date(1))));
         assert_eq!(found(&[(2, &[MONTH]), (2, &[DAY])]), Some(Contradiction::Mixed(date(2))));
     }

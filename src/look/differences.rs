@@ -1,4 +1,4 @@
-//! The differences between the files of a range: of format, from their first bytes, and of content.
+//! The **differences** between the files of a range: in their formats, from their first bytes, and in their contents.
 
 use std::collections::HashSet;
 
@@ -24,8 +24,8 @@ pub enum Depth {
     Values,
 }
 
-/// Says how the files of a range differ, and what the SQL and the target make of it. If kinds are asked for, all
-/// that there is of them is listed, in comparison with the files around the range, too. Values are compared with
+/// Reports how the files of a range differ, and whether the SQL and the target fit them. If kinds of drift are asked
+/// for, every instance of them is listed, also in comparison with the files around the range. Values are compared with
 /// those of a reference: the newest files with the same columns if none is named.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub async fn drift(
     Ok(looked.drift)
 }
 
-/// The drift that the dataset refuses, in files of a listing; only in those with these keys, if keys are given.
+/// Finds the drift that the dataset refuses, in files of a listing; only in those with these keys, if keys are given.
 ///
 /// # Errors
 /// [`Error`], also if one of the files cannot be looked at.
@@ -93,16 +93,16 @@ pub fn refuse_drift(dataset: &str, instances: &[Instance]) -> Result<(), check::
     Err(check::Error::Drift { dataset: dataset.to_owned(), found })
 }
 
-/// A range, as far as it was looked at.
+/// What was seen of the files of a range so far.
 struct Looked {
     drift: Drift,
     listing: Listing,
     glimpses: Glimpses,
-    /// The files around the range; none unless something is compared with them.
+    /// The files around the range; empty unless something is compared with them.
     around: Vec<Glimpse>,
 }
 
-/// Looks at the first bytes of a listing's files, and of those around if that is needed for some kinds of drift.
+/// Looks at the first bytes of a listing's files, and of the files around them if some kinds of drift need those.
 async fn look(
     project: &Project,
     dataset: &Dataset,
@@ -186,54 +186,81 @@ impl Looked {
         dataset: &Dataset,
         reference: Option<DateRange>,
     ) -> Result<(), Error> {
-        let range = self.listing.range;
         let is_named = reference.is_some();
-        let reference = reference.or_else(|| content::default_reference(&self.with_around()));
-        let Some(reference) = reference else { return Ok(()) };
+        let compared_with = reference.or_else(|| content::default_reference(&self.with_around()));
+        let Some(range) = compared_with else { return Ok(()) };
         let (mut files, mirror) = profiled(project, dataset, self.readable_files()).await?;
         self.count_rejects(project, dataset, &mirror).await?;
-        let mut elsewhere = match range.covers(reference) {
+        let mut elsewhere = match self.listing.range.covers(range) {
             true => Vec::new(),
-            false => {
-                let mut listing = source::survey(&project.source, dataset, reference).await?;
-                let glimpses = drift::look(&project.source, dataset, &listing).await?;
-                listing.files = glimpses.read.into_iter().map(|glimpse| glimpse.file).collect();
-                profiled(project, dataset, listing).await?.0
-            }
+            false => profiled_in(project, dataset, range).await?,
         };
         let all = files.iter_mut().chain(&mut elsewhere).map(|(_, profile)| profile);
         profile::settle(&mut all.collect::<Vec<_>>());
+        let files: Vec<Profiled<'_>> = files.iter().map(borrowed).collect();
+        let elsewhere: Vec<Profiled<'_>> = elsewhere.iter().map(borrowed).collect();
         let from = if elsewhere.is_empty() { &files } else { &elsewhere };
-        let in_reference: Vec<Profiled<'_>> =
-            from.iter().map(borrowed).filter(|(file, _)| reference.contains(file.date)).collect();
-        if in_reference.is_empty() {
+        let reference = Reference {
+            files: from.iter().filter(|(file, _)| range.contains(file.date)).copied().collect(),
+            is_named,
+        };
+        if reference.files.is_empty() {
             return Err(Error::Usage(format!(
-                "the reference {reference} has no file that can be read under {}",
+                "the reference {range} has no file that can be read under {}",
                 dataset.prefix
             )));
         }
-        // What was named to compare values with need not be near in time.
-        let near: &[(SourceFile, FileProfile)] = if is_named { &[] } else { &elsewhere };
-        let outside = near.iter().map(borrowed).filter(|(file, _)| !range.contains(file.date));
-        let files: Vec<Profiled<'_>> = files.iter().map(borrowed).collect();
-        let mut with_near: Vec<Profiled<'_>> = files.iter().copied().chain(outside).collect();
+        self.compare_values(&files, &elsewhere, &reference);
+        Ok(())
+    }
+
+    /// Compares the values of the range's files with those of a reference; `elsewhere` are other files that were read.
+    fn compare_values(
+        &mut self,
+        files: &[Profiled<'_>],
+        elsewhere: &[Profiled<'_>],
+        reference: &Reference<'_>,
+    ) {
+        // The files of a reference that was named may be far away in time.
+        let near = if reference.is_named { &[] } else { elsewhere };
+        let outside = near.iter().filter(|(file, _)| !self.listing.range.contains(file.date));
+        let mut with_near: Vec<Profiled<'_>> = files.iter().chain(outside).copied().collect();
         with_near.sort_by(|(a, _), (b, _)| (a.date, &a.key).cmp(&(b.date, &b.key)));
-        self.drift.proposal.extend(drift::propose_dates(&files));
+        self.drift.proposal.extend(drift::propose_dates(files));
         self.drift.replace_by_rows(&with_near);
         let rejects = self.drift.rejects.clone();
-        self.drift.content = content::compare_content(&files, &in_reference, is_named, rejects);
+        let Reference { files: expected, is_named } = reference;
+        self.drift.content = content::compare_content(files, expected, *is_named, rejects);
         if let Some(content) = &mut self.drift.content {
             content.contradictions = drift::contradictions(&with_near);
         }
-        Ok(())
     }
+}
+
+/// The files that values are compared with.
+struct Reference<'a> {
+    files: Vec<Profiled<'a>>,
+    /// Whether a person named them.
+    is_named: bool,
+}
+
+/// The files of other days that can be read, with their profiles.
+async fn profiled_in(
+    project: &Project,
+    dataset: &Dataset,
+    range: DateRange,
+) -> Result<Vec<(SourceFile, FileProfile)>, Error> {
+    let mut listing = source::survey(&project.source, dataset, range).await?;
+    let glimpses = drift::look(&project.source, dataset, &listing).await?;
+    listing.files = glimpses.read.into_iter().map(|glimpse| glimpse.file).collect();
+    Ok(profiled(project, dataset, listing).await?.0)
 }
 
 fn borrowed((file, profile): &(SourceFile, FileProfile)) -> Profiled<'_> {
     (file, profile)
 }
 
-/// What the SQL and the target make of the files.
+/// Whether the SQL and the target fit the files.
 async fn fit(
     project: &Project,
     dataset: &Dataset,

@@ -1,4 +1,4 @@
-//! The **gaps** of a dataset, and the options that there are to close them.
+//! The **gaps** of a dataset: days that the source has and the target has not, and the options to close them.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub async fn gaps(
         ..Policy::default()
     };
     let mut files = Files::listed(dataset, &listing, USUAL_BATCH_DAYS, policy);
-    // The target may hold days of which the source has nothing any more.
+    // The target may hold days that the source does not have any more.
     files.range = DateRange::open(start, end).unwrap_or(listing.range);
     let target = match project.database {
         Some(_) => project.ask_target(dataset, &mut files).await?,
@@ -55,43 +55,47 @@ pub async fn gaps(
     let basis = match &sql {
         Some(sql) => {
             let live_since = files.live_since();
-            let is_gap = |file: &FileState| is_open(files.coverage(file, live_since));
-            Some(Basis::of(project, dataset, sql, &files, target, is_gap).await?)
+            let basis = Basis::of(project, dataset, sql, &files, target, |file| {
+                is_open(files.coverage(file, live_since))
+            });
+            Some(basis.await?)
         }
         None => None,
     };
-    let rows_of = |file: &FileState| basis.as_ref().map_or(0, |basis| basis.rows_of(file));
-    let gaps = files.gaps(strays.as_deref(), rows_of);
+    let gaps =
+        files.gaps(strays.as_deref(), |file| basis.as_ref().map_or(0, |basis| basis.rows_of(file)));
     Ok(Surveyed { gaps, files, basis })
 }
 
-/// Whether the source has it and the target does not, as far as that is known.
+/// Whether the source has a file of this coverage and the target does not, as far as that is known.
 fn is_open(coverage: Coverage) -> bool {
     matches!(coverage, Coverage::Historical | Coverage::Forward | Coverage::Unknown)
 }
 
-/// The files that only the target knows, in the days that are asked for.
+/// The files that only the target has rows of, on the days that are asked for.
 fn strays(project: &Project, dataset: &Dataset, files: &Files) -> Vec<Stray> {
     let ignored: BTreeSet<String> =
         files.ignored.iter().map(|key| project.source.file_name(&key.key)).collect();
     let prefix = project.source.file_name(&dataset.prefix);
-    let unlisted = files.unlisted.iter().filter(|(name, _)| !ignored.contains(*name));
-    let strays = unlisted.map(|(name, rows)| {
-        let is_under_prefix = name.starts_with(&prefix);
-        Stray { date: date_of(dataset, &prefix, name), rows: *rows, is_under_prefix }
-    });
-    let is_asked_for = |stray: &Stray| stray.date.is_none_or(|date| files.range.contains(date));
-    strays.filter(is_asked_for).collect()
+    let mut strays = Vec::new();
+    for (name, rows) in files.unlisted.iter().filter(|(name, _)| !ignored.contains(*name)) {
+        let date = date_of(dataset, &prefix, name);
+        if date.is_none_or(|date| files.range.contains(date)) {
+            let is_under_prefix = name.starts_with(&prefix);
+            strays.push(Stray { date, rows: *rows, is_under_prefix });
+        }
+    }
+    strays
 }
 
-/// A way to go on: what is loaded, and what that comes to.
+/// An option to go on: what is loaded, and what that costs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Choice {
     /// What is loaded.
     pub what: Scope,
-    /// Days.
+    /// How many days that are.
     pub days: usize,
-    /// What it comes to, over all datasets; `None` without any.
+    /// The estimate over all datasets; `None` if no dataset has one.
     pub estimate: Option<Estimate>,
     /// Whether it fits into the database and onto its disk.
     pub fits: Figure<bool>,
@@ -131,7 +135,7 @@ impl Surveyed {
         })
     }
 
-    /// What closing the historical gaps of a scope comes to; `None` if the dataset has no SQL yet.
+    /// Estimates what closing the historical gaps of a scope costs; `None` if the dataset has no SQL yet.
     pub fn estimate(&self, scope: Scope, compute: Option<Compute>) -> Option<Estimate> {
         Some(self.basis.as_ref()?.estimate(self.to_backfill(scope), compute))
     }
@@ -145,7 +149,7 @@ impl Surveyed {
     }
 }
 
-/// What the scope comes to over all datasets, and whether that fits.
+/// Estimates what a scope costs over all datasets, and whether that fits.
 pub fn choice(surveyed: &[Surveyed], scope: Scope, room: Room, compute: Option<Compute>) -> Choice {
     let estimates: Vec<Estimate> =
         surveyed.iter().filter_map(|one| one.estimate(scope, compute)).collect();

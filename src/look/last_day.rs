@@ -8,9 +8,9 @@ use crate::project::Project;
 use crate::target::ledger::{self, Origin};
 use crate::target::{self, Target};
 
-/// The last file date of a dataset that is loaded: by the ledger, and where the live loader or nobody known
-/// loads the table, by the names of the files that its rows are from. Nothing if none is, or if the target does
-/// not exist.
+/// The last file date of a dataset that is loaded: by the ledger, and by the names of the files that the target's rows
+/// are from, if dlt loads the table or the ledger has no day. `None` if nothing is loaded, or if the target does not
+/// exist.
 ///
 /// # Errors
 /// [`Error::Target`].

@@ -1,4 +1,4 @@
-//! A dataset from all sides, for the report.
+//! An **overview** of a dataset for the report: its files, its drift, its checks and what is loaded.
 
 use super::differences::{self, Depth, readable};
 use super::drift::Drift;
@@ -10,7 +10,7 @@ use crate::source::{self, Listing};
 use crate::sql::Sql;
 use crate::state::{Accounting, Files, Policy};
 
-/// Everything that can be said about a dataset over a range without loading it.
+/// Everything that can be found out about a dataset over a range without loading it.
 pub struct Overview {
     /// The files, what a run would do with them, and what is loaded.
     pub files: Files,
@@ -24,7 +24,7 @@ pub struct Overview {
     pub notices: Vec<Notice>,
 }
 
-/// Looks at a dataset from all sides.
+/// Draws up the overview of a dataset.
 ///
 /// # Errors
 /// [`Error`] if a store, the database or a mirror fails; checks that cannot run are part of the result.

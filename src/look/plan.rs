@@ -1,24 +1,25 @@
-//! What a run would do with every file, before anything is read or written, and what it will come to.
+//! The **plan** of a run: what it would do with every file, before anything is read or written, and an estimate of
+//! the rows, the time and the room that it needs.
 
 use super::estimate::{Basis, Compute, Estimate, Room};
 use crate::domain::Dataset;
 use crate::error::Error;
 use crate::project::Project;
 use crate::sql::Sql;
-use crate::state::{FileState, Files, Options, PinnedDataset, Plan};
+use crate::state::{Files, Options, PinnedDataset, Plan};
 use crate::target::Target;
 
-/// A plan, and what it will come to.
+/// A plan, and its estimate.
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// What loading its files will come to.
+    /// What loading its files will cost.
     pub estimate: Estimate,
     /// The size of the database in bytes, if it is known.
     pub database: Option<u64>,
 }
 
-/// Says what a run would do, and writes nothing.
+/// Reports what a run would do, and writes nothing.
 ///
 /// # Errors
 /// [`Error`].
@@ -26,7 +27,7 @@ pub async fn plan(project: &Project, dataset: &Dataset, options: Options) -> Res
     Ok(planned(project, dataset, options, None).await?.plan)
 }
 
-/// Says what a run would do and what it will come to, on a server of this compute size if it is given.
+/// Reports what a run would do and an estimate of what it costs, on a server of this compute size if it is given.
 /// Nothing is written.
 ///
 /// # Errors
@@ -46,12 +47,12 @@ pub async fn planned(
         Some(_) => project.ask_target(dataset, &mut files).await?,
         None => None,
     };
-    let is_loaded = |file: &FileState| file.action.is_load();
-    let basis = match files.to_load().next() {
-        Some(_) => Basis::of(project, dataset, &sql, &files, target, is_loaded).await?,
-        // What is there already tells how long its rows are.
-        None => Basis::of(project, dataset, &sql, &files, target, |_| true).await?,
-    };
+    // If nothing is to be loaded, the estimate is based on the files that are loaded.
+    let is_any_to_load = files.to_load().next().is_some();
+    let basis = Basis::of(project, dataset, &sql, &files, target, |file| {
+        file.action.is_load() || !is_any_to_load
+    });
+    let basis = basis.await?;
     Ok(Planned {
         plan: files.plan_by(|file| basis.rows_of(file)),
         estimate: basis.estimate(files.to_load(), compute),
@@ -59,10 +60,11 @@ pub async fn planned(
     })
 }
 
-/// What a run would do, to be kept in a file. Refuses what a run would refuse.
+/// Returns what a run would do, to be kept in a file. Refuses what a run would refuse.
 ///
 /// # Errors
-/// [`NoDatabase`](crate::target::Error::NoDatabase) if no database is named, [`Refusal`](crate::state::Refusal), and what [`plan`] says.
+/// [`NoDatabase`](crate::target::Error::NoDatabase) if no database is named, [`Refusal`](crate::state::Refusal), and the
+/// errors of [`plan`].
 pub async fn pin(
     project: &Project,
     dataset: &Dataset,
@@ -78,7 +80,7 @@ pub async fn pin(
     Ok(project.pin(dataset, &sql, target.as_ref(), &files))
 }
 
-/// Refuses to load what does not fit into the room that the configuration tells of.
+/// Refuses to load what does not fit into the room that the configuration sets.
 ///
 /// # Errors
 /// [`Error::Refusal`] if it does not fit, and [`Error::Target`].
@@ -93,8 +95,9 @@ pub async fn refuse_what_does_not_fit(
     if room.is_unknown() {
         return Ok(());
     }
-    let is_loaded = |file: &FileState| file.action.is_load();
-    let basis = Basis::of(project, dataset, sql, files, target.cloned(), is_loaded).await?;
+    let basis =
+        Basis::of(project, dataset, sql, files, target.cloned(), |file| file.action.is_load());
+    let basis = basis.await?;
     let growth = basis.estimate(files.to_load(), None).growth.value;
     match room.refuse(basis.database_bytes(), growth) {
         Some(refusal) => Err(refusal.into()),

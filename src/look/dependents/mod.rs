@@ -1,12 +1,12 @@
-//! What **depends** on a target: everything in the database that reads it, is set off by it or takes its rows, and
-//! whether that shows days before the first loaded one.
+//! What **depends** on a target: everything in the database that reads it, is triggered by it or takes its rows, and
+//! whether it will show days before the first day that is loaded now.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use crate::domain::{Dataset, DateRange};
+use crate::domain::{Dataset, DateRange, FileDate};
 use crate::error::Error;
 use crate::project::Project;
 use crate::target::{
@@ -41,11 +41,11 @@ pub struct Dependent {
     pub kind: ObjectKind,
     /// Its name with its schema, quoted where it must be.
     pub name: String,
-    /// What stands between the target and it, the nearest to the target first.
+    /// The objects between the target and it, the nearest to the target first.
     pub through: Vec<String>,
-    /// Whether the catalog knows that it depends; otherwise the text of a function says so, perhaps.
+    /// Whether the catalog records the dependency; otherwise only the text of a function suggests it.
     pub is_certain: bool,
-    /// What it does when rows come.
+    /// What it does when rows are loaded.
     pub effect: String,
     /// Whether it shows days before the first loaded one; `None` if it shows no rows.
     pub earlier_days: Option<EarlierDays>,
@@ -72,7 +72,7 @@ pub enum Shown {
     Yes,
     /// It does not.
     No,
-    /// Nothing says so for certain.
+    /// It cannot be said for certain.
     Unknown,
 }
 
@@ -134,8 +134,8 @@ async fn ask(client: &Client, dataset: &Dataset) -> Result<Dependents, target::E
 
 fn dependent(web: &Web, reached: &Reached) -> Dependent {
     let object = &web.objects[reached.place];
-    let between = || reached.through.iter().map(|place| &web.objects[*place]);
-    let refreshed = between().rfind(|object| object.kind == ObjectKind::MaterializedView);
+    let between: Vec<&Object> = reached.through.iter().map(|place| &web.objects[*place]).collect();
+    let refreshed = between.iter().rfind(|object| object.kind == ObjectKind::MaterializedView);
     let effect = match (object.kind, refreshed) {
         (ObjectKind::View, Some(view)) => {
             format!("shows new rows once {} is refreshed", view.name)
@@ -145,7 +145,7 @@ fn dependent(web: &Web, reached: &Reached) -> Dependent {
     Dependent {
         kind: object.kind,
         name: object.name.clone(),
-        through: between().map(|object| object.name.clone()).collect(),
+        through: between.iter().map(|object| object.name.clone()).collect(),
         is_certain: reached.is_certain,
         effect,
         earlier_days: None,
@@ -164,7 +164,7 @@ fn to_refresh(view: MaterializedView) -> ToRefresh {
     }
 }
 
-/// Which days of the table each view shows, by its place.
+/// Which days of the table each view shows, by the place of the view in the web.
 fn readings(
     web: &Web,
     table: usize,
@@ -186,7 +186,7 @@ fn readings(
     readings
 }
 
-/// The table itself, its partitions, and the tables of which it is one.
+/// The table itself, its partitions, and the tables of which it is a partition.
 fn family(web: &Web, table: usize) -> Known {
     let all = Reading { days: Days::All, keeps_file_date: true };
     let part =
@@ -205,39 +205,41 @@ fn family(web: &Web, table: usize) -> Known {
 
 /// The places of what calls a function that depends on the table.
 fn callers(web: &Web) -> HashSet<usize> {
-    let is_function = |place: usize| {
-        matches!(web.objects[place].kind, ObjectKind::Function | ObjectKind::Procedure)
-    };
-    web.links.iter().filter(|link| is_function(link.from)).map(|link| link.to).collect()
+    let from_functions = web.links.iter().filter(|link| is_function(&web.objects[link.from]));
+    from_functions.map(|link| link.to).collect()
 }
 
-/// Whether an object shows days before the first loaded one.
+fn is_function(object: &Object) -> bool {
+    matches!(object.kind, ObjectKind::Function | ObjectKind::Procedure)
+}
+
+/// Whether an object shows days before the first loaded one; `None` if it shows no rows.
 fn earlier_days(
     object: &Object,
     reading: Option<&Reading>,
     first: Option<&FirstDay>,
 ) -> Option<EarlierDays> {
-    let answer = |shown, why: String| Some(EarlierDays { shown, why });
-    match (object.kind, reading.map(|reading| &reading.days)) {
-        (ObjectKind::Function | ObjectKind::Procedure, _) => {
-            answer(Shown::Unknown, "a function may read any day".to_owned())
+    let (shown, why) = if is_function(object) {
+        (Shown::Unknown, "a function may read any day".to_owned())
+    } else {
+        match &reading?.days {
+            Days::All => (Shown::Yes, "it shows every day".to_owned()),
+            Days::From { day, is_whole } => days_from(*day, *is_whole, first),
+            Days::Unknown(why) => (Shown::Unknown, (*why).to_owned()),
+            Days::None => (Shown::Unknown, "its query does not name the table".to_owned()),
         }
-        (_, Some(Days::All)) => answer(Shown::Yes, "it shows every day".to_owned()),
-        (_, Some(Days::From { day, is_whole })) => match first {
-            None => answer(Shown::Unknown, format!("it shows no day before {day}")),
-            Some(first) if *day >= first.day => {
-                answer(Shown::No, format!("it shows no day before {day}"))
-            }
-            Some(_) if *is_whole => answer(Shown::Yes, format!("it shows days from {day} on")),
-            Some(_) => answer(
-                Shown::Unknown,
-                format!("it shows no day before {day}, and has other conditions"),
-            ),
-        },
-        (_, Some(Days::Unknown(why))) => answer(Shown::Unknown, (*why).to_owned()),
-        (_, Some(Days::None)) => {
-            answer(Shown::Unknown, "its query does not name the table".to_owned())
+    };
+    Some(EarlierDays { shown, why })
+}
+
+/// Whether a view that shows days from a day on shows days before the first loaded one.
+fn days_from(day: FileDate, is_whole: bool, first: Option<&FirstDay>) -> (Shown, String) {
+    match first {
+        None => (Shown::Unknown, format!("it shows no day before {day}")),
+        Some(first) if day >= first.day => (Shown::No, format!("it shows no day before {day}")),
+        Some(_) if is_whole => (Shown::Yes, format!("it shows days from {day} on")),
+        Some(_) => {
+            (Shown::Unknown, format!("it shows no day before {day}, and has other conditions"))
         }
-        (_, None) => None,
     }
 }

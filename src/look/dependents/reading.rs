@@ -1,16 +1,16 @@
-//! A **reading** is which days of a table a view shows, as far as the text of its query says so for certain: all of
-//! them, those from a day on, or unknown.
+//! A **reading** says which days of a table a view shows: all of them, those from a day on, or unknown. It follows from
+//! the text of the view's query alone, and only if that is certain.
 //!
-//! Days are limited by comparisons of `_file_date` with a literal that stand in the outermost WHERE. Whatever else
-//! there is makes the answer unknown, and is never guessed: also conditions within an aggregate (FILTER, CASE), by
-//! which a view without a WHERE may show some days only.
+//! Only comparisons of `_file_date` with a literal in the outermost WHERE limit the days. Anything else that may leave
+//! days out makes the answer unknown; nothing is guessed. An example is a condition within an aggregate (FILTER, CASE),
+//! by which a view without a WHERE may show some days only.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Distinct, Expr, Ident, JoinOperator, Query, Select, SelectItem,
-    SetExpr, SetOperator, Statement, TableFactor, TableWithJoins, TimezoneInfo, Value, Visit,
+    BinaryOperator, DataType, Distinct, Expr, JoinOperator, Query, Select, SelectItem, SetExpr,
+    SetOperator, Statement, TableFactor, TableWithJoins, TimezoneInfo, Value, Visit,
     visit_relations,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -43,7 +43,7 @@ pub enum Days {
         /// Whether all days from then on are shown, whatever else the rows hold.
         is_whole: bool,
     },
-    /// Not known, and why.
+    /// Unknown, for this reason.
     Unknown(&'static str),
 }
 
@@ -61,7 +61,7 @@ impl Days {
         }
     }
 
-    /// The days that are left if a condition on them is added, `is_only` if there is no other one.
+    /// The days that are left if a lower bound is added; `is_only` if nothing else limits the rows.
     fn from(self, bound: FileDate, is_only: bool) -> Self {
         match self {
             Self::None => Self::None,
@@ -86,15 +86,15 @@ impl Days {
 /// What is known of each relation that shows rows of the table, by its name as the server writes it.
 pub type Known = HashMap<String, Reading>;
 
-/// What a view shows by its query, in which tables have their schemas.
+/// What a view shows by its query, which must name tables with their schemas.
 pub fn reading(definition: &str, known: &Known) -> Reading {
-    let unknown = |why| Reading { days: Days::Unknown(why), keeps_file_date: false };
-    let Ok(statements) = Parser::parse_sql(&PostgreSqlDialect {}, definition) else {
-        return unknown("its query could not be read");
-    };
-    match statements.as_slice() {
-        [Statement::Query(query)] => of_query(query, known),
-        _ => unknown("its query could not be read"),
+    let statements = Parser::parse_sql(&PostgreSqlDialect {}, definition);
+    match statements.as_deref() {
+        Ok([Statement::Query(query)]) => of_query(query, known),
+        _ => {
+            let days = Days::Unknown("its query could not be read");
+            Reading { days, keeps_file_date: false }
+        }
     }
 }
 
@@ -138,12 +138,12 @@ fn count(part: &impl Visit, known: &Known) -> usize {
         count += usize::from(known.contains_key(&name.to_string()));
         ControlFlow::Continue(())
     });
-    // The visitor above never breaks off.
+    // The visitor above never stops early.
     let _ = visited;
     count
 }
 
-/// A relation of a FROM that shows rows of the table.
+/// A relation in a FROM that shows rows of the table.
 struct Source<'a> {
     /// What columns of it are qualified with.
     qualifier: String,
@@ -168,19 +168,24 @@ fn of_select(select: &Select, known: &Known) -> Reading {
         }
         days = days.or(shown);
     }
-    let keeps =
-        |item: &SelectItem| sources.iter().any(|source| source.is_kept_by(item, factors.len()));
-    Reading { days, keeps_file_date: select.projection.iter().any(keeps) }
+    let keeps_file_date = select
+        .projection
+        .iter()
+        .any(|item| sources.iter().any(|source| source.is_kept_by(item, factors.len())));
+    Reading { days, keeps_file_date }
 }
 
-/// The relations of a FROM; the server puts joins in parentheses.
+/// The relations of a FROM. The server writes joins in parentheses, which are opened.
 fn factors(from: &TableWithJoins) -> Vec<&TableFactor> {
-    let parts = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
-    let flat = |factor| match inner(factor) {
-        Some(inner) => factors(inner),
-        None => vec![factor],
-    };
-    parts.flat_map(flat).collect()
+    let joined = from.joins.iter().map(|join| &join.relation);
+    let mut factors_of_all = Vec::new();
+    for factor in std::iter::once(&from.relation).chain(joined) {
+        match inner(factor) {
+            Some(inner) => factors_of_all.extend(factors(inner)),
+            None => factors_of_all.push(factor),
+        }
+    }
+    factors_of_all
 }
 
 /// The join in parentheses.
@@ -200,12 +205,11 @@ fn source<'a>(factor: &TableFactor, known: &'a Known) -> Option<Source<'a>> {
         return None;
     }
     let reading = known.get(&name.to_string())?;
-    let own = || name.0.last()?.as_ident().map(|ident| ident.value.clone());
-    let qualifier = match alias {
-        Some(alias) => alias.name.value.clone(),
-        None => own()?,
+    let ident = match alias {
+        Some(alias) => &alias.name,
+        None => name.0.last()?.as_ident()?,
     };
-    Some(Source { qualifier, reading })
+    Some(Source { qualifier: ident.value.clone(), reading })
 }
 
 /// Why a row of a source may not be shown although no condition of the WHERE says so.
@@ -227,14 +231,12 @@ fn why_limited(select: &Select, sources: &[Source<'_>], known: &Known) -> Option
 
 /// Whether every row of the leftmost relation is in a join, and that relation is a source.
 fn keeps_left(from: &TableWithJoins, known: &Known) -> bool {
-    let is_left = |operator: &JoinOperator| {
-        matches!(operator, JoinOperator::Left(_) | JoinOperator::LeftOuter(_))
-    };
     let is_first = match inner(&from.relation) {
         Some(inner) => keeps_left(inner, known),
         None => source(&from.relation, known).is_some(),
     };
-    is_first && from.joins.iter().all(|join| is_left(&join.join_operator))
+    let mut joins = from.joins.iter().map(|join| &join.join_operator);
+    is_first && joins.all(|join| matches!(join, JoinOperator::Left(_) | JoinOperator::LeftOuter(_)))
 }
 
 /// The conditions that all have to hold.
@@ -293,17 +295,17 @@ impl Source<'_> {
         }
     }
 
+    /// Whether an expression is the column `_file_date` of this source, unchanged, and that of the table.
     fn is_column(&self, expression: &Expr, factors: usize) -> bool {
-        let is_it = |name: &Ident| name.value == FILE_DATE;
-        let is_column = match expression {
-            Expr::Identifier(name) => factors == 1 && is_it(name),
+        let name = match expression {
+            Expr::Identifier(name) if factors == 1 => name,
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [qualifier, name] => qualifier.value == self.qualifier && is_it(name),
-                _ => false,
+                [qualifier, name] if qualifier.value == self.qualifier => name,
+                _ => return false,
             },
-            _ => false,
+            _ => return false,
         };
-        is_column && self.reading.keeps_file_date
+        name.value == FILE_DATE && self.reading.keeps_file_date
     }
 
     /// Whether an item of the list is this column under its own name.
@@ -328,7 +330,8 @@ fn turned(operator: &BinaryOperator) -> Option<BinaryOperator> {
     }
 }
 
-/// The day of a literal, and whether it is the day alone. One with a time zone is another day elsewhere.
+/// The day of a literal, and whether it is a day without a time. `None` for a time with a time zone, which is another
+/// day elsewhere.
 fn day_of(literal: &Expr) -> Option<(FileDate, bool)> {
     let value = match literal {
         Expr::Cast { data_type: DataType::Timestamp(_, zone), .. }

@@ -96,9 +96,9 @@ pub fn common_mark<'a>(columns: &[(&'a str, Vec<&Profile>)]) -> Option<(Mark, Ve
 
 /// The mark that a column shows, if all of its values are numbers.
 fn mark_of_numbers(found: &[&Profile]) -> Option<Mark> {
-    let are_numbers = found.iter().all(|profile| {
-        profile.numbers() + profile.of_kind(&Kind::CommaDecimal) == profile.given
-    });
+    let are_numbers = found
+        .iter()
+        .all(|profile| profile.numbers() + profile.of_kind(&Kind::CommaDecimal) == profile.given);
     Evidence::of(found).mark().filter(|_| are_numbers)
 }
 

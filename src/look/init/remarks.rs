@@ -210,7 +210,9 @@ fn about_unusable_names(findings: &Findings<'_>) -> Option<String> {
             suffixed(findings.drift, &dialect.aliases).join(", ")
         )),
         UnusableNames::Refuse if seen.unusable_names.is_empty() => None,
-        UnusableNames::Refuse => Some(format!("{names}; csv.unusable_names = \"suffix\" reads such files")),
+        UnusableNames::Refuse => {
+            Some(format!("{names}; csv.unusable_names = \"suffix\" reads such files"))
+        }
     }
 }
 

@@ -59,9 +59,7 @@ pub fn guessed(name: &str, written: &Written<'_>) -> Typed {
     if kinds.are_all(|kind| *kind == Kind::Boolean) {
         return ("boolean".to_owned(), Some("try_to_bool({})".to_owned()));
     }
-    number(written, &kinds)
-        .or_else(|| dates(written))
-        .unwrap_or_else(|| ("text".to_owned(), None))
+    number(written, &kinds).or_else(|| dates(written)).unwrap_or_else(|| ("text".to_owned(), None))
 }
 
 /// The kinds of the values of a column.
@@ -96,9 +94,7 @@ fn number(written: &Written<'_>, kinds: &Kinds<'_>) -> Option<Typed> {
     let digits = if is_small { DIGITS } else { MANY_DIGITS };
     // A value has at most as many digits before the mark as it has characters.
     let fits = is_small || longest + decimals as u64 <= MANY_DIGITS;
-    fits.then(|| {
-        (format!("numeric({digits}, {decimals})"), Some(decimal(digits, decimals, mark)))
-    })
+    fits.then(|| (format!("numeric({digits}, {decimals})"), Some(decimal(digits, decimals, mark))))
 }
 
 /// The type of a column of dates; `None` if some values are not, or if no call reads them all.

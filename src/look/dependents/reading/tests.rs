@@ -104,20 +104,26 @@ fn what_is_not_certain_is_unknown() {
     }
 }
 
+/// The days that a view shows which reads another view.
+fn days_over_a_view(condition: &str) -> Days {
+    days(&format!("SELECT \"V 1\".id FROM \"Sp ace\".\"V 1\" {condition}"))
+}
+
 #[test]
 fn a_view_over_a_view_shows_no_more_than_it() {
-    let over = |rest: &str| format!("SELECT \"V 1\".id FROM \"Sp ace\".\"V 1\" {rest}");
-    assert_eq!(days(&over("")), from("2025-12-01", true));
-    assert_eq!(days(&over("WHERE (\"V 1\".city = 'x'::text)")), from("2025-12-01", false));
-    let later = over("WHERE (\"V 1\"._file_date >= '2025-12-05'::date)");
-    assert_eq!(days(&later), from("2025-12-05", true));
+    assert_eq!(days_over_a_view(""), from("2025-12-01", true));
+    let other = days_over_a_view("WHERE (\"V 1\".city = 'x'::text)");
+    assert_eq!(other, from("2025-12-01", false));
+    let later = days_over_a_view("WHERE (\"V 1\"._file_date >= '2025-12-05'::date)");
+    assert_eq!(later, from("2025-12-05", true));
+}
+
+fn keeps(list: &str) -> bool {
+    reading(&format!("SELECT {list} FROM public.orders"), &known()).keeps_file_date
 }
 
 #[test]
 fn a_column_of_that_name_that_is_another_one_says_nothing() {
-    let keeps = |list: &str| {
-        reading(&format!("SELECT {list} FROM public.orders"), &known()).keeps_file_date
-    };
     assert!(keeps("orders.id, orders._file_date"));
     assert!(!keeps("min(orders._file_date) AS _file_date"));
     assert!(!keeps("orders.id AS _file_date"));

@@ -1,5 +1,5 @@
-//! Conditions **within** the columns of a query: FILTER of an aggregate, CASE and comparisons in what a function is
-//! given, and CASE on `_file_date`. Every row passes them, and yet some rows may leave no trace.
+//! Conditions **within** the columns of a query: FILTER of an aggregate, CASE and comparisons in the arguments of a
+//! function, and CASE on `_file_date`. They filter out no row, and yet some rows may not show in the result.
 
 use std::ops::ControlFlow;
 
@@ -11,8 +11,8 @@ use crate::domain::FILE_DATE;
 pub fn has_condition(item: &SelectItem) -> bool {
     any(item, &|expression| match expression {
         Expr::Function(function) => {
-            let chooses = is_named(function.name.0.last().map(ToString::to_string), "nullif");
-            function.filter.is_some() || chooses || any(&function.args, &is_condition)
+            let is_nullif = is_named(function.name.0.last().map(ToString::to_string), "nullif");
+            function.filter.is_some() || is_nullif || any(&function.args, &is_condition)
         }
         Expr::Case { .. } => any(expression, &is_file_date),
         _ => false,

@@ -10,12 +10,12 @@ use crate::look;
 use crate::look::doctor::OldUploads;
 use crate::show;
 
-/// Examines everything that a run needs, before it is needed, without writing.
+/// Checks everything that a run needs, before it is needed, without loading anything.
 ///
 /// Looks at the source, staging, the database, and for each dataset at its files, its SQL and its target.
-/// Each line says passed, warned, failed or skipped, what was found and what to do next. It never stops at
-/// the first failure. A small object is written to staging and deleted; in the database everything is tried
-/// in transactions that are rolled back.
+/// Each line says passed, warned, failed or skipped, what was found and what to do next. It does not stop at
+/// the first failure. To test staging, it writes a small object there, reads it and deletes it. In the database
+/// it tries everything in transactions that are rolled back.
 ///
 /// Exit codes: 0 if nothing failed (warnings are fine), 1 if anything did, 2 if the configuration cannot be
 /// read.

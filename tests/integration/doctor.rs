@@ -219,7 +219,7 @@ async fn uploads_that_were_never_finished_are_counted_and_aborted() {
     assert!(ran.stdout.contains("2 upload(s) were never finished"), "{}", ran.stdout);
     finds(ran, "warned", "staging-uploads", "AbortIncompleteMultipartUpload");
     let ran = stores.backfill(&keys, &[&doctor[..], &["--abort-uploads"]].concat()).await;
-    assert!(ran.stdout.contains("2 upload(s) of the past were aborted"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("2 old upload(s) were aborted"), "{}", ran.stdout);
     finds_nothing(ran);
     project.edit("backfill.toml", "of-backfill", "of-others");
     let ran = stores.backfill(&keys, &doctor).await;

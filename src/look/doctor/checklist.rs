@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What the program needs, examined.
+/// The result of examining everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
     /// How many checks passed.
@@ -20,15 +20,19 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Sums up the checks.
     pub fn of(checks: Vec<HealthCheck>) -> Self {
-        let count = |state| checks.iter().filter(|check| check.state == state).count();
         Self {
-            passed: count(State::Passed),
-            warned: count(State::Warned),
-            failed: count(State::Failed),
-            skipped: count(State::Skipped),
+            passed: count(&checks, State::Passed),
+            warned: count(&checks, State::Warned),
+            failed: count(&checks, State::Failed),
+            skipped: count(&checks, State::Skipped),
             checks,
         }
     }
+}
+
+/// How many checks have a state.
+fn count(checks: &[HealthCheck], state: State) -> usize {
+    checks.iter().filter(|check| check.state == state).count()
 }
 
 /// One thing that was examined.
@@ -36,13 +40,13 @@ impl Diagnosis {
 pub struct HealthCheck {
     /// What was examined, by a name that never changes.
     pub id: &'static str,
-    /// Where.
+    /// Where it was examined.
     pub area: Area,
     /// The dataset, if it is about one.
     pub dataset: Option<String>,
     /// The place, the database, the table or the folder.
     pub subject: String,
-    /// What came of it.
+    /// The result.
     pub state: State,
     /// What was found, in one sentence.
     pub found: String,
@@ -66,7 +70,7 @@ pub enum Area {
     Dataset,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -92,37 +96,37 @@ pub struct Checklist {
 }
 
 impl Checklist {
-    /// A checklist without checks.
+    /// An empty checklist.
     pub fn new(area: Area, subject: impl Into<String>) -> Self {
         Self { area, dataset: None, subject: subject.into(), checks: Vec::new() }
     }
 
-    /// One for a dataset.
+    /// An empty checklist for a dataset.
     pub fn of_dataset(name: &str, subject: impl Into<String>) -> Self {
         Self { dataset: Some(name.to_owned()), ..Self::new(Area::Dataset, subject) }
     }
 
-    /// All is well.
+    /// Adds a check that passed.
     pub fn passed(&mut self, id: &'static str, found: impl Into<String>) {
         self.add(id, State::Passed, found.into(), None);
     }
 
-    /// A run works, but a person should know.
+    /// Adds a warning: a run works, but a person should know.
     pub fn warned(&mut self, id: &'static str, found: impl Into<String>, next: impl Into<String>) {
         self.add(id, State::Warned, found.into(), Some(next.into()));
     }
 
-    /// A run would fail.
+    /// Adds a failure: a run would fail.
     pub fn failed(&mut self, id: &'static str, found: impl Into<String>, next: impl Into<String>) {
         self.add(id, State::Failed, found.into(), Some(next.into()));
     }
 
-    /// It could not be examined.
+    /// Adds a check that could not be made.
     pub fn skipped(&mut self, id: &'static str, why: impl Into<String>) {
         self.add(id, State::Skipped, why.into(), None);
     }
 
-    /// None of them could be examined.
+    /// Adds several checks that could not be made.
     pub fn skipped_all(&mut self, ids: &[&'static str], why: &str) {
         for id in ids {
             self.skipped(id, why);
@@ -135,7 +139,7 @@ impl Checklist {
     }
 }
 
-/// The first few of many texts, and how many there are more.
+/// The first few of many texts, and how many more there are.
 pub fn some_of(texts: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");

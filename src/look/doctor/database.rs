@@ -1,4 +1,4 @@
-//! The **database**: that it lets us in, how the connection is protected, and what the server and the role
+//! The **database**: whether it can be reached, how the connection is protected, and what the server and the role
 //! allow. Everything happens in transactions that are rolled back.
 
 use tokio_postgres::Client;
@@ -11,14 +11,28 @@ use crate::config::Config;
 use crate::domain::{Environment, TableName};
 use crate::target::{self, ConnectFailure, Database, Meaning, Needs, Pooling, Server, ledger};
 
-/// The checks on the way to the first answer, in order.
+/// The steps of a connection, in order. Each is a check; its id is in [`WAY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Address,
+    Reachable,
+    Tls,
+    Login,
+}
+
+/// The ids of the checks of each [`Step`].
 const WAY: [&str; 4] = ["database-address", "database-reachable", "database-tls", "database-login"];
+/// What is found of a step that passed, but for the login, which is the last.
+const PASSED: [&str; 3] =
+    ["its address is given", "the server answers", "what sslmode asks for is there"];
+/// The check that looks for a pooler between us and the server.
+const POOLER: &str = "database-pooler";
 /// The checks that need an answer.
 const ANSWERED: [&str; 10] = [
     "database-version",
     "database-writable",
     "database-encoding",
-    "database-pooler",
+    POOLER,
     "database-timeouts",
     "database-connections",
     "database-sessions",
@@ -27,7 +41,7 @@ const ANSWERED: [&str; 10] = [
     "ledger",
 ];
 
-/// Examines the database; without one that answers, everything that needs it is skipped.
+/// Examines the database. If it does not answer, everything that needs it is skipped.
 pub async fn examine(
     config: &Config,
     environment: &Environment,
@@ -36,54 +50,61 @@ pub async fn examine(
     let database = match Database::from_environment(environment) {
         Ok(database) => database,
         Err(error) => {
-            let (found, next) = explained(&error);
-            add_way(&mut list, 0, found, next);
+            add_failed_step(&mut list, Step::Address, &error);
             return (None, list.checks);
         }
     };
     list.subject = database.to_string();
-    let protection = match database.protection().await {
-        Ok(protection) => protection,
+    let is_writable = match database.protection().await {
+        Ok(protection) => {
+            for step in [Step::Address, Step::Reachable] {
+                list.passed(WAY[step as usize], PASSED[step as usize]);
+            }
+            add_protection(&mut list, protection);
+            add_answers(&mut list, &database, config).await
+        }
         Err(error) => {
-            let (found, next) = explained(&error);
-            add_way(&mut list, step_of(&error), found, next);
-            return (None, list.checks);
+            add_failed_step(&mut list, failed_step(&error), &error);
+            None
         }
     };
-    list.passed(WAY[0], "it is named");
-    list.passed(WAY[1], "the server answers");
-    add_protection(&mut list, protection);
-    match database.rehearsal(async |client: &Client| Server::ask(client).await).await {
-        Ok(server) => {
-            list.passed(WAY[3], format!("the server lets {} in", server.role));
-            let is_writable = add_server(&mut list, &server, config.limits);
-            match server.free_connections {
-                // The connection that was counted is closed by now.
-                ..=0 => list.skipped(
-                    "database-pooler",
-                    "it takes two connections at once, and the role may open one (database-connections)",
-                ),
-                _ => add_pooler(&mut list, database.pooling().await),
-            }
-            add_ledger(&mut list, &database, config, is_writable).await;
-            (Some(UsableDatabase { database, is_writable }), list.checks)
-        }
-        Err(error) => {
-            let (found, next) = explained(&error);
-            list.failed(WAY[3], found, next);
-            list.skipped_all(&ANSWERED, "the server does not do what it is asked");
-            (None, list.checks)
-        }
-    }
+    let usable = is_writable.map(|is_writable| UsableDatabase { database, is_writable });
+    (usable, list.checks)
 }
 
-/// How far an attempt to connect came.
-fn step_of(error: &target::Error) -> usize {
+/// Asks the server, and adds what it answers. Returns whether it takes writes; `None` if it does not answer.
+async fn add_answers(list: &mut Checklist, database: &Database, config: &Config) -> Option<bool> {
+    let login = WAY[Step::Login as usize];
+    let server = match database.rehearsal(async |client: &Client| Server::ask(client).await).await {
+        Ok(server) => server,
+        Err(error) => {
+            let (found, next) = explained(&error);
+            list.failed(login, found, next);
+            list.skipped_all(&ANSWERED, "the server does not do what it is asked");
+            return None;
+        }
+    };
+    list.passed(login, format!("{} can log in", server.role));
+    let is_writable = add_server(list, &server, config.limits);
+    match server.free_connections {
+        // The connection that the server counted as taken is closed by now, so that one can be opened.
+        ..=0 => list.skipped(
+            POOLER,
+            "it takes two connections at once, and the role may open one (database-connections)",
+        ),
+        _ => add_pooler(list, database.pooling().await),
+    }
+    add_ledger(list, database, config, is_writable).await;
+    Some(is_writable)
+}
+
+/// The step at which an attempt to connect failed.
+fn failed_step(error: &target::Error) -> Step {
     use ConnectFailure as Failure;
     match error {
-        target::Error::NoDatabase | target::Error::Setting { .. } => 0,
+        target::Error::NoDatabase | target::Error::Setting { .. } => Step::Address,
         target::Error::Connect { failure, .. } => match failure {
-            Failure::Unresolved | Failure::Unreachable | Failure::SupabaseDirect => 1,
+            Failure::Unresolved | Failure::Unreachable | Failure::SupabaseDirect => Step::Reachable,
             Failure::NoTls
             | Failure::Untrusted
             | Failure::WrongName
@@ -91,25 +112,26 @@ fn step_of(error: &target::Error) -> usize {
             | Failure::OddCertificate
             | Failure::ClientCertificate
             | Failure::Handshake
-            | Failure::Refused(Meaning::TlsNeeded) => 2,
+            | Failure::Refused(Meaning::TlsNeeded) => Step::Tls,
             Failure::NotWritable
             | Failure::NoPassword
             | Failure::Authentication
-            | Failure::Refused(_) => 3,
+            | Failure::Refused(_) => Step::Login,
         },
         target::Error::Certificates { .. }
         | target::Error::NoRootCertificate { .. }
-        | target::Error::ClientCertificate { .. } => 2,
-        _ => 3,
+        | target::Error::ClientCertificate { .. } => Step::Tls,
+        _ => Step::Login,
     }
 }
 
-/// The way ended at the step of this number.
-fn add_way(list: &mut Checklist, failed: usize, found: String, next: String) {
-    let passed = ["it is named", "the server answers", "what sslmode asks for is there"];
-    for (step, found) in passed.into_iter().take(failed).enumerate() {
-        list.passed(WAY[step], found);
+/// Adds a step that failed: those before it passed, and everything after it is skipped.
+fn add_failed_step(list: &mut Checklist, step: Step, error: &target::Error) {
+    let failed = step as usize;
+    for (id, found) in WAY.into_iter().zip(PASSED).take(failed) {
+        list.passed(id, found);
     }
+    let (found, next) = explained(error);
     list.failed(WAY[failed], found, next);
     let why = format!("{} failed", WAY[failed]);
     list.skipped_all(&WAY[failed + 1..], &why);
@@ -117,25 +139,25 @@ fn add_way(list: &mut Checklist, failed: usize, found: String, next: String) {
 }
 
 fn add_pooler(list: &mut Checklist, pooling: Result<Pooling, target::Error>) {
-    const ID: &str = "database-pooler";
     match pooling {
-        Ok(Pooling::NotSeen) => list.passed(ID, "no pooler was seen"),
-        Ok(Pooling::Session) => list.passed(ID, "a pooler is in between, in session mode"),
+        Ok(Pooling::NotSeen) => list.passed(POOLER, "no pooler was seen"),
+        Ok(Pooling::Session) => list.passed(POOLER, "there is a pooler in session mode"),
         Ok(Pooling::Transaction) => list.warned(
-            ID,
-            "a pooler is in between, in transaction mode; loads work, but its own time-outs, which SQL does \
+            POOLER,
+            "there is a pooler in transaction mode; loads work, but its own time-outs, which SQL does \
              not show, may end a long one",
             "prefer the direct address or the pooler's session mode (for Supabase: port 5432 in place of \
-             6543), or see that query_timeout and client_idle_timeout of the pooler are 0",
+             6543), or make sure that query_timeout and client_idle_timeout of the pooler are 0",
         ),
         Err(error) => {
             let (found, next) = explained(&error);
-            list.failed(ID, format!("a second session beside the first one failed: {found}"), next);
+            let found = format!("a second session beside the first one failed: {found}");
+            list.failed(POOLER, found, next);
         }
     }
 }
 
-/// Tries to make the ledger or to bring it up to date.
+/// Tries to create the ledger or to bring it up to date.
 async fn add_ledger(list: &mut Checklist, database: &Database, config: &Config, is_writable: bool) {
     const ID: &str = "ledger";
     if !is_writable {
@@ -145,13 +167,13 @@ async fn add_ledger(list: &mut Checklist, database: &Database, config: &Config, 
     let tried =
         database.rehearsal(async |client: &Client| try_ledger(client, table.as_ref()).await);
     match tried.await {
-        Ok(Tried::Current) => list.passed(ID, "it is there, and of this version"),
-        Ok(Tried::Made) => {
-            list.passed(ID, "there is none yet; making one was tried and rolled back");
+        Ok(Tried::Current) => list.passed(ID, "it exists, and is of this version"),
+        Ok(Tried::Created) => {
+            list.passed(ID, "it does not exist yet; creating it was tried and rolled back");
         }
         Ok(Tried::BroughtUpToDate) => list.passed(
             ID,
-            "an older version made it; bringing it up to date was tried and rolled back",
+            "it is of an older version; bringing it up to date was tried and rolled back",
         ),
         Ok(Tried::Lacking(grants)) => list.failed(
             ID,
@@ -165,11 +187,15 @@ async fn add_ledger(list: &mut Checklist, database: &Database, config: &Config, 
     }
 }
 
-/// What came of trying the ledger.
+/// The result of trying the ledger.
 enum Tried {
+    /// It exists, and is of this version.
     Current,
-    Made,
+    /// It did not exist, and was created.
+    Created,
+    /// It was of an older version, and was brought up to date.
     BroughtUpToDate,
+    /// Rights are missing, which these statements grant.
     Lacking(Vec<String>),
 }
 
@@ -188,5 +214,5 @@ async fn try_ledger(client: &Client, table: Option<&TableName>) -> Result<Tried,
         return Ok(Tried::Current);
     }
     ledger::create(client).await?;
-    Ok(if was_there { Tried::BroughtUpToDate } else { Tried::Made })
+    Ok(if was_there { Tried::BroughtUpToDate } else { Tried::Created })
 }

@@ -1,7 +1,5 @@
-//! The **files** of a dataset, from a listing and from their first bytes: that there are some, that they can
-//! be read, and that they are exports.
-
-use std::sync::Arc;
+//! The **files** of a dataset, by a listing and by their first bytes: whether there are any, whether they can be read,
+//! and whether they are exports.
 
 use futures::stream::{self, StreamExt};
 
@@ -26,21 +24,21 @@ const LISTED: [&str; 8] = [
     "files-header",
     "files-exports",
 ];
-/// At most so many files are read from; of more, some from the first to the last.
+/// At most this many files are read from. If there are more, they are spread from the first to the last.
 const FILES_READ: usize = 100;
-/// Files that are read from at once.
+/// How many files are read from at once.
 const AT_ONCE: usize = 16;
 
-/// What the first bytes of a dataset's files told.
+/// What was found in the first bytes of a dataset's files.
 #[derive(Default)]
 pub struct Headers {
     /// The files that can be read, by file date.
     pub read: Vec<Glimpse>,
-    /// Whether that is every file there is.
+    /// Whether every file was looked at.
     pub are_all: bool,
 }
 
-/// Examines the files of a dataset; returns its SQL, if it can be read, and what the files' headers told.
+/// Examines the files of a dataset; returns its SQL, if it can be read, and the headers of the files.
 pub async fn examine(
     means: &Means,
     dataset: &Dataset,
@@ -53,11 +51,14 @@ pub async fn examine(
         return (sql, Headers::default(), list.checks);
     };
     list.subject = store.display(&dataset.prefix);
-    if !add_match(&mut list, dataset, listing) {
+    add_match(&mut list, dataset, listing);
+    add_odd_keys(&mut list, dataset, listing);
+    if listing.files.is_empty() {
         list.skipped_all(&LISTED[2..], "there is no file");
         return (sql, Headers::default(), list.checks);
     }
     add_days(&mut list, dataset, listing);
+    add_empty(&mut list, dataset, listing);
     let headers = add_reading(&mut list, store, dataset, listing).await;
     add_exports(&mut list, dataset, sql.as_ref(), &headers);
     (sql, headers, list.checks)
@@ -80,19 +81,19 @@ fn add_sql(list: &mut Checklist, dataset: &Dataset) -> Option<Sql> {
     read
 }
 
-/// Whether the key pattern finds any file, and what it does not find.
-fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool {
+/// Whether the key pattern finds any file, and which keys it does not find.
+fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
     let (files, ignored) = (listing.files.len(), listing.ignored.len());
     let missed = listing.findings.iter().find_map(|finding| match finding {
         Finding::KeysWithoutDate { count, examples } => Some((*count, examples.join(", "))),
         _ => None,
     });
-    let next = format!("set datasets.{}.key to a pattern that finds them", dataset.name);
+    let next = key_hint(dataset);
     match (files, &missed) {
         (0, Some((count, example))) => list.failed(
             "files-match",
             format!("the key pattern finds none of {count} key(s) here, such as {example}"),
-            next.clone(),
+            next.as_str(),
         ),
         (0, None) => list.warned(
             "files-match",
@@ -111,8 +112,17 @@ fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool
             format!("if they are exports, {next}"),
         ),
         Some(_) => list.skipped("files-ignored", "the key pattern finds no file"),
-        None => list.passed("files-ignored", format!("{ignored} other key(s) are no exports")),
+        None => list.passed("files-ignored", format!("{ignored} other key(s) are not exports")),
     }
+}
+
+/// What to do about keys that the key pattern does not find, or reads wrongly.
+fn key_hint(dataset: &Dataset) -> String {
+    format!("set datasets.{}.key to a pattern that finds them", dataset.name)
+}
+
+/// Warns of keys that cannot be paths, and of dates that are in the future or far from the others.
+fn add_odd_keys(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
     for finding in &listing.findings {
         match finding {
             Finding::UnusableKeys { .. } => list.warned(
@@ -121,12 +131,11 @@ fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) -> bool
                 "rename these objects: runs leave them out",
             ),
             Finding::FutureDates { .. } | Finding::FarDates { .. } => {
-                list.warned("files-dates", finding.to_string(), next.clone());
+                list.warned("files-dates", finding.to_string(), key_hint(dataset));
             }
             _ => {}
         }
     }
-    files > 0
 }
 
 fn add_days(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
@@ -155,16 +164,19 @@ fn add_days(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
         (true, false) => list.warned(
             "files-days",
             format!("days with several files: {}", some_of(&several)),
-            "see that dedupe.sql decides between the rows of such files",
+            "make sure that dedupe.sql decides between the rows of such files",
         ),
     }
+}
+
+fn add_empty(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
     let empty: Vec<String> = listing.findings.iter().filter_map(key_of_empty).collect();
     if empty.is_empty() || dataset.zero_byte_files == ZeroByteFiles::Skip {
-        list.passed("files-empty", "no file of no bytes stands in the way");
+        list.passed("files-empty", "no file of zero bytes keeps a run from loading");
     } else {
         list.failed(
             "files-empty",
-            format!("files of no bytes: {}", some_of(&empty)),
+            format!("files of zero bytes: {}", some_of(&empty)),
             "ask for these exports again, or set zero_byte_files = \"skip\" for the dataset",
         );
     }
@@ -177,7 +189,7 @@ fn key_of_empty(finding: &Finding) -> Option<String> {
     }
 }
 
-/// Some of the files, the first and the last among them.
+/// At most [`FILES_READ`] of the files, evenly spread, with the first and the last.
 fn spread(files: &[SourceFile]) -> Vec<&SourceFile> {
     let last = files.len().saturating_sub(1);
     match files.len() {
@@ -186,7 +198,13 @@ fn spread(files: &[SourceFile]) -> Vec<&SourceFile> {
     }
 }
 
-/// Reads the first bytes of the files, and sorts out those that cannot be read.
+/// A file that cannot be read, by its key, and why.
+struct Unread {
+    key: String,
+    error: mirror::Error,
+}
+
+/// Reads the first bytes of the files, and adds which cannot be read.
 async fn add_reading(
     list: &mut Checklist,
     store: &Store,
@@ -194,7 +212,8 @@ async fn add_reading(
     listing: &Listing,
 ) -> Headers {
     let chosen = spread(&listing.files);
-    let mut headers = Headers { read: Vec::new(), are_all: chosen.len() == listing.files.len() };
+    let looked_at = chosen.len();
+    let mut headers = Headers { read: Vec::new(), are_all: looked_at == listing.files.len() };
     let (mut archived, mut refused, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
     let glimpses = stream::iter(chosen)
         .map(|file| async move { (file, drift::glimpse(store, dataset, file).await) })
@@ -209,22 +228,27 @@ async fn add_reading(
                 headers.read.push(glimpse);
             }
             Err(mirror::Error::Archived { .. }) => archived.push(file.key.clone()),
-            Err(error) if error.is_about_the_store() => refused.push((file.key.clone(), error)),
-            Err(error) => unusable.push((file.key.clone(), error)),
+            Err(error) => {
+                let unread = Unread { key: file.key.clone(), error };
+                match unread.error.is_about_the_store() {
+                    true => refused.push(unread),
+                    false => unusable.push(unread),
+                }
+            }
         }
     }
-    let looked_at = headers.read.len() + archived.len() + refused.len() + unusable.len();
     add_refused(list, &refused, looked_at);
     add_archived(list, &archived);
-    add_unusable(list, &unusable, refused.len() + archived.len() == looked_at);
+    let is_any_read = refused.len() + archived.len() < looked_at;
+    add_unusable(list, &unusable, is_any_read);
     headers
 }
 
-fn add_refused(list: &mut Checklist, refused: &[(String, mirror::Error)], looked_at: usize) {
-    let keys: Vec<String> = refused.iter().map(|(key, _)| key.clone()).collect();
-    let Some((_, first)) = refused.first() else {
-        return list
-            .passed("files-readable", format!("{looked_at} file(s) were asked for their start"));
+fn add_refused(list: &mut Checklist, refused: &[Unread], looked_at: usize) {
+    const ID: &str = "files-readable";
+    let keys: Vec<String> = refused.iter().map(|unread| unread.key.clone()).collect();
+    let Some(Unread { error: first, .. }) = refused.first() else {
+        return list.passed(ID, format!("the store refuses none of {looked_at} file(s)"));
     };
     let next = match first.store_error() {
         Some(object_store::Error::PermissionDenied { .. }) => {
@@ -234,11 +258,7 @@ fn add_refused(list: &mut Checklist, refused: &[(String, mirror::Error)], looked
         }
         _ => first.hint().unwrap_or_default(),
     };
-    list.failed(
-        "files-readable",
-        format!("the store gives out no byte of {}", some_of(&keys)),
-        next,
-    );
+    list.failed(ID, format!("the store refuses to return {}", some_of(&keys)), next);
 }
 
 fn add_archived(list: &mut Checklist, archived: &[String]) {
@@ -246,17 +266,17 @@ fn add_archived(list: &mut Checklist, archived: &[String]) {
         [] => list.passed("files-archived", "no file that was asked for is archived"),
         keys => list.failed(
             "files-archived",
-            format!("{} file(s) lie in an archive: {}", keys.len(), some_of(keys)),
-            "restore them (aws s3api restore-object), and run when they are back, or leave their days out",
+            format!("{} file(s) are archived: {}", keys.len(), some_of(keys)),
+            "restore them (aws s3api restore-object) and run once that is done, or leave their days out",
         ),
     }
 }
 
-fn add_unusable(list: &mut Checklist, unusable: &[(String, mirror::Error)], is_blind: bool) {
+fn add_unusable(list: &mut Checklist, unusable: &[Unread], is_any_read: bool) {
     match unusable {
-        [] if is_blind => list.skipped("files-header", "no file can be read"),
+        [] if !is_any_read => list.skipped("files-header", "no file can be read"),
         [] => list.passed("files-header", "the headers name columns"),
-        [(key, error), more @ ..] => {
+        [Unread { key, error }, more @ ..] => {
             let (_, next) = explained(error);
             let cause = std::error::Error::source(error).map(ToString::to_string);
             let reason = cause.unwrap_or_else(|| error.to_string());
@@ -274,12 +294,9 @@ fn add_exports(list: &mut Checklist, dataset: &Dataset, sql: Option<&Sql>, heade
     if headers.read.is_empty() {
         return list.skipped(ID, "no file can be read");
     }
-    let names = |file: &Glimpse| Arc::clone(&file.names);
-    let names: Vec<_> =
-        headers.read.iter().map(|file| (file.file.key.as_str(), names(file))).collect();
-    let pairs = names.iter().map(|(key, names)| (*key, &**names));
-    match check::refuse_not_exports(dataset, sql, pairs) {
-        Ok(()) => list.passed(ID, "their columns are those that the SQL is made for"),
+    let names = headers.read.iter().map(|file| (file.file.key.as_str(), &*file.names));
+    match check::refuse_not_exports(dataset, sql, names) {
+        Ok(()) => list.passed(ID, "their columns are those that the SQL uses"),
         Err(error) => {
             let (found, next) = explained(&error);
             list.failed(ID, found, next);
@@ -292,15 +309,18 @@ mod tests {
     use super::*;
     use crate::domain::{FileDate, Identity};
 
-    #[test]
-    fn the_first_and_the_last_of_many_files_are_looked_at() {
-        let file = |number: usize| SourceFile {
+    fn file(number: usize) -> SourceFile {
+        SourceFile {
             name: String::new(),
             key: number.to_string(),
             date: FileDate::default(),
             location: Default::default(),
             identity: Identity { size: 1, etag: None, last_modified: Default::default() },
-        };
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_of_many_files_are_looked_at() {
         let files: Vec<SourceFile> = (0..1234).map(file).collect();
         let chosen: Vec<&str> = spread(&files).iter().map(|file| file.key.as_str()).collect();
         assert_eq!((chosen.len(), chosen[0], chosen[FILES_READ - 1]), (FILES_READ, "0", "1233"));

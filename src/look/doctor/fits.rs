@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::stage;
 use crate::tables::Catalog;
 
-/// Examines the SQL over the headers; returns what `stage.sql` gives, if it plans.
+/// Examines the SQL over the headers; returns the catalog to ask what `stage.sql` gives, if that can be planned.
 pub async fn examine(
     means: &Means,
     dataset: &Dataset,
@@ -50,7 +50,7 @@ pub async fn examine(
     (catalog, list.checks)
 }
 
-/// Adds what does not plan; true if `stage.sql` gives columns that the target can be compared with.
+/// Adds what cannot be planned; true if `stage.sql` gives columns that the target can be compared with.
 async fn add_plans(
     list: &mut Checklist,
     headers: &Headers,
@@ -58,7 +58,7 @@ async fn add_plans(
     catalog: &Catalog,
 ) -> bool {
     const ID: &str = "sql-plans";
-    const NEXT: &str = "mend the SQL; a column that files may lack is named in optional_columns of the \
+    const NEXT: &str = "correct the SQL, or name a column that files may lack in optional_columns of the \
                         dataset; `backfill drift --propose` shows how names changed";
     let staged = stage::schema(catalog).await;
     match (failures, &staged) {
@@ -71,7 +71,7 @@ async fn add_plans(
         (failures, _) => {
             let looked_at = headers.read.len();
             let found =
-                format!("by the {looked_at} files that were looked at: {}", some_of(failures));
+                format!("in the {looked_at} files that were looked at: {}", some_of(failures));
             list.warned(ID, found, NEXT);
         }
     }

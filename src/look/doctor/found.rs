@@ -1,4 +1,4 @@
-//! What is **found** of a target, in one transaction that is rolled back.
+//! What is **found** out about a target, in one transaction that is rolled back.
 
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio_postgres::Client;
@@ -11,27 +11,27 @@ use crate::target::{
     self, Encoder, Inspected, MissingRights, Needs, Obstacle, Target, WithoutIdentity,
 };
 
-/// What was found of a target.
+/// What was found out about a target.
 pub struct Found {
     /// `None` if it could not be described.
     pub target: Option<Target>,
     /// Whether it exists.
     pub is_there: bool,
-    /// What stands in the way.
+    /// What keeps rows from being loaded.
     pub obstacles: Vec<Obstacle>,
     /// The rights that the role lacks.
     pub missing: MissingRights,
     /// Whether rows do not say which file they are from.
     pub has_unnamed_rows: bool,
-    /// What publications publish of it without a replica identity.
+    /// The tables of it that publications publish although they have no replica identity.
     pub without_identity: Vec<WithoutIdentity>,
     /// Whether it takes the rows.
     pub fit: Fit,
-    /// Columns of other types that get texts.
+    /// The columns of other types than text that `stage.sql` gives texts for.
     pub parsed_texts: Vec<String>,
 }
 
-/// What the target makes of what `stage.sql` gives.
+/// Whether the target takes the rows of `stage.sql`.
 pub enum Fit {
     /// It was not compared, for this reason.
     NotCompared(&'static str),
@@ -45,7 +45,13 @@ pub enum Fit {
     Fits,
 }
 
-/// Looks at the target of a dataset. If it is not there, it is made from `target.sql`.
+/// The columns that `stage.sql` gives, and the catalog in which it was planned.
+struct Staged<'a> {
+    catalog: &'a Catalog,
+    schema: SchemaRef,
+}
+
+/// Looks at the target of a dataset. If it does not exist, it is created from `target.sql`.
 ///
 /// # Errors
 /// [`target::Error`] if the database cannot be asked; what a run would refuse is part of the result.
@@ -55,65 +61,74 @@ pub async fn look(
     catalog: Option<&Catalog>,
 ) -> Result<Found, target::Error> {
     let staged = match catalog {
-        Some(catalog) => stage::schema(catalog).await.ok(),
+        Some(catalog) => {
+            let schema = stage::schema(catalog).await.ok();
+            schema.map(|schema| Staged { catalog, schema })
+        }
         None => None,
     };
-    let staged = catalog.zip(staged);
-    let is_writable = usable.is_writable;
-    usable
-        .database
-        .rehearsal(async |client: &Client| {
-            if let Some(closed) = closed_schema(client, dataset).await? {
-                return Ok(closed);
-            }
-            let inspected = Target::inspect(client, &dataset.table).await?;
-            let is_there = inspected.is_some();
-            let Inspected { target, obstacles } =
-                inspected.unwrap_or(Inspected { target: None, obstacles: Vec::new() });
-            let needs = Needs::to_place(&dataset.placement, target.as_ref());
-            let missing =
-                target::missing_rights(client, &dataset.table, target.as_ref(), needs).await?;
-            let is_closed = obstacles.iter().any(|o| matches!(o, Obstacle::Right { .. }));
-            let has_unnamed_rows = match &target {
-                Some(target) if !is_closed => target.has_unnamed_rows(client).await?,
-                _ => false,
-            };
-            let without_identity = match &target {
-                Some(target) => target.without_identity(client).await?,
-                None => Vec::new(),
-            };
-            let mut found = Found {
-                target,
-                is_there,
-                obstacles,
-                missing,
-                has_unnamed_rows,
-                without_identity,
-                fit: Fit::Fits,
-                parsed_texts: Vec::new(),
-            };
-            // What may fail, and end the transaction with it, comes last.
-            found.fit = match (&staged, is_there) {
-                (_, false) if !found.missing.of_target.is_empty() => {
-                    Fit::NotCompared("the rights to create it are missing")
-                }
-                (None, _) => Fit::NotCompared("what stage.sql gives is not known"),
-                (Some((catalog, staged)), true) => {
-                    compare(client, catalog, staged, &mut found).await?
-                }
-                (Some(_), false) if !is_writable => {
-                    Fit::NotCompared("the database takes no writes")
-                }
-                (Some((catalog, staged)), false) => {
-                    create(client, catalog, staged, &mut found).await
-                }
-            };
-            Ok(found)
-        })
-        .await
+    let looked = usable.database.rehearsal(async |client: &Client| {
+        if let Some(closed) = closed_schema(client, dataset).await? {
+            return Ok(closed);
+        }
+        let mut found = inspect(client, dataset).await?;
+        // This may fail and so abort the transaction: it comes last.
+        found.fit = fit(client, staged.as_ref(), usable.is_writable, &mut found).await?;
+        Ok(found)
+    });
+    looked.await
 }
 
-/// What is found of a target in a schema that this role may not look into: nothing but that.
+/// Everything about a target but whether it fits.
+async fn inspect(client: &Client, dataset: &Dataset) -> Result<Found, target::Error> {
+    let inspected = Target::inspect(client, &dataset.table).await?;
+    let is_there = inspected.is_some();
+    let Inspected { target, obstacles } =
+        inspected.unwrap_or(Inspected { target: None, obstacles: Vec::new() });
+    let needs = Needs::to_place(&dataset.placement, target.as_ref());
+    let missing = target::missing_rights(client, &dataset.table, target.as_ref(), needs).await?;
+    let is_closed = obstacles.iter().any(|o| matches!(o, Obstacle::Right { .. }));
+    let has_unnamed_rows = match &target {
+        Some(target) if !is_closed => target.has_unnamed_rows(client).await?,
+        _ => false,
+    };
+    let without_identity = match &target {
+        Some(target) => target.without_identity(client).await?,
+        None => Vec::new(),
+    };
+    Ok(Found {
+        target,
+        is_there,
+        obstacles,
+        missing,
+        has_unnamed_rows,
+        without_identity,
+        fit: Fit::NotCompared("it was not compared yet"),
+        parsed_texts: Vec::new(),
+    })
+}
+
+/// Whether a target fits, which is created if it does not exist.
+async fn fit(
+    client: &Client,
+    staged: Option<&Staged<'_>>,
+    is_writable: bool,
+    found: &mut Found,
+) -> Result<Fit, target::Error> {
+    if !found.is_there && !found.missing.of_target.is_empty() {
+        return Ok(Fit::NotCompared("the rights to create it are missing"));
+    }
+    let Some(staged) = staged else {
+        return Ok(Fit::NotCompared("what stage.sql gives is not known"));
+    };
+    match (found.is_there, is_writable) {
+        (true, _) => compare(client, staged, found).await,
+        (false, false) => Ok(Fit::NotCompared("the database takes no writes")),
+        (false, true) => Ok(create(client, staged, found).await),
+    }
+}
+
+/// What is found of a target in a schema that this role may not use: only that; `None` if the role may use it.
 async fn closed_schema(client: &Client, dataset: &Dataset) -> Result<Option<Found>, target::Error> {
     let mut missing =
         target::missing_rights(client, &dataset.table, None, Needs::default()).await?;
@@ -131,11 +146,10 @@ async fn closed_schema(client: &Client, dataset: &Dataset) -> Result<Option<Foun
     Ok((!closed.missing.of_target.is_empty()).then_some(closed))
 }
 
-/// Compares the columns of a target that is there.
+/// Compares the columns of a target that exists.
 async fn compare(
     client: &Client,
-    catalog: &Catalog,
-    staged: &SchemaRef,
+    Staged { catalog, schema }: &Staged<'_>,
     found: &mut Found,
 ) -> Result<Fit, target::Error> {
     let Some(target) = found.target.clone() else {
@@ -143,11 +157,11 @@ async fn compare(
     };
     let constants = &catalog.dataset.constants;
     let target = match found.obstacles.is_empty() {
-        true => target.with_single_values(client, staged, constants).await?,
+        true => target.with_single_values(client, schema, constants).await?,
         false => target,
     };
     let stage = catalog.sql.stage.path.display().to_string();
-    Ok(match Encoder::new(staged, &target, &stage, constants) {
+    Ok(match Encoder::new(schema, &target, &stage, constants) {
         Err(error) => Fit::Columns(error),
         Ok(encoder) => {
             found.parsed_texts = encoder.parsed_texts();
@@ -163,13 +177,14 @@ fn fit_mode(encoder: &Encoder, target: &Target, dataset: &Dataset, stage: &str) 
     }
 }
 
-/// Makes the target from `target.sql`.
-async fn create(client: &Client, catalog: &Catalog, staged: &SchemaRef, found: &mut Found) -> Fit {
+/// Creates the target from `target.sql`.
+async fn create(client: &Client, staged: &Staged<'_>, found: &mut Found) -> Fit {
+    let Staged { catalog, schema } = staged;
     let stage = catalog.sql.stage.path.display().to_string();
     let (dataset, contract) = (&catalog.dataset, &catalog.sql.contract);
     let constants = &dataset.constants;
-    let made = Target::create(client, &dataset.table, contract, staged, &stage, constants).await;
-    match made {
+    let made = Target::create(client, &dataset.table, contract, schema, &stage, constants);
+    match made.await {
         Ok((target, encoder)) => {
             let fit = fit_mode(&encoder, &target, dataset, &stage);
             found.target = Some(target);

@@ -1,9 +1,9 @@
 //! The **doctor** examines everything that a run needs before it is needed: the source, staging, the database, the
 //! references, and of each dataset its files, its SQL and its target.
 //!
-//! It never stops at the first failure: what depends on something that failed is skipped, and says so. Nothing
-//! stays: the object that it writes to staging is deleted, and in the database everything happens in
-//! transactions that are rolled back.
+//! It does not stop at the first failure: a check that depends on something that failed is skipped, with the reason.
+//! It leaves nothing behind: the object that it writes to staging is deleted, and in the database everything happens
+//! in transactions that are rolled back.
 
 mod checklist;
 mod database;
@@ -30,7 +30,7 @@ use crate::target::Database;
 pub use checklist::{Area, Diagnosis, HealthCheck, State};
 pub use uploads::OldUploads;
 
-/// What the checks of the datasets go through; `None` for what cannot be used.
+/// What the checks of the datasets need; `None` for what cannot be used.
 struct Means {
     config: Config,
     source: Option<Store>,
@@ -45,7 +45,7 @@ struct UsableDatabase {
     is_writable: bool,
 }
 
-/// Examines everything. Old unfinished uploads in staging are counted or aborted.
+/// Examines everything; `old_uploads` says whether old unfinished uploads in staging are counted or aborted.
 pub async fn doctor(
     config: &Config,
     environment: &Environment,
@@ -82,7 +82,7 @@ fn explained(error: &impl Explain) -> (String, String) {
     while let Some(current) = cause {
         let text = current.to_string();
         cause = current.source();
-        // Libraries tend to repeat their causes in their own text.
+        // Many libraries repeat the cause of an error in its text, so only the last cause is added, if it is new.
         if cause.is_none() && !found.contains(&text) {
             found = format!("{found}: {text}");
         }

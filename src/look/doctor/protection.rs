@@ -5,7 +5,7 @@ use chrono::{TimeDelta, Utc};
 use super::checklist::Checklist;
 use crate::target::Protection;
 
-/// A certificate that expires sooner is worth a warning.
+/// A certificate that expires within this many days gives a warning.
 const DAYS_LEFT: i64 = 14;
 
 /// Adds what is known of TLS and of the certificate.
@@ -21,7 +21,7 @@ pub fn add_protection(list: &mut Checklist, protection: Protection) {
             list.warned(ID, "rows and passwords cross the network without TLS", VERIFY);
         }
         Protection { is_for_host: true, .. } => {
-            list.passed(ID, "TLS is on, and the certificate is the host's");
+            list.passed(ID, "TLS is on, and the certificate is valid for this host");
         }
         Protection { is_verified: true, .. } => list.passed(
             ID,
@@ -62,13 +62,14 @@ mod tests {
     use super::*;
     use crate::look::doctor::{Area, State};
 
+    fn tls(protection: Protection) -> Vec<State> {
+        let mut list = Checklist::new(Area::Database, "x");
+        add_protection(&mut list, protection);
+        list.checks.iter().map(|check| check.state).collect()
+    }
+
     #[test]
     fn a_connection_in_the_clear_is_fine_on_this_machine_only() {
-        let tls = |protection: Protection| {
-            let mut list = Checklist::new(Area::Database, "x");
-            add_protection(&mut list, protection);
-            list.checks.iter().map(|check| check.state).collect::<Vec<_>>()
-        };
         let plain = Protection::default();
         assert_eq!(tls(Protection { is_local: true, ..plain }), [State::Passed]);
         assert_eq!(tls(plain), [State::Warned]);

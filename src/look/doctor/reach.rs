@@ -1,5 +1,5 @@
-//! To **reach** a store is to get a first answer from it that is not a refusal. A refusal says which of the
-//! steps towards it failed: the address, the clock, the credentials, the region, the bucket.
+//! To **reach** a store is to get an answer from it that is not a refusal. A refusal shows which step failed: the
+//! address, the clock, the credentials, the region or the bucket.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::store::{self, Answer, NoCredentials, Store};
 /// The steps towards a store, in the order in which they are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// It answers at all.
+    /// It answers.
     Answers,
     /// Its clock and ours agree.
     Clock,
-    /// It takes the credentials.
+    /// It accepts the credentials.
     Credentials,
-    /// It is asked in the bucket's region.
+    /// Requests go to the bucket's region.
     Region,
     /// The bucket or folder exists.
     Bucket,
-    /// What was asked for is allowed.
+    /// The request is allowed.
     Right,
 }
 
@@ -40,13 +40,13 @@ pub struct Ids {
     pub region_key: &'static str,
 }
 
-/// How long a first answer is waited for.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits for a request to a store, but not as long as a run does.
+/// Waits for a request to a store, but not as long as a run would.
 ///
 /// # Errors
-/// Those of the request; one of no answer if it takes longer.
+/// Those of the request, and a generic one if there is no answer in time.
 pub async fn within_patience<T>(
     request: impl Future<Output = object_store::Result<T>>,
 ) -> object_store::Result<T> {
@@ -58,7 +58,7 @@ pub async fn within_patience<T>(
     }
 }
 
-/// A clock that is further off is worth a warning.
+/// A clock that is off by more than this many seconds gives a warning.
 const SECONDS_OFF: i64 = 60;
 
 /// The step at which a request failed.
@@ -95,7 +95,7 @@ pub fn failed_step(error: &object_store::Error, answer: &Answer) -> Step {
     }
 }
 
-/// What the store answered, without its own words, which may quote what was signed.
+/// What the store answered, by status and code. Its own text is left out, because it may quote what was signed.
 pub fn answered(answer: &Answer) -> String {
     match (answer.status, &answer.code) {
         (0, _) => "there was no answer".to_owned(),
@@ -104,7 +104,7 @@ pub fn answered(answer: &Answer) -> String {
     }
 }
 
-/// Adds the checks of the steps, up to one that failed; true if none of them did.
+/// Adds the checks of all steps; those after one that failed are skipped. Returns whether the store was reached.
 pub fn add_steps(
     list: &mut Checklist,
     ids: &Ids,
@@ -117,14 +117,14 @@ pub fn add_steps(
     let answer = store.last_answer();
     let failed = error.map(|error| failed_step(error, &answer));
     let steps = [Step::Answers, Step::Clock, Step::Credentials, Step::Region, Step::Bucket];
-    // Only S3 has buckets that are to be asked for in their own region.
+    // Only buckets of S3 have to be asked for in their own region.
     for step in steps.into_iter().filter(|step| *step != Step::Region || store.is_s3()) {
         match (failed, error) {
             (Some(failed), Some(error)) if failed == step => {
                 add_failure(list, ids, step, error, &answer);
             }
             (Some(failed), _) if failed < step => {
-                list.skipped(id_of(ids, step), "what comes before it failed");
+                list.skipped(id_of(ids, step), "an earlier step failed");
             }
             _ => add_success(list, ids, step, &answer),
         }
@@ -158,7 +158,7 @@ fn add_folder(list: &mut Checklist, ids: &Ids, error: Option<&object_store::Erro
 fn add_success(list: &mut Checklist, ids: &Ids, step: Step, answer: &Answer) {
     match (step, answer.seconds_ahead) {
         (Step::Answers, _) if answer.status == 0 => {
-            list.skipped(ids.answers, "nothing was asked of the store yet");
+            list.skipped(ids.answers, "the store was not asked for anything");
         }
         (Step::Answers, _) => list.passed(ids.answers, "the store answers"),
         (Step::Clock, None) => list.skipped(ids.clock, "the store does not say what time it is"),
@@ -168,7 +168,7 @@ fn add_success(list: &mut Checklist, ids: &Ids, step: Step, answer: &Answer) {
             "set the clock by NTP: S3 refuses requests that are 15 minutes off (RequestTimeTooSkewed)",
         ),
         (Step::Clock, Some(_)) => list.passed(ids.clock, "the clocks agree to within a minute"),
-        (Step::Credentials, _) => list.passed(ids.credentials, "the credentials are taken"),
+        (Step::Credentials, _) => list.passed(ids.credentials, "the credentials are accepted"),
         (Step::Region, _) => list.passed(ids.region, "requests go to the right region"),
         (Step::Bucket | Step::Right, _) => list.passed(ids.bucket, "the bucket exists"),
     }
@@ -202,7 +202,7 @@ fn add_failure(
         Step::Credentials => {
             let found = match NoCredentials::behind(error) {
                 Some(missing) => missing.to_string(),
-                None => format!("the store does not take the credentials: {answered}"),
+                None => format!("the store does not accept the credentials: {answered}"),
             };
             list.failed(ids.credentials, found, store::hint(error));
         }
@@ -218,7 +218,7 @@ fn add_failure(
     }
 }
 
-/// Which region to set is said only if the store says it.
+/// What was found and what to do about a wrong region. Which region to set is known only if the store says so.
 fn wrong_region(ids: &Ids, answer: &Answer) -> (String, String) {
     let key = ids.region_key;
     match &answer.region {

@@ -1,4 +1,4 @@
-//! The **references**: that their files are there, and can be read as tables.
+//! The **references**: whether their files exist, and can be read as tables.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::domain::{Environment, Explain};
 use crate::sql::{Sql, mentioned_tables};
 use crate::tables;
 
-/// What is examined of a reference.
+/// The id of the check of a reference.
 const ID: &str = "reference";
 
 /// Reads the file of every reference.
@@ -53,7 +53,7 @@ async fn examine_one(
         }
         Err((found, next)) if is_read_by_a_check => list.failed(ID, found, next),
         Err((found, next)) => {
-            list.warned(ID, format!("{found}; no check reads it, queries may"), next);
+            list.warned(ID, format!("{found}; no check reads it, but queries may"), next);
         }
     }
     list.checks

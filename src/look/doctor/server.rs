@@ -1,21 +1,23 @@
-//! What the **server** says of itself and of the role, judged.
+//! What the **server** reports about itself and about the role, and what that means for a run.
 
 use super::checklist::Checklist;
 use crate::domain::{Limits, quote_identifier};
 use crate::printable;
 use crate::target::{LimitedBy, Server};
 
-/// The version that has the functions by which transactions are told apart for ever (`xid8`).
+/// The oldest version that is supported: it has transaction numbers that never come again (`xid8`).
 const OLDEST_VERSION: i32 = 130_000;
-/// What the free plan of Supabase holds, and from which part of it on a warning is due.
+/// The size of a database, in bytes, at which Supabase's free plan ends.
 const FREE_PLAN: u64 = 500_000_000;
+/// The size from which on a database may soon outgrow the free plan.
 const FREE_PLAN_NEARLY: u64 = 400_000_000;
-/// Beyond this age the server has not cleaned up for long; it stops at about two billion.
+/// Rows older than this many transactions give a warning: the server has not run VACUUM for long, and it stops at
+/// about two billion.
 const OLD_TRANSACTIONS: i64 = 1_500_000_000;
-/// A run with its usual two connections has two more to watch them.
+/// How many connections a run needs: usually two to load, and two more to watch these.
 const CONNECTIONS: i64 = 4;
 
-/// Adds what the server says of itself; true if it takes writes.
+/// Adds what the server reports about itself; returns whether it takes writes.
 pub fn add_server(list: &mut Checklist, server: &Server, limits: Limits) -> bool {
     let version = &server.version;
     if server.version_number < OLDEST_VERSION {
@@ -181,7 +183,7 @@ fn add_transactions(list: &mut Checklist, server: &Server) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::look::doctor::{Area, HealthCheck, State};
+    use crate::look::doctor::{Area, State};
 
     fn server() -> Server {
         Server {
@@ -226,12 +228,15 @@ mod tests {
     fn wrong(server: &Server) -> Vec<&'static str> {
         let mut list = Checklist::new(Area::Database, "x");
         add_server(&mut list, server, limits(None));
-        let is_wrong = |check: &&HealthCheck| matches!(check.state, State::Warned | State::Failed);
-        list.checks.iter().filter(is_wrong).map(|check| check.id).collect()
+        let wrong = list.checks.into_iter();
+        wrong
+            .filter(|check| matches!(check.state, State::Warned | State::Failed))
+            .map(|check| check.id)
+            .collect()
     }
 
     #[test]
-    fn what_a_server_says_is_judged() {
+    fn what_is_wrong_with_a_server_is_found() {
         assert!(wrong(&server()).is_empty());
         assert_eq!(wrong(&Server { version_number: 120_022, ..server() }), ["database-version"]);
         assert_eq!(wrong(&Server { is_standby: true, ..server() }), ["database-writable"]);

@@ -1,4 +1,4 @@
-//! The **source**: that it can be reached and listed.
+//! The **source**: whether it can be reached and listed.
 
 use futures::StreamExt;
 
@@ -18,7 +18,10 @@ const IDS: Ids = Ids {
     region_key: "source.region",
 };
 
-/// Opens the source and lists the files of every dataset; a listing that failed is `None`.
+/// The check that lists the prefixes of the datasets.
+const LIST: &str = "source-list";
+
+/// Opens the source and lists the files of every dataset; `None` for a listing that failed.
 pub async fn examine(
     config: &Config,
     environment: &Environment,
@@ -29,7 +32,7 @@ pub async fn examine(
         Err(error) => {
             let next = error.hint().unwrap_or_default();
             list.failed(IDS.credentials, error.to_string(), next);
-            list.skipped("source-list", "the source cannot be opened");
+            list.skipped(LIST, "the source cannot be opened");
             return (None, vec![None; config.datasets.len()], list.checks);
         }
     };
@@ -38,10 +41,24 @@ pub async fn examine(
     (Some(store), listings, list.checks)
 }
 
-/// A listing that was refused: of which place, why, and what the store answered.
-type Refused = (String, object_store::Error, store::Answer);
+/// A listing that was refused.
+struct Refused {
+    /// The prefix that was listed.
+    place: String,
+    error: object_store::Error,
+    /// What the store answered.
+    answer: store::Answer,
+}
 
-/// Lists the files of every dataset, unless the store does not answer.
+impl Refused {
+    /// Whether other prefixes may be listed all the same: only a right for this prefix is missing.
+    fn is_about_the_prefix(&self) -> bool {
+        matches!(self.error, object_store::Error::PermissionDenied { .. })
+    }
+}
+
+/// Lists the files of every dataset; also returns the first listing that was refused. Stops if the store does not
+/// answer.
 async fn list_all(config: &Config, store: &Store) -> (Vec<Option<Listing>>, Option<Refused>) {
     let count = config.datasets.len();
     if let Some(dataset) = config.datasets.first().filter(|_| store.folder().is_none()) {
@@ -50,48 +67,50 @@ async fn list_all(config: &Config, store: &Store) -> (Vec<Option<Listing>>, Opti
         match within_patience(first).await {
             Err(error) if store.last_answer().status == 0 => {
                 let place = store.display(&dataset.prefix);
-                return (vec![None; count], Some((place, error, store.last_answer())));
+                let refused = Refused { place, error, answer: store.last_answer() };
+                return (vec![None; count], Some(refused));
             }
             _ => {}
         }
     }
     let mut listings = Vec::new();
-    let mut refused = None;
+    let mut refused: Option<Refused> = None;
     for dataset in &config.datasets {
-        // What one prefix does not reach, another will not: each would wait as long.
-        let listing = match &refused {
-            Some((_, false)) => None,
-            _ => match source::history(store, dataset).await {
-                Ok(listing) => Some(listing),
-                Err(source::Error::List { place, source }) => {
-                    let is_right = matches!(source, object_store::Error::PermissionDenied { .. });
-                    refused = refused.or(Some(((place, source, store.last_answer()), is_right)));
-                    None
+        // If the store cannot be reached for one prefix, others would only wait as long and fail too.
+        if refused.as_ref().is_some_and(|refused| !refused.is_about_the_prefix()) {
+            listings.push(None);
+            continue;
+        }
+        match source::history(store, dataset).await {
+            Ok(listing) => listings.push(Some(listing)),
+            Err(error) => {
+                listings.push(None);
+                if let source::Error::List { place, source } = error {
+                    let answer = store.last_answer();
+                    refused.get_or_insert(Refused { place, error: source, answer });
                 }
-                Err(_) => None,
-            },
-        };
-        listings.push(listing);
+            }
+        }
     }
-    (listings, refused.map(|(refused, _)| refused))
+    (listings, refused)
 }
 
 fn add_listing(list: &mut Checklist, store: &Store, refused: Option<Refused>) {
-    let error = refused.as_ref().map(|(_, error, _)| error);
+    let error = refused.as_ref().map(|refused| &refused.error);
     match (add_steps(list, &IDS, store, error), refused) {
-        (false, _) => list.skipped("source-list", "the source cannot be reached"),
-        (true, None) => list.passed("source-list", "the prefixes of all datasets can be listed"),
-        (true, Some((place, error, answer))) => {
-            list.subject = place;
-            let found = format!("the prefix cannot be listed: {}", answered(&answer));
-            let next = match error {
+        (false, _) => list.skipped(LIST, "the source cannot be reached"),
+        (true, None) => list.passed(LIST, "the prefixes of all datasets can be listed"),
+        (true, Some(refused)) => {
+            list.subject = refused.place;
+            let found = format!("the prefix cannot be listed: {}", answered(&refused.answer));
+            let next = match refused.error {
                 object_store::Error::PermissionDenied { .. } => {
                     "grant s3:ListBucket on the bucket for this prefix (or the provider's right to list)"
                         .to_owned()
                 }
                 error => store::hint(&error),
             };
-            list.failed("source-list", found, next);
+            list.failed(LIST, found, next);
         }
     }
 }

@@ -1,7 +1,8 @@
-//! **Staging**: that objects can be written, read and deleted, and that there is room.
+//! **Staging**: whether objects can be written, read and deleted, and whether there is room.
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::checklist::{Area, Checklist, HealthCheck};
@@ -21,10 +22,16 @@ const IDS: Ids = Ids {
     region_key: "staging.region",
 };
 
-/// What the object holds that is written and read back.
+/// The check that writes an object.
+const WRITE: &str = "staging-write";
+/// The check that reads it back.
+const READ: &str = "staging-read";
+/// The check that deletes it.
+const DELETE: &str = "staging-delete";
+/// The content of the object that is written, read back and deleted.
 const CONTENT: &str = "backfill doctor wrote this and deletes it again\n";
 
-/// Opens staging and tries what a run does with it; `bytes` is the size of all exports.
+/// Opens staging and tries what a run does with it; `bytes` is the total size of the exports.
 pub async fn examine(
     config: &Config,
     environment: &Environment,
@@ -42,8 +49,7 @@ pub async fn examine(
         Err(error) => {
             let next = error.hint().unwrap_or_default();
             list.failed(IDS.credentials, error.to_string(), next);
-            let ids = ["staging-write", "staging-read", "staging-delete"];
-            list.skipped_all(&ids, "staging cannot be opened");
+            list.skipped_all(&[WRITE, READ, DELETE], "staging cannot be opened");
             None
         }
     };
@@ -64,27 +70,14 @@ async fn try_object(list: &mut Checklist, store: &Store) {
         add_unwritable(list, store, &error, is_reached);
         return;
     }
-    list.passed("staging-write", "an object can be written");
+    list.passed(WRITE, "an object can be written");
     let read = async { store.objects.get(&path).await?.bytes().await };
-    match read.await {
-        Ok(bytes) if bytes == CONTENT => {
-            list.passed("staging-read", "the object reads as it was written");
-        }
-        Ok(_) => list.failed(
-            "staging-read",
-            "the object reads differently from how it was written",
-            "look at what lies between this program and the store, such as a proxy or a cache",
-        ),
-        Err(error) => {
-            let found = format!("the object cannot be read: {}", answered(&store.last_answer()));
-            list.failed("staging-read", found, right_or(&error, "s3:GetObject"));
-        }
-    }
+    add_reading(list, store, read.await);
     match store.objects.delete(&path).await {
-        Ok(()) => list.passed("staging-delete", "the object can be deleted"),
+        Ok(()) => list.passed(DELETE, "the object can be deleted"),
         Err(_) => list.warned(
-            "staging-delete",
-            "the object cannot be deleted; a run does without, but what is old stays and is paid for",
+            DELETE,
+            "the object cannot be deleted; runs work all the same, but old objects stay and cost money",
             format!(
                 "grant s3:DeleteObject and s3:AbortMultipartUpload, or add a lifecycle rule that expires \
                  objects and aborts unfinished uploads; then delete {} by hand",
@@ -95,6 +88,22 @@ async fn try_object(list: &mut Checklist, store: &Store) {
     remove_folders(store, &key, &made);
 }
 
+/// Adds whether the object was read as it was written.
+fn add_reading(list: &mut Checklist, store: &Store, read: object_store::Result<Bytes>) {
+    match read {
+        Ok(bytes) if bytes == CONTENT => list.passed(READ, "the object reads as it was written"),
+        Ok(_) => list.failed(
+            READ,
+            "the object reads differently from how it was written",
+            "look at what is between this program and the store, such as a proxy or a cache",
+        ),
+        Err(error) => {
+            let found = format!("the object cannot be read: {}", answered(&store.last_answer()));
+            list.failed(READ, found, right_or(&error, "s3:GetObject"));
+        }
+    }
+}
+
 fn add_unwritable(
     list: &mut Checklist,
     store: &Store,
@@ -102,21 +111,21 @@ fn add_unwritable(
     is_reached: bool,
 ) {
     match (is_reached, store.folder()) {
-        (false, _) => list.skipped("staging-write", "staging cannot be reached"),
+        (false, _) => list.skipped(WRITE, "staging cannot be reached"),
         (true, Some(_)) => list.failed(
-            "staging-write",
+            WRITE,
             "the folder cannot be written",
             "check its permissions and that its disk has room, or set staging.url to another place",
         ),
         (true, None) => {
             let found = format!("no object can be written: {}", answered(&store.last_answer()));
-            list.failed("staging-write", found, right_or(error, "s3:PutObject"));
+            list.failed(WRITE, found, right_or(error, "s3:PutObject"));
         }
     }
-    list.skipped_all(&["staging-read", "staging-delete"], "no object can be written");
+    list.skipped_all(&[READ, DELETE], "no object can be written");
 }
 
-/// What to do about a refusal: give a right, if that is what is missing.
+/// What to do about a refusal: grant a right if it is missing, or what the error says.
 fn right_or(error: &object_store::Error, right: &str) -> String {
     match error {
         object_store::Error::PermissionDenied { .. } => {
@@ -128,17 +137,17 @@ fn right_or(error: &object_store::Error, right: &str) -> String {
     }
 }
 
-/// The folders that writing to `folder` makes, the innermost first.
+/// The folders that writing to `folder` creates, the innermost first.
 fn folders_to_make(folder: &Path) -> Vec<PathBuf> {
     folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
 }
 
-/// Takes away the empty folders that were made for the object.
+/// Removes the folders that were created for the object.
 fn remove_folders(store: &Store, key: &str, made: &[PathBuf]) {
     let Some(folder) = store.folder() else { return };
     let of_trials = Path::new(key).parent().map(|trials| folder.join(trials));
     for folder in of_trials.iter().chain(made) {
-        // A folder that holds something else by now stays.
+        // This fails for a folder that holds something else by now, which is right.
         let _ = std::fs::remove_dir(folder);
     }
 }
@@ -150,7 +159,7 @@ fn add_space(list: &mut Checklist, store: &Store, bytes: u64) {
     if free < bytes {
         list.warned(
             ID,
-            format!("{free_text} are free, and the exports have {needed}"),
+            format!("{free_text} are free, and the exports need up to {needed}"),
             "make room, set staging.url to a larger disk or a bucket, or load a shorter range",
         );
     } else {
@@ -158,7 +167,7 @@ fn add_space(list: &mut Checklist, store: &Store, bytes: u64) {
     }
 }
 
-/// Below this, what SQL spills may not find room.
+/// If fewer bytes are free, sorts and joins that do not fit into memory may fail.
 const LITTLE_SPACE: u64 = 1 << 30;
 
 fn add_temporary_space(list: &mut Checklist, environment: &Environment) {
@@ -174,11 +183,12 @@ fn add_temporary_space(list: &mut Checklist, environment: &Environment) {
         ),
         Some(free) if free < LITTLE_SPACE => list.warned(
             ID,
-            format!("{} are free for what SQL spills", printable::bytes(free)),
+            format!("{} are free for what SQL writes to disk", printable::bytes(free)),
             "set TMPDIR to a folder with more room, or raise limits.sql_memory",
         ),
         Some(free) => {
-            list.passed(ID, format!("{} are free for what SQL spills", printable::bytes(free)));
+            let free = printable::bytes(free);
+            list.passed(ID, format!("{free} are free for what SQL writes to disk"));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The **target** of a dataset: that it takes what `stage.sql` gives, from this role, without side effects. What
-//! does not exist yet is made from `target.sql` in a transaction that is rolled back.
+//! The **target** of a dataset: whether it takes the rows of `stage.sql` from this role, without side effects. A target
+//! that does not exist yet is created from `target.sql` in a transaction that is rolled back.
 
 use super::checklist::{Checklist, HealthCheck, some_of};
 use super::found::{Fit, Found, look};
@@ -24,7 +24,7 @@ const ALL: [&str; 10] = [
     "target-unnamed-rows",
 ];
 
-/// Examines the target of a dataset; `catalog` knows what `stage.sql` gives.
+/// Examines the target of a dataset; the `catalog` can be asked what `stage.sql` gives.
 pub async fn examine(
     means: &Means,
     dataset: &Dataset,
@@ -150,7 +150,7 @@ fn add_fit(list: &mut Checklist, found: &Found) {
     }
 }
 
-/// Texts may not be in the form of a column's type, which a run finds out only when it loads them.
+/// Warns of texts for columns of other types: whether they can be converted shows only when a run loads them.
 fn add_columns(list: &mut Checklist, found: &Found) {
     const ID: &str = "target-columns";
     match found.parsed_texts.as_slice() {
@@ -189,62 +189,68 @@ fn add_effects(list: &mut Checklist, dataset: &Dataset, target: &Target) {
              the time of the load",
         ),
     }
-    let next =
+    add_cascades(list, dataset, &effects.cascades);
+}
+
+fn add_cascades(list: &mut Checklist, dataset: &Dataset, cascades: &[String]) {
+    const ID: &str = "target-cascades";
+    const NEXT: &str =
         "make the key NO ACTION DEFERRABLE INITIALLY DEFERRED, or run with --allow-side-effects";
-    match (effects.cascades.is_empty(), placement.replaces()) {
-        (true, _) => list.passed("target-cascades", "deleting rows changes no other table"),
-        (false, true) => list.failed(
-            "target-cascades",
-            format!("replacing rows would change {}", some_of(&effects.cascades)),
+    if cascades.is_empty() {
+        return list.passed(ID, "deleting rows changes no other table");
+    }
+    let changed = some_of(cascades);
+    match dataset.placement.replaces() {
+        true => list.failed(ID, format!("replacing rows would change {changed}"), NEXT),
+        false => {
+            list.warned(ID, format!("reloading or removing a file would change {changed}"), NEXT)
+        }
+    }
+}
+
+/// Adds publications because of which the server refuses to update or delete rows.
+fn add_publications(list: &mut Checklist, dataset: &Dataset, found: &Found) {
+    const ID: &str = "target-publications";
+    let placement = &dataset.placement;
+    let Some(first) = found.without_identity.first() else {
+        return list.passed(ID, "no publication keeps rows from being updated or deleted");
+    };
+    let next = format!(
+        "give the table a primary key, or send ALTER TABLE {} REPLICA IDENTITY FULL",
+        first.table
+    );
+    let all: Vec<&WithoutIdentity> = found.without_identity.iter().collect();
+    let mut refused = all.clone();
+    refused.retain(|one| placement.merges() && one.updates || placement.replaces() && one.deletes);
+    match refused.is_empty() {
+        false => list.failed(
+            ID,
+            format!(
+                "the table has no replica identity, so that rows cannot be replaced as the mode does it \
+                 (SQLSTATE 55000), because of the publication {}",
+                publications(&refused)
+            ),
             next,
         ),
-        (false, false) => list.warned(
-            "target-cascades",
-            format!("reloading or removing a file would change {}", some_of(&effects.cascades)),
+        true => list.warned(
+            ID,
+            format!(
+                "the table has no replica identity: loading works, but a file cannot be loaded again, removed or \
+                 undone, because of the publication {}",
+                publications(&all)
+            ),
             next,
         ),
     }
 }
 
-/// Publications because of which the server refuses to update or delete rows.
-fn add_publications(list: &mut Checklist, dataset: &Dataset, found: &Found) {
-    const ID: &str = "target-publications";
-    let placement = &dataset.placement;
-    let is_refused = |one: &&WithoutIdentity| {
-        placement.merges() && one.updates || placement.replaces() && one.deletes
-    };
-    let named = |ones: Vec<&WithoutIdentity>| {
-        let mut names: Vec<String> =
-            ones.iter().map(|one| format!("{} of {}", one.publication, one.table)).collect();
-        names.dedup();
-        some_of(&names)
-    };
-    let all: Vec<&WithoutIdentity> = found.without_identity.iter().collect();
-    let refused: Vec<&WithoutIdentity> = found.without_identity.iter().filter(is_refused).collect();
-    let table = all.first().map_or("", |one| one.table.as_str());
-    let next =
-        format!("give the table a primary key, or send ALTER TABLE {table} REPLICA IDENTITY FULL");
-    match (all.is_empty(), refused.is_empty()) {
-        (true, _) => list.passed(ID, "no publication keeps rows from being updated or deleted"),
-        (_, false) => list.failed(
-            ID,
-            format!(
-                "the table has no replica identity, so that rows cannot be replaced as the mode does it \
-                 (SQLSTATE 55000), because of the publication {}",
-                named(refused)
-            ),
-            next,
-        ),
-        (_, true) => list.warned(
-            ID,
-            format!(
-                "the table has no replica identity: loading works, but a file cannot be loaded again, removed or \
-                 undone, because of the publication {}",
-                named(all)
-            ),
-            next,
-        ),
-    }
+/// The publications and the tables that they publish, for people.
+fn publications(published: &[&WithoutIdentity]) -> String {
+    let published = published.iter();
+    let mut names: Vec<String> =
+        published.map(|one| format!("{} of {}", one.publication, one.table)).collect();
+    names.dedup();
+    some_of(&names)
 }
 
 fn add_rows(list: &mut Checklist, found: &Found, target: &Target) {
@@ -270,11 +276,11 @@ fn add_rows(list: &mut Checklist, found: &Found, target: &Target) {
     }
 }
 
-/// What only matters in a table of dlt.
+/// Adds what only matters in a table of dlt.
 fn add_dlt(list: &mut Checklist, found: &Found, target: &Target) {
     let Some(dlt) = target.guest.dlt() else { return };
-    let obstacle = |is_it: fn(&Obstacle) -> bool| found.obstacles.iter().find(|o| is_it(o));
-    match obstacle(|obstacle| *obstacle == Obstacle::OldVersions) {
+    let mut obstacles = found.obstacles.iter();
+    match obstacles.find(|obstacle| **obstacle == Obstacle::OldVersions) {
         Some(obstacle) => list.failed(
             "dlt-versions",
             obstacle.reason(),
@@ -282,7 +288,8 @@ fn add_dlt(list: &mut Checklist, found: &Found, target: &Target) {
         ),
         None => list.passed("dlt-versions", "dlt keeps no old versions of rows here"),
     }
-    match obstacle(|obstacle| matches!(obstacle, Obstacle::Nested(_))) {
+    let mut obstacles = found.obstacles.iter();
+    match obstacles.find(|obstacle| matches!(obstacle, Obstacle::Nested(_))) {
         Some(obstacle) => list.failed(
             "dlt-nested",
             obstacle.reason(),

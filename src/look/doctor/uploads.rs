@@ -1,4 +1,4 @@
-//! Unfinished **uploads** in the folders of staging: counted, and aborted if that is asked for.
+//! Unfinished **uploads** in the folders of staging. They are counted, and the old ones are aborted on request.
 
 use chrono::{TimeDelta, Utc};
 
@@ -15,10 +15,10 @@ pub enum OldUploads {
 }
 
 const ID: &str = "staging-uploads";
-/// An upload that was begun longer ago belongs to no run that is still going on.
+/// An upload that was begun more than this many days ago does not belong to a run that is still going on.
 const DAYS: i64 = 1;
 
-/// Adds what is known of unfinished uploads; nothing where the store has no such thing.
+/// Adds what is known of unfinished uploads; adds nothing if the store has no such uploads.
 pub async fn add(list: &mut Checklist, store: &Store, old_uploads: OldUploads) {
     let Some(uploads) = &store.uploads else { return };
     let mut found = Vec::new();
@@ -56,16 +56,19 @@ async fn abort(list: &mut Checklist, uploads: &Uploads, old: &[Upload]) {
     let mut aborted = 0;
     for upload in old {
         match uploads.abort(upload).await {
-            // Somebody else was quicker.
+            // An upload that is not found was aborted or finished by somebody else.
             Ok(()) | Err(object_store::Error::NotFound { .. }) => aborted += 1,
             Err(_) => {
                 return list.failed(
                     ID,
-                    format!("{aborted} of {} old uploads were aborted; one is refused", old.len()),
+                    format!(
+                        "{aborted} of {} old upload(s) were aborted; one was refused",
+                        old.len()
+                    ),
                     "grant s3:AbortMultipartUpload",
                 );
             }
         }
     }
-    list.passed(ID, format!("{aborted} upload(s) of the past were aborted"));
+    list.passed(ID, format!("{aborted} old upload(s) were aborted"));
 }

@@ -12,6 +12,7 @@ use crate::project::{Project, date_of};
 use crate::source;
 use crate::sql::Sql;
 use crate::state::{Coverage, FileState, Files, Gaps, Policy, Stray};
+use crate::target::Target;
 
 /// What was found out about a dataset.
 pub struct Surveyed {
@@ -53,18 +54,27 @@ pub async fn gaps(
         None => None,
     };
     let basis = match &sql {
-        Some(sql) => {
-            let live_since = files.live_since();
-            let basis = Basis::of(project, dataset, sql, &files, target, |file| {
-                is_open(files.coverage(file, live_since))
-            });
-            Some(basis.await?)
-        }
+        Some(sql) => Some(basis(project, dataset, sql, &files, target).await?),
         None => None,
     };
     let gaps =
         files.gaps(strays.as_deref(), |file| basis.as_ref().map_or(0, |basis| basis.rows_of(file)));
     Ok(Surveyed { gaps, files, basis })
+}
+
+/// What the files of the gaps are estimated from.
+async fn basis(
+    project: &Project,
+    dataset: &Dataset,
+    sql: &Sql,
+    files: &Files,
+    target: Option<Target>,
+) -> Result<Basis, Error> {
+    let live_since = files.live_since();
+    let basis = Basis::of(project, dataset, sql, files, target, |file| {
+        is_open(files.coverage(file, live_since))
+    });
+    basis.await
 }
 
 /// Whether the source has a file of this coverage and the target does not, as far as that is known.

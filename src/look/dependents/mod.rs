@@ -39,7 +39,7 @@ pub struct Dependents {
 pub struct Dependent {
     /// What it is.
     pub kind: ObjectKind,
-    /// Its name with its schema, quoted where it must be.
+    /// Its name with its schema, quoted if needed.
     pub name: String,
     /// The objects between the target and it, the nearest to the target first.
     pub through: Vec<String>,

@@ -203,7 +203,7 @@ fn add_cascades(list: &mut Checklist, dataset: &Dataset, cascades: &[String]) {
     match dataset.placement.replaces() {
         true => list.failed(ID, format!("replacing rows would change {changed}"), NEXT),
         false => {
-            list.warned(ID, format!("reloading or removing a file would change {changed}"), NEXT)
+            list.warned(ID, format!("reloading or removing a file would change {changed}"), NEXT);
         }
     }
 }

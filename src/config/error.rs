@@ -1,10 +1,10 @@
-//! What is wrong with the configuration, said without any of its values.
+//! The errors of the configuration. None of them shows a value of the file, because it may be a secret.
 
 use std::path::PathBuf;
 
 use crate::domain::{ErrorKind, Explain};
 
-/// What is wrong with the configuration.
+/// The errors of the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
@@ -16,7 +16,7 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The file is not TOML, or has a key that is not known.
+    /// The file is not TOML, or has an unknown key.
     #[error("line {line}, column {column} of the configuration {} is not understood: {reason}",
             path.display())]
     Syntax {
@@ -26,11 +26,11 @@ pub enum Error {
         line: usize,
         /// In characters, counted from 1.
         column: usize,
-        /// What is wrong. Names keys, but no value and no line of the file: a secret may have been
-        /// written where none belongs.
+        /// What is wrong. It names keys, but shows no value and no line of the file: somebody may have written a
+        /// secret into it.
         reason: String,
     },
-    /// A value is of the right type and yet impossible.
+    /// A value has the right type, but is not valid.
     #[error("{} in the configuration {}: {reason}", at, path.display())]
     Value {
         /// The file.
@@ -43,9 +43,9 @@ pub enum Error {
     /// `--prefix` names a prefix that no dataset has.
     #[error("no dataset has the prefix `{prefix}`; the configured ones are {}", known.join(", "))]
     UnknownPrefix {
-        /// What was asked for.
+        /// The prefix that was given.
         prefix: String,
-        /// What there is.
+        /// The prefixes of the configuration.
         known: Vec<String>,
     },
 }
@@ -62,9 +62,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { .. } => Some(
-                "give its path with --config, or start from the example in the README".to_owned(),
-            ),
+            Self::Unreadable { .. } => {
+                Some("give its path with --config, or let `backfill init` write one".to_owned())
+            }
             Self::Syntax { .. } | Self::Value { .. } => {
                 Some("docs/reference/configuration.md lists every key of backfill.toml".to_owned())
             }

@@ -1,4 +1,4 @@
-//! The configuration **file** as it is written, and what it means.
+//! The configuration **file**: its keys as they are written, and their conversion into what they mean.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::store::{Options, Place, Role};
 
-/// What the parser says, without the line of the file that it would show.
+/// Converts the parser's error, without the line of the file that it would show.
 pub fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
@@ -26,11 +26,11 @@ pub fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
     Error::Syntax { path: path.to_owned(), line, column, reason: without_texts(error.message()) }
 }
 
-/// What stands before the words of a message that say what would be right. They are none of the file's.
+/// What precedes, in the parser's messages, the description of the expected type. That part holds no text of the file.
 const EXPECTED: &str = ", expected ";
 
-/// A message with `"…"` for what stands between its first and its last quotation mark, but for what would be right,
-/// which is said in the words of TOML.
+/// Replaces the text between the first and the last quotation mark of a message by `…`, because it comes from the
+/// file. The expected type is kept, in the words of TOML.
 fn without_texts(message: &str) -> String {
     let (found, expected) = message.split_at(message.rfind(EXPECTED).unwrap_or(message.len()));
     let expected = expected
@@ -43,6 +43,9 @@ fn without_texts(message: &str) -> String {
         _ => format!("{found}{expected}"),
     }
 }
+
+/// What is wrong with a key that only the mode `merge` has.
+const NEEDS_MERGE: &str = "it needs mode = \"merge\"";
 
 /// The file as it is written.
 #[derive(Deserialize)]
@@ -60,7 +63,7 @@ pub struct File {
     references: InOrder<ReferenceTable>,
 }
 
-/// The tables of a table, in the order in which they stand in the file.
+/// The tables of a table, in the order of the file.
 struct InOrder<T>(Vec<(String, T)>);
 
 impl<T> Default for InOrder<T> {
@@ -175,7 +178,7 @@ enum OneOrMany {
 pub type Complaint = (String, String);
 
 impl File {
-    /// What the file means; relative paths in it are relative to `folder`.
+    /// Returns what the file means; relative paths in it are relative to `folder`.
     pub fn resolve(self, folder: &Path) -> Result<Config, Complaint> {
         let source = self.source.resolve(folder)?;
         let staging = self.staging.resolve(folder)?;
@@ -201,30 +204,24 @@ impl File {
     }
 }
 
-/// Whether a name needs no quotes in SQL.
-fn is_sql_name(name: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    !name.is_empty()
-        && name.chars().all(is_plain)
-        && !name.starts_with(|c: char| c.is_ascii_digit())
+/// Whether a name consists of a-z, 0-9 and _ and does not start with a digit, so that it needs no quotes in SQL.
+pub fn is_sql_name(name: &str) -> bool {
+    name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_'))
+        && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
-/// Refuses a reference with a name that SQL cannot write, or that is taken.
+/// Refuses a reference with a name that is not a SQL name, or that is taken.
 fn refuse_taken(name: &str, datasets: &[Dataset]) -> Result<(), Complaint> {
-    let complaint = |reason: String| Err((format!("references.{name}"), reason));
-    if !is_sql_name(name) {
-        return complaint(
-            "a reference's name is a SQL name: a-z, 0-9 and _, not starting with a digit"
-                .to_owned(),
-        );
-    }
-    if DATASET_TABLES.contains(&name) {
-        return complaint(format!("every dataset has a table `{name}`: choose another name"));
-    }
-    if datasets.iter().any(|dataset| dataset.name == name) {
-        return complaint(format!("there is a dataset `{name}`: choose another name"));
-    }
-    Ok(())
+    let reason = if !is_sql_name(name) {
+        "a reference's name is a SQL name: a-z, 0-9 and _, not starting with a digit".to_owned()
+    } else if DATASET_TABLES.contains(&name) {
+        format!("every dataset has a table `{name}`: choose another name")
+    } else if datasets.iter().any(|dataset| dataset.name == name) {
+        format!("there is a dataset `{name}`: choose another name")
+    } else {
+        return Ok(());
+    };
+    Err((format!("references.{name}"), reason))
 }
 
 impl SourceTable {
@@ -271,65 +268,48 @@ impl LimitsTable {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let files_at_once = self.files_at_once.unwrap_or(cores);
         let sql_memory = self.sql_memory.map_or(512 << 20, |size| size.bytes);
-        let complaint = |at: &str, reason: &str| Err((at.to_owned(), reason.to_owned()));
         if files_at_once == 0 {
-            return complaint("limits.files_at_once", "must be 1 or more");
+            return Err(("limits.files_at_once".to_owned(), "must be 1 or more".to_owned()));
         }
         if sql_memory < 32 << 20 {
-            return complaint("limits.sql_memory", "must be 32 MiB or more");
+            return Err(("limits.sql_memory".to_owned(), "must be 32 MiB or more".to_owned()));
         }
-        let (database, disk) = (self.database, self.disk);
-        let bytes = |size: Option<Size>| size.map(|size| size.bytes);
-        Ok(Limits { sql_memory, files_at_once, database: bytes(database), disk: bytes(disk) })
+        let database = self.database.map(|size| size.bytes);
+        let disk = self.disk.map(|size| size.bytes);
+        Ok(Limits { sql_memory, files_at_once, database, disk })
     }
 }
 
+/// A key of a dataset's section and what is wrong with its value.
+type KeyComplaint = (&'static str, String);
+
 impl DatasetTable {
     fn resolve(self, name: String, folder: &Path) -> Result<Dataset, Complaint> {
-        let at = |key: &str| format!("datasets.{name}.{key}");
+        let section = format!("datasets.{name}");
         if !is_sql_name(&name) {
             let reason =
                 "a dataset's name is a SQL name: a-z, 0-9 and _, not starting with a digit";
-            return Err((format!("datasets.{name}"), reason.to_owned()));
+            return Err((section, reason.to_owned()));
         }
         // The engine keeps its own tables under this name.
         if name == "information_schema" {
-            return Err((format!("datasets.{name}"), "the name is taken".to_owned()));
+            return Err((section, "the name is taken".to_owned()));
         }
-        let is_pattern = |entry: &str| {
-            !entry.is_empty() && !entry.strip_suffix('*').unwrap_or(entry).contains('*')
-        };
-        let lists = [
-            ("personal_columns", &self.personal_columns),
-            ("ignored_columns", &self.ignored_columns),
-        ];
-        for (key, list) in lists {
-            if let Some(entry) = list.iter().find(|entry| !is_pattern(entry)) {
-                let reason =
-                    format!("`{entry}` is not a column: a * stands at the end, as in billing_*");
-                return Err((at(key), reason));
-            }
-        }
+        self.resolve_keys(name, folder)
+            .map_err(|(key, reason)| (format!("{section}.{key}"), reason))
+    }
+
+    /// Returns the dataset of this name that the keys describe.
+    fn resolve_keys(self, name: String, folder: &Path) -> Result<Dataset, KeyComplaint> {
+        refuse_misplaced_stars("personal_columns", &self.personal_columns)?;
+        refuse_misplaced_stars("ignored_columns", &self.ignored_columns)?;
         if let Some(fault) = prefix_fault(&self.prefix) {
-            let reason = format!("no object below it could be read: {fault}");
-            return Err((at("prefix"), reason));
+            return Err(("prefix", format!("no object below it could be read: {fault}")));
         }
-        let patterns = match self.key {
-            OneOrMany::One(pattern) => vec![pattern],
-            OneOrMany::Many(patterns) => patterns,
-        };
-        let key: Vec<KeyPattern> = patterns
-            .iter()
-            .map(|pattern| pattern.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|error: InvalidPattern| (at("key"), error.to_string()))?;
-        if key.is_empty() {
-            return Err((at("key"), "at least one pattern is needed".to_owned()));
-        }
-        let table = parse_table(&self.table).map_err(|reason| (at("table"), reason))?;
-        let placement = placement(self.mode, self.merge_key, self.merge_order, self.replace_by)
-            .map_err(|(key, reason)| (at(key), reason.to_owned()))?;
-        self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;
+        let key = self.key.parse().map_err(|reason| ("key", reason))?;
+        let table = parse_table(&self.table).map_err(|reason| ("table", reason))?;
+        let placement = placement(self.mode, self.merge_key, self.merge_order, self.replace_by)?;
+        self.csv.validate().map_err(|error| ("csv", error.to_string()))?;
         let sql = folder.join(self.sql.unwrap_or_else(|| Path::new("sql").join(&name)));
         Ok(Dataset {
             prefix: with_slash(&self.prefix),
@@ -351,7 +331,37 @@ impl DatasetTable {
     }
 }
 
-/// The table of a dataset, or why it cannot be one.
+impl OneOrMany {
+    /// Parses the key patterns, of which there must be one at least.
+    fn parse(self) -> Result<Vec<KeyPattern>, String> {
+        let patterns = match self {
+            Self::One(pattern) => vec![pattern],
+            Self::Many(patterns) => patterns,
+        };
+        if patterns.is_empty() {
+            return Err("at least one pattern is needed".to_owned());
+        }
+        patterns
+            .iter()
+            .map(|pattern| pattern.parse().map_err(|error: InvalidPattern| error.to_string()))
+            .collect()
+    }
+}
+
+/// Refuses a list of columns with an empty entry, or with an entry that has a `*` elsewhere than at its end.
+fn refuse_misplaced_stars(key: &'static str, columns: &[String]) -> Result<(), KeyComplaint> {
+    for column in columns {
+        if column.is_empty() || column.strip_suffix('*').unwrap_or(column).contains('*') {
+            let reason = format!(
+                "`{column}` is neither a column nor a pattern: a * may only be the last character, as in billing_*"
+            );
+            return Err((key, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Parses the name of a dataset's target table; the error says why it cannot be one.
 fn parse_table(text: &str) -> Result<TableName, String> {
     let table: TableName = text.parse().map_err(|error: InvalidTableName| error.to_string())?;
     match table.fault() {
@@ -360,21 +370,21 @@ fn parse_table(text: &str) -> Result<TableName, String> {
     }
 }
 
-/// What `mode` and the keys that belong to it mean together.
+/// Returns what `mode` and the keys that belong to it mean together.
 fn placement(
     mode: Mode,
     merge_key: Option<Vec<String>>,
     merge_order: Option<Vec<String>>,
     replace_by: Option<ReplaceBy>,
-) -> Result<Placement, (&'static str, &'static str)> {
+) -> Result<Placement, KeyComplaint> {
     if mode != Mode::Merge && merge_key.is_some() {
-        return Err(("merge_key", "it belongs to mode = \"merge\""));
+        return Err(("merge_key", NEEDS_MERGE.to_owned()));
     }
     if mode != Mode::Merge && merge_order.is_some() {
-        return Err(("merge_order", "it belongs to mode = \"merge\""));
+        return Err(("merge_order", NEEDS_MERGE.to_owned()));
     }
     if mode != Mode::ReplaceRange && replace_by.is_some() {
-        return Err(("replace_by", "it belongs to mode = \"replace-range\""));
+        return Err(("replace_by", "it needs mode = \"replace-range\"".to_owned()));
     }
     match mode {
         Mode::Append => Ok(Placement::Append),
@@ -382,11 +392,9 @@ fn placement(
         Mode::Merge => {
             let key = merge_key.unwrap_or_default();
             if key.is_empty() {
-                return Err((
-                    "merge_key",
-                    "mode = \"merge\" needs the columns that make two rows the same, such as \
-                     merge_key = [\"orders_id\"]",
-                ));
+                let reason = "mode = \"merge\" needs the columns that make two rows the same, such as \
+                              merge_key = [\"orders_id\"]";
+                return Err(("merge_key", reason.to_owned()));
             }
             let order = merge_order.unwrap_or_else(|| vec![provenance::FILE_DATE.to_owned()]);
             Ok(Placement::Merge(MergeRule { key, order }))

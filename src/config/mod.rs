@@ -1,8 +1,8 @@
 //! The **configuration**: what `backfill.toml` says, turned into what it means.
 //!
-//! The file holds what belongs to a project (where the exports are, where staging goes, which
-//! datasets there are); secrets stay in the environment. Everything that can be checked without
-//! touching a store or a database is checked here, before any of them is touched.
+//! The file describes a project: where the exports are, where staging goes, which datasets there are. Secrets stay in
+//! the environment. Everything that can be checked without a store or a database is checked here, before any of them
+//! is used.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ mod reference;
 mod size;
 
 pub use error::Error;
+pub use file::is_sql_name;
 pub use reference::Reference;
 pub use size::Size;
 
@@ -20,25 +21,25 @@ use crate::domain::{Dataset, Limits, with_slash};
 use crate::store::Place;
 use file::{File, syntax};
 
-/// The name of the configuration file where none is given.
+/// The default name of the configuration file.
 pub const FILE_NAME: &str = "backfill.toml";
 
-/// Everything a run needs to know that does not depend on the command.
+/// Everything that a run needs to know and that does not depend on the command.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the source files are.
     pub source: Place,
     /// Where mirrors, rejects and staging go.
     pub staging: Place,
-    /// The datasets, in the order in which they stand in the file, or of the prefixes that were asked for.
+    /// The datasets to work on, in the order of the file, or in that of the prefixes on the command line.
     pub datasets: Vec<Dataset>,
-    /// Datasets that are configured and not asked for: checks of the others may query them.
+    /// The other datasets of the file: checks may query them.
     pub beside: Vec<Dataset>,
-    /// Files with a table each, which checks and queries may read.
+    /// Single files that are tables for checks and queries.
     pub references: Vec<Reference>,
     /// How much memory and how many files at once.
     pub limits: Limits,
-    /// How many days rows that a run replaced or deleted are kept for `undo`; 0: they are not kept.
+    /// For how many days rows that a run replaced or deleted are kept for `undo`; 0 if they are not kept.
     pub undo_days: u32,
 }
 
@@ -46,9 +47,9 @@ impl Config {
     /// Reads the configuration file at `path`; relative paths in it are relative to its folder.
     ///
     /// # Errors
-    /// [`Error`], where the file is missing, is not understood, or holds an impossible value.
+    /// [`Error`] if the file is missing, is not understood, or holds an invalid value.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::parse(&read(path)?, path)
+        Self::parse(&read_text(path)?, path)
     }
 
     /// Reads the configuration file at `path`, which may have no dataset yet.
@@ -56,10 +57,10 @@ impl Config {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_draft(path: &Path) -> Result<Self, Error> {
-        Self::parse_draft(&read(path)?, path)
+        Self::parse_draft(&read_text(path)?, path)
     }
 
-    /// Reads `text` as the content of the configuration file at `path`.
+    /// Parses `text` as the content of the configuration file at `path`.
     ///
     /// # Errors
     /// [`Error::Syntax`] or [`Error::Value`].
@@ -75,7 +76,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads `text` as the content of a configuration file that may have no dataset yet.
+    /// Parses `text` as the content of a configuration file that may have no dataset yet.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -92,7 +93,7 @@ impl Config {
         })
     }
 
-    /// Keeps only the datasets of the given prefixes, in this order; all of them where none is given.
+    /// Keeps only the datasets of the given prefixes, in their order; all datasets if no prefix is given.
     ///
     /// # Errors
     /// [`Error::UnknownPrefix`].
@@ -112,29 +113,37 @@ impl Config {
         Ok(self)
     }
 
-    /// Keeps only some of the datasets to be worked on; the others stay beside them.
+    /// Keeps only some of the datasets to be worked on; checks can still query the others.
     pub fn keep(&mut self, is_kept: impl Fn(&Dataset) -> bool) {
         let (kept, others) = std::mem::take(&mut self.datasets).into_iter().partition(is_kept);
         self.datasets = kept;
         self.beside.extend::<Vec<Dataset>>(others);
     }
 
-    /// Whether one of some tables, each with its schema if that is given, stands beside a dataset: it is a reference,
-    /// or of another dataset.
+    /// Whether one of some tables, each with its schema if that is given, does not belong to a dataset: it is a
+    /// reference, or a table of another dataset.
     pub fn is_beside(&self, dataset: &str, tables: &BTreeSet<Vec<String>>) -> bool {
-        let others = self.datasets.iter().chain(&self.beside).map(|other| other.name.as_str());
-        let others: Vec<&str> = others.filter(|other| *other != dataset).collect();
-        let is_reference =
-            |table: &String| self.references.iter().any(|found| found.name == *table);
         tables.iter().any(|parts| {
             let schema = parts.len().checked_sub(2).and_then(|place| parts.get(place));
-            schema.is_some_and(|schema| others.contains(&schema.as_str()))
-                || parts.last().is_some_and(is_reference)
+            schema.is_some_and(|schema| schema != dataset && self.has_dataset(schema))
+                || parts.last().is_some_and(|table| self.has_reference(table))
         })
+    }
+
+    fn has_dataset(&self, name: &str) -> bool {
+        self.datasets.iter().chain(&self.beside).any(|dataset| dataset.name == name)
+    }
+
+    fn has_reference(&self, name: &str) -> bool {
+        self.references.iter().any(|reference| reference.name == name)
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+/// Reads the text of the configuration file.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+pub fn read_text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path)
         .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }

@@ -1,5 +1,5 @@
-//! A **reference** is a file with a table of its own, which checks and queries read beside the exports: the countries
-//! there are, the customers of another system.
+//! A **reference** is a single file that checks and queries can read as a table, beside the exports: a list of
+//! countries, the customers of another system.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::file::Complaint;
 use crate::store::Place;
 
-/// A file with a table of its own.
+/// A single file that is a table.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// The name of the table.
@@ -18,7 +18,7 @@ pub struct Reference {
     pub place: Place,
     /// Its key there.
     pub key: String,
-    /// How it is written, if it is CSV.
+    /// Its dialect, if it is CSV.
     pub dialect: Dialect,
 }
 
@@ -32,16 +32,16 @@ pub struct ReferenceTable {
 }
 
 impl ReferenceTable {
-    /// What it means; a relative path is relative to `folder`. What lies in one of `places` is read with what the
-    /// configuration says of that place.
+    /// Returns what it means; a relative path is relative to `folder`. A file in one of `places` is read with the
+    /// settings of that place, such as its region.
     pub fn resolve(
         self,
         name: String,
         folder: &Path,
         places: [&Place; 2],
     ) -> Result<Reference, Complaint> {
-        let at = |key: &str| format!("references.{name}.{key}");
-        self.csv.validate().map_err(|error| (at("csv"), error.to_string()))?;
+        let section = format!("references.{name}");
+        self.csv.validate().map_err(|error| (format!("{section}.csv"), error.to_string()))?;
         let dialect = self.csv;
         for place in places {
             if let Some(key) = self.path.strip_prefix(&format!("{place}/")) {
@@ -54,10 +54,11 @@ impl ReferenceTable {
             None => (".", self.path.as_str()),
         };
         if key.is_empty() {
-            return Err((at("path"), "a reference is a file, not a folder".to_owned()));
+            let reason = "a reference is a file, not a folder".to_owned();
+            return Err((format!("{section}.path"), reason));
         }
         let place = Place::parse(parent, folder, Some(name.clone()))
-            .map_err(|error| (at("path"), error.to_string()))?;
+            .map_err(|error| (format!("{section}.path"), error.to_string()))?;
         let key = key.to_owned();
         Ok(Reference { name, place, key, dialect })
     }

@@ -1,4 +1,4 @@
-//! A **size** is an amount of memory or of room on a disk as people write it: `"512 MiB"`, `"8 GB"`.
+//! A **size** is an amount of memory or disk space as people write it: `"512 MiB"`, `"8 GB"`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ pub struct Size {
     pub bytes: u64,
 }
 
-/// A text that is no size.
+/// A text is not a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("give a size such as \"512 MiB\", \"20 GiB\" or \"1 TiB\"")]
 pub struct InvalidSize;
@@ -44,7 +44,7 @@ impl FromStr for Size {
     }
 }
 
-/// What the digits after the point are of a unit, in whole bytes.
+/// Returns the digits after the decimal point as a part of a unit of `factor` bytes, in whole bytes.
 fn fraction(digits: &str, factor: u64) -> Option<u64> {
     let places = u32::try_from(digits.len()).ok().filter(|places| (1..=9).contains(places))?;
     let value: u64 = digits.parse().ok()?;
@@ -79,9 +79,12 @@ impl<'de> Deserialize<'de> for Size {
 mod tests {
     use super::*;
 
+    fn bytes(text: &str) -> Option<u64> {
+        text.parse::<Size>().map(|size| size.bytes).ok()
+    }
+
     #[test]
     fn sizes_are_read_as_people_write_them() {
-        let bytes = |text: &str| text.parse::<Size>().map(|size| size.bytes).ok();
         assert_eq!(bytes("50 KB"), Some(50_000));
         assert_eq!(bytes("50kB"), Some(50_000));
         assert_eq!(bytes("1.5GiB"), Some(1_610_612_736));

@@ -88,17 +88,20 @@ fn modes_and_places_have_their_own_keys() {
 }
 
 #[test]
-fn the_room_of_the_database_is_told_in_the_units_of_bills_and_of_memory() {
+fn the_room_of_the_database_is_given_in_decimal_or_binary_units() {
     let limits = "[limits]\ndatabase = \"500 MB\"\ndisk = \"8 GiB\"\n[staging]";
     let limits = parse(&MINIMAL.replace("[staging]", limits)).expect("valid").limits;
     assert_eq!((limits.database, limits.disk), (Some(500_000_000), Some(8 << 30)));
     assert_eq!(parse(MINIMAL).expect("valid").limits.disk, None);
 }
 
+fn parse_with(references: &str) -> Result<Config, Error> {
+    parse(&format!("{MINIMAL}{references}"))
+}
+
 #[test]
 fn references_are_files_of_the_project_or_of_a_store() {
-    let with = |references: &str| parse(&format!("{MINIMAL}{references}"));
-    let config = with(
+    let config = parse_with(
         "[references.countries]\npath = \"ref/countries.csv\"\n\
          [references.shops]\npath = \"s3://exports/ref/shops.parquet\"\ncsv = { delimiter = \";\" }\n\
          [references.rates]\npath = \"rates.csv\"",
@@ -110,20 +113,21 @@ fn references_are_files_of_the_project_or_of_a_store() {
         places,
         ["project/ref countries.csv", "s3://exports ref/shops.parquet", "project/. rates.csv"]
     );
-    for (name, path, told) in [
+    for (name, path, reason) in [
         ("source", "a.csv", "every dataset has a table `source`"),
         ("orders_create", "a.csv", "there is a dataset `orders_create`"),
         ("Countries", "a.csv", "a-z, 0-9 and _"),
         ("countries", "ref/", "a file, not a folder"),
         ("countries", "ftp://x/a.csv", "s3://bucket"),
     ] {
-        let error = with(&format!("[references.{name}]\npath = \"{path}\"")).expect_err(name);
-        assert!(error.to_string().contains(told), "{error}");
+        let text = format!("[references.{name}]\npath = \"{path}\"");
+        let error = parse_with(&text).expect_err(name);
+        assert!(error.to_string().contains(reason), "{error}");
     }
 }
 
 #[test]
-fn no_value_is_told_that_may_be_a_secret() {
+fn no_value_is_shown_that_may_be_a_secret() {
     for (from, to) in [
         ("[staging]", "database_url = \"postgres://me:secret@db/x\"\n[staging]"),
         ("[staging]", "[limits]\nfiles_at_once = \"postgres://me:se\\\"cret@db/x\"\n[staging]"),
@@ -138,17 +142,18 @@ fn no_value_is_told_that_may_be_a_secret() {
         assert!(MINIMAL.contains(from), "{from}");
         let error = parse(&MINIMAL.replace(from, to)).expect_err(to);
         let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
-        let told: Vec<String> = causes.map(ToString::to_string).collect();
-        assert!(!told.concat().contains("cret"), "{told:?}");
+        let messages: Vec<String> = causes.map(ToString::to_string).collect();
+        assert!(!messages.concat().contains("cret"), "{messages:?}");
     }
     let error = parse(&MINIMAL.replace("table = ", "tabel = ")).expect_err("an unknown key");
-    let told = error.to_string();
-    assert!(told.contains("line 9, column 1") && told.contains("unknown field `tabel`"), "{told}");
+    let message = error.to_string();
+    let names_the_key = message.contains("unknown field `tabel`");
+    assert!(message.contains("line 9, column 1") && names_the_key, "{message}");
 }
 
 #[test]
 fn a_value_of_another_kind_is_answered_with_what_to_write() {
-    for (line, told) in [
+    for (line, expected) in [
         (
             "refuse_drift = \"any\"",
             "a list of kinds of drift, such as [\"new-column\"] or [\"any\"]",
@@ -164,7 +169,7 @@ fn a_value_of_another_kind_is_answered_with_what_to_write() {
     ] {
         let error = parse(&MINIMAL.replace("table = ", &format!("{line}\ntable = ")));
         let error = error.expect_err(line).to_string();
-        assert!(error.contains(told), "{line}: {error}");
+        assert!(error.contains(expected), "{line}: {error}");
         assert!(!error.contains("sequence"), "{line}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The **contract**: the columns that `target.sql` promises.
+//! The **contract**: the table and the columns that `target.sql` declares.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::domain::TableName;
 pub struct Contract {
     /// The file.
     pub path: PathBuf,
-    /// The text of the file: the `CREATE TABLE`, and what follows it.
+    /// The text of the file: the `CREATE TABLE` and the statements after it.
     pub create: String,
     /// The columns, in order.
     pub columns: Vec<ContractColumn>,
@@ -35,7 +35,7 @@ pub struct ContractColumn {
     pub nullable: bool,
 }
 
-/// What `target.sql` must hold, for messages.
+/// What `target.sql` must hold, as messages say it.
 const EXPECTED: &str =
     "CREATE TABLE, as its first statement; only CREATE, ALTER and COMMENT statements may follow it";
 
@@ -49,14 +49,12 @@ impl Contract {
         let tokens = Tokenizer::new(&PostgreSqlDialect {}, &create).tokenize();
         let tokens = tokens.map_err(|error| syntax(path, error.into()))?;
         let statements = declared::statements(&tokens);
-        let not_expected = || Error::Statement { path: path.to_owned(), expected: EXPECTED };
-        let (first, others) = statements.split_first().ok_or_else(not_expected)?;
-        if !others.iter().all(|statement| may_follow(statement)) {
-            return Err(not_expected());
-        }
+        let Some(first) = create_table(&statements) else {
+            return Err(Error::Statement { path: path.to_owned(), expected: EXPECTED });
+        };
         let declared = match parsed(first) {
             Ok(Some(declared)) => declared,
-            Ok(None) => return Err(not_expected()),
+            Ok(None) => return Err(Error::Statement { path: path.to_owned(), expected: EXPECTED }),
             // The server knows clauses that the parser does not.
             Err(error) => declared::table(first).ok_or_else(|| syntax(path, error))?,
         };
@@ -81,19 +79,25 @@ impl Contract {
     }
 }
 
-/// A table by the parts of its name; one without a schema is looked for in `schema`.
+/// Returns the first of some statements, if those after it may follow a `CREATE TABLE`.
+fn create_table(statements: &[Vec<Token>]) -> Option<&[Token]> {
+    let (first, others) = statements.split_first()?;
+    others.iter().all(|statement| may_follow(statement)).then_some(first.as_slice())
+}
+
+/// Returns the table with a name in these parts; a name without a schema is taken to be in `schema`.
 fn in_schema(mut name: Vec<String>, schema: &str) -> Option<TableName> {
     let (table, above) = (name.pop()?, name.pop());
     Some(TableName { schema: above.unwrap_or_else(|| schema.to_owned()), name: table })
 }
 
-/// Whether a statement may stand behind the `CREATE TABLE`.
+/// Whether a statement may follow the `CREATE TABLE`.
 fn may_follow(statement: &[Token]) -> bool {
     let first = statement.first().map(Token::to_string).unwrap_or_default().to_uppercase();
     ["CREATE", "ALTER", "COMMENT"].contains(&first.as_str())
 }
 
-/// The table that a statement creates, by the parser; `None` if it does something else.
+/// Parses the table that a statement creates; `None` if the statement does something else.
 fn parsed(statement: &[Token]) -> Result<Option<Declared>, ParserError> {
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect).with_tokens(statement.to_vec());
@@ -114,7 +118,7 @@ fn name_parts(name: &ObjectName) -> Vec<String> {
     name.0.iter().filter_map(|part| part.as_ident()).map(folded).collect()
 }
 
-/// An identifier as Postgres sees it: lower case unless quoted.
+/// Returns an identifier as Postgres sees it: in lower case unless it is quoted.
 pub(super) fn folded(identifier: &Ident) -> String {
     match identifier.quote_style {
         Some(_) => identifier.value.clone(),

@@ -1,5 +1,5 @@
-//! The columns that a `CREATE TABLE` **declares**, found by its tokens alone: PostgreSQL knows more clauses
-//! than the parser, and whether they are right is for the server to say.
+//! The columns that a `CREATE TABLE` **declares**, found by its tokens alone. PostgreSQL knows more clauses than the
+//! parser; the server checks them when it creates the table.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Word};
@@ -11,11 +11,11 @@ use super::contract::ContractColumn;
 pub struct Declared {
     /// The parts of its name, as Postgres folds them.
     pub name: Vec<String>,
-    /// Its columns, in order; those that `LIKE` takes over are not among them.
+    /// Its columns, in order, without those that `LIKE` copies from another table.
     pub columns: Vec<ContractColumn>,
 }
 
-/// The statements of a text, each as its tokens without white space and comments.
+/// Splits a text into its statements, each as its tokens without white space and comments.
 pub fn statements(tokens: &[Token]) -> Vec<Vec<Token>> {
     let significant = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
     let mut statements = vec![Vec::new()];
@@ -30,7 +30,7 @@ pub fn statements(tokens: &[Token]) -> Vec<Vec<Token>> {
     statements
 }
 
-/// The table that the tokens of a `CREATE TABLE` declare; `None` if they are something else.
+/// Returns the table that the tokens of a `CREATE TABLE` declare; `None` if they are something else.
 pub fn table(tokens: &[Token]) -> Option<Declared> {
     let create = tokens.iter().position(|token| is(token, Keyword::TABLE))?;
     if create > 2 || !is(tokens.first()?, Keyword::CREATE) {
@@ -46,13 +46,17 @@ pub fn table(tokens: &[Token]) -> Option<Declared> {
     Some(Declared { name, columns })
 }
 
-/// The parts of the names of the tables that a statement's foreign keys refer to.
+/// Returns the names of the tables that a statement's foreign keys refer to, each in its parts.
 pub fn references(tokens: &[Token]) -> Vec<Vec<String>> {
-    let after = |(index, token)| is(token, Keyword::REFERENCES).then(|| &tokens[index + 1..]);
-    tokens.iter().enumerate().filter_map(after).map(dotted_name).collect()
+    tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| is(token, Keyword::REFERENCES))
+        .map(|(index, _)| dotted_name(&tokens[index + 1..]))
+        .collect()
 }
 
-/// The parts of the name with which the tokens begin.
+/// Returns the parts of the name with which the tokens begin.
 fn dotted_name(tokens: &[Token]) -> Vec<String> {
     let mut parts = Vec::new();
     for part in tokens.chunks(2) {
@@ -65,7 +69,7 @@ fn dotted_name(tokens: &[Token]) -> Vec<String> {
     parts
 }
 
-/// What stands between commas up to the parenthesis that ends the list.
+/// Splits a list at its commas, up to the parenthesis that ends it; `None` if nothing ends it.
 fn items(tokens: &[Token]) -> Option<Vec<&[Token]>> {
     let (mut items, mut start, mut depth) = (Vec::new(), 0, 0_usize);
     for (index, token) in tokens.iter().enumerate() {
@@ -86,7 +90,7 @@ fn items(tokens: &[Token]) -> Option<Vec<&[Token]>> {
     None
 }
 
-/// What begins a rule of the whole table.
+/// The words that begin a constraint of the whole table.
 const TABLE_RULES: [Keyword; 7] = [
     Keyword::CONSTRAINT,
     Keyword::PRIMARY,
@@ -97,7 +101,7 @@ const TABLE_RULES: [Keyword; 7] = [
     Keyword::LIKE,
 ];
 
-/// What ends the type of a column.
+/// The words that may follow the type of a column.
 const COLUMN_RULES: [Keyword; 12] = [
     Keyword::NOT,
     Keyword::NULL,
@@ -121,16 +125,14 @@ fn column(item: &[Token]) -> Option<ContractColumn> {
     let name = folded(word(first)?);
     let end = rest.iter().position(|token| COLUMN_RULES.iter().any(|rule| is(token, *rule)));
     let (data_type, rules) = rest.split_at(end.unwrap_or(rest.len()));
-    let is_not_null = |pair: &[Token]| is(&pair[0], Keyword::NOT) && is(&pair[1], Keyword::NULL);
     let is_primary = rules.iter().any(|token| is(token, Keyword::PRIMARY));
-    Some(ContractColumn {
-        name,
-        data_type: type_text(data_type),
-        nullable: !is_primary && !rules.windows(2).any(is_not_null),
-    })
+    let is_not_null =
+        rules.windows(2).any(|pair| is(&pair[0], Keyword::NOT) && is(&pair[1], Keyword::NULL));
+    let data_type = type_text(data_type);
+    Some(ContractColumn { name, data_type, nullable: !is_primary && !is_not_null })
 }
 
-/// A type as it is written, in lower case.
+/// Writes a type as it stands in the file, in lower case.
 fn type_text(tokens: &[Token]) -> String {
     let mut text = String::new();
     for token in tokens {
@@ -154,7 +156,7 @@ fn is(token: &Token, keyword: Keyword) -> bool {
     word(token).is_some_and(|word| word.quote_style.is_none() && word.keyword == keyword)
 }
 
-/// A word as Postgres sees it: lower case unless quoted.
+/// Returns a word as Postgres sees it: in lower case unless it is quoted.
 fn folded(word: &Word) -> String {
     match word.quote_style {
         Some(_) => word.value.clone(),

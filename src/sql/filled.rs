@@ -1,6 +1,5 @@
-//! What a table that `target.sql` creates puts into its pages besides what `stage.sql` gives: the columns that
-//! the server **fills in**, and the share of each page that it keeps free. Like [`indexes`](super::indexes()), this
-//! only helps to tell sizes.
+//! What a table holds besides the values of `stage.sql`: the columns that the server **fills in**, and the share of
+//! each page that it keeps free. Like [`indexes`](super::indexes()), this is only used to estimate sizes.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +13,17 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use super::contract::folded;
 use super::declared;
 
-/// What a declaration says of what is stored.
+/// What the declaration of a table says about its storage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filled {
-    /// The columns that the server fills in if they are not given, with the text if it is written there; it is empty
-    /// if it is computed.
+    /// The columns that the server fills in if no value is given for them, each with its default. The text is empty
+    /// if the server computes the value.
     pub columns: BTreeMap<String, String>,
-    /// The percentage to which pages are filled, if it is given.
+    /// The percentage to which pages are filled, if the table sets it.
     pub fill_percent: Option<usize>,
 }
 
-/// What the text of `target.sql` says.
+/// Reads the first statement of `target.sql`.
 pub fn filled(text: &str) -> Filled {
     let dialect = PostgreSqlDialect {};
     let tokens = Tokenizer::new(&dialect, text).tokenize().unwrap_or_default();
@@ -51,7 +50,7 @@ fn of(table: &CreateTable) -> Filled {
     Filled { columns: columns.collect(), fill_percent: fill_percent(&table.table_options) }
 }
 
-/// The text of a constant.
+/// Returns the text of a constant.
 fn literal(value: &Expr) -> Option<String> {
     match value {
         Expr::Value(value) => match &value.value {

@@ -1,12 +1,12 @@
-//! The **indexes** that `target.sql` declares: keys and unique columns of its table, and what `CREATE INDEX`
-//! adds. A clause that the parser does not know is passed over: this only helps to tell sizes.
+//! The **indexes** that `target.sql` declares: keys and unique columns of its table, and those of `CREATE INDEX`
+//! statements. Clauses that the parser does not know are skipped, because this is only used to estimate sizes.
 
 use datafusion::sql::sqlparser::ast::{
     AlterTableOperation, ColumnOption, Expr, IndexColumn, IndexType, Statement, TableConstraint,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use super::contract::folded;
 use super::declared;
@@ -14,11 +14,11 @@ use super::declared;
 /// An index that `target.sql` declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredIndex {
-    /// Its name, or what stands for it.
+    /// Its name, or a description such as `on (id)` if it has none.
     pub name: String,
     /// Its columns.
     pub columns: Vec<String>,
-    /// Columns that it holds besides.
+    /// Columns that it holds without ordering by them (`INCLUDE`).
     pub included: Vec<String>,
     /// Whether its keys are unique.
     pub is_unique: bool,
@@ -26,18 +26,18 @@ pub struct DeclaredIndex {
     pub is_plain: bool,
 }
 
-/// The indexes that the text of `target.sql` declares.
+/// Returns the indexes that the text of `target.sql` declares.
 pub fn indexes(text: &str) -> Vec<DeclaredIndex> {
     let dialect = PostgreSqlDialect {};
     let tokens = Tokenizer::new(&dialect, text).tokenize().unwrap_or_default();
-    let statements = declared::statements(&tokens);
-    let parse = |tokens: &Vec<Token>| {
-        Parser::new(&dialect).with_tokens(tokens.clone()).parse_statement().ok()
-    };
-    statements.iter().filter_map(parse).flat_map(|statement| of(&statement)).collect()
+    declared::statements(&tokens)
+        .into_iter()
+        .filter_map(|tokens| Parser::new(&dialect).with_tokens(tokens).parse_statement().ok())
+        .flat_map(|statement| of_statement(&statement))
+        .collect()
 }
 
-fn of(statement: &Statement) -> Vec<DeclaredIndex> {
+fn of_statement(statement: &Statement) -> Vec<DeclaredIndex> {
     match statement {
         Statement::CreateTable(table) => {
             let columns = table.columns.iter().filter(|column| {
@@ -84,7 +84,7 @@ fn of_constraint(constraint: &TableConstraint) -> Option<DeclaredIndex> {
     Some(unique(columns.iter().map(column).collect::<Option<_>>()?, Vec::new()))
 }
 
-/// The name of a plain column.
+/// Returns the name of a plain column; `None` for an expression.
 fn column(column: &IndexColumn) -> Option<String> {
     match &column.column.expr {
         Expr::Identifier(name) => Some(folded(name)),

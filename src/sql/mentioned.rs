@@ -1,23 +1,22 @@
-//! The columns that a query **mentions** by name, whatever its tables turn out to have.
+//! The columns and tables that a query **mentions** by name, whether they exist or not.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectNamePart, SelectItem, SetExpr, Statement as Ast, visit_expressions,
-    visit_relations,
+    Expr, Ident, SelectItem, SetExpr, Statement as Ast, visit_expressions, visit_relations,
 };
 
 use super::Query;
 
-/// The names that a query mentions as columns, and whether it selects all columns with `*`.
+/// Returns the names that a query mentions as columns, and whether it selects all columns with `*`.
 pub fn mentioned_columns(query: &Query) -> (BTreeSet<String>, bool) {
     let selects_all = ast(&query.statement).is_some_and(selects_all);
     (names_in(&query.statement), selects_all)
 }
 
-/// The statement as the parser gives it, also within an EXPLAIN.
+/// Returns the statement as the parser gives it; of an EXPLAIN, the explained statement.
 fn ast(statement: &Statement) -> Option<&Ast> {
     match statement {
         Statement::Statement(statement) => Some(statement),
@@ -26,7 +25,7 @@ fn ast(statement: &Statement) -> Option<&Ast> {
     }
 }
 
-/// The names that a statement mentions as columns.
+/// Returns the names that a statement mentions as columns.
 pub fn names_in(statement: &Statement) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let Some(statement) = ast(statement) else { return names };
@@ -48,15 +47,17 @@ pub fn names_in(statement: &Statement) -> BTreeSet<String> {
 /// Whether a statement reads a table of a schema that it names.
 pub fn mentions_schema(statement: &Statement, schema: &str) -> bool {
     let Some(statement) = ast(statement) else { return false };
-    let is_it = |part: &ObjectNamePart| part.as_ident().is_some_and(|name| folded(name) == schema);
-    let found = visit_relations(statement, |table| match table.0.iter().any(is_it) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
+    let found = visit_relations(statement, |table| {
+        let mut parts = table.0.iter().filter_map(|part| part.as_ident());
+        match parts.any(|part| folded(part) == schema) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
     found.is_break()
 }
 
-/// The tables that a query names, each with its schema if it gives one.
+/// Returns the tables that a query names, each with its schema if the query gives one.
 pub fn mentioned_tables(statement: &Statement) -> BTreeSet<Vec<String>> {
     let mut tables = BTreeSet::new();
     let statement = match statement {
@@ -78,13 +79,13 @@ pub fn mentioned_tables(statement: &Statement) -> BTreeSet<Vec<String>> {
 fn selects_all(statement: &Ast) -> bool {
     let Ast::Query(query) = statement else { return false };
     let SetExpr::Select(select) = &*query.body else { return false };
-    let is_all = |item: &SelectItem| {
-        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
-    };
-    select.projection.iter().any(is_all)
+    select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)))
 }
 
-/// A name as the engine reads it: lower case unless quoted.
+/// Returns a name as the engine reads it: in lower case unless it is quoted.
 pub fn folded(name: &Ident) -> String {
     match name.quote_style {
         Some(_) => name.value.clone(),

@@ -1,8 +1,8 @@
 //! The **SQL** of a dataset: `target.sql`, `stage.sql`, `dedupe.sql` and `checks/*.sql`, read from
-//! its folder at run time, one statement a file.
+//! its folder at run time, with one statement per file.
 //!
-//! A file may open with comments. The first plain line says what the file is for; a line
-//! `-- severity: warn` sets a check's severity.
+//! A file may open with comments. Their first line describes the file; a line `-- severity: warn` sets the severity
+//! of a check.
 
 use std::path::{Path, PathBuf};
 
@@ -33,24 +33,31 @@ pub use plain_order::orders_by_plain_name;
 pub use present::Present;
 pub use row_wise::row_dependence;
 
+/// The names of the files that a dataset's folder holds beside its checks.
+const TARGET: &str = "target.sql";
+const STAGE: &str = "stage.sql";
+const DEDUPE: &str = "dedupe.sql";
+/// The folder with the checks, in the folder of a dataset.
+const CHECKS: &str = "checks";
+
 /// Everything that a dataset's folder holds.
 #[derive(Clone, Debug)]
 pub struct Sql {
     /// The target table as `target.sql` declares it.
     pub contract: Contract,
-    /// The row-wise SELECT from `source` to the rows to load.
+    /// The row-wise SELECT that turns rows of `source` into rows to load.
     pub stage: Query,
-    /// The SELECT of the rows that survive.
+    /// The SELECT that returns the rows to keep.
     pub dedupe: Query,
     /// The checks, by name.
     pub checks: Vec<Check>,
-    /// How the files are written: it decides what the SQL reads.
+    /// The dialect of the files, on which depends what the SQL reads.
     pub dialect: Dialect,
-    /// The mode and the constants as text, unless rows are only appended and there are none.
+    /// The mode and the constants as text; `None` if the mode is `append` and there are no constants.
     placing: Option<String>,
 }
 
-/// One SELECT and where it stands.
+/// A SELECT with the file that holds it.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The file.
@@ -61,14 +68,14 @@ pub struct Query {
     pub text: String,
 }
 
-/// A query for the bad rows.
+/// A query that returns bad rows.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// The file's name without its ending: the fault it finds.
+    /// The file's name without its extension: the fault that it finds.
     pub name: String,
     /// Whether a fault stops the load.
     pub severity: Severity,
-    /// What the first paragraph of its comments says, as one line.
+    /// The first paragraph of its comments, as one line.
     pub description: String,
     /// The query; no rows means passed.
     pub query: Query,
@@ -78,13 +85,13 @@ pub struct Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// It does.
+    /// It stops the load.
     Error,
     /// It is reported, and the load goes on.
     Warn,
 }
 
-/// What is wrong with a dataset's SQL.
+/// Errors of a dataset's SQL files.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file is missing or cannot be read.
@@ -113,12 +120,12 @@ pub enum Error {
         /// What it should hold.
         expected: &'static str,
     },
-    /// A check's header is not understood.
-    #[error("{}: the severity is error or warn, not `{found}`", path.display())]
+    /// A check names a severity that is not known.
+    #[error("{}: the severity must be error or warn, but it is `{found}`", path.display())]
     Severity {
         /// The file.
         path: PathBuf,
-        /// What stands there.
+        /// The severity that the file names.
         found: String,
     },
     /// `target.sql` creates another table than the configuration names.
@@ -149,19 +156,19 @@ impl Explain for Error {
             match self {
                 Self::Unreadable { .. } => {
                     "a dataset's folder holds target.sql, stage.sql, dedupe.sql and checks/*.sql; \
-                     copy the shipped sql/orders_create to start from"
+                     `backfill init` writes them, or copy sql/orders_create from the repository"
                 }
                 Self::Syntax { path, .. } | Self::Statement { path, .. } if is_target(path) => {
-                    "target.sql is sent to PostgreSQL when the table is created: try it there, as with \
-                     psql, in a transaction that you roll back"
+                    "PostgreSQL runs target.sql when the table is created: try it with psql, in a \
+                     transaction that you roll back"
                 }
                 Self::Syntax { .. } | Self::Statement { .. } => {
-                    "one statement at a time; `backfill query --file FILE` tries a file alone"
+                    "a file holds one statement; `backfill query --file FILE` runs a single file"
                 }
                 Self::Severity { .. } => "write `-- severity: error` or `-- severity: warn`",
                 Self::OtherTable { .. } => {
-                    "use the same name in target.sql and in the dataset's `table`; a name without \
-                     quotes is lower case, however it is written"
+                    "use the same name in target.sql and in the dataset's `table`; PostgreSQL folds a \
+                     name without quotes to lower case"
                 }
             }
             .to_owned(),
@@ -169,16 +176,16 @@ impl Explain for Error {
     }
 }
 
-/// What the configuration says of how rows get into the target, unless it is the default.
+/// Returns the mode and the constants of a dataset as text; `None` if they are the default.
 fn placing(dataset: &Dataset) -> Option<String> {
     let (placement, constants) = (&dataset.placement, &dataset.constants);
     let is_default = *placement == Placement::default() && constants.is_empty();
     (!is_default).then(|| serde_json::to_string(&(placement, constants)).unwrap_or_default())
 }
 
-/// Whether a file is `target.sql`, which the engine does not run.
+/// Whether a file is `target.sql`, which the server runs and not the engine.
 fn is_target(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "target.sql")
+    path.file_name().is_some_and(|name| name == TARGET)
 }
 
 impl Sql {
@@ -191,7 +198,7 @@ impl Sql {
             contract: Self::read_contract(dataset)?,
             stage: Self::read_stage(dataset)?,
             dedupe: Self::read_dedupe(dataset)?,
-            checks: read_checks(&dataset.sql.join("checks"))?,
+            checks: read_checks(&dataset.sql.join(CHECKS))?,
             dialect: dataset.dialect.clone(),
             placing: placing(dataset),
         })
@@ -202,7 +209,7 @@ impl Sql {
     /// # Errors
     /// [`Error`], naming the file.
     pub fn read_contract(dataset: &Dataset) -> Result<Contract, Error> {
-        Contract::read(&dataset.sql.join("target.sql"), &dataset.table)
+        Contract::read(&dataset.sql.join(TARGET), &dataset.table)
     }
 
     /// Reads `stage.sql` alone.
@@ -210,7 +217,7 @@ impl Sql {
     /// # Errors
     /// [`Error`], naming the file.
     pub fn read_stage(dataset: &Dataset) -> Result<Query, Error> {
-        Query::read(&dataset.sql.join("stage.sql"))
+        Query::read(&dataset.sql.join(STAGE))
     }
 
     /// Reads `dedupe.sql` alone.
@@ -218,33 +225,29 @@ impl Sql {
     /// # Errors
     /// [`Error`], naming the file.
     pub fn read_dedupe(dataset: &Dataset) -> Result<Query, Error> {
-        Query::read(&dataset.sql.join("dedupe.sql"))
+        Query::read(&dataset.sql.join(DEDUPE))
     }
 
-    /// Every query over `source`.
+    /// Returns every query over `source`.
     pub fn queries(&self) -> impl Iterator<Item = &Query> {
         let checks = self.checks.iter().map(|check| &check.query);
         [&self.stage, &self.dedupe].into_iter().chain(checks)
     }
 
-    /// The text of every file, each with its name below the dataset's folder.
+    /// Returns the text of every file, each with its path below the dataset's folder.
     pub fn texts(&self) -> impl Iterator<Item = (String, &str)> {
         let checks = self
             .checks
             .iter()
-            .map(|check| (format!("checks/{}.sql", check.name), check.query.text.as_str()));
-        let named = |name: &str, text| (name.to_owned(), text);
-        [
-            named("target.sql", self.contract.create.as_str()),
-            named("stage.sql", self.stage.text.as_str()),
-            named("dedupe.sql", self.dedupe.text.as_str()),
-        ]
-        .into_iter()
-        .chain(checks)
+            .map(|check| (format!("{CHECKS}/{}.sql", check.name), check.query.text.as_str()));
+        [(TARGET, &self.contract.create), (STAGE, &self.stage.text), (DEDUPE, &self.dedupe.text)]
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), text.as_str()))
+            .chain(checks)
     }
 
-    /// What identifies the settings that decide over rows: `stage.sql` and `dedupe.sql`, without
-    /// comments and white space, and the dialect, the mode and the constants unless they are the default.
+    /// Returns a hash of the settings on which the loaded rows depend: `stage.sql` and `dedupe.sql` without comments
+    /// and white space, and the dialect, the mode and the constants unless they are the default.
     pub fn hash(&self) -> String {
         let tokens = [&self.stage, &self.dedupe].map(|query| significant_tokens(&query.text));
         let is_default = self.dialect == Dialect::default();
@@ -263,7 +266,7 @@ impl Query {
         Self::parse(path, read_text(path)?)
     }
 
-    /// Takes `text` as the content of the file at `path`.
+    /// Parses `text` as the content of the file at `path`.
     ///
     /// # Errors
     /// [`Error::Syntax`] and [`Error::Statement`].
@@ -277,7 +280,7 @@ impl Query {
     }
 }
 
-/// The one statement of a text; `expected` says which, in the error where there is none or several.
+/// Parses a text that holds one statement; `expected` names it in the error if there is none or if there are several.
 ///
 /// # Errors
 /// [`Error::Syntax`] and [`Error::Statement`].
@@ -301,7 +304,7 @@ fn is_query(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(inner) if matches!(**inner, Ast::Query(_)))
 }
 
-/// A text without the byte order mark that some editors put before it.
+/// Removes the byte order mark that some editors put before a text.
 pub fn without_mark(text: String) -> String {
     match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
@@ -315,22 +318,26 @@ fn read_text(path: &Path) -> Result<String, Error> {
         .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }
 
-/// The checks of a folder, by name; none where the folder is missing.
+/// Reads the checks of a folder, sorted by name; none if the folder is missing.
 fn read_checks(folder: &Path) -> Result<Vec<Check>, Error> {
-    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(unreadable)?,
-    };
+    match sql_files(folder) {
+        Ok(paths) => paths.iter().map(|path| Check::read(path)).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(Error::Unreadable { path: folder.to_owned(), source }),
+    }
+}
+
+/// Lists the SQL files of a folder, sorted by name.
+fn sql_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|ending| ending == "sql") {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
             paths.push(path);
         }
     }
     paths.sort();
-    paths.iter().map(|path| Check::read(path)).collect()
+    Ok(paths)
 }
 
 impl Check {
@@ -376,7 +383,7 @@ fn parse_severity(name: &str) -> Option<Severity> {
     }
 }
 
-/// The tokens of a SQL text without comments and white space, for hashing.
+/// Returns the tokens of a SQL text without comments and white space, for hashing.
 fn significant_tokens(text: &str) -> String {
     match Tokenizer::new(&PostgreSqlDialect {}, text).tokenize() {
         Ok(tokens) => {
@@ -387,7 +394,7 @@ fn significant_tokens(text: &str) -> String {
     }
 }
 
-/// A parser's refusal as a cause.
+/// Returns the error of a file that does not parse, with the parser's error as its cause.
 fn syntax(path: &Path, source: ParserError) -> Error {
     Error::Syntax { path: path.to_owned(), source: Box::new(source) }
 }

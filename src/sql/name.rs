@@ -1,4 +1,4 @@
-//! A **name** in SQL: which words can stand for a column as they are, and which need quotes.
+//! A **name** in SQL: which words are column names as they are, and which need quotes.
 
 use datafusion::sql::sqlparser::ast::{Expr, SelectItem, SetExpr, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -6,19 +6,19 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::domain::quote_identifier;
 
-/// A name as SQL writes it: quoted where it has to be.
+/// Writes a name for SQL, with quotes if it needs them.
 pub fn identifier(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
     let is_reserved = RESERVED.split(' ').any(|word| word == name);
-    match starts_well && name.bytes().all(is_plain) && !is_reserved && reads_as_a_name(name) {
+    match starts_well && is_plain && !is_reserved && reads_as_a_name(name) {
         true => name.to_owned(),
         false => quote_identifier(name),
     }
 }
 
-/// Whether the engine's parser takes a word for a column wherever one may stand: many are reserved in
-/// some places only.
+/// Whether the engine's parser takes a word for a column in every place of a statement. Many words are reserved only
+/// in some places.
 fn reads_as_a_name(word: &str) -> bool {
     let text = format!(
         "SELECT {word}, f({word}), coalesce({word}, x) AS {word}, {word} FROM t \
@@ -29,13 +29,14 @@ fn reads_as_a_name(word: &str) -> bool {
     let Ok(statements) = Parser::parse_sql(&GenericDialect {}, &text) else { return false };
     let [Statement::Query(query), _] = statements.as_slice() else { return false };
     let SetExpr::Select(select) = query.body.as_ref() else { return false };
-    // Some words stand for a value of their own, such as the current user.
-    let is_column = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(name)) if name.value == word);
-    select.projection.len() == 4 && is_column(&select.projection[0])
+    // Some words are functions without parentheses, such as current_user.
+    let [SelectItem::UnnamedExpr(Expr::Identifier(first)), _, _, _] = &select.projection[..] else {
+        return false;
+    };
+    first.value == word
 }
 
-/// The words that PostgreSQL reserves (its documentation, appendix C) or the engine does: as a name,
-/// they need quotes.
+/// The words that PostgreSQL (its documentation, appendix C) or the engine reserves: as names, they need quotes.
 const RESERVED: &str = "\
     all analyse analyze and any array as asc asymmetric authorization between binary both by \
     case cast check collate collation column concurrently constraint create cross \

@@ -1,4 +1,4 @@
-//! Whether a query orders files **by their names as plain text**, by which `_v10` comes before `_v2`.
+//! Whether a query orders files **by their names as plain text**, in which `_v10` comes before `_v2`.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{Expr, OrderByExpr, WindowType, visit_expre
 use super::{Query, folded};
 use crate::domain::provenance::FILE_NAME;
 
-/// Whether a window of the query orders by `_file_name` itself, and not by what sorts it otherwise.
+/// Whether a window of the query orders by `_file_name` itself, and not by `natural_order(_file_name)` or the like.
 pub fn orders_by_plain_name(query: &Query) -> bool {
     let Statement::Statement(statement) = &query.statement else { return false };
     let found = visit_expressions(&**statement, |expression| {
@@ -24,10 +24,9 @@ pub fn orders_by_plain_name(query: &Query) -> bool {
     found.is_break()
 }
 
-/// Whether the first thing that tells two files apart is the name as it is.
+/// Whether the first expression over the file name is the plain name.
 fn is_plain(order: &[OrderByExpr]) -> bool {
-    let names_file = |by: &&OrderByExpr| by.expr.to_string().to_lowercase().contains(FILE_NAME);
-    let first = order.iter().find(names_file);
+    let first = order.iter().find(|by| by.expr.to_string().to_lowercase().contains(FILE_NAME));
     let name = first.and_then(|by| match &by.expr {
         Expr::Identifier(name) => Some(name),
         Expr::CompoundIdentifier(parts) => parts.last(),
@@ -42,19 +41,21 @@ mod tests {
 
     use super::*;
 
+    fn is_plain_order(order: &str) -> bool {
+        let text = format!(
+            "SELECT _file_name, _row_id FROM source AS s \
+             QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
+        );
+        let query = Query::parse(Path::new("dedupe.sql"), text).expect("a query");
+        orders_by_plain_name(&query)
+    }
+
     #[test]
-    fn a_plain_name_is_told_from_what_sorts_it() {
-        let is_plain = |order: &str| {
-            let text = format!(
-                "SELECT _file_name, _row_id FROM source AS s \
-                 QUALIFY row_number() OVER (PARTITION BY id ORDER BY {order}) = 1"
-            );
-            let query = Query::parse(Path::new("dedupe.sql"), text).expect("a query");
-            orders_by_plain_name(&query)
-        };
-        assert!(is_plain("_file_date DESC, _file_name DESC, _row_id DESC"));
-        assert!(is_plain("s._FILE_NAME DESC"));
-        assert!(!is_plain("_file_date DESC, natural_order(_file_name) DESC, _file_name DESC"));
-        assert!(!is_plain("_file_date DESC, _row_id DESC"));
+    fn a_plain_name_differs_from_an_expression_over_it() {
+        assert!(is_plain_order("_file_date DESC, _file_name DESC, _row_id DESC"));
+        assert!(is_plain_order("s._FILE_NAME DESC"));
+        let natural = "_file_date DESC, natural_order(_file_name) DESC, _file_name DESC";
+        assert!(!is_plain_order(natural));
+        assert!(!is_plain_order("_file_date DESC, _row_id DESC"));
     }
 }

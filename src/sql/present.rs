@@ -1,35 +1,31 @@
-//! The SQL of a dataset as far as its files are **present**: who looks at files for the first time may have written
-//! one of them only.
+//! The SQL files of a dataset that are **present**. Commands that look at files work with what is there: somebody who
+//! sets up a dataset may have written only one of its SQL files yet.
 
-use super::{Contract, Error, Query, Sql, placing, read_checks};
+use super::{CHECKS, Contract, DEDUPE, Error, Query, STAGE, Sql, TARGET, placing, read_checks};
 use crate::domain::Dataset;
 
-/// The names of the files that a dataset's folder holds beside its checks.
-const TARGET: &str = "target.sql";
-const STAGE: &str = "stage.sql";
-const DEDUPE: &str = "dedupe.sql";
-/// What stands in for `stage.sql` and `dedupe.sql`: it reads no column of the files.
+/// The query that stands in for a missing `stage.sql` or `dedupe.sql`: it reads no column of the files.
 const READS_NOTHING: &str = "SELECT _file_name, _row_id FROM source";
 
-/// The SQL of a dataset, of which some files may not be there.
+/// The SQL of a dataset, of which some files may be missing.
 #[derive(Clone, Debug)]
 pub struct Present {
-    /// What there is. In place of a file that is not there stands one that names no column of the files.
+    /// The SQL. Missing files are replaced by queries that name no column of the source files.
     pub sql: Sql,
-    /// The names of the files that are not there.
+    /// The names of the missing files.
     pub absent: Vec<String>,
 }
 
 impl Present {
-    /// Reads the folder of a dataset; `None` if it holds nothing.
+    /// Reads the folder of a dataset; `None` if it holds no SQL.
     ///
     /// # Errors
-    /// [`Error`], naming the file; not if one is not there.
+    /// [`Error`], naming the file. A missing file is not an error.
     pub fn read(dataset: &Dataset) -> Result<Option<Self>, Error> {
         let contract = if_there(Sql::read_contract(dataset))?;
         let stage = if_there(Sql::read_stage(dataset))?;
         let dedupe = if_there(Sql::read_dedupe(dataset))?;
-        let checks = read_checks(&dataset.sql.join("checks"))?;
+        let checks = read_checks(&dataset.sql.join(CHECKS))?;
         let files =
             [(TARGET, contract.is_some()), (STAGE, stage.is_some()), (DEDUPE, dedupe.is_some())];
         let absent: Vec<String> = files
@@ -40,11 +36,10 @@ impl Present {
         if absent.len() == files.len() && checks.is_empty() {
             return Ok(None);
         }
-        let stand_in = |name: &str| Query::parse(&dataset.sql.join(name), READS_NOTHING.to_owned());
         let sql = Sql {
             contract: contract.unwrap_or_else(|| no_contract(dataset)),
-            stage: stage.map_or_else(|| stand_in(STAGE), Ok)?,
-            dedupe: dedupe.map_or_else(|| stand_in(DEDUPE), Ok)?,
+            stage: stage.map_or_else(|| stand_in(dataset, STAGE), Ok)?,
+            dedupe: dedupe.map_or_else(|| stand_in(dataset, DEDUPE), Ok)?,
             checks,
             dialect: dataset.dialect.clone(),
             placing: placing(dataset),
@@ -53,7 +48,12 @@ impl Present {
     }
 }
 
-/// What was read; `None` if the file is not there.
+/// Returns the query that replaces a missing file.
+fn stand_in(dataset: &Dataset, name: &str) -> Result<Query, Error> {
+    Query::parse(&dataset.sql.join(name), READS_NOTHING.to_owned())
+}
+
+/// Turns the error of a missing file into `None`.
 fn if_there<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
     match read {
         Ok(read) => Ok(Some(read)),

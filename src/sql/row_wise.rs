@@ -1,14 +1,14 @@
-//! **Row-wise** is a query that makes each of its rows from one row of `source` alone: whatever other
-//! files there are, a file gives the same.
+//! A query is **row-wise** if each of its rows depends on exactly one row of `source`. Its result for a file then does
+//! not depend on other files.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-/// The first part of a plan in which rows depend on each other, above the table `source`.
+/// Returns the first part of a plan above the table `source` in which rows depend on each other.
 pub fn row_dependence(plan: &LogicalPlan) -> Option<String> {
     match plan {
         LogicalPlan::TableScan(_) => None,
-        // `source` itself: what makes it is not part of stage.sql.
+        // How `source` itself is made is not part of stage.sql.
         LogicalPlan::SubqueryAlias(alias) if alias.alias.table() == "source" => None,
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
             let subquery = plan.expressions().iter().find_map(subquery_in);
@@ -21,7 +21,7 @@ pub fn row_dependence(plan: &LogicalPlan) -> Option<String> {
         LogicalPlan::Limit(_) => Some("a LIMIT".to_owned()),
         LogicalPlan::Sort(_) => Some("an ORDER BY".to_owned()),
         LogicalPlan::Unnest(_) => Some("an unnest".to_owned()),
-        _ => Some("a part that is more than SELECT and WHERE".to_owned()),
+        _ => Some("a clause other than SELECT and WHERE".to_owned()),
     }
 }
 

@@ -1,9 +1,10 @@
-//! The **days asked for** by a query are those of the files that it can take rows from. They are known before any
-//! file is read: the query is planned over tables without rows, in which `source` has every column that the query
-//! mentions, and the engine says at each scan which conditions the rows have to meet. All days on which a file can be
-//! are held against these, so that a day outside the range is noticed.
+//! The **days asked for** by a query: the days whose files it can take rows from. They are known before any file is
+//! read. The query is planned over empty tables, in which `source` has every column that the query mentions, and the
+//! engine passes the conditions on the rows to each scan. All days that a file can have are checked against these
+//! conditions, so that days outside the range are noticed, too.
 //!
-//! If the query uses anything else of a dataset, such as `files`, or cannot be planned so, nothing is known.
+//! The days are not known if the query uses anything else of a dataset, such as `files`, or if it cannot be planned
+//! over the empty tables.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -29,40 +30,39 @@ use crate::domain::{DateRange, FileDate, PLAUSIBLE_YEARS};
 use crate::engine::{Engine, plan};
 use crate::sql::{mentions_schema, names_in};
 
-/// The days of each dataset that a query asks for, whether it has a file of them or not, by its name; of a dataset of
-/// which it does not read `source` nothing is said.
+/// Returns the days that a query asks for, whether there are files of them or not, by the name of the dataset. Datasets
+/// whose `source` it does not read are left out.
 pub async fn days_asked_for(
     engine: &Engine,
     datasets: &[String],
     database: Arc<dyn CatalogProvider>,
     statement: &Statement,
 ) -> HashMap<String, BTreeSet<FileDate>> {
-    // What it says of the columns depends on which files are read.
+    // The columns that it lists depend on which files are read.
     if mentions_schema(statement, "information_schema") {
         return HashMap::new();
     }
     let columns: Vec<String> =
         names_in(statement).into_iter().filter(|name| !is_provenance(name)).collect();
-    let table =
-        |dataset: &String| (dataset.clone(), Arc::new(Asked::with_columns(engine, &columns)));
-    let tables: Vec<(String, Arc<Asked>)> = datasets.iter().map(table).collect();
-    let planned = planned(engine, &tables, database, statement).await;
-    let days = |(dataset, table): (String, Arc<Asked>)| {
-        planned?;
-        Some((dataset, table.days()?))
-    };
-    tables.into_iter().filter_map(days).collect()
+    let tables: Vec<(String, Arc<Asked>)> = datasets
+        .iter()
+        .map(|dataset| (dataset.clone(), Arc::new(Asked::with_columns(engine, &columns))))
+        .collect();
+    if planned(engine, &tables, database, statement).await.is_none() {
+        return HashMap::new();
+    }
+    tables.into_iter().filter_map(|(dataset, table)| Some((dataset, table.days()?))).collect()
 }
 
-/// The days on which a file can be.
+/// Returns the days that a file can have.
 fn possible_days() -> DateRange {
-    let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default();
-    let (first, last) = (*PLAUSIBLE_YEARS.start(), *PLAUSIBLE_YEARS.end());
-    DateRange::between(FileDate(day(first, 1, 1)), FileDate(day(last, 12, 31)))
+    let first = NaiveDate::from_ymd_opt(*PLAUSIBLE_YEARS.start(), 1, 1).unwrap_or_default();
+    let last = NaiveDate::from_ymd_opt(*PLAUSIBLE_YEARS.end(), 12, 31).unwrap_or_default();
+    DateRange::between(FileDate(first), FileDate(last))
 }
 
-/// The first and the last day that a query asks for outside a range; nothing if it names no end to the days on one
-/// side, for then the range is that end.
+/// Returns the first and the last day outside a range that a query asks for; `None` if the query leaves the days open
+/// on one side, because then the range limits them.
 pub fn days_outside(asked: &BTreeSet<FileDate>, range: DateRange) -> Option<DateRange> {
     let possible = possible_days();
     if asked.contains(&possible.start()) || asked.contains(&possible.end()) {
@@ -73,20 +73,20 @@ pub fn days_outside(asked: &BTreeSet<FileDate>, range: DateRange) -> Option<Date
     Some(DateRange::between(first, outside.next_back().unwrap_or(first)))
 }
 
-/// Plans the query down to the scans of its tables.
+/// Plans the query down to the scans of its tables; `None` if it cannot be planned.
 async fn planned(
     engine: &Engine,
     tables: &[(String, Arc<Asked>)],
     database: Arc<dyn CatalogProvider>,
     statement: &Statement,
 ) -> Option<()> {
-    let schema = |(dataset, table): &(String, Arc<Asked>)| {
+    let mut schemas = Vec::new();
+    for (dataset, table) in tables {
         let schema = MemorySchemaProvider::new();
         let table = Arc::clone(table) as Arc<dyn TableProvider>;
         schema.register_table("source".to_owned(), table).ok()?;
-        Some((dataset.clone(), Arc::new(schema) as Arc<dyn SchemaProvider>))
-    };
-    let schemas = tables.iter().map(schema).collect::<Option<Vec<_>>>()?;
+        schemas.push((dataset.clone(), Arc::new(schema) as Arc<dyn SchemaProvider>));
+    }
     let default = tables.first().map_or("public", |(dataset, _)| dataset.as_str());
     let session = engine.session(schemas, default, 1).ok()?;
     session.register_catalog(DATABASE, database);
@@ -94,7 +94,7 @@ async fn planned(
     query.create_physical_plan().await.ok().map(|_| ())
 }
 
-/// `source` without rows, which notes the days that are asked for.
+/// `source` without rows, which records the days that are asked for.
 #[derive(Debug)]
 struct Asked {
     files: DatedFiles,
@@ -106,7 +106,7 @@ impl Asked {
         Self { files: source_of(&engine.staging, columns, Vec::new()), days: Mutex::default() }
     }
 
-    /// The days that were asked for; nothing if the table was not read.
+    /// Returns the days that were asked for; `None` if the table was not read.
     fn days(&self) -> Option<BTreeSet<FileDate>> {
         self.days.lock().ok()?.clone()
     }

@@ -1,6 +1,6 @@
-//! What stands **beside** a dataset: the tables of other datasets, and references, which are single files with a
-//! table each. Checks and queries may read them; `stage.sql` and `dedupe.sql` may not, because what they give must
-//! follow from the dataset's own files.
+//! The tables **beside** a dataset: those of other datasets, and references, which are single files with one table
+//! each. Checks and queries may read them. `stage.sql` and `dedupe.sql` may not, because their results must follow from
+//! the dataset's own files.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::domain::{DateRange, ErrorKind, Explain};
 use crate::engine;
 use crate::store::{self, Store};
 
-/// What a Parquet file starts with.
+/// The first bytes of a Parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
 /// The tables that checks and queries may read beside those of their dataset.
@@ -45,7 +45,7 @@ impl Beside {
         self.references.push((name.to_owned(), table));
     }
 
-    /// Whether there is nothing.
+    /// Whether there are no such tables.
     pub fn is_empty(&self) -> bool {
         self.datasets.is_empty() && self.references.is_empty()
     }
@@ -63,11 +63,11 @@ impl Beside {
     }
 }
 
-/// What is wrong with a table beside a dataset.
+/// The errors of tables beside a dataset.
 #[derive(Debug, thiserror::Error)]
 pub enum BesideError {
-    /// A dataset that a check queries has no file on the days that are checked.
-    #[error("a check of {dataset} queries the tables of {other}, which has no file from {} to {}", range.start(), range.end())]
+    /// A dataset that a check queries has no file on the checked days.
+    #[error("a check of {dataset} queries the tables of {other}, which has no files from {} to {}", range.start(), range.end())]
     NoFiles {
         /// The dataset that is checked.
         dataset: String,
@@ -87,8 +87,8 @@ pub enum BesideError {
         #[source]
         source: object_store::Error,
     },
-    /// The file of a reference is larger than fits into memory.
-    #[error("the reference {name} at {place} is larger than limits.sql_memory, {most} bytes")]
+    /// The file of a reference is larger than the memory that queries may use.
+    #[error("the reference {name} at {place} is larger than limits.sql_memory ({most} bytes)")]
     TooLarge {
         /// The reference.
         name: String,
@@ -97,7 +97,7 @@ pub enum BesideError {
         /// The limit in bytes.
         most: u64,
     },
-    /// The file of a reference is not CSV that can be read.
+    /// The file of a reference cannot be read as CSV.
     #[error("the reference {name} at {place} cannot be read as CSV")]
     Csv {
         /// The reference.
@@ -108,7 +108,7 @@ pub enum BesideError {
         #[source]
         source: ReadError,
     },
-    /// Some records of a reference cannot be read: without them it would be another table.
+    /// Some records of a reference cannot be read. Nothing is left out of a reference.
     #[error(
         "{rejected} of {records} records of the reference {name} at {place} cannot be read, the first on line {line}: {reason}"
     )]
@@ -117,16 +117,16 @@ pub enum BesideError {
         name: String,
         /// Its file.
         place: String,
-        /// How many.
+        /// How many cannot be read.
         rejected: u64,
-        /// Of how many.
+        /// How many records there are.
         records: u64,
-        /// The physical line of the first.
+        /// The line of the first in the file.
         line: i64,
         /// Why it cannot be read.
         reason: String,
     },
-    /// The file of a reference is not Parquet that can be read.
+    /// The file of a reference cannot be read as Parquet.
     #[error("the reference {name} at {place} cannot be read as Parquet")]
     Parquet {
         /// The reference.
@@ -162,27 +162,25 @@ impl Explain for BesideError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoFiles { .. } => {
-                "a check sees the files of the same days of every dataset: give a range in which both have files, \
-                 or make what it compares with a reference"
+                "a check reads the files of the same days from every dataset: give a range in which both datasets \
+                 have files, or turn the other table into a reference"
             }
             Self::Unreadable { source: object_store::Error::NotFound { .. }, .. } => {
-                "there is no such file: a path under [references] is relative to backfill.toml"
+                "the file does not exist; a path under [references] is relative to backfill.toml"
             }
             Self::Unreadable { source, .. } => return Some(store::hint(source)),
-            Self::TooLarge { .. } => {
-                "raise limits.sql_memory, or make a dataset of what is so large"
-            }
+            Self::TooLarge { .. } => "raise limits.sql_memory, or configure the file as a dataset",
             Self::Csv { .. } | Self::Rejected { .. } => {
-                "say under csv of the reference how it is written, as for a dataset, or mend the file"
+                "describe the file under csv of the reference, as for a dataset, or repair the file"
             }
-            Self::Parquet { .. } => "write the file anew: it is damaged, or cut short",
+            Self::Parquet { .. } => "write the file again: it is damaged or incomplete",
             Self::Cancelled { .. } => return None,
         };
         Some(hint.to_owned())
     }
 }
 
-/// Reads a reference, CSV or Parquet, into a table. The columns of CSV are text, by the names of its header.
+/// Reads a reference, CSV or Parquet, into a table. The columns of CSV are text and named by its header.
 ///
 /// # Errors
 /// [`BesideError`].
@@ -191,32 +189,21 @@ pub async fn read_reference(
     store: &Store,
     most: u64,
 ) -> Result<Arc<dyn TableProvider>, BesideError> {
-    let (name, place) = (reference.name.clone(), store.display(&reference.key));
-    let unreadable = |source| BesideError::Unreadable {
-        name: name.clone(),
-        place: place.clone(),
-        source: store.explain(source, &reference.key),
-    };
-    let path = store.path(&reference.key);
-    let found = store.objects.get(&path).await.map_err(unreadable)?;
-    if found.meta.size > most {
-        return Err(BesideError::TooLarge { name, place, most });
-    }
-    let bytes = found.bytes().await.map_err(unreadable)?;
-    let file = File { name: name.clone(), place: place.clone(), most };
+    let place = store.display(&reference.key);
+    let file = File { name: reference.name.clone(), place, most };
+    let bytes = file.fetch(store, &reference.key).await?;
+    let reader = file.clone();
     let dialect = reference.dialect.clone();
-    let read = tokio::task::spawn_blocking(move || file.read(bytes, &dialect)).await;
-    let (schema, batches) = read.map_err(|_| BesideError::Cancelled { name: name.clone() })??;
-    let table = MemTable::try_new(schema, vec![batches]);
-    let table = table.map_err(|error| BesideError::Parquet {
-        name,
-        place,
-        source: ParquetError::External(Box::new(error)),
-    })?;
+    let read = tokio::task::spawn_blocking(move || reader.read(bytes, &dialect)).await;
+    let (schema, batches) =
+        read.map_err(|_| BesideError::Cancelled { name: file.name.clone() })??;
+    let table = MemTable::try_new(schema, vec![batches])
+        .map_err(|error| file.not_parquet(ParquetError::External(Box::new(error))))?;
     Ok(Arc::new(table))
 }
 
-/// The file of a reference, as errors name it.
+/// The file of a reference, as errors name it, and how many bytes it may take in memory.
+#[derive(Clone)]
 struct File {
     name: String,
     place: String,
@@ -226,28 +213,39 @@ struct File {
 type Rows = (SchemaRef, Vec<RecordBatch>);
 
 impl File {
-    fn read(&self, bytes: Bytes, dialect: &Dialect) -> Result<Rows, BesideError> {
-        if bytes.starts_with(PARQUET) {
-            return self.read_parquet(bytes);
+    async fn fetch(&self, store: &Store, key: &str) -> Result<Bytes, BesideError> {
+        let found = store
+            .objects
+            .get(&store.path(key))
+            .await
+            .map_err(|source| self.unreadable(store.explain(source, key)))?;
+        if found.meta.size > self.most {
+            return Err(self.too_large());
         }
-        let failed = |source| BesideError::Csv {
-            name: self.name.clone(),
-            place: self.place.clone(),
-            source,
-        };
-        let stopped = |source| failed(ReadError::Read { offset: 0, source });
-        let (input, _) = decompress(Cursor::new(bytes)).map_err(stopped)?;
-        let mut reader = Reader::new(input, &self.place, dialect).map_err(failed)?;
-        let schema = reader.schema();
-        let is_own = |index: &usize| !PROVENANCE.contains(&schema.field(*index).name().as_str());
-        let own: Vec<usize> = (0..schema.fields().len()).filter(is_own).collect();
-        let without_provenance = |source| failed(ReadError::Arrow(source));
-        let schema = Arc::new(schema.project(&own).map_err(without_provenance)?);
+        found.bytes().await.map_err(|source| self.unreadable(store.explain(source, key)))
+    }
+
+    fn read(&self, bytes: Bytes, dialect: &Dialect) -> Result<Rows, BesideError> {
+        match bytes.starts_with(PARQUET) {
+            true => self.read_parquet(bytes),
+            false => self.read_csv(bytes, dialect),
+        }
+    }
+
+    fn read_csv(&self, bytes: Bytes, dialect: &Dialect) -> Result<Rows, BesideError> {
+        let (input, _) = decompress(Cursor::new(bytes))
+            .map_err(|source| self.not_csv(ReadError::Read { offset: 0, source }))?;
+        let mut reader =
+            Reader::new(input, &self.place, dialect).map_err(|source| self.not_csv(source))?;
+        let all = reader.schema();
+        let own = own_columns(&all);
+        let schema = all.project(&own).map_err(|error| self.not_csv(ReadError::Arrow(error)))?;
+        let schema = Arc::new(schema);
         let mut batches = Vec::new();
         let mut held = 0;
-        while let Some(batch) = reader.next_batch().map_err(failed)? {
+        while let Some(batch) = reader.next_batch().map_err(|source| self.not_csv(source))? {
             let Some(rows) = batch.rows else { continue };
-            let rows = rows.project(&own).map_err(without_provenance)?;
+            let rows = rows.project(&own).map_err(|error| self.not_csv(ReadError::Arrow(error)))?;
             held += rows.get_array_memory_size() as u64;
             self.refuse_more(held)?;
             batches.push(rows);
@@ -267,18 +265,14 @@ impl File {
     }
 
     fn read_parquet(&self, bytes: Bytes) -> Result<Rows, BesideError> {
-        let failed = |source| BesideError::Parquet {
-            name: self.name.clone(),
-            place: self.place.clone(),
-            source,
-        };
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(failed)?;
-        let schema = Arc::clone(reader.schema());
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)
+            .map_err(|source| self.not_parquet(source))?;
+        let schema = Arc::clone(builder.schema());
         let mut batches = Vec::new();
         let mut held = 0;
-        for batch in reader.build().map_err(failed)? {
-            let batch =
-                batch.map_err(|error| failed(ParquetError::ArrowError(error.to_string())))?;
+        for batch in builder.build().map_err(|source| self.not_parquet(source))? {
+            let batch = batch
+                .map_err(|error| self.not_parquet(ParquetError::ArrowError(error.to_string())))?;
             held += batch.get_array_memory_size() as u64;
             self.refuse_more(held)?;
             batches.push(batch);
@@ -287,12 +281,40 @@ impl File {
     }
 
     fn refuse_more(&self, held: u64) -> Result<(), BesideError> {
-        if held <= self.most {
-            return Ok(());
+        match held <= self.most {
+            true => Ok(()),
+            false => Err(self.too_large()),
         }
-        let (name, place, most) = (self.name.clone(), self.place.clone(), self.most);
-        Err(BesideError::TooLarge { name, place, most })
     }
+
+    fn unreadable(&self, source: object_store::Error) -> BesideError {
+        let (name, place) = (self.name.clone(), self.place.clone());
+        BesideError::Unreadable { name, place, source }
+    }
+
+    fn too_large(&self) -> BesideError {
+        let (name, place) = (self.name.clone(), self.place.clone());
+        BesideError::TooLarge { name, place, most: self.most }
+    }
+
+    fn not_csv(&self, source: ReadError) -> BesideError {
+        let (name, place) = (self.name.clone(), self.place.clone());
+        BesideError::Csv { name, place, source }
+    }
+
+    fn not_parquet(&self, source: ParquetError) -> BesideError {
+        let (name, place) = (self.name.clone(), self.place.clone());
+        BesideError::Parquet { name, place, source }
+    }
+}
+
+/// Returns the positions of the columns that come from the file itself.
+fn own_columns(schema: &SchemaRef) -> Vec<usize> {
+    let fields = schema.fields().iter().enumerate();
+    fields
+        .filter(|(_, field)| !PROVENANCE.contains(&field.name().as_str()))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 #[cfg(test)]
@@ -318,8 +340,8 @@ mod tests {
     fn a_reference_that_is_not_whole_is_refused() {
         let usual = Dialect::default();
         let refused = read(b"code,rank\nde,1\nfr\n", &usual, 1 << 20).expect_err("a short record");
-        let told = refused.to_string();
-        assert!(told.contains("1 of 2 records") && told.contains("line 3"), "{told}");
+        let message = refused.to_string();
+        assert!(message.contains("1 of 2 records") && message.contains("line 3"), "{message}");
         let large = read(b"code,rank\nde,1\n", &usual, 10).expect_err("too large");
         assert!(matches!(large, BesideError::TooLarge { .. }));
         assert!(matches!(read(b"PAR1x", &usual, 100), Err(BesideError::Parquet { .. })));

@@ -1,8 +1,7 @@
 //! **Dated files**: Parquet objects in staging as one table, partitioned by `_file_date`.
 //!
-//! The table names its objects one by one, instead of listing a folder: a stale mirror of a
-//! replaced object, or a file outside the range, can then never be read by accident. What it hands
-//! to the engine is an ordinary Parquet scan.
+//! The table names its objects one by one, instead of listing a folder, so that the mirror of a replaced object or a
+//! file outside the range is never read by accident. For the engine it is an ordinary Parquet scan.
 
 use std::sync::Arc;
 
@@ -32,7 +31,7 @@ pub const FILE_DATE: &str = "_file_date";
 /// One Parquet object of a dated table.
 #[derive(Clone, Debug)]
 pub struct DatedFile {
-    /// Where it lies in staging.
+    /// Its path in staging.
     pub path: Path,
     /// Size in bytes.
     pub size: u64,
@@ -51,8 +50,8 @@ pub struct DatedFiles {
 }
 
 impl DatedFiles {
-    /// A table of `files`, whose columns are found by the names of `schema`; `_file_date` comes
-    /// last. A column that a file lacks is NULL there.
+    /// Creates a table of `files` with the columns of `schema`, which are found by name, and `_file_date` as the last
+    /// column. A column that a file lacks is NULL in its rows.
     pub fn new(store: ObjectStoreUrl, schema: SchemaRef, files: Vec<DatedFile>) -> Self {
         let nullable =
             schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
@@ -62,7 +61,7 @@ impl DatedFiles {
         Self { store, table, files }
     }
 
-    /// The files whose date passes every filter that speaks of nothing but the date.
+    /// Returns the files whose date passes every filter on the date alone.
     fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&DatedFile>> {
         let passed = passing(state, filters, self.files.iter().map(|file| file.date))?;
         Ok(self
@@ -75,7 +74,7 @@ impl DatedFiles {
     }
 }
 
-/// Of each date whether it passes every filter that speaks of nothing but the date.
+/// Returns, for each date, whether it passes every filter on the date alone.
 pub(super) fn passing(
     state: &dyn Session,
     filters: &[Expr],
@@ -119,11 +118,11 @@ impl TableProvider for DatedFiles {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match is_about_dates(filter) {
+        let supported = filters.iter().map(|filter| match is_about_dates(filter) {
             true => TableProviderFilterPushDown::Exact,
             false => TableProviderFilterPushDown::Inexact,
-        };
-        Ok(filters.iter().map(support).collect())
+        });
+        Ok(supported.collect())
     }
 
     async fn scan(
@@ -155,7 +154,7 @@ impl TableProvider for DatedFiles {
     }
 }
 
-/// Spreads the files over the partitions of a scan, so that each has about as many bytes.
+/// Spreads the files over the partitions of a scan, about the same number of bytes in each.
 fn group(files: &[&DatedFile], partitions: usize) -> Vec<FileGroup> {
     let total: u64 = files.iter().map(|file| file.size).sum();
     let share = total.div_ceil(partitions.max(1) as u64).max(1);

@@ -1,4 +1,4 @@
-//! The tables that a registered dataset has.
+//! The tables that **describe** a dataset's files, and `source` itself.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::datasource::MemTable;
 
 use super::dated_files::{DatedFile, DatedFiles};
@@ -18,13 +18,13 @@ use crate::mirror::{Mirror, Mirrored, StagedObject};
 use crate::sql::Contract;
 use crate::store::Store;
 
-/// The accepted rows of every file in range.
+/// Returns the table `source`: the accepted rows of every file in the range.
 pub fn source(staging: &Store, mirror: &Mirror, columns: &[String]) -> DatedFiles {
     source_of(staging, columns, mirror.files.iter().map(|file| dated(file)).collect())
 }
 
-/// The accepted rows of some files as a table of these columns, all text, and of those that say where a
-/// row came from.
+/// Returns the accepted rows of some files as a table with these columns, all text, and with the columns that say
+/// where a row came from.
 pub fn source_of(staging: &Store, columns: &[String], files: Vec<DatedFile>) -> DatedFiles {
     let mut fields: Vec<Field> =
         columns.iter().map(|name| Field::new(name, DataType::Utf8View, true)).collect();
@@ -34,7 +34,7 @@ pub fn source_of(staging: &Store, columns: &[String], files: Vec<DatedFile>) -> 
     DatedFiles::new(staging.url.clone(), Arc::new(Schema::new(fields)), files)
 }
 
-/// A mirror as one file of `source`.
+/// Returns a mirror as one file of `source`.
 pub fn dated(mirrored: &Mirrored) -> DatedFile {
     DatedFile {
         path: mirrored.path.clone(),
@@ -44,8 +44,8 @@ pub fn dated(mirrored: &Mirrored) -> DatedFile {
     }
 }
 
-/// The names of all columns, in the newest file's order, then those that only older files have, then
-/// the optional ones that no file has.
+/// Returns the names of all columns: those of the newest file in its order, then those that only older files have,
+/// then the optional ones that no file has.
 pub fn union_of_headers(files: &[Arc<Mirrored>], optional: &[String]) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut names = Vec::new();
@@ -58,110 +58,132 @@ pub fn union_of_headers(files: &[Arc<Mirrored>], optional: &[String]) -> Vec<Str
     names
 }
 
-/// Records that could not be read.
+/// Returns the table `rejects`: the records that could not be read.
 pub fn rejects(staging: &Store, mirror: &Mirror) -> DatedFiles {
     let files = mirror.files.iter().filter_map(|mirrored| {
         let StagedObject { path, size } = mirrored.rejects.clone()?;
         let rows = mirrored.note.summary.rejected;
         Some(DatedFile { path, size, date: mirrored.file.date, rows })
     });
-    let fields = reject::schema();
-    let as_view = |field: &Arc<Field>| match field.data_type() {
-        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
-        DataType::Binary => field.as_ref().clone().with_data_type(DataType::BinaryView),
-        _ => field.as_ref().clone(),
-    };
-    let schema: SchemaRef =
-        Arc::new(Schema::new(fields.fields().iter().map(as_view).collect::<Vec<_>>()));
-    DatedFiles::new(staging.url.clone(), schema, files.collect())
+    let schema = reject::schema();
+    let fields: Vec<Field> = schema.fields().iter().map(|field| as_view(field)).collect();
+    DatedFiles::new(staging.url.clone(), Arc::new(Schema::new(fields)), files.collect())
 }
 
-/// One row a source file.
+/// Returns a field with the view type of its data, which the engine reads without copying.
+fn as_view(field: &Field) -> Field {
+    match field.data_type() {
+        DataType::Utf8 => field.clone().with_data_type(DataType::Utf8View),
+        DataType::Binary => field.clone().with_data_type(DataType::BinaryView),
+        _ => field.clone(),
+    }
+}
+
+/// The files that the rows of a table describe, one file per row.
+struct Described<'a>(Vec<&'a Mirrored>);
+
+impl Described<'_> {
+    fn text(&self, value: fn(&Mirrored) -> Option<String>) -> ArrayRef {
+        Arc::new(self.0.iter().map(|file| value(file)).collect::<StringArray>())
+    }
+
+    fn number(&self, value: fn(&Mirrored) -> u64) -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(self.0.iter().map(|file| value(file) as i64)))
+    }
+
+    fn flag(&self, value: fn(&Mirrored) -> bool) -> ArrayRef {
+        Arc::new(self.0.iter().map(|file| Some(value(file))).collect::<BooleanArray>())
+    }
+
+    fn modified(&self) -> ArrayRef {
+        let times = self.0.iter().map(|file| file.file.identity.last_modified.timestamp_micros());
+        Arc::new(TimestampMicrosecondArray::from_iter_values(times))
+    }
+
+    fn dates(&self) -> ArrayRef {
+        dates(self.0.iter().map(|file| file.file.date))
+    }
+}
+
+/// Returns the table `files`: one row per source file.
 pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
-    let files = &mirror.files;
-    let text = |value: fn(&Mirrored) -> Option<String>| -> ArrayRef {
-        Arc::new(files.iter().map(|file| value(file)).collect::<StringArray>())
-    };
-    let number = |value: fn(&Mirrored) -> u64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(files.iter().map(|file| value(file) as i64)))
-    };
-    let modified = |file: &Arc<Mirrored>| file.file.identity.last_modified.timestamp_micros();
-    let open = |file: &Arc<Mirrored>| Some(file.note.summary.last_line_is_open);
-    let marked = |file: &Arc<Mirrored>| Some(file.note.summary.byte_order_mark);
+    let files = Described(mirror.files.iter().map(|file| &**file).collect());
     table(vec![
-        (provenance::FILE_NAME, text(|f| Some(f.file.name.clone()))),
-        (FILE_DATE, dates(files)),
-        ("key", text(|f| Some(f.file.key.clone()))),
-        ("size_bytes", number(|f| f.file.identity.size)),
-        ("etag", text(|f| f.file.identity.etag.clone())),
-        (
-            "last_modified",
-            Arc::new(TimestampMicrosecondArray::from_iter_values(files.iter().map(modified))),
-        ),
-        ("records", number(|f| f.note.summary.records)),
-        ("rows", number(|f| f.note.summary.accepted)),
-        ("rejects", number(|f| f.note.summary.rejected)),
-        ("last_line_is_open", Arc::new(files.iter().map(open).collect::<BooleanArray>())),
-        ("blank_lines", number(|f| f.note.summary.blank_lines)),
-        ("empty_rows", number(|f| f.note.summary.empty_rows)),
-        ("repeated_headers", number(|f| f.note.summary.repeated_headers)),
-        ("skipped_lines", number(|f| f.note.summary.skipped_lines)),
-        ("comment_lines", number(|f| f.note.summary.comment_lines)),
-        ("lines_like_records", number(|f| f.note.summary.lines_like_records)),
-        ("lines_in_values", number(|f| f.note.summary.lines_in_values.count)),
-        ("quotes_behind_blanks", number(|f| f.note.summary.quotes_behind_blanks.count)),
-        ("skipped_records", number(|f| f.note.summary.skipped_records)),
-        ("bare_quotes", number(|f| f.note.summary.bare_quotes)),
-        ("records_with_nul", number(|f| f.note.summary.records_with_nul)),
-        ("columns", number(|f| f.note.summary.header.len() as u64)),
-        ("header_hash", text(|f| Some(header_hash(&f.note.summary.header)))),
-        ("line_end", text(|f| Some(f.note.summary.line_end.clone()))),
-        ("delimiter", text(|f| Some(f.note.summary.delimiter.clone()))),
-        ("encoding", text(|f| Some(f.note.summary.encoding.clone()))),
-        ("compression", text(|f| Some(f.note.compression.clone()))),
-        ("byte_order_mark", Arc::new(files.iter().map(marked).collect::<BooleanArray>())),
+        (provenance::FILE_NAME, files.text(|f| Some(f.file.name.clone()))),
+        (FILE_DATE, files.dates()),
+        ("key", files.text(|f| Some(f.file.key.clone()))),
+        ("size_bytes", files.number(|f| f.file.identity.size)),
+        ("etag", files.text(|f| f.file.identity.etag.clone())),
+        ("last_modified", files.modified()),
+        ("records", files.number(|f| f.note.summary.records)),
+        ("rows", files.number(|f| f.note.summary.accepted)),
+        ("rejects", files.number(|f| f.note.summary.rejected)),
+        ("last_line_is_open", files.flag(|f| f.note.summary.last_line_is_open)),
+        ("blank_lines", files.number(|f| f.note.summary.blank_lines)),
+        ("empty_rows", files.number(|f| f.note.summary.empty_rows)),
+        ("repeated_headers", files.number(|f| f.note.summary.repeated_headers)),
+        ("skipped_lines", files.number(|f| f.note.summary.skipped_lines)),
+        ("comment_lines", files.number(|f| f.note.summary.comment_lines)),
+        ("lines_like_records", files.number(|f| f.note.summary.lines_like_records)),
+        ("lines_in_values", files.number(|f| f.note.summary.lines_in_values.count)),
+        ("quotes_behind_blanks", files.number(|f| f.note.summary.quotes_behind_blanks.count)),
+        ("skipped_records", files.number(|f| f.note.summary.skipped_records)),
+        ("bare_quotes", files.number(|f| f.note.summary.bare_quotes)),
+        ("records_with_nul", files.number(|f| f.note.summary.records_with_nul)),
+        ("columns", files.number(|f| f.note.summary.header.len() as u64)),
+        ("header_hash", files.text(|f| Some(header_hash(&f.note.summary.header)))),
+        ("line_end", files.text(|f| Some(f.note.summary.line_end.clone()))),
+        ("delimiter", files.text(|f| Some(f.note.summary.delimiter.clone()))),
+        ("encoding", files.text(|f| Some(f.note.summary.encoding.clone()))),
+        ("compression", files.text(|f| Some(f.note.compression.clone()))),
+        ("byte_order_mark", files.flag(|f| f.note.summary.byte_order_mark)),
     ])
 }
 
-/// One row a format: a header with its dialect.
-pub fn formats(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
-    let mut formats: Vec<(&Mirrored, FileDate, i64)> = Vec::new();
+/// A format: a header with its dialect, and the files that have it.
+struct Format<'a> {
+    first: &'a Mirrored,
+    last_date: FileDate,
+    files: i64,
+}
+
+/// Returns the formats of files, in the order in which they first appear.
+fn formats_of(files: &[Arc<Mirrored>]) -> Vec<Format<'_>> {
+    let mut formats: Vec<Format<'_>> = Vec::new();
     let mut places: HashMap<FormatKey<'_>, usize> = HashMap::new();
-    for file in &mirror.files {
-        let at = *places.entry(FormatKey::of(file)).or_insert_with(|| {
-            formats.push((file, file.file.date, 0));
+    for file in files {
+        let place = *places.entry(FormatKey::of(file)).or_insert_with(|| {
+            formats.push(Format { first: file, last_date: file.file.date, files: 0 });
             formats.len() - 1
         });
-        formats[at].1 = file.file.date;
-        formats[at].2 += 1;
+        formats[place].last_date = file.file.date;
+        formats[place].files += 1;
     }
-    let text = |value: fn(&Mirrored) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(formats.iter().map(|(file, ..)| value(file))))
-    };
-    let number = |values: &mut dyn Iterator<Item = i64>| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(values))
-    };
-    let days = |values: &mut dyn Iterator<Item = FileDate>| -> ArrayRef {
-        Arc::new(Date32Array::from_iter_values(values.map(FileDate::days_since_epoch)))
-    };
-    let marks = formats.iter().map(|(file, ..)| Some(file.note.summary.byte_order_mark));
-    let columns = |file: &Mirrored| file.note.summary.header.len() as i64;
+    formats
+}
+
+/// Returns the table `formats`: one row per format.
+pub fn formats(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
+    let formats = formats_of(&mirror.files);
+    let first = Described(formats.iter().map(|format| format.first).collect());
+    let numbers = Int64Array::from_iter_values(1..=formats.len() as i64);
+    let files = Int64Array::from_iter_values(formats.iter().map(|format| format.files));
     table(vec![
-        ("format", number(&mut (1..=formats.len() as i64))),
-        ("first_file_date", days(&mut formats.iter().map(|(file, ..)| file.file.date))),
-        ("last_file_date", days(&mut formats.iter().map(|(_, last, _)| *last))),
-        ("files", number(&mut formats.iter().map(|(.., files)| *files))),
-        ("columns", number(&mut formats.iter().map(|(file, ..)| columns(file)))),
-        ("header_hash", text(|file| header_hash(&file.note.summary.header))),
-        ("delimiter", text(|file| file.note.summary.delimiter.clone())),
-        ("line_end", text(|file| file.note.summary.line_end.clone())),
-        ("encoding", text(|file| file.note.summary.encoding.clone())),
-        ("byte_order_mark", Arc::new(marks.collect::<BooleanArray>())),
-        ("compression", text(|file| file.note.compression.clone())),
+        ("format", Arc::new(numbers)),
+        ("first_file_date", first.dates()),
+        ("last_file_date", dates(formats.iter().map(|format| format.last_date))),
+        ("files", Arc::new(files)),
+        ("columns", first.number(|f| f.note.summary.header.len() as u64)),
+        ("header_hash", first.text(|f| Some(header_hash(&f.note.summary.header)))),
+        ("delimiter", first.text(|f| Some(f.note.summary.delimiter.clone()))),
+        ("line_end", first.text(|f| Some(f.note.summary.line_end.clone()))),
+        ("encoding", first.text(|f| Some(f.note.summary.encoding.clone()))),
+        ("byte_order_mark", first.flag(|f| f.note.summary.byte_order_mark)),
+        ("compression", first.text(|f| Some(f.note.compression.clone()))),
     ])
 }
 
-/// What files of one format have in common.
+/// What the files of one format have in common.
 #[derive(PartialEq, Eq, Hash)]
 struct FormatKey<'a> {
     header: &'a [String],
@@ -188,7 +210,7 @@ impl<'a> FormatKey<'a> {
     }
 }
 
-/// The columns of `target.sql`.
+/// Returns the table `contract`: one row per column of `target.sql`.
 pub fn contract(contract: &Contract) -> Result<Arc<MemTable>, Error> {
     let columns = &contract.columns;
     let positions = 1..=columns.len() as i64;
@@ -200,16 +222,15 @@ pub fn contract(contract: &Contract) -> Result<Arc<MemTable>, Error> {
     ])
 }
 
-/// Names a header, so that files of one format can be grouped: 8 hexadecimal digits.
+/// Returns a short hash of a header, 8 hexadecimal digits, by which queries can group files.
 fn header_hash(header: &[String]) -> String {
     let mut hash = digest::of(header);
     hash.truncate(8);
     hash
 }
 
-fn dates(files: &[Arc<Mirrored>]) -> ArrayRef {
-    let days = files.iter().map(|file| file.file.date.days_since_epoch());
-    Arc::new(Date32Array::from_iter_values(days))
+fn dates(days: impl Iterator<Item = FileDate>) -> ArrayRef {
+    Arc::new(Date32Array::from_iter_values(days.map(FileDate::days_since_epoch)))
 }
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<Arc<MemTable>, Error> {

@@ -1,5 +1,5 @@
-//! A **lookup**: the tables of a dataset for queries by hand. They need none of its SQL: a query that names
-//! `contract` or `staged` is the only one that does, and is told what stands in the way.
+//! A **lookup**: the tables of a dataset for ad hoc queries. Only `contract` and `staged` need the dataset's SQL; if it
+//! cannot be used, queries that name these tables fail with the reason.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ pub(super) const DATABASE: &str = "target";
 pub struct Lookup {
     /// The dataset.
     pub dataset: Dataset,
-    /// What was mirrored.
+    /// Its mirrored files.
     pub mirror: Mirror,
     tables: Tables,
 }
 
 impl Lookup {
-    /// A mirrored dataset as tables, without its SQL.
+    /// Makes tables of a mirrored dataset, without its SQL.
     ///
     /// # Errors
     /// [`Error`] if a table cannot be made.
@@ -45,7 +45,7 @@ impl Lookup {
         Ok(Self { dataset: dataset.clone(), mirror, tables })
     }
 
-    /// A session in which these tables need no schema.
+    /// Creates a session in which these tables need no schema.
     ///
     /// # Errors
     /// [`Error`] if it cannot be set up.
@@ -60,8 +60,8 @@ impl From<Catalog> for Lookup {
     }
 }
 
-/// One session over several datasets, for queries by hand; the schema of the first may be left out. The references
-/// are tables of every schema. The tables of the target database are `target.<schema>.<table>`.
+/// Creates one session over several datasets, for ad hoc queries. The schema of the first dataset may be left out. Every
+/// schema has the references as tables. The tables of the target database are `target.<schema>.<table>`.
 ///
 /// # Errors
 /// [`Error`] if it cannot be set up.
@@ -84,7 +84,7 @@ pub fn session_over(
     Ok(session)
 }
 
-/// The tables that are registered; and of `contract` and `staged`, if they are not, the reason.
+/// The registered tables. Looking up `contract` or `staged`, if they are not registered, returns the reason.
 struct WithReasons {
     dataset: Dataset,
     tables: Tables,

@@ -1,19 +1,19 @@
-//! The **catalog**: what SQL sees. To register a dataset is to make its mirrors one table, `source`,
-//! partitioned by file date, with the tables that describe it beside.
+//! The **catalog**: the tables that SQL sees. Registering a dataset makes its mirrors one table, `source`, partitioned
+//! by file date, and adds the tables that describe it.
 //!
 //! | table | rows |
 //! |---|---|
 //! | `source` | accepted rows, all text; a column that a file lacks is NULL |
-//! | `files` | one a source file: key, date, size, rows, rejects, encoding … |
-//! | `formats` | one a format: a header with its dialect, and the days on which it is seen |
-//! | `file_columns` | one a file and column: position, name, and what its values are like |
-//! | `column_shapes` | one a file, column and shape of its values |
-//! | `rejects` | records that could not be read: where and why |
-//! | `contract` | the columns of `target.sql` |
-//! | `staged` | the survivors as `stage.sql` makes them |
+//! | `files` | one per source file: key, date, size, rows, rejects, encoding … |
+//! | `formats` | one per format: a header with its dialect, and the days on which it is seen |
+//! | `file_columns` | one per file and column: position, name, and statistics of its values |
+//! | `column_shapes` | one per file, column and shape of its values |
+//! | `rejects` | one per record that could not be read: where and why |
+//! | `contract` | one per column of `target.sql` |
+//! | `staged` | the rows that `stage.sql` makes of the rows that `dedupe.sql` keeps |
 //!
-//! Schema and dataset have the same name; in a dataset's own SQL the schema may be left out. Checks and queries
-//! also see what stands `beside` it.
+//! The schema has the name of the dataset; in a dataset's own SQL it may be left out. Checks and queries also see the
+//! tables of [`beside`].
 
 mod asked;
 mod beside;
@@ -49,7 +49,7 @@ use profiled::{ColumnShapes, FileColumns, Profiles};
 
 /// The table of the columns of `target.sql`.
 const CONTRACT: &str = "contract";
-/// The table of the survivors as `stage.sql` makes them.
+/// The table of the rows that `stage.sql` makes of the rows that `dedupe.sql` keeps.
 const STAGED: &str = "staged";
 
 /// A registered dataset: its mirror as tables, and its SQL.
@@ -59,9 +59,9 @@ pub struct Catalog {
     pub dataset: Dataset,
     /// Its SQL files.
     pub sql: Sql,
-    /// What was mirrored.
+    /// Its mirrored files.
     pub mirror: Mirror,
-    /// The names of all columns of `source`, but for those that say where a row came from.
+    /// The names of all columns of `source` that come from the files.
     pub columns: Arc<[String]>,
     tables: Tables,
 }
@@ -74,13 +74,13 @@ struct Tables {
     /// All of them.
     schema: Arc<MemorySchemaProvider>,
     source: Arc<dyn TableProvider>,
-    /// What checks may read besides.
+    /// The tables of others that checks may read.
     beside: Beside,
-    /// Those that describe `source`.
+    /// The tables that describe `source`.
     describing: Vec<(&'static str, Arc<dyn TableProvider>)>,
 }
 
-/// The columns that say which row it is.
+/// The columns that identify a row of `source`.
 const WHICH_ROW: [&str; 2] = [provenance::FILE_NAME, provenance::ROW_ID];
 
 /// What a query reads of `source`.
@@ -95,8 +95,8 @@ pub struct Reads {
 /// Registers a mirrored dataset.
 ///
 /// # Errors
-/// [`Error`] where a table cannot be made. `staged` is left out where `stage.sql` or `dedupe.sql`
-/// does not plan: the steps that need it say why.
+/// [`Error`] if a table cannot be made. If `stage.sql` or `dedupe.sql` does not plan, `staged` is left out, and the
+/// steps that need it report why.
 pub async fn register(
     engine: &Engine,
     dataset: &Dataset,
@@ -113,7 +113,7 @@ pub async fn register(
     Ok(Catalog { dataset: dataset.clone(), sql, mirror, columns, tables })
 }
 
-/// A schema with `source` and the tables that describe it.
+/// Creates a schema with `source` and the tables that describe it.
 fn schema_of(
     describing: &[(&'static str, Arc<dyn TableProvider>)],
     source: Arc<dyn TableProvider>,
@@ -128,7 +128,7 @@ fn schema_of(
 }
 
 impl Tables {
-    /// `source` with these columns, and the tables that describe it.
+    /// Creates `source` with these columns, and the tables that describe it.
     fn new(
         engine: &Engine,
         dataset: &Dataset,
@@ -158,30 +158,30 @@ impl Tables {
         Ok(Self { dataset, engine, schema, source, beside, describing })
     }
 
-    /// Adds a table.
+    /// Adds a table to the schema.
     fn register(&self, (name, table): (&str, Arc<dyn TableProvider>)) -> Result<(), Error> {
         self.schema.register_table(name.to_owned(), table).map_err(Error::execution)?;
         Ok(())
     }
 
-    /// Adds a table that is there whatever `source` is.
+    /// Adds a table that stays if another `source` is put in place.
     fn describe(&mut self, table: (&'static str, Arc<dyn TableProvider>)) -> Result<(), Error> {
         self.describing.push(table.clone());
         self.register(table)
     }
 
-    /// A session in which these tables need no schema.
+    /// Creates a session in which these tables need no schema.
     fn session(&self) -> Result<SessionContext, Error> {
         self.session_of(Arc::clone(&self.schema) as _, self.engine.limits.files_at_once)
     }
 
-    /// A session like [`session`](Self::session) in which `source` is another table, read in one
-    /// stream, so that its rows keep their order.
+    /// Creates a [`session`](Self::session) in which `source` is another table. It is read in one stream, so that its
+    /// rows keep their order.
     fn session_with_source(&self, source: Arc<dyn TableProvider>) -> Result<SessionContext, Error> {
         self.session_of(Arc::new(schema_of(&self.describing, source)?), 1)
     }
 
-    /// A session like [`session`](Self::session) with what stands beside the dataset.
+    /// Creates a [`session`](Self::session) with the tables beside the dataset.
     async fn session_beside(&self) -> Result<SessionContext, Error> {
         if self.beside.is_empty() {
             return self.session();
@@ -193,7 +193,7 @@ impl Tables {
         self.session_with(schema, self.engine.limits.files_at_once)
     }
 
-    /// A session with the tables of a schema and with what stands beside the dataset.
+    /// Creates a session with the tables of a schema and those beside the dataset.
     fn session_with(
         &self,
         schema: MemorySchemaProvider,
@@ -205,7 +205,7 @@ impl Tables {
         self.engine.session(schemas.collect(), &self.dataset, partitions)
     }
 
-    /// Whether a scan is one of the dataset's own `source`, whatever it is called there.
+    /// Whether a scan reads the dataset's own `source`, under whatever alias.
     fn is_own_source(&self, scan: &TableScan) -> bool {
         let scanned = source_as_provider(&scan.source);
         scanned.is_ok_and(|scanned| {
@@ -221,7 +221,7 @@ impl Tables {
         self.engine.session(vec![(self.dataset.clone(), schema)], &self.dataset, partitions)
     }
 
-    /// `stage.sql` over the rows that `dedupe.sql` keeps.
+    /// Plans `stage.sql` over the rows that `dedupe.sql` keeps.
     async fn staged(&self, dedupe: &Query, stage: &Query) -> Result<Arc<dyn TableProvider>, Error> {
         let session = self.session()?;
         let keep = plan_query(&session, dedupe).await?;
@@ -239,15 +239,15 @@ impl Tables {
 }
 
 impl Catalog {
-    /// A session in which this dataset's tables need no schema.
+    /// Creates a session in which this dataset's tables need no schema.
     ///
     /// # Errors
-    /// [`Error`] where it cannot be set up.
+    /// [`Error`] if it cannot be set up.
     pub fn session(&self) -> Result<SessionContext, Error> {
         self.tables.session()
     }
 
-    /// The same with something beside it, for its checks.
+    /// Adds tables beside the dataset, for its checks.
     pub fn with_beside(mut self, beside: Beside) -> Self {
         self.tables.beside = beside;
         self
@@ -261,7 +261,7 @@ impl Catalog {
         plan_query(&self.session()?, query).await
     }
 
-    /// What the failure of a query on a value is, with the column of text that it compares with a number.
+    /// Explains why a query failed on a value: if it compares a column of text with a number, the error names the column.
     pub async fn explain(&self, query: &Query, error: Error) -> Error {
         match self.tables.session_beside().await {
             Ok(session) => name_text_column(&session, &query.path, &query.statement, error).await,
@@ -269,7 +269,7 @@ impl Catalog {
         }
     }
 
-    /// Plans a check of the dataset, which may read what stands beside it.
+    /// Plans a check of the dataset, which may read the tables beside it.
     ///
     /// # Errors
     /// [`Error::Plan`], naming the file.
@@ -277,7 +277,7 @@ impl Catalog {
         plan_query(&self.tables.session_beside().await?, query).await
     }
 
-    /// Plans a check over a `source` of its own.
+    /// Plans a check over another `source`.
     ///
     /// # Errors
     /// [`Error::Plan`], naming the file.
@@ -290,7 +290,7 @@ impl Catalog {
         plan_query(&self.tables.session_with(schema, 1)?, query).await
     }
 
-    /// What a query reads of the dataset's own `source`.
+    /// Returns what a query reads of the dataset's own `source`.
     ///
     /// # Errors
     /// [`Error::Plan`], naming the file.
@@ -313,8 +313,8 @@ impl Catalog {
         Ok(reads)
     }
 
-    /// The columns of the files that queries read. Of one that does not plan, such as a check of other tables, those
-    /// that it mentions are taken to be read.
+    /// Returns the columns of the files that queries read. A query that does not plan, such as a check of other tables,
+    /// is taken to read the columns that it mentions.
     pub async fn columns_read(
         &self,
         queries: impl IntoIterator<Item = &Query>,
@@ -333,17 +333,17 @@ impl Catalog {
         columns
     }
 
-    /// The rows of `source` in some of its columns, in no order.
+    /// Returns the rows of `source` in some of its columns, in no particular order.
     ///
     /// # Errors
-    /// [`Error`] where it cannot be read.
+    /// [`Error`] if it cannot be read.
     pub async fn scan(&self, columns: &[&str]) -> Result<SendableRecordBatchStream, Error> {
         let source = self.session()?.table("source").await.map_err(Error::execution)?;
         let source = source.select_columns(columns).map_err(Error::execution)?;
         source.execute_stream().await.map_err(Error::execution)
     }
 
-    /// Plans a query over a `source` of its own.
+    /// Plans a query over another `source`.
     ///
     /// # Errors
     /// [`Error::Plan`], naming the file.
@@ -355,17 +355,17 @@ impl Catalog {
         plan_query(&self.tables.session_with_source(source)?, query).await
     }
 
-    /// The schema of `source`, `_file_date` included.
+    /// Returns the schema of `source`, with `_file_date`.
     pub fn source_schema(&self) -> SchemaRef {
         self.empty_source().schema()
     }
 
-    /// `source` without rows.
+    /// Returns `source` without rows.
     pub fn empty_source(&self) -> Arc<dyn TableProvider> {
         Arc::new(source_of(&self.tables.engine.staging, &self.columns, Vec::new()))
     }
 
-    /// The engine in which it is registered.
+    /// Returns the engine in which the dataset is registered.
     pub fn engine(&self) -> &Engine {
         &self.tables.engine
     }

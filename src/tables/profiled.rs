@@ -1,11 +1,11 @@
-//! The tables that come from profiles: `file_columns` and `column_shapes`. Profiles are drawn when a
-//! query first reads them, and kept beside the mirrors.
+//! The tables that come from **profiles**: `file_columns` and `column_shapes`. Profiles are computed when a query first
+//! reads them, and kept beside the mirrors.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{
-    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -23,10 +23,10 @@ use crate::progress::Listener;
 use crate::store::Store;
 use crate::values::Kind;
 
-/// How many columns of `file_columns` the headers tell.
+/// How many columns of `file_columns` come from the headers alone, without a profile.
 const HEADER_COLUMNS: usize = 5;
 
-/// The profiles of a dataset's files, drawn when they are first asked for.
+/// The profiles of a dataset's files, computed when they are first read.
 pub struct Profiles {
     pub staging: Store,
     pub dataset: Dataset,
@@ -38,24 +38,26 @@ pub struct Profiles {
 
 impl Profiles {
     async fn get(&self) -> Result<&[FileProfile]> {
-        let draw = || async {
-            let (staging, limits) = (&self.staging, self.limits);
-            profile::profiles(staging, &self.dataset, &self.mirror, limits, &self.progress).await
-        };
-        let drawn = self.drawn.get_or_try_init(draw).await;
+        let drawn = self.drawn.get_or_try_init(|| self.draw()).await;
         drawn.map(Vec::as_slice).map_err(|error| DataFusionError::External(Carried::boxed(error)))
     }
 
+    async fn draw(&self) -> Result<Vec<FileProfile>, profile::Error> {
+        let (dataset, mirror) = (&self.dataset, &self.mirror);
+        profile::profiles(&self.staging, dataset, mirror, self.limits, &self.progress).await
+    }
+
+    /// Returns every column of every file, with its file.
     fn columns<'a>(&'a self, files: &'a [FileProfile]) -> Vec<(&'a Mirrored, &'a Profile)> {
         let pairs = self.mirror.files.iter().zip(files);
         pairs.flat_map(|(file, found)| found.columns.iter().map(move |c| (&**file, c))).collect()
     }
 }
 
-/// One row a source file and column.
+/// The table `file_columns`: one row per source file and column.
 pub struct FileColumns(pub Arc<Profiles>);
 
-/// One row a source file, column and shape of its values.
+/// The table `column_shapes`: one row per source file, column and shape of its values.
 pub struct ColumnShapes(pub Arc<Profiles>);
 
 impl std::fmt::Debug for FileColumns {
@@ -70,7 +72,7 @@ impl std::fmt::Debug for ColumnShapes {
     }
 }
 
-/// A column of `file_columns` and what it says of a profile.
+/// A column of `file_columns` and the number of a profile that it holds.
 type Number = (&'static str, fn(&Profile) -> u64);
 
 const NUMBERS: [Number; 11] = [
@@ -117,12 +119,12 @@ impl FileColumns {
 
     fn profile_columns(&self, files: &[FileProfile]) -> Vec<ArrayRef> {
         let columns = self.0.columns(files);
-        let number = |value: fn(&Profile) -> u64| -> ArrayRef {
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for (_, value) in NUMBERS {
             let values = columns.iter().map(|(_, profile)| value(profile) as i64);
-            Arc::new(Int64Array::from_iter_values(values))
-        };
+            arrays.push(Arc::new(Int64Array::from_iter_values(values)));
+        }
         let formats = columns.iter().map(|(_, profile)| profile.date_format());
-        let mut arrays: Vec<ArrayRef> = NUMBERS.iter().map(|(_, value)| number(*value)).collect();
         arrays.push(Arc::new(formats.collect::<StringArray>()));
         for (_, percent) in PERCENTILES {
             let values = columns.iter().map(|(_, found)| found.percentiles.get(percent).copied());
@@ -160,17 +162,13 @@ impl TableProvider for FileColumns {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut columns = self.header_columns();
-        let wants = |projection: &Vec<usize>| projection.iter().any(|at| *at >= HEADER_COLUMNS);
-        if projection.is_none_or(wants) {
+        if projection.is_none_or(|columns| columns.iter().any(|at| *at >= HEADER_COLUMNS)) {
             columns.extend(self.profile_columns(self.0.get().await?));
         } else {
             let rows = self.header_rows().len();
             let schema = self.schema();
             let rest = &schema.fields()[HEADER_COLUMNS..];
-            let nulls = |field: &Arc<Field>| {
-                datafusion::arrow::array::new_null_array(field.data_type(), rows)
-            };
-            columns.extend(rest.iter().map(nulls));
+            columns.extend(rest.iter().map(|field| new_null_array(field.data_type(), rows)));
         }
         table(self.schema(), columns)?.scan(state, projection, filters, limit).await
     }
@@ -200,27 +198,48 @@ impl TableProvider for ColumnShapes {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let columns = self.0.columns(self.0.get().await?);
-        let mut rows: Vec<(&Mirrored, &Profile, Option<&str>, u64)> = Vec::new();
-        for (file, found) in columns {
-            let shapes = found.shapes.iter();
-            rows.extend(shapes.map(|(shape, count)| (file, found, Some(shape.as_str()), *count)));
-            if found.other_shapes > 0 {
-                rows.push((file, found, None, found.other_shapes));
-            }
-        }
-        let share =
-            |(_, found, _, count): &(_, &Profile, _, u64)| *count as f64 / found.given as f64;
+        let rows = shape_rows(self.0.columns(self.0.get().await?));
+        let counts = rows.iter().map(|row| row.count as i64);
         let arrays: Vec<ArrayRef> = vec![
-            text(rows.iter().map(|(file, ..)| file.file.name.as_str())),
-            dates(rows.iter().map(|(file, ..)| *file)),
-            text(rows.iter().map(|(_, found, ..)| found.name.as_str())),
-            Arc::new(rows.iter().map(|(_, _, shape, _)| *shape).collect::<StringArray>()),
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(.., count)| *count as i64))),
-            Arc::new(Float64Array::from_iter_values(rows.iter().map(share))),
+            text(rows.iter().map(|row| row.file.file.name.as_str())),
+            dates(rows.iter().map(|row| row.file)),
+            text(rows.iter().map(|row| row.column.name.as_str())),
+            Arc::new(rows.iter().map(|row| row.shape).collect::<StringArray>()),
+            Arc::new(Int64Array::from_iter_values(counts)),
+            Arc::new(Float64Array::from_iter_values(rows.iter().map(ShapeRow::share))),
         ];
         table(self.schema(), arrays)?.scan(state, projection, filters, limit).await
     }
+}
+
+/// A row of `column_shapes`.
+struct ShapeRow<'a> {
+    file: &'a Mirrored,
+    column: &'a Profile,
+    /// `None` for the values whose shapes were not counted one by one.
+    shape: Option<&'a str>,
+    count: u64,
+}
+
+impl ShapeRow<'_> {
+    /// Returns the share of the column's values that have the shape.
+    fn share(&self) -> f64 {
+        self.count as f64 / self.column.given as f64
+    }
+}
+
+/// Returns the rows of `column_shapes` for some columns.
+fn shape_rows<'a>(columns: Vec<(&'a Mirrored, &'a Profile)>) -> Vec<ShapeRow<'a>> {
+    let mut rows = Vec::new();
+    for (file, column) in columns {
+        for (shape, count) in &column.shapes {
+            rows.push(ShapeRow { file, column, shape: Some(shape), count: *count });
+        }
+        if column.other_shapes > 0 {
+            rows.push(ShapeRow { file, column, shape: None, count: column.other_shapes });
+        }
+    }
+    rows
 }
 
 fn field(name: &str, data_type: DataType) -> Field {

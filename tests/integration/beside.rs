@@ -69,7 +69,7 @@ async fn a_check_reads_the_other_datasets_over_the_same_days() {
     let missing = project.backfill(&earlier).await.ended(3).stderr;
     assert!(
         missing.contains(
-            "a check of people queries the tables of customers, which has no file from 2025-09-21"
+            "a check of people queries the tables of customers, which has no files from 2025-09-21"
         ),
         "{missing}"
     );

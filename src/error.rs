@@ -1,5 +1,6 @@
 //! The root **error** of every command: what went wrong, what to do next, and the exit code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::domain::{ErrorKind, Explain};
@@ -230,6 +231,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns the error of a file that cannot be written.
+    pub fn output(path: &Path, source: std::io::Error) -> Self {
+        Self::Output { what: path.display().to_string(), source }
+    }
+
     /// The exit code of the error.
     pub fn exit(&self) -> Exit {
         self.kind().into()

@@ -8,11 +8,11 @@ use crate::error::{Error, Exit};
 use crate::life::{self, Accepted};
 use crate::{printable, show};
 
-/// Records that rows were deleted from the target on purpose, so that runs go on without them.
+/// Records that rows were deleted from the target on purpose, so that runs continue without them.
 ///
-/// A run refuses if the target holds fewer rows of a file than were loaded. If somebody deleted them for a
-/// good reason, such as an erasure request or a retention rule, accept it: later runs do not complain, and
-/// a reload brings these rows back only with --restore-deleted. Rows in the target are not touched.
+/// A run is refused if the target has fewer rows of a file than were loaded. If somebody deleted them for a good
+/// reason, such as an erasure request or a retention rule, accept the deletion: later runs are not refused, and a
+/// reload brings these rows back only with --restore-deleted. Rows in the target are not changed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]

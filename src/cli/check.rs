@@ -21,26 +21,25 @@ use crate::{look, source};
 
 /// Runs sql/<dataset>/checks/*.sql over a range, without loading it.
 ///
-/// The data is read once, however many checks there are. Every bad row is written to a Parquet file
-/// in staging, which is named, and with --csv to a CSV file as well. Rejected records are counted by
-/// reason. Exit code 3 if a check of severity error finds bad rows, if in a batch more records are
-/// rejected than max_rejects of the dataset allows, or if there is drift that its refuse_drift names. No
-/// database is needed.
+/// The data is read once, however many checks there are. The bad rows of each check are written to a Parquet file in
+/// staging, whose path is shown, and with --csv to a CSV file as well. Rejected records are counted by reason. The
+/// exit code is 3 if a check of severity error finds bad rows, if a batch has more rejected records than the dataset's
+/// max_rejects allows, or if there is drift that its refuse_drift names. No database is needed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
-    /// Which checks end with exit code 3
+    /// Which failed checks lead to exit code 3
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: FailOn,
     /// Write the results as JUnit XML to this file
     #[arg(long, value_name = "FILE", value_parser = writable)]
     junit: Option<PathBuf>,
-    /// Write the bad rows of each check to <dataset>.<check>.csv in this folder, and take away what an
-    /// earlier failure of a check left there that passes now
+    /// Write the bad rows of each check to <dataset>.<check>.csv in this folder, and delete the files of checks that
+    /// pass now
     #[arg(long, value_name = "FOLDER")]
     csv: Option<PathBuf>,
-    /// Days per batch, as for run: max_rejects counts for each of them
+    /// Days per batch, as for run: max_rejects applies to each batch
     #[arg(long, value_name = "DAYS", default_value_t = USUAL_BATCH_DAYS,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
     batch_size: u32,
@@ -59,7 +58,7 @@ struct Checked {
     dataset: String,
     checks: Vec<Outcome>,
     rejects: Rejects,
-    /// What there is of the kinds of drift that the dataset refuses; nothing if it refuses none.
+    /// The drift of the kinds that the dataset refuses; `None` if it refuses none.
     #[serde(skip_serializing_if = "Option::is_none")]
     drift: Option<Vec<Instance>>,
     #[serde(skip)]
@@ -73,10 +72,9 @@ struct Checked {
 /// [`Error`].
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
-    // What an earlier check wrote must not stand for one that ends early.
+    // The results of an earlier check must not be taken for those of a check that ends early.
     if let Some(path) = arguments.junit.as_deref().filter(|path| path.is_file()) {
-        std::fs::remove_file(path)
-            .map_err(|source| Error::Output { what: path.display().to_string(), source })?;
+        std::fs::remove_file(path).map_err(|source| Error::output(path, source))?;
     }
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
@@ -106,7 +104,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
         tables.collect::<Vec<_>>().join("\n")
     })?;
     for Checked { dataset, checks, drift, refused, .. } in checked {
-        // As a run does: first what cannot be read, then what is wrong with it.
+        // In the order of a run: first rejected records, then drift, then checks.
         refused.map_or(Ok(()), Err)?;
         look::refuse_drift(&dataset, &drift.unwrap_or_default())?;
         check::refuse(&checks, warnings_fail)?;
@@ -114,7 +112,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
-/// Runs the checks of a dataset, and counts its rejects.
+/// Runs the checks of a dataset, and counts its rejected records.
 async fn look_at(project: &Project, catalog: &Catalog, batch_days: u32) -> Result<Checked, Error> {
     let (dataset, mirror) = (&catalog.dataset, &catalog.mirror);
     let rejects = check::rejects(&project.staging, dataset, mirror, batch_days).await?;
@@ -142,14 +140,13 @@ impl Checked {
     }
 }
 
-/// Writes the bad rows of every check that has some.
+/// Writes the bad rows of every check that has any.
 async fn write_bad_rows(
     project: &Project,
     checked: &[Checked],
     folder: &Path,
 ) -> Result<(), Error> {
-    let failed = |source| Error::Output { what: folder.display().to_string(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::create_dir_all(folder).map_err(|source| Error::output(folder, source))?;
     for Checked { dataset, checks, .. } in checked {
         for outcome in checks {
             let path = folder.join(format!("{dataset}.{}.csv", outcome.name));
@@ -157,21 +154,21 @@ async fn write_bad_rows(
                 remove(&path)?;
                 continue;
             };
-            let name = outcome.name.clone();
-            let unreadable =
-                move |source| check::Error::Unreadable { check: name.clone(), source }.into();
-            let rows = Rows::new(Arc::clone(rows.schema()), rows.map_err(unreadable));
-            rows.save(Format::Csv, &path).await?;
+            let (schema, name) = (Arc::clone(rows.schema()), outcome.name.clone());
+            let rows = rows.map_err(move |source| {
+                check::Error::Unreadable { check: name.clone(), source }.into()
+            });
+            Rows::new(schema, rows).save(Format::Csv, &path).await?;
         }
     }
     Ok(())
 }
 
-/// Takes a file away, where there is one.
+/// Deletes a file, if it exists.
 fn remove(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Output { what: path.display().to_string(), source })
+            Err(Error::output(path, source))
         }
         _ => Ok(()),
     }

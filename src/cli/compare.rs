@@ -8,11 +8,11 @@ use crate::error::{Error, Exit};
 use crate::look::{self, ColumnDifference, Comparison};
 use crate::{printable, show};
 
-/// Compares files with the rows that the target holds of them, cell by cell, and loads nothing.
+/// Compares the source files with their rows in the target, cell by cell, and loads nothing.
 ///
-/// For days that another loader has loaded this shows whether the same rows would come from here. Rows are
-/// compared by _file_name and _row_id. Of values that differ only the shapes are shown: 9 for a digit, A for
-/// a letter. Ends with exit code 3 if anything differs.
+/// For days that another loader has loaded, this shows whether `backfill` would load the same rows. Rows are matched by
+/// _file_name and _row_id. Of values that differ, only the shapes are shown: 9 for a digit, A for a letter. The exit
+/// code is 3 if anything differs.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub struct Arguments {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range of which the target has rows.
+/// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range of which the target has rows.
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
@@ -66,15 +66,15 @@ fn render_dataset(comparison: &Comparison) -> String {
     });
     if !comparison.not_compared.is_empty() {
         text.push_str(&format!(
-            "not compared, because they depend on the load or are filled in by the server: {}\n",
+            "not compared, because their values depend on the load or come from the server: {}\n",
             comparison.not_compared.join(", ")
         ));
     }
     if let Some(first) = &comparison.first_not_in_target {
         let files = comparison.not_in_target;
         text.push_str(&format!(
-            "not compared: {files} file(s) of which the target has no row, such as one with _file_name = \
-             {first}; if its loader names them otherwise, set source.name\n"
+            "not compared: {files} file(s) without rows in the target; the first would have _file_name = {first}; \
+             if the other loader writes another name, set source.name\n"
         ));
     }
     text

@@ -1,4 +1,4 @@
-//! A **day** as it is typed: a date, or one that is counted back from today, or the last day that is loaded.
+//! A **day** as it is typed: a date, a day counted back from today, or the last loaded day.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,9 +10,9 @@ use crate::domain::FileDate;
 pub enum Day {
     /// `2025-09-22`.
     Date(FileDate),
-    /// So many days before today: `today`, `yesterday`, `7d`, `2w`.
+    /// This many days before today: `today`, `yesterday`, `7d`, `2w`.
     Ago(u64),
-    /// `last`: the last file date of a dataset that is loaded.
+    /// `last`: the last loaded file date of a dataset.
     Last,
 }
 
@@ -25,8 +25,8 @@ impl Day {
         !matches!(self, Self::Date(_))
     }
 
-    /// The date, given what day it is and the last day that is loaded; nothing where that is asked for and
-    /// not known.
+    /// Returns the date, given today's date and the last loaded day; `None` if it is the last loaded day and nothing is
+    /// loaded.
     pub fn date(self, today: FileDate, last: Option<FileDate>) -> Option<FileDate> {
         match self {
             Self::Date(date) => Some(date),
@@ -34,9 +34,14 @@ impl Day {
             Self::Last => last,
         }
     }
+
+    /// Returns the date, given today's date and the last loaded day.
+    pub fn date_with_last(self, today: FileDate, last: FileDate) -> FileDate {
+        self.date(today, Some(last)).unwrap_or(last)
+    }
 }
 
-/// A text that is no day.
+/// A text is not a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("give a date as YYYY-MM-DD, today, yesterday, 7d (7 days ago), 2w (2 weeks ago), or last")]
 pub struct InvalidDay;
@@ -57,7 +62,7 @@ impl FromStr for Day {
     }
 }
 
-/// How many days `7d` or `2w` are; a hundred years at the most.
+/// Returns how many days `7d` or `2w` are, up to a hundred years.
 pub fn days(text: &str) -> Option<u64> {
     let (number, factor) = match text.strip_suffix('d') {
         Some(number) => (number, 1),
@@ -90,16 +95,17 @@ mod tests {
 
     #[test]
     fn days_are_counted_back_from_today_over_the_ends_of_months() {
-        let on = |text: &str, today: &str| {
+        for (text, today, expected) in [
+            ("today", "2024-03-01", "2024-03-01"),
+            ("yesterday", "2024-03-01", "2024-02-29"),
+            ("7d", "2026-01-03", "2025-12-27"),
+            ("2w", "2026-01-03", "2025-12-20"),
+            ("0d", "2026-01-03", "2026-01-03"),
+            ("2025-09-22", "2026-01-03", "2025-09-22"),
+        ] {
             let day: Day = text.parse().expect("a day");
-            day.date(date(today), None).map(|date| date.to_string())
-        };
-        assert_eq!(on("today", "2024-03-01").as_deref(), Some("2024-03-01"));
-        assert_eq!(on("yesterday", "2024-03-01").as_deref(), Some("2024-02-29"));
-        assert_eq!(on("7d", "2026-01-03").as_deref(), Some("2025-12-27"));
-        assert_eq!(on("2w", "2026-01-03").as_deref(), Some("2025-12-20"));
-        assert_eq!(on("0d", "2026-01-03").as_deref(), Some("2026-01-03"));
-        assert_eq!(on("2025-09-22", "2026-01-03").as_deref(), Some("2025-09-22"));
+            assert_eq!(day.date(date(today), None), Some(date(expected)), "{text}");
+        }
     }
 
     #[test]
@@ -110,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_day_is_refused() {
+    fn what_is_not_a_day_is_refused() {
         for wrong in [
             "",
             "d",

@@ -22,17 +22,17 @@ impl Days {
         Self { start, end }
     }
 
-    /// Whether it is another range tomorrow, or after the next load.
+    /// Whether the range depends on today's date or on what is loaded.
     pub fn is_relative(self) -> bool {
         self.start.is_relative() || self.end.is_relative()
     }
 
-    /// Whether it depends on what is loaded.
+    /// Whether the range depends on what is loaded.
     pub fn needs_last(self) -> bool {
         [self.start, self.end].contains(&Day::Last)
     }
 
-    /// The range, if it does not depend on what is loaded.
+    /// Returns the range, if it does not depend on what is loaded.
     ///
     /// # Errors
     /// [`Error::Usage`] if it does, or if it ends before it starts.
@@ -44,7 +44,7 @@ impl Days {
         DateRange::new(start, end).map_err(|error| Error::Usage(error.to_string()))
     }
 
-    /// The range for one dataset. What follows from what is loaded, or from nothing being loaded, is said.
+    /// Returns the range for one dataset. Reports a notice if no day can be new, or if nothing is loaded.
     ///
     /// # Errors
     /// [`Error::Usage`] if it ends before it starts, whatever is loaded.
@@ -60,8 +60,8 @@ impl Days {
         let Some(last) = look::last_day(project, dataset).await? else {
             return self.since_first_file(project, dataset, today).await;
         };
-        let date = |day: Day| day.date(today, Some(last)).unwrap_or(last);
-        let (start, end) = (date(self.start), date(self.end));
+        let start = self.start.date_with_last(today, last);
+        let end = self.end.date_with_last(today, last);
         match DateRange::new(start, end) {
             Ok(range) => Ok(Asked::Range(range)),
             Err(_) => {
@@ -71,8 +71,7 @@ impl Days {
         }
     }
 
-    /// The range for a dataset of which nothing is loaded: what would begin with the last day that is, begins with
-    /// the first file.
+    /// Returns the range for a dataset of which nothing is loaded: it begins with the first file.
     async fn since_first_file(
         self,
         project: &Project,
@@ -88,9 +87,11 @@ impl Days {
         let first = source::first_day(&project.source, dataset).await?;
         let range = first.and_then(|first| DateRange::new(first, end).ok());
         let instead = match (range, first) {
-            (Some(range), _) => format!("begins at its first file, of {}", range.start()),
-            (None, Some(first)) => format!("left out, because its first file is of {first}"),
-            (None, None) => "left out, because it has no file".to_owned(),
+            (Some(range), _) => format!("the range begins with its first file, {}", range.start()),
+            (None, Some(first)) => {
+                format!("the dataset is left out, because its first file is of {first}")
+            }
+            (None, None) => "the dataset is left out, because it has no file".to_owned(),
         };
         project.notice(dataset, Event::NothingLoaded { table, instead });
         Ok(range.map_or(Asked::NoFile { end }, Asked::Range))
@@ -102,22 +103,22 @@ impl Days {
 pub enum Asked {
     /// These days.
     Range(DateRange),
-    /// It would end before it starts because of what is loaded: no day in it can be new.
+    /// The range would end before the last loaded day, so that no day in it can be new.
     NothingNew,
-    /// It would begin with the first file, and there is none up to its end.
+    /// The range would begin with the first file, but there is no file up to its end.
     NoFile {
         /// The last day.
         end: FileDate,
     },
-    /// It would end with the last day that is loaded, and none is.
+    /// The range would end with the last loaded day, but nothing is loaded.
     NothingLoaded,
 }
 
 impl Asked {
-    /// The days, if any of them can be new.
+    /// Returns the days; `None` if none of them can be new.
     ///
     /// # Errors
-    /// [`Error::NothingLoaded`] if there are none because nothing is loaded.
+    /// [`Error::NothingLoaded`] if the range is empty because nothing is loaded.
     pub fn range(self, dataset: &Dataset) -> Result<Option<DateRange>, Error> {
         match self {
             Self::Range(range) => Ok(Some(range)),
@@ -129,7 +130,7 @@ impl Asked {
     }
 }
 
-/// A range as it is typed, of which each end may be left open.
+/// A range as it is typed, each end of which may be left open.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenDays {
     start: Option<Day>,
@@ -137,12 +138,12 @@ pub struct OpenDays {
 }
 
 impl OpenDays {
-    /// The days from `start` to `end`, as far as these are given, both inclusive.
+    /// The days from `start` to `end`, both inclusive, each as far as it is given.
     pub fn new(start: Option<Day>, end: Option<Day>) -> Self {
         Self { start, end }
     }
 
-    /// The first and the last day, those that depend on what is loaded left open.
+    /// Returns the first and the last day. An end that depends on what is loaded is left open.
     ///
     /// # Errors
     /// [`Error::Usage`] if it ends before it starts.
@@ -150,8 +151,8 @@ impl OpenDays {
         self.ends_with(today, None)
     }
 
-    /// The first and the last day for one dataset; nothing if no day between them can be new. An end that depends
-    /// on what is loaded is left open if nothing is, and that is said.
+    /// Returns the first and the last day for one dataset; `None` if no day between them can be new. If nothing is
+    /// loaded, an end that depends on it is left open, and a notice says so.
     ///
     /// # Errors
     /// [`Error::Usage`] if it ends before it starts, whatever is loaded.
@@ -167,14 +168,14 @@ impl OpenDays {
         let last = look::last_day(project, dataset).await?;
         let Some(last) = last else {
             let table = dataset.table.to_string();
-            let instead = "all days of its files count".to_owned();
+            let instead = "all days that have files are used".to_owned();
             project.notice(dataset, Event::NothingLoaded { table, instead });
             return self.ends(today).map(Some);
         };
         let ends = self.ends_with(today, Some(last)).ok();
         if let (None, Some(start), Some(end)) = (ends, self.start, self.end) {
-            let date = |day: Day| day.date(today, Some(last)).unwrap_or(last);
-            let (start, end) = (date(start), date(end));
+            let start = start.date_with_last(today, last);
+            let end = end.date_with_last(today, last);
             project.notice(dataset, Event::NothingNew { last, start, end });
         }
         Ok(ends)
@@ -185,8 +186,8 @@ impl OpenDays {
         today: FileDate,
         last: Option<FileDate>,
     ) -> Result<(Option<FileDate>, Option<FileDate>), Error> {
-        let date = |day: Option<Day>| day.and_then(|day| day.date(today, last));
-        let (start, end) = (date(self.start), date(self.end));
+        let start = self.start.and_then(|day| day.date(today, last));
+        let end = self.end.and_then(|day| day.date(today, last));
         if let (Some(start), Some(end)) = (start, end) {
             DateRange::new(start, end).map_err(|error| Error::Usage(error.to_string()))?;
         }
@@ -194,13 +195,16 @@ impl OpenDays {
     }
 }
 
+fn parse_day(text: &str) -> Result<Day, String> {
+    text.parse::<Day>().map_err(|error| error.to_string())
+}
+
 impl FromStr for Days {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (start, end) = text.split_once("..").unwrap_or((text, text));
-        let day = |text: &str| text.parse::<Day>().map_err(|error| error.to_string());
-        let days = Self::new(day(start)?, day(end)?);
+        let days = Self::new(parse_day(start)?, parse_day(end)?);
         if let (Day::Date(start), Day::Date(end)) = (days.start, days.end) {
             DateRange::new(start, end).map_err(|error| error.to_string())?;
         }

@@ -11,11 +11,12 @@ use include_dir::{Dir, include_dir};
 use backfill_demo::{EmbeddedPostgres, S3Server};
 use backfill_sample::Options as SampleOptions;
 
+use super::Context;
 use super::day::Day;
 use super::days::Days;
+use super::range::RunOptions;
 use super::ranges::Ranges;
 use super::run::{load, render};
-use super::{Context, Form, Output};
 use crate::config::{Config, FILE_NAME};
 use crate::domain::{DateRange, FileDate, USUAL_BATCH_DAYS};
 use crate::engine;
@@ -24,7 +25,7 @@ use crate::state::{Allow, Options};
 use crate::{look, show};
 
 /// Runs everything once: writes synthetic exports, serves them from an S3 server in the process,
-/// starts an embedded Postgres, and shows the plan, a quality query, the run and its accounting.
+/// starts an embedded Postgres, and shows the plan, a query, the run and its accounting.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Keep the demo's folder, and say how to look into it
@@ -39,7 +40,7 @@ const BUCKET: &str = "demo-exports";
 /// How many days the demo's exports span.
 const DAYS: u32 = 14;
 
-/// A look at quality that people want first: days, rows, what is missing, what is refused.
+/// The query that the demo shows: for each day files, rows, rejected records and missing columns.
 const QUERY: &str = "\
 SELECT f._file_date, count(*) AS files, sum(f.rows) AS rows, sum(f.rejects) AS rejects,
        129 - min(f.columns) AS missing_columns
@@ -72,9 +73,6 @@ table = "public.orders_update"
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let started = Instant::now();
     let folder = Folder::new(arguments.keep)?;
-    let say = |text: &str| context.output.say(text);
-    let quiet = context.output.is_json();
-    let tell = |text: String| if quiet { Ok(()) } else { say(&text) };
     write_project(folder.path())?;
     let range = write_sample(folder.path())?;
     let s3 = S3Server::start(&folder.path().join("buckets")).await?;
@@ -88,58 +86,49 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let context = Context {
         config: folder.path().join(FILE_NAME),
         environment,
-        output: Output::new(if quiet { Form::Json } else { Form::Text }),
+        output: context.output.quiet_if(false),
         progress: Arc::clone(&context.progress),
         is_shell: Arc::clone(&context.is_shell),
     };
-    let allow = Allow::default();
-    let options = Options { range, batch_days: USUAL_BATCH_DAYS, connections: 1, allow };
+    let options =
+        RunOptions { batch_days: USUAL_BATCH_DAYS, connections: 1, allow: Allow::default() };
     let config = Config::read(&context.config)?;
-    tell(format!("── plan: what a run from {range} would do\n"))?;
-    show_plan(&config, options, &context, &tell).await?;
-    tell("── query: a look at the files before they are loaded\n".to_owned())?;
-    show_query(&config, range, &context, &tell).await?;
-    tell("── run: into Postgres, every record accounted for\n".to_owned())?;
+    context.output.narrate(&format!("── plan: what a run from {range} would do\n"))?;
+    show_plan(&config, options.over(range), &context).await?;
+    context.output.narrate("── query: a look at the files before they are loaded\n")?;
+    show_query(&config, range, &context).await?;
+    context.output.narrate("── run: into Postgres, every record accounted for\n")?;
     let project = context.open(config)?;
     let days = Days::new(Day::Date(range.start()), Day::Date(range.end()));
     let ranges = Ranges::of_project(days, &project, range.end()).await?;
-    let (reports, ended) = load(&project, &ranges, |_| options, None).await;
+    let (reports, ended) = load(&project, &ranges, options, None).await;
     ended?;
     context.output.print(&reports, |reports| render(reports, &ranges))?;
-    tell(farewell(folder.keep(), started))?;
+    context.output.narrate(&farewell(folder.keep(), started))?;
     drop(postgres);
     Ok(Exit::Done)
 }
 
 async fn start_postgres(data: PathBuf) -> Result<EmbeddedPostgres, Error> {
-    let started = tokio::task::spawn_blocking(move || EmbeddedPostgres::start(&data)).await;
-    let failed = |error: tokio::task::JoinError| backfill_demo::Error::Start {
-        server: "Postgres",
-        reason: error.to_string(),
-    };
-    Ok(started.map_err(failed)??)
+    match tokio::task::spawn_blocking(move || EmbeddedPostgres::start(&data)).await {
+        Ok(started) => Ok(started?),
+        Err(error) => {
+            let reason = error.to_string();
+            Err(backfill_demo::Error::Start { server: "Postgres", reason }.into())
+        }
+    }
 }
 
-async fn show_plan(
-    config: &Config,
-    options: Options,
-    context: &Context,
-    tell: &impl Fn(String) -> Result<(), Error>,
-) -> Result<(), Error> {
+async fn show_plan(config: &Config, options: Options, context: &Context) -> Result<(), Error> {
     let project = context.open(config.clone())?;
     for dataset in &project.config.datasets {
         let plan = look::plan(&project, dataset, options).await?;
-        tell(show::plan(&plan))?;
+        context.output.narrate(&show::plan(&plan))?;
     }
     Ok(())
 }
 
-async fn show_query(
-    config: &Config,
-    range: DateRange,
-    context: &Context,
-    tell: &impl Fn(String) -> Result<(), Error>,
-) -> Result<(), Error> {
+async fn show_query(config: &Config, range: DateRange, context: &Context) -> Result<(), Error> {
     let config = config.clone().select(&["orders-create".to_owned()])?;
     let project = context.open(config)?;
     for dataset in &project.config.datasets {
@@ -148,13 +137,13 @@ async fn show_query(
         let rows = session.sql(QUERY).await.map_err(engine::Error::execution)?;
         let rows = rows.collect().await.map_err(engine::Error::execution)?;
         if let Ok(table) = pretty_format_batches(&rows) {
-            tell(format!("{QUERY}\n{table}\n"))?;
+            context.output.narrate(&format!("{QUERY}\n{table}\n"))?;
         }
     }
     Ok(())
 }
 
-/// The demo's folder: a temporary one, unless it is to be kept.
+/// The demo's folder, which is deleted at the end unless it is kept.
 struct Folder {
     folder: tempfile::TempDir,
     keep: bool,
@@ -180,15 +169,15 @@ impl Folder {
 }
 
 fn write_project(folder: &Path) -> Result<(), backfill_demo::Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| backfill_demo::Error::Write { path, source }
-    };
     let config = folder.join(FILE_NAME);
-    std::fs::write(&config, CONFIG).map_err(failed(&config))?;
+    if let Err(source) = std::fs::write(&config, CONFIG) {
+        return Err(backfill_demo::Error::Write { path: config, source });
+    }
     let sql = folder.join("sql");
-    std::fs::create_dir_all(&sql).map_err(failed(&sql))?;
-    SQL.extract(&sql).map_err(failed(&sql))
+    match std::fs::create_dir_all(&sql).and_then(|()| SQL.extract(&sql)) {
+        Ok(()) => Ok(()),
+        Err(source) => Err(backfill_demo::Error::Write { path: sql, source }),
+    }
 }
 
 fn write_sample(folder: &Path) -> Result<DateRange, Error> {

@@ -9,11 +9,11 @@ use crate::show;
 
 /// Shows what in the database depends on the targets, and what loading rows means for it.
 ///
-/// Views, materialized views, functions, triggers, rules, foreign keys, policies and publications, directly or
-/// through others, with what stands between. Functions whose body is a text are searched for the names of
-/// tables and views. Also shown: whether a view shows days before the first loaded one, as far as its query
-/// says so for certain, and the materialized views that need a refresh, in their order; `run --refresh`
-/// refreshes them.
+/// Lists views, materialized views, functions, triggers, rules, foreign keys, policies and publications that depend on
+/// a target directly or through others, with the objects in between. Function bodies that are plain text are searched
+/// for the names of tables and views. Also shows whether a view can show days before the first loaded one, if its query
+/// says so for certain, and which materialized views need a refresh, in the right order; `run --refresh` refreshes
+/// them.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Only the dataset of this prefix; may be given several times

@@ -17,14 +17,14 @@ use crate::show;
 /// the first failure. To test staging, it writes a small object there, reads it and deletes it. In the database
 /// it tries everything in transactions that are rolled back.
 ///
-/// Exit codes: 0 if nothing failed (warnings are fine), 1 if anything did, 2 if the configuration cannot be
+/// Exit codes: 0 if nothing failed (warnings are allowed), 1 if anything failed, 2 if the configuration cannot be
 /// read.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Only the dataset of this prefix; may be given several times
     #[arg(long = "prefix", value_name = "PREFIX")]
     prefixes: Vec<String>,
-    /// Abort uploads to staging (on S3) that were begun more than a day ago and never finished
+    /// Abort uploads to staging on S3 that began more than a day ago and were never finished
     #[arg(long)]
     abort_uploads: bool,
 }
@@ -32,7 +32,7 @@ pub struct Arguments {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Error`] if the configuration cannot be read, or the result not printed.
+/// [`Error`] if the configuration cannot be read or the result cannot be printed.
 pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let config = context.configured(&arguments.prefixes)?;
     let progress = Arc::clone(&context.progress);

@@ -14,33 +14,33 @@ use crate::{look, show};
 
 /// Shows how the files of a range differ in format, from their first bytes, and with --deep in content.
 ///
-/// Days of one format make an epoch. Reports what changed between epochs, odd days, sizes and copies, records
-/// that are rejected, and what the dataset's SQL and its target make of each epoch. Nothing is written unless
-/// all records are read, with --deep or for a kind of --fail-on. Exit code 3 if a run over the range would
-/// fail, or if there is anything of the kinds of --fail-on: the error names its files and days.
+/// Days with the same format form an epoch. Reports what changed between epochs; missing days, unusual row counts and
+/// copies; rejected records; and whether the dataset's SQL and target can take each epoch. Mirrors and profiles are
+/// written to staging only if all records are read: with --deep, or if a kind of --fail-on needs them. The exit code is
+/// 3 if a run over the range would fail, or if there is drift of the kinds of --fail-on: the error names the files and
+/// days.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
-    /// Print the lines of stage.sql that would bring the epochs together
+    /// Print lines for stage.sql that make the rows of all epochs alike
     #[arg(long)]
     propose: bool,
-    /// Compare the values of every column in every file with those of a reference as well; mirrors and
-    /// profiles that are missing are written to staging
+    /// Also compare the values of every column in every file with those of the reference days; missing mirrors and
+    /// profiles are written to staging
     #[arg(long)]
     deep: bool,
-    /// The days that are taken to be right; if none are named, the newest files with the same columns, a week of
-    /// files at least
+    /// The days to compare with; by default the newest files with the same columns, at least a week of them
     #[arg(long, value_name = "START..END")]
     reference: Option<Days>,
-    /// What ends with exit code 3, besides what would make a run fail: kinds of drift, in a list with commas
+    /// The kinds of drift that lead to exit code 3, separated by commas, besides those that make a run fail
     #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "failure")]
     fail_on: Vec<FailOn>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FailOn {
-    /// Nothing besides.
+    /// Nothing but what makes a run fail.
     Failure,
     /// Any change of format, and with --deep any difference of content.
     Change,
@@ -68,7 +68,7 @@ impl ValueEnum for FailOn {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Failure => PossibleValue::new("failure").help("Nothing else"),
+            Self::Failure => PossibleValue::new("failure").help("Only what makes a run fail"),
             Self::Change => PossibleValue::new("change")
                 .help("Any change of format, and with --deep any difference of content"),
             Self::Any => PossibleValue::new(ANY_DRIFT).help("Every kind below (reads all records)"),
@@ -124,7 +124,7 @@ fn fails(drift: &Drift, fail_on: &[FailOn]) -> bool {
     drift.stops_a_run() || fail_on.contains(&FailOn::Change) && drift.has_changed()
 }
 
-/// The kinds of drift that are asked for.
+/// Returns the kinds of drift that `--fail-on` names.
 fn kinds(fail_on: &[FailOn]) -> DriftKinds {
     if fail_on.contains(&FailOn::Any) {
         return DriftKinds::all();
@@ -141,10 +141,10 @@ impl FailOn {
     }
 }
 
-/// How much is read: what was asked for, or what the kinds need to be seen.
+/// Returns how much of the files is read: as much as the options or the kinds of drift need.
 ///
 /// # Errors
-/// [`Error::Usage`] if a reference is named, and no values are compared.
+/// [`Error::Usage`] if a reference is given but no values are compared.
 fn depth(arguments: &Arguments, kinds: &DriftKinds) -> Result<Depth, Error> {
     if arguments.deep || kinds.any(DriftKind::needs_values) {
         return Ok(Depth::Values);

@@ -18,31 +18,32 @@ use crate::project::Project;
 use crate::state::Gaps;
 use crate::{look, show};
 
-/// Shows what S3 holds, what the database holds, and what is missing there, as ranges of days.
+/// Shows which days S3 holds, which the database holds, and which are missing there, as ranges of days.
 ///
-/// A gap before the live loader's first day is historical: that is what a backfill loads. From that day on
-/// it is forward: the live loader's own work. With --options, ways to close the historical gaps are
-/// compared: rows, time, growth of the database and cost, each with where it comes from. Nothing is
-/// written: for the growth, some rows are put into a temporary copy of the target, in a transaction that is
-/// rolled back. Without a database, only what S3 holds is shown. Exit code 3 if the historical gaps do not fit
-/// into the database or onto its disk, as far as limits.database, limits.disk or --compute tell of them;
-/// with --options, if no option fits.
+/// A gap before the live loader's first day is historical: a backfill loads it. A gap from that day on is forward: the
+/// live loader loads it. With --options, compares ways to close the historical gaps: rows, time, growth of the database
+/// and cost, each with the source of the estimate.
+///
+/// Nothing is written. To estimate the growth, some rows are put into a temporary copy of the target, in a transaction
+/// that is rolled back. Without a database, only the days in S3 are shown. The exit code is 3 if the historical gaps
+/// do not fit into the database or onto its disk (as given by limits.database, limits.disk or --compute), and with
+/// --options if no option fits.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last that is loaded); without it,
-    /// the first that there is
+    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last loaded day); by default that of
+    /// the first file
     #[arg(long, value_name = "DAY")]
     start: Option<Day>,
-    /// Last file date, inclusive, in the same forms; without it, the last that there is
+    /// Last file date, inclusive, in the same forms; by default that of the last file
     #[arg(long, value_name = "DAY")]
     end: Option<Day>,
     /// Only the dataset of this prefix; may be given several times
     #[arg(long = "prefix", value_name = "PREFIX")]
     prefixes: Vec<String>,
-    /// Compare ways to close the historical gaps: everything, from each --from on, nothing
+    /// Compare ways to close the historical gaps: load everything, load the days since each --from, load nothing
     #[arg(long)]
     options: bool,
-    /// An option that leaves out earlier days: a date, or 30d or 8w ago; may be given several times
+    /// Add an option that leaves out the days before this one: a date, or 30d or 8w ago; may be given several times
     #[arg(long, value_name = "DAY", requires = "options")]
     from: Vec<Day>,
     /// The Supabase compute size of the database: free, nano, micro, small, medium, large, xl, 2xl …
@@ -50,7 +51,7 @@ pub struct Arguments {
     compute: Option<Compute>,
 }
 
-/// Everything that was found out.
+/// The result of the command.
 #[derive(Serialize)]
 struct Found {
     datasets: Vec<FoundOf>,
@@ -64,7 +65,7 @@ struct Found {
     refusal: Option<String>,
 }
 
-/// What was found out about one dataset.
+/// The gaps of one dataset.
 #[derive(Serialize)]
 struct FoundOf {
     #[serde(flatten)]
@@ -109,7 +110,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
 }
 
-/// Looks at every dataset of which a day is asked for.
+/// Surveys every dataset of which a day is asked for.
 async fn survey(
     project: &Project,
     days: OpenDays,
@@ -124,17 +125,19 @@ async fn survey(
     Ok((datasets, surveyed))
 }
 
-/// Days as dates, in order, each once.
+/// Converts days into dates, in order and without duplicates.
 fn dates(days: &[Day], today: FileDate) -> Result<Vec<FileDate>, Error> {
-    let date = |day: &Day| {
-        let unknown = || Error::Usage("`last` cannot be used with --from: give a date".to_owned());
-        day.date(today, None).ok_or_else(unknown)
-    };
-    let dates: BTreeSet<FileDate> = days.iter().map(date).collect::<Result<_, _>>()?;
+    let mut dates = BTreeSet::new();
+    for day in days {
+        let Some(date) = day.date(today, None) else {
+            return Err(Error::Usage("`last` cannot be used with --from: give a date".to_owned()));
+        };
+        dates.insert(date);
+    }
     Ok(dates.into_iter().collect())
 }
 
-/// Whether the gaps fit, or one of the choices does; without a gap everything does.
+/// Whether the gaps fit, or one of the options does, or there is no gap.
 fn one_fits(all: &Choice, choices: &[Choice]) -> bool {
     let one_of_them = choices.iter().any(|choice| choice.refusal.is_none() && has_work(choice));
     all.refusal.is_none() || one_of_them || !has_work(all)
@@ -144,7 +147,7 @@ fn has_work(choice: &Choice) -> bool {
     choice.estimate.as_ref().is_some_and(|estimate| estimate.files > 0)
 }
 
-/// Everything, from each day on, nothing.
+/// Returns the options: load everything, load the days since each of `from`, load nothing.
 fn choices(
     surveyed: &[Surveyed],
     from: Vec<FileDate>,

@@ -1,4 +1,4 @@
-//! `backfill man`: **manual pages**, one for each command, made from what `--help` shows.
+//! `backfill man`: **manual pages**, one per command, made from the texts of `--help`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Error> {
 fn write_all(folder: &Path) -> io::Result<Vec<String>> {
     std::fs::create_dir_all(folder)?;
     let mut program = super::Arguments::command().disable_help_subcommand(true);
-    // Gives every command its full name and the options that all of them take.
+    // Gives every command its full name and the global options.
     program.build();
     let source = format!("backfill {}", program.get_version().unwrap_or_default());
     let mut pages = Vec::new();

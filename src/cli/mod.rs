@@ -1,7 +1,7 @@
 //! The **command line**: what can be typed, and what is printed.
 //!
-//! One file a command: its arguments, whose comments are its help, and its rendering. Nothing else
-//! in the program reads the environment, prints or exits.
+//! One file per command, with its arguments, whose comments are its help, and its rendering. Results are printed only
+//! here; progress, warnings and the log are written to standard error by `progress` and `telemetry`.
 
 mod accept;
 mod check;
@@ -51,16 +51,16 @@ use crate::progress::{Bars, Listener, Notes, Silent};
 use crate::project::Project;
 use crate::{failpoint, target, telemetry};
 
-/// Where the help lists the options that every command takes.
+/// The heading under which the help lists the options of every command.
 const EVERYWHERE: &str = "Options of every command";
 
 /// Loads the history of dated CSV exports from S3 into Postgres, defined in SQL.
 ///
-/// Columns are found by name, nothing is dropped in silence, every record is accounted for, and a
+/// Columns are found by name, nothing is dropped silently, every record is accounted for, and a
 /// run can be killed at any moment and run again. Secrets come from the environment: AWS_* for the
 /// buckets, DATABASE_URL or PG* for the target.
 ///
-/// Exit codes: 0 done, 1 failed, 2 usage, 3 data refused, 4 no files in range, 75 try again later,
+/// Exit codes: 0 done, 1 failed, 2 usage, 3 data refused, 4 no files in the range, 75 try again later,
 /// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "backfill", version, max_term_width = 100)]
@@ -115,18 +115,18 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// What commands are given.
+/// What every command gets.
 pub struct Context {
     config: PathBuf,
     environment: Environment,
     output: Output,
     progress: Listener,
-    /// Set while a shell handles Ctrl-C itself: it ends a statement, and not the program.
+    /// Set while a shell handles Ctrl-C itself: it then cancels a statement and does not end the program.
     is_shell: Arc<AtomicBool>,
 }
 
 impl Context {
-    /// The configuration with the datasets of these prefixes; all where none is given.
+    /// Returns the configuration with the datasets of these prefixes; with all of them if no prefix is given.
     fn configured(&self, prefixes: &[String]) -> Result<Config, Error> {
         Ok(Config::read(&self.config)?.select(prefixes)?)
     }
@@ -142,15 +142,15 @@ impl Context {
     }
 }
 
-/// The stack of each thread: an expression of SQL that is nested as deeply as may be needs half of it at most.
+/// The stack of each thread. The most deeply nested SQL expression that is allowed needs at most half of it.
 const STACK: usize = 64 << 20;
 
-/// Parses, runs, reports, on a thread whose stack suffices.
+/// Parses the command line, runs the command and reports errors, on a thread with a large enough stack.
 pub fn main() -> ExitCode {
     let main = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK);
     match main.spawn(run_command).map(std::thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,
-        // What went wrong stands on standard error already.
+        // The panic has been reported on standard error already.
         Ok(Err(_)) => Exit::Failed.into(),
         Err(source) => {
             render(&Error::Runtime(source));
@@ -179,7 +179,7 @@ fn run_command() -> ExitCode {
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        // The work is arithmetic as much as waiting: more threads than cores keep both going.
+        // The work is as much computing as waiting: more threads than cores keep both going.
         .worker_threads(2 * cores)
         .thread_stack_size(STACK)
         .enable_all()
@@ -204,8 +204,8 @@ fn run_command() -> ExitCode {
     }
 }
 
-/// Asks for pages of the usual size: with huge ones, the many small buffers of wide rows take several
-/// times the memory that they use, and as long to be cleared.
+/// Turns huge memory pages off: with them, the many small buffers of wide rows take several times the memory that they
+/// use, and more time to be cleared.
 fn refuse_huge_pages() {
     #[cfg(target_os = "linux")]
     if nix::sys::prctl::set_thp_disable(true).is_err() {
@@ -248,8 +248,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, Error> {
     }
 }
 
-/// Runs a command until it ends, or until Ctrl-C or a termination signal. Giving it up drops its
-/// connections, so that the server rolls open transactions back.
+/// Runs a command until it ends, or until Ctrl-C or a termination signal. Cancelling it drops its connections, so that
+/// the server rolls open transactions back.
 async fn until_interrupted(
     command: impl Future<Output = Result<Exit, Error>>,
     is_shell: &AtomicBool,
@@ -274,14 +274,13 @@ async fn until_interrupted(
         () = interrupted => Err(Error::Interrupted),
         _ = terminated => Err(Error::Interrupted),
     };
-    // The connections' drivers say goodbye to the server, which stops what it was doing.
+    // Gives the connections time to close, so that the server stops its work.
     tokio::time::sleep(Duration::from_millis(100)).await;
     target::until_cancelled().await;
     ended
 }
 
-/// A cause without the XML that a store's answer is written in: of that, only the code is kept. It
-/// may quote what was signed.
+/// Removes the XML of a store's answer from a cause, except for its error code: the XML may quote what was signed.
 fn scrub(text: &str) -> String {
     let starts = ["<?", "<!", "<Error", "<html"].into_iter().filter_map(|start| text.find(start));
     let Some(start) = starts.min() else { return text.to_owned() };
@@ -291,7 +290,7 @@ fn scrub(text: &str) -> String {
     format!("{}{code}", before.trim_end_matches(|c: char| c != ' '))
 }
 
-/// Renders an error once: what, why, and what to do next.
+/// Renders an error: what went wrong, why, and what to do next.
 fn render(error: &Error) {
     let mut text = format!("error: {error}\n");
     let mut last = error.to_string();
@@ -308,7 +307,7 @@ fn render(error: &Error) {
     if let Some(hint) = error.hint() {
         text.push_str(&format!("hint: {hint}\n"));
     }
-    // Where standard error is closed there is nobody to tell.
+    // If standard error is closed, nobody reads it.
     let _ = std::io::stderr().write_all(printable_message(&text).as_bytes());
 }
 

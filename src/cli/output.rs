@@ -21,12 +21,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Results in this form.
+    /// Prints results in this form.
     pub fn new(form: Form) -> Self {
         Self { form, is_quiet: false }
     }
 
-    /// Hides remarks, if quiet.
+    /// Hides remarks if `is_quiet` is set.
     pub fn quiet_if(self, is_quiet: bool) -> Self {
         Self { is_quiet, ..self }
     }
@@ -36,10 +36,10 @@ impl Output {
         self.form == Form::Json
     }
 
-    /// Prints a result: as JSON, or as the text that is made of it.
+    /// Prints a result: as JSON, or as the text that `text` makes of it.
     ///
     /// # Errors
-    /// [`Error::Output`]; a reader that has had enough is no error.
+    /// [`Error::Output`]. That the reader closes the pipe is not an error.
     pub fn print<T: Serialize>(
         self,
         result: &T,
@@ -58,13 +58,24 @@ impl Output {
     /// Writes text for people.
     ///
     /// # Errors
-    /// [`Error::Output`]; a reader that has had enough is no error.
+    /// [`Error::Output`]. That the reader closes the pipe is not an error.
     pub fn say(self, text: &str) -> Result<(), Error> {
         self.write(printable(text).as_bytes())
     }
 
-    /// Writes lines that a person should look at to standard error, unless the result is for programs, in which
-    /// they stand.
+    /// Writes text for people that is not part of a result; nothing if results are for programs.
+    ///
+    /// # Errors
+    /// As [`say`](Self::say).
+    pub fn narrate(self, text: &str) -> Result<(), Error> {
+        match self.form {
+            Form::Text => self.say(text),
+            Form::Json => Ok(()),
+        }
+    }
+
+    /// Writes lines that a person should look at to standard error, unless results are for programs: these hold the
+    /// lines already.
     pub fn remark(self, lines: &[String]) {
         if self.is_quiet || self.is_json() {
             return;
@@ -75,10 +86,10 @@ impl Output {
         let _ = io::stderr().write_all(printable_message(&text).as_bytes());
     }
 
-    /// Writes what another program reads, as it is.
+    /// Writes bytes for another program, unchanged.
     ///
     /// # Errors
-    /// [`Error::Output`]; a reader that has had enough is no error.
+    /// [`Error::Output`]. That the reader closes the pipe is not an error.
     pub fn write(self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -89,11 +100,11 @@ impl Output {
     }
 }
 
-/// Reads the name of a file to write from the command line: hours of work should not end with a folder
-/// that is not there.
+/// Reads the name of a file to write from the command line, and checks its folder, so that hours of work do not end
+/// with a missing folder.
 ///
 /// # Errors
-/// Where its folder does not exist.
+/// If its folder does not exist.
 pub fn writable(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.parent() {
@@ -109,20 +120,24 @@ pub fn writable(text: &str) -> Result<PathBuf, String> {
 /// # Errors
 /// [`Error::Output`].
 pub fn to_file(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Output { what: path.display().to_string(), source };
-    let mut file = OutputFile::create(path).map_err(failed)?;
-    file.write_all(content).and_then(|()| file.finish()).map_err(failed)
+    try_to_file(path, content).map_err(|source| Error::output(path, source))
 }
 
-/// A file that is there when it is whole: until then it has a temporary name beside it. What is no
-/// file, such as a pipe or a device, is written to as it is.
+fn try_to_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OutputFile::create(path)?;
+    file.write_all(content)?;
+    file.finish()
+}
+
+/// A file that appears under its name once it is complete: until then it has a temporary name in the same folder.
+/// Pipes and devices are written directly.
 #[derive(Debug)]
 pub enum OutputFile {
-    /// On its way.
+    /// A file that is not complete yet.
     Temporary {
-        /// What is written to.
+        /// The file with the temporary name.
         file: NamedTempFile,
-        /// Its name in the end.
+        /// Its final name.
         path: PathBuf,
     },
     /// A pipe or a device.
@@ -130,19 +145,19 @@ pub enum OutputFile {
 }
 
 impl OutputFile {
-    /// Begins to write `path`; where that is a link, what it points to. The permissions are those of
-    /// the file that it replaces, or what the user's mask leaves.
+    /// Begins to write `path`; if that is a link, the file that it points to. The permissions are those of the file
+    /// that it replaces, or what the user's mask leaves.
     ///
     /// # Errors
-    /// Where it, or the folder it is in, cannot be written.
+    /// If the file or its folder cannot be written.
     pub fn create(path: &Path) -> io::Result<Self> {
         if path == Path::new("/dev/stdout") {
-            // Opened by its name, a file behind it would be written from its beginning.
+            // If standard output is a file, opening it by this name would overwrite it from the beginning.
             return Ok(Self::Direct(io::stdout().as_fd().try_clone_to_owned()?.into()));
         }
         let (path, permissions) = match std::fs::metadata(path) {
             Err(_) => (path.to_owned(), Permissions::from_mode(0o666)),
-            // Behind a name such as /dev/fd/3 may be a file that others write to as well.
+            // A name such as /dev/fd/3 may stand for a file that others write to as well.
             Ok(there) if there.is_file() && !path.starts_with("/dev") => {
                 (path.canonicalize()?, there.permissions())
             }
@@ -155,10 +170,10 @@ impl OutputFile {
         Ok(Self::Temporary { file, path })
     }
 
-    /// Gives the file its name.
+    /// Gives the file its final name.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Self::Temporary { file, path } => {
@@ -223,6 +238,6 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", &device).expect("a link");
         to_file(&device, b"gone").expect("written");
         assert!(!std::fs::metadata(&device).expect("a device").is_file());
-        assert!(to_file(folder.path(), b"x").is_err(), "a folder is no file");
+        assert!(to_file(folder.path(), b"x").is_err(), "a folder is not a file");
     }
 }

@@ -7,30 +7,30 @@ use serde::Serialize;
 
 use super::Context;
 use super::output::{to_file, writable};
-use super::range::{BatchArguments, RangeArguments};
+use super::range::{BatchArguments, RangeArguments, RunOptions};
 use super::ranges::Ranges;
-use crate::domain::{DateRange, Notice};
+use crate::domain::Notice;
 use crate::error::{Error, Exit};
 use crate::life::{self, Mode, RefreshedView, WhichViews};
 use crate::look::estimate::{Compute, Estimate, Room};
 use crate::project::Project;
-use crate::state::{Options, PinnedPlan, Plan};
+use crate::state::{PinnedPlan, Plan};
 use crate::{look, run as chain, show};
 
-/// Shows every file with its size, estimated rows and batch, and why it is in or out.
+/// Shows every file with its size, estimated rows and batch, and why it is loaded or left out.
 ///
-/// The same as `run --dry-run`. Nothing is written anywhere; without a database it is shown without
-/// what is loaded already. What loading comes to is estimated: rows, growth of the database, time and
-/// cost, each with where it comes from. For the growth, some rows are put into a temporary copy of the
-/// target, in a transaction that is rolled back. Exit code 3 if it does not fit into the database or onto
-/// its disk, as far as limits.database, limits.disk or --compute tell of them.
+/// The same as `run --dry-run`. Nothing is written. Without a database, the plan does not say what is loaded already.
+/// Estimates the rows, the growth of the database, the time and the cost, each with the source of the estimate. For
+/// the growth, some rows are put into a temporary copy of the target, in a transaction that is rolled back. The exit
+/// code is 3 if the load does not fit into the database or onto its disk (as given by limits.database, limits.disk or
+/// --compute).
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     #[command(flatten)]
     batches: BatchArguments,
-    /// Keep the plan in this file, for `backfill run --plan FILE`: a run of it does exactly this, or is refused
+    /// Save the plan to this file for `backfill run --plan FILE`, which does exactly this or nothing
     #[arg(long, value_name = "FILE", value_parser = writable)]
     save: Option<PathBuf>,
     /// The Supabase compute size of the database: free, nano, micro, small, medium, large, xl, 2xl …
@@ -46,34 +46,28 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
-    let options = |range| arguments.batches.options(range, 1);
-    let exit = show(
-        &project,
-        &ranges,
-        options,
-        More { views: Views::Left, compute: arguments.compute },
-        context,
-    )
-    .await?;
+    let options = arguments.batches.options(1);
+    let more = More { views: Views::Left, compute: arguments.compute };
+    let exit = show(&project, &ranges, options, more, context).await?;
     if let Some(path) = &arguments.save {
         save(&project, &ranges, options, path).await?;
     }
     Ok(exit)
 }
 
-/// Keeps a plan in a file.
+/// Saves a plan to a file.
 async fn save(
     project: &Project,
     ranges: &Ranges,
-    options: impl Fn(DateRange) -> Options,
+    options: RunOptions,
     path: &Path,
 ) -> Result<(), Error> {
     let mut datasets = Vec::new();
     let mut asked = None;
     for dataset in chain::in_order(project).await? {
         let Some(range) = ranges.of(dataset) else { continue };
-        datasets.push(look::pin(project, dataset, options(range)).await?);
-        asked = Some(options(range));
+        datasets.push(look::pin(project, dataset, options.over(range)).await?);
+        asked = Some(options.over(range));
     }
     let Some(asked) = asked else { return Ok(()) };
     let plan = PinnedPlan::of(&asked, datasets);
@@ -83,50 +77,53 @@ async fn save(
     to_file(path, text.as_bytes())
 }
 
-/// Reads a plan that was kept in a file.
+/// Reads a plan from a file.
 ///
 /// # Errors
 /// [`Error::Plan`].
 pub fn read(path: &Path) -> Result<PinnedPlan, Error> {
-    let failed = |reason: String| Error::Plan { path: path.display().to_string(), reason };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let plan: PinnedPlan =
-        serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    try_read(path).map_err(|reason| Error::Plan { path: path.display().to_string(), reason })
+}
+
+/// Reads a plan from a file; the error is the reason.
+fn try_read(path: &Path) -> Result<PinnedPlan, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let plan: PinnedPlan = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     match plan.form {
         PinnedPlan::FORM => Ok(plan),
-        other => Err(failed(format!(
-            "it has the form {other}, and this version reads {}",
+        other => Err(format!(
+            "it has the format {other}, but this version reads the format {}",
             PinnedPlan::FORM
-        ))),
+        )),
     }
 }
 
-/// Whether the materialized views are shown that a run would refresh.
+/// Whether to show the materialized views that a run would refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Views {
-    /// They are.
+    /// They are shown.
     Shown(WhichViews),
     /// They are left out.
     Left,
 }
 
-/// What is shown besides.
+/// What is shown besides the files.
 #[derive(Clone, Copy, Debug)]
 pub struct More {
     /// The materialized views that a run would refresh.
     pub views: Views,
-    /// The compute size that the estimate is for.
+    /// The compute size of the server for which the load is estimated.
     pub compute: Option<Compute>,
 }
 
 /// Shows what a run would do, on a server of this compute size if it is given.
 ///
 /// # Errors
-/// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
+/// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range.
 pub async fn show(
     project: &Project,
     ranges: &Ranges,
-    options: impl Fn(DateRange) -> Options,
+    options: RunOptions,
     more: More,
     context: &Context,
 ) -> Result<Exit, Error> {
@@ -134,7 +131,7 @@ pub async fn show(
     let mut database = None;
     for dataset in chain::in_order(project).await? {
         let Some(range) = ranges.of(dataset) else { continue };
-        let planned = look::planned(project, dataset, options(range), more.compute).await?;
+        let planned = look::planned(project, dataset, options.over(range), more.compute).await?;
         database = database.or(planned.database);
         let (plan, estimate) = (planned.plan, planned.estimate);
         let notices = project.notices(dataset);
@@ -151,7 +148,7 @@ pub async fn show(
     Ok(if fits { Exit::Done } else { Exit::Refused })
 }
 
-/// Says of each plan why it does not fit, those before it being loaded; whether all fit.
+/// Fills in for each plan why it does not fit after the plans before it; returns whether all fit.
 fn judge(plans: &mut [Planned], room: Room, database: Option<u64>) -> bool {
     let mut before = database.unwrap_or(0);
     let mut fits = true;
@@ -164,13 +161,13 @@ fn judge(plans: &mut [Planned], room: Room, database: Option<u64>) -> bool {
     fits
 }
 
-/// A plan, what it comes to, and what a person should know.
+/// A plan with its estimate, and what a person should know about it.
 #[derive(Serialize)]
 struct Planned {
     #[serde(flatten)]
     plan: Plan,
     estimate: Estimate,
-    /// Why it does not fit.
+    /// Why it does not fit; `None` if it does.
     refusal: Option<String>,
     notices: Vec<Notice>,
     #[serde(skip_serializing_if = "Option::is_none")]

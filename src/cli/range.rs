@@ -1,4 +1,4 @@
-//! The arguments that name a range and its datasets, and cut it into batches.
+//! The arguments for a **range** of days, its datasets, and how a run loads it.
 
 use clap::Args;
 
@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::state::{Allow, Options};
 
-/// Which file dates, of which prefixes.
+/// The file dates and the datasets that a command works on.
 #[derive(Debug, Args)]
 pub struct RangeArguments {
-    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last that is loaded; the first
-    /// file's if none is)
+    /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last loaded day; if nothing is
+    /// loaded, the day of the first file)
     #[arg(long, value_name = "DAY")]
     pub start: Day,
     /// Last file date, inclusive, in the same forms
@@ -26,7 +26,7 @@ pub struct RangeArguments {
 }
 
 impl RangeArguments {
-    /// The range, if it does not depend on what is loaded.
+    /// Returns the range, if it does not depend on what is loaded.
     ///
     /// # Errors
     /// [`Error::Usage`] if it does, or if it ends before it starts.
@@ -45,7 +45,7 @@ impl RangeArguments {
         }
     }
 
-    /// The range of each dataset of a project.
+    /// Returns the range of each dataset of a project.
     ///
     /// # Errors
     /// As [`Days::of`].
@@ -58,12 +58,12 @@ impl RangeArguments {
     }
 }
 
-/// The calendar day on this machine: in the zone that `TZ` names, or else in the machine's own.
+/// Returns the calendar day on this machine, in the time zone of `TZ` or else in that of the machine.
 pub fn today() -> FileDate {
     FileDate(chrono::Local::now().date_naive())
 }
 
-/// How a range is cut, and what is done about changes.
+/// How a range is cut into batches, and what a run may do that is refused otherwise.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct BatchArguments {
     /// Days per batch; each batch is one transaction
@@ -76,7 +76,7 @@ pub struct BatchArguments {
     /// Delete the rows of loaded files that no longer exist in the source
     #[arg(long)]
     remove_gone: bool,
-    /// Set off triggers of the target, and change other tables through its foreign keys
+    /// Fire triggers of the target, and change other tables through its foreign keys
     #[arg(long)]
     allow_side_effects: bool,
     /// Load days that the live loader of the target has begun to load
@@ -85,17 +85,17 @@ pub struct BatchArguments {
     /// Bring back rows that `backfill accept` recorded as deleted on purpose
     #[arg(long)]
     restore_deleted: bool,
-    /// Load although the target has rows without _file_name, which may be the same
+    /// Load although the target has rows without _file_name, which may be duplicates of the loaded ones
     #[arg(long)]
     ignore_unnamed_rows: bool,
-    /// Do not compare with days outside the range that were loaded before
+    /// Do not compare with loaded days outside the range
     #[arg(long)]
     range_alone: bool,
 }
 
 impl BatchArguments {
-    /// What a run is asked to do.
-    pub fn options(self, range: DateRange, connections: usize) -> Options {
+    /// Returns what a run with this many connections is asked to do.
+    pub fn options(self, connections: usize) -> RunOptions {
         let allow = Allow {
             reload: self.reload,
             remove_gone: self.remove_gone,
@@ -105,6 +105,25 @@ impl BatchArguments {
             unnamed_rows: self.ignore_unnamed_rows,
             range_alone: self.range_alone,
         };
-        Options { range, batch_days: self.batch_size, connections, allow }
+        RunOptions { batch_days: self.batch_size, connections, allow }
+    }
+}
+
+/// What a run is asked to do, without its range: each dataset has its own.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// Days per batch.
+    pub batch_days: u32,
+    /// How many batches are loaded at once.
+    pub connections: usize,
+    /// What is allowed.
+    pub allow: Allow,
+}
+
+impl RunOptions {
+    /// Returns the options of a run over this range.
+    pub fn over(self, range: DateRange) -> Options {
+        let Self { batch_days, connections, allow } = self;
+        Options { range, batch_days, connections, allow }
     }
 }

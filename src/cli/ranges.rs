@@ -1,4 +1,4 @@
-//! The **ranges** of a command: one for each dataset, because the last day that is loaded may be another one.
+//! The **ranges** of a command: one for each dataset, because each may have another last loaded day.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// What days that were typed are for each dataset of a project.
+    /// Returns what the typed days are for each dataset of a project.
     ///
     /// # Errors
     /// As [`Days::of`].
@@ -37,7 +37,7 @@ impl Ranges {
         Ok(Self { days, by_dataset })
     }
 
-    /// Ranges that are known, by dataset.
+    /// Creates ranges that are known, by the name of the dataset.
     pub fn fixed(ranges: Vec<(String, DateRange)>) -> Self {
         let hull = ranges.iter().map(|(_, range)| *range).reduce(DateRange::hull);
         let hull = hull.unwrap_or_else(|| DateRange::of_day(FileDate::default()));
@@ -46,22 +46,22 @@ impl Ranges {
         Self { days, by_dataset }
     }
 
-    /// The range of a dataset; nothing if no day in it can be new.
+    /// Returns the range of a dataset; `None` if no day in it can be new.
     pub fn of(&self, dataset: &Dataset) -> Option<DateRange> {
         self.by_dataset.get(&dataset.name).copied().flatten()
     }
 
-    /// The smallest range that covers all of them.
+    /// Returns the smallest range that covers all of them.
     pub fn hull(&self) -> Option<DateRange> {
         self.by_dataset.values().flatten().copied().reduce(DateRange::hull)
     }
 
-    /// Whether days were given that are counted back from today or from what is loaded.
+    /// Whether a day depends on today's date or on what is loaded.
     pub fn are_relative(&self) -> bool {
         self.days.is_relative()
     }
 
-    /// Ends a command that has found no file: well if no day of its ranges can be new.
+    /// Ends a command that has found no file: successfully if no day of its ranges can be new.
     ///
     /// # Errors
     /// [`Error::NoFiles`].
@@ -72,11 +72,11 @@ impl Ranges {
         }
     }
 
-    /// Ends a run that has found no file: well if the days are relative and a dataset is loaded up to some
-    /// day, because then no new file has come.
+    /// Ends a run that has found no file: successfully if the days are relative and a dataset has loaded days, because
+    /// then no new file has arrived.
     ///
     /// # Errors
-    /// [`Error::NoFiles`], or why the database cannot be asked.
+    /// [`Error::NoFiles`], or why the database cannot be read.
     pub async fn without_new_files(&self, project: &Project) -> Result<Exit, Error> {
         if self.are_relative() && project.database.is_some() {
             for dataset in &project.config.datasets {
@@ -89,11 +89,10 @@ impl Ranges {
     }
 }
 
-/// Refuses ranges of which none holds a day because nothing is loaded yet. One dataset that is loaded, or that has
-/// files, is enough.
+/// Refuses ranges that are all empty because nothing is loaded yet. One dataset that is loaded, or that has files, is
+/// enough.
 fn refuse_nothing(config: &Config, asked: &[Asked]) -> Result<(), Error> {
-    let is_well = |asked: &Asked| matches!(asked, Asked::Range(_) | Asked::NothingNew);
-    if asked.iter().any(is_well) {
+    if asked.iter().any(|asked| matches!(asked, Asked::Range(_) | Asked::NothingNew)) {
         return Ok(());
     }
     let end = asked.iter().find_map(|asked| match asked {
@@ -107,7 +106,7 @@ fn refuse_nothing(config: &Config, asked: &[Asked]) -> Result<(), Error> {
     Err(Error::NothingLoaded { tables: tables.collect() })
 }
 
-/// No dataset has a file in these days; an end that is not given is open.
+/// Returns the error that no dataset has a file on these days; an end that is not given is open.
 pub fn no_files(config: &Config, start: Option<FileDate>, end: Option<FileDate>) -> Error {
     let days = match (start, end) {
         (Some(start), Some(end)) => Some(format!("from {start} to {end}")),

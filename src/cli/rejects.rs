@@ -1,7 +1,7 @@
 //! `backfill rejects`.
 
 use clap::Args;
-use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use serde::Serialize;
@@ -15,24 +15,25 @@ use crate::project::Project;
 use crate::tables::Lookup;
 use crate::{printable, show};
 
-/// Lists the records of a range that could not be read: file, line, byte and reason; or loads them, once they can be.
+/// Lists the records of a range that could not be read: file, line, byte and reason. With --replay, loads those that
+/// can be read now.
 ///
-/// Their content is not shown, because it may be personal; it stands in the `raw` column of the
-/// `rejects` table.
+/// Their content is not shown, because it may be personal; `backfill query` can read it from the column `raw` of the
+/// table `rejects`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
-    /// How many to list at most
+    /// List at most this many
     #[arg(long, value_name = "N", default_value_t = 1000)]
     limit: usize,
     /// Load the records that can be read now, after the SQL or the dialect was changed
     ///
-    /// Only these are loaded, with the same _row_id; all other rows stay as they are. If today's SQL gives other
-    /// values for them, or other rows survive, nothing is loaded: run --reload replaces the rows of such files.
+    /// Only these are loaded, with the same _row_id; all other rows stay as they are. Nothing is loaded if the new SQL
+    /// would change rows that are loaded already, or keep others: `run --reload` replaces the rows of such files.
     #[arg(long, conflicts_with = "limit")]
     replay: bool,
-    /// Set off triggers of the target, with --replay
+    /// Fire triggers of the target, with --replay
     #[arg(long, requires = "replay")]
     allow_side_effects: bool,
 }
@@ -47,7 +48,7 @@ struct Rejected {
     fields: String,
 }
 
-/// The rejects in file order.
+/// The query for the rejects, in the order of the files.
 const LIST: &str = "\
 SELECT _file_name, _row_id, _line, byte_offset, reason, found_fields, expected_fields
 FROM rejects ORDER BY _file_date, _file_name, _row_id LIMIT ";
@@ -76,7 +77,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
-/// Loads what can be read now.
+/// Loads the records that can be read now.
 async fn replay(
     project: &Project,
     arguments: &Arguments,
@@ -121,7 +122,7 @@ fn render_replayed(replayed: &Replayed) -> String {
     format!("{title}: replayed\n{table}\n{changed}{verified}")
 }
 
-/// The line on files that are not replayed because they are other files now.
+/// Describes the files that are not replayed because they have changed since.
 fn describe_changed(keys: &[String]) -> String {
     match keys {
         [] => String::new(),
@@ -129,38 +130,48 @@ fn describe_changed(keys: &[String]) -> String {
             let more =
                 if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             format!(
-                "changed in the source since it was loaded, so not replayed: {first}{more}; \
-                 `backfill run --reload` brings it in\n"
+                "not replayed, because it changed in the source since it was loaded: {first}{more}; \
+                 `backfill run --reload` loads it again\n"
             )
         }
     }
 }
 
 async fn list(lookup: &Lookup, limit: usize) -> Result<Vec<Rejected>, Error> {
-    let failed = engine::Error::execution;
     let session = lookup.session()?;
-    let rows = session.sql(&format!("{LIST}{limit}")).await.map_err(failed)?;
+    let rows = session.sql(&format!("{LIST}{limit}")).await.map_err(engine::Error::execution)?;
     let mut rejected = Vec::new();
-    for batch in rows.collect().await.map_err(failed)? {
-        let columns: Vec<_> = batch
+    for batch in rows.collect().await.map_err(engine::Error::execution)? {
+        let columns: Vec<ArrayRef> = batch
             .columns()
             .iter()
             .filter_map(|column| cast(column, &DataType::Utf8).ok())
             .collect();
-        let text = |column: usize, row: usize| {
-            let column = columns.get(column).map(|column| column.as_string::<i32>());
-            column.filter(|c| c.is_valid(row)).map(|c| c.value(row).to_owned()).unwrap_or_default()
-        };
-        rejected.extend((0..batch.num_rows()).map(|row| Rejected {
-            file: text(0, row),
-            row: text(1, row),
-            line: text(2, row),
-            byte_offset: text(3, row),
-            reason: text(4, row),
-            fields: format!("{} of {}", text(5, row), text(6, row)),
-        }));
+        rejected.extend((0..batch.num_rows()).map(|row| Rejected::of_row(&columns, row)));
     }
     Ok(rejected)
+}
+
+impl Rejected {
+    /// Reads a row of the columns of [`LIST`], as text.
+    fn of_row(columns: &[ArrayRef], row: usize) -> Self {
+        Self {
+            file: text_at(columns, 0, row),
+            row: text_at(columns, 1, row),
+            line: text_at(columns, 2, row),
+            byte_offset: text_at(columns, 3, row),
+            reason: text_at(columns, 4, row),
+            fields: format!("{} of {}", text_at(columns, 5, row), text_at(columns, 6, row)),
+        }
+    }
+}
+
+fn text_at(columns: &[ArrayRef], column: usize, row: usize) -> String {
+    let texts = columns.get(column).map(|column| column.as_string::<i32>());
+    texts
+        .filter(|texts| texts.is_valid(row))
+        .map(|texts| texts.value(row).to_owned())
+        .unwrap_or_default()
 }
 
 fn render(rejected: &[Rejected], total: u64) -> String {

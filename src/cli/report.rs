@@ -13,19 +13,17 @@ use crate::error::{Error, Exit};
 use crate::project::Project;
 use crate::{look, show};
 
-/// Writes all that is known of a range into one HTML file that needs no network.
+/// Writes everything that is known about a range into one HTML file that needs no network.
 ///
-/// It shows which days are there, loaded, missing or refused, how the format and the content of the
-/// files change, what the checks find, which records are rejected, and the accounting of what is
-/// loaded. Of the columns that the configuration calls personal, no value is shown. With --output
-/// json the same is printed as JSON. Mirrors and profiles that are missing are written to staging; the
-/// database is only read, if one is named.
+/// The report shows which days have files, are loaded, missing or refused; how the format and the content of the files
+/// change; what the checks find; which records are rejected; and the accounting of the loaded files. Values of the
+/// columns in personal_columns are never shown. With --output json, the same is also printed as JSON. Missing mirrors
+/// and profiles are written to staging. If a database is configured, it is only read.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
-    /// The days that are taken to be right; if none are named, the newest files with the same columns, a week of
-    /// files at least
+    /// The days to compare with; by default the newest files with the same columns, at least a week of them
     #[arg(long, value_name = "START..END")]
     reference: Option<Days>,
     /// The file to write
@@ -49,7 +47,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
-/// The document of the datasets' ranges; nothing where none has a file in it.
+/// Returns the document over the ranges of the datasets; `None` if no dataset has a file in its range.
 ///
 /// # Errors
 /// [`Error`].

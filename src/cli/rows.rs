@@ -1,4 +1,4 @@
-//! **Rows** as results: a table for people, CSV, JSON lines or Parquet, as they come.
+//! **Rows** as results: a table for people, CSV, JSON lines or Parquet, written as they arrive.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::DataFrame;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -23,18 +24,18 @@ use crate::printable::printable;
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people; all rows are held in memory
+    /// A table for people; all rows are held in memory
     Table,
-    /// With a header
+    /// CSV with a header
     Csv,
-    /// One object a line, with NULL as null
+    /// One JSON object per line, with NULL as null
     Json,
-    /// To a file
+    /// Parquet; needs --to
     Parquet,
 }
 
 impl Format {
-    /// What the ending of a file says.
+    /// Returns the format that a file's extension stands for.
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "csv" => Some(Self::Csv),
@@ -45,7 +46,7 @@ impl Format {
     }
 }
 
-/// Rows on their way, with their columns.
+/// A stream of rows, with their columns.
 pub struct Rows {
     schema: SchemaRef,
     batches: Pin<Box<dyn Stream<Item = Result<RecordBatch, Error>> + Send>>,
@@ -60,21 +61,20 @@ impl Rows {
         Self { schema, batches: Box::pin(batches) }
     }
 
-    /// The rows of a query.
+    /// Starts a query, and returns its rows.
     ///
     /// # Errors
-    /// Where it does not start.
+    /// If it does not start.
     pub async fn of(query: DataFrame) -> Result<Self, Error> {
-        let failed = |error| Error::from(engine::Error::execution(error));
-        let batches = query.execute_stream().await.map_err(failed)?;
-        Ok(Self::new(batches.schema(), batches.map_err(failed)))
+        let batches = query.execute_stream().await.map_err(execution_error)?;
+        Ok(Self::new(batches.schema(), batches.map_err(execution_error)))
     }
 
-    /// Writes them to standard output, and says how many they were; a reader that has had enough is
-    /// no error.
+    /// Writes them to standard output, and returns how many they were. That the reader closes the pipe is not an
+    /// error.
     ///
     /// # Errors
-    /// [`Error`] of the rows, or where they cannot be written.
+    /// [`Error`] of the rows, or if they cannot be written.
     pub async fn print(self, format: Format) -> Result<u64, Error> {
         match self.write(format, &mut io::stdout()).await {
             Err(Failed::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
@@ -86,18 +86,21 @@ impl Rows {
         }
     }
 
-    /// Writes them to a temporary name, and to `path` only what is whole.
+    /// Writes them to a file, which appears under its name once it is complete.
     ///
     /// # Errors
-    /// [`Error`] of the rows, or where they cannot be written.
+    /// [`Error`] of the rows, or if they cannot be written.
     pub async fn save(self, format: Format, path: &Path) -> Result<u64, Error> {
-        let failed = |source| Error::Output { what: path.display().to_string(), source };
-        let mut file = OutputFile::create(path).map_err(failed)?;
-        let count = self.write(format, &mut file).await.map_err(|error| match error {
-            Failed::Write(source) => failed(source),
+        self.try_save(format, path).await.map_err(|failed| match failed {
+            Failed::Write(source) => Error::output(path, source),
             Failed::Rows(error) => error,
-        })?;
-        file.finish().map_err(failed)?;
+        })
+    }
+
+    async fn try_save(self, format: Format, path: &Path) -> Result<u64, Failed> {
+        let mut file = OutputFile::create(path)?;
+        let count = self.write(format, &mut file).await?;
+        file.finish()?;
         Ok(count)
     }
 
@@ -127,7 +130,12 @@ impl Rows {
     }
 }
 
-/// Whose fault it is that rows were not written.
+/// Returns the error of a query that fails while it runs.
+pub fn execution_error(error: DataFusionError) -> Error {
+    engine::Error::execution(error).into()
+}
+
+/// Why rows were not written: they could not be read, or not be written.
 enum Failed {
     Rows(Error),
     Write(io::Error),
@@ -139,7 +147,7 @@ impl From<io::Error> for Failed {
     }
 }
 
-/// Rows on their way into a format.
+/// A writer of rows in a format.
 enum Sink<'a, W: Write + Send> {
     Csv(Box<csv::Writer<&'a mut W>>),
     Json(json::LineDelimitedWriter<&'a mut W>),
@@ -180,7 +188,7 @@ impl<'a, W: Write + Send> Sink<'a, W> {
     }
 }
 
-/// The I/O error inside Arrow's, so that a closed pipe is known for what it is.
+/// Returns the I/O error inside an error of Arrow, so that a closed pipe is recognised.
 fn io_error(error: ArrowError) -> io::Error {
     match error {
         ArrowError::IoError(_, error) => error,

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use super::output::{to_file, writable};
 use super::plan::{More, Views};
-use super::range::{BatchArguments, RangeArguments};
+use super::range::{BatchArguments, RangeArguments, RunOptions};
 use super::ranges::Ranges;
 use super::report::draw_up;
 use crate::config::Config;
@@ -16,19 +16,19 @@ use crate::error::{Error, Exit};
 use crate::life::WhichViews;
 use crate::project::Project;
 use crate::run::{self, Report};
-use crate::state::{LoadedBy, Options, PinnedPlan};
+use crate::state::{LoadedBy, PinnedPlan};
 use crate::{printable, show};
 
 /// Loads a range into the target, batch by batch, and accounts for every record.
 ///
-/// Run it again after anything: what is loaded is skipped, what is unfinished is done whole.
+/// Run the same command again after any failure: it skips what is loaded and loads the rest.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     range: Option<RangeArguments>,
     #[command(flatten)]
     batches: BatchArguments,
-    /// Run the plan that `backfill plan --save FILE` kept: exactly that, or nothing if anything has changed since
+    /// Run the plan that `backfill plan --save FILE` saved, or nothing if anything has changed since
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "start", "end", "prefixes", "batch_size", "reload", "remove_gone", "allow_side_effects", "live_days",
         "restore_deleted", "ignore_unnamed_rows", "range_alone", "dry_run"])]
@@ -40,8 +40,8 @@ pub struct Arguments {
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Refresh the materialized views that depend on the targets: those that this run has changed, or all, for
-    /// instance after a refresh that failed
+    /// Refresh the materialized views that depend on the targets: those of the targets that this run changes, or all
+    /// of them, for instance after a refresh that failed
     #[arg(long, value_name = "WHICH", value_enum, num_args = 0..=1, require_equals = true,
           default_missing_value = "changed")]
     refresh: Option<WhichViews>,
@@ -59,9 +59,9 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     let project = context.open(configured(&arguments, plan.as_ref(), context)?)?;
     let ranges = asked_for(&arguments, plan.as_ref(), &project).await?;
     let connections = usize::from(arguments.connections);
-    let options = |range| match &plan {
-        Some(plan) => plan.options(range, connections),
-        None => arguments.batches.options(range, connections),
+    let options = match &plan {
+        Some(plan) => RunOptions { batch_days: plan.batch_days, connections, allow: plan.allow },
+        None => arguments.batches.options(connections),
     };
     if arguments.dry_run {
         let views = arguments.refresh.map_or(Views::Left, Views::Shown);
@@ -73,12 +73,12 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
     let (mut reports, mut ended) = load(&project, &ranges, options, plan.as_ref()).await;
     if let Some(which) = arguments.refresh.filter(|_| !reports.is_empty()) {
-        // Also if a dataset failed: running again does not change those before it.
+        // Also if a dataset failed: another run would skip the datasets before it, and their views with them.
         let refreshed = run::refresh(&project, &mut reports, which).await;
         ended = ended.and(refreshed);
     }
     if let Some(path) = &arguments.report {
-        // Also of a run that failed: that is when it is looked at.
+        // Also after a failure, when a report is needed most.
         let drawn = draw_up(&project, &ranges, None, Some(project.id.clone())).await;
         match (&ended, drawn) {
             (_, Ok(Some(document))) => to_file(path, show::html(&document).as_bytes())?,
@@ -97,7 +97,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     ended.map(|()| Exit::Done)
 }
 
-/// The configuration with the datasets that are asked for: by the options, or by a plan that was kept in a file.
+/// Returns the configuration with the datasets that the options or the saved plan name.
 fn configured(
     arguments: &Arguments,
     plan: Option<&PinnedPlan>,
@@ -113,11 +113,11 @@ fn configured(
             range.refuse_backward()?;
             context.configured(&range.prefixes)
         }
-        (None, None) => Err(Error::Usage("say --start and --end, or --plan FILE".to_owned())),
+        (None, None) => Err(Error::Usage("give --start and --end, or --plan FILE".to_owned())),
     }
 }
 
-/// The range of each dataset: by the options, or by a plan.
+/// Returns the range of each dataset, from the options or from the saved plan.
 async fn asked_for(
     arguments: &Arguments,
     plan: Option<&PinnedPlan>,
@@ -139,15 +139,15 @@ async fn asked_for(
     }
 }
 
-/// Loads every dataset of a configuration, those first that others refer to; the reports of those that are loaded,
-/// and whether all are.
+/// Loads every dataset of a project, beginning with those that others refer to. Returns the reports of the loaded
+/// datasets, and the error that ended the loading.
 ///
 /// # Errors
-/// [`Error`]; [`Error::NoFiles`] where no dataset has a file in the range.
+/// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range.
 pub async fn load(
     project: &Project,
     ranges: &Ranges,
-    options: impl Fn(DateRange) -> Options,
+    options: RunOptions,
     plan: Option<&PinnedPlan>,
 ) -> (Vec<Report>, Result<(), Error>) {
     let mut reports = Vec::new();
@@ -158,14 +158,14 @@ pub async fn load(
 async fn load_each(
     project: &Project,
     ranges: &Ranges,
-    options: impl Fn(DateRange) -> Options,
+    options: RunOptions,
     plan: Option<&PinnedPlan>,
     reports: &mut Vec<Report>,
 ) -> Result<(), Error> {
     for dataset in run::in_order(project).await? {
         let Some(range) = ranges.of(dataset) else { continue };
         let pinned = plan.and_then(|plan| plan.dataset(&dataset.name));
-        reports.push(run::run(project, dataset, options(range), pinned).await?);
+        reports.push(run::run(project, dataset, options.over(range), pinned).await?);
     }
     if reports.iter().all(|report| report.plan.files.is_empty() && report.plan.is_done()) {
         ranges.without_new_files(project).await?;
@@ -173,7 +173,7 @@ async fn load_each(
     Ok(())
 }
 
-/// The reports as text: one accounting a dataset, or one line if the days are relative and nothing was new.
+/// Returns the reports as text: the accounting of each dataset, or one line if its days are relative and nothing is new.
 pub fn render(reports: &[Report], ranges: &Ranges) -> String {
     let mut text = String::new();
     for report in reports {
@@ -195,7 +195,7 @@ pub fn render(reports: &[Report], ranges: &Ranges) -> String {
         text.push_str(&format!("run {}: {new} file(s), {rows} rows loaded", report.run_id));
         match report.plan.totals.files_to_remove {
             0 => {}
-            gone => text.push_str(&format!("; the rows of {gone} file(s) taken out")),
+            gone => text.push_str(&format!("; the rows of {gone} file(s) removed")),
         }
         text.push('\n');
         if let Some(views) = &report.refresh {
@@ -206,9 +206,11 @@ pub fn render(reports: &[Report], ranges: &Ranges) -> String {
     text
 }
 
-/// The line of a dataset whose files are all loaded.
+/// Returns the line of a dataset whose files are all loaded.
 fn nothing_new(report: &Report) -> String {
     let (dataset, range) = (&report.plan.dataset, report.plan.range);
     let files = report.plan.files.len();
-    format!("{dataset}: nothing new from {range}; {files} file(s) of these days, loaded before\n")
+    format!(
+        "{dataset}: nothing new from {range}; the {files} file(s) of these days were loaded before\n"
+    )
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::Args;
 
-use backfill_sample::{Options, Summary};
+use backfill_sample::{Options, Summary, WrittenFile};
 
 use super::Context;
 use crate::error::{Error, Exit};
 use crate::printable;
 use crate::progress::Total;
 
-/// Writes synthetic exports of Sticky.io's shape: 129 columns, invented people, the same bytes for
+/// Writes synthetic exports in the format of Sticky.io: 129 columns, invented people, the same bytes for
 /// the same seed.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -22,7 +22,7 @@ pub struct Arguments {
     /// How many days
     #[arg(long, default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
-    /// About how many rows a file
+    /// About how many rows per file
     #[arg(long, default_value_t = 1000)]
     rows: u32,
     /// First file date
@@ -31,10 +31,10 @@ pub struct Arguments {
     /// Another seed gives other rows
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Share of rows that a later file sends again, changed: 0 to 1
+    /// Share of rows that a later file repeats with changes: 0 to 1
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     resend: f64,
-    /// Plant faults: missing and renamed columns, bad records, a missing day …
+    /// Add faults: missing and renamed columns, bad records, a missing day …
     #[arg(long)]
     quirks: bool,
     /// Which prefixes to write; may be given several times
@@ -81,25 +81,31 @@ pub fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let files = u64::from(options.days) * options.prefixes.len() as u64;
     context.progress.begin("sample", Total { files, bytes: 0 });
     let progress = &context.progress;
-    let mut told = |file: &backfill_sample::WrittenFile| progress.advance(1, file.bytes, file.rows);
-    let summary = backfill_sample::write(&arguments.folder, &options, &mut told);
+    let summary = backfill_sample::write(&arguments.folder, &options, &mut |file| {
+        progress.advance(1, file.bytes, file.rows);
+    });
     progress.end();
     let written = written(&arguments, &summary?);
     context.output.print(&written, render)?;
     Ok(Exit::Done)
 }
 
+impl File {
+    fn of(file: &WrittenFile) -> Self {
+        Self {
+            key: file.path.display().to_string(),
+            rows: file.rows,
+            bytes: file.bytes,
+            quirks: file.quirks.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 fn written(arguments: &Arguments, summary: &Summary) -> Written {
-    let file = |file: &backfill_sample::WrittenFile| File {
-        key: file.path.display().to_string(),
-        rows: file.rows,
-        bytes: file.bytes,
-        quirks: file.quirks.iter().map(ToString::to_string).collect(),
-    };
     let missing = summary.missing_days.iter();
     Written {
         folder: arguments.folder.display().to_string(),
-        files: summary.files.iter().map(file).collect(),
+        files: summary.files.iter().map(File::of).collect(),
         missing_days: missing.map(|(prefix, day)| format!("{prefix}/ {day}")).collect(),
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Exit};
 use crate::life::{self, PruneMode, PruneRule, PruneScope};
 use crate::show;
 
-/// Looks after the staging area.
+/// Manages the staging area.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -21,20 +21,23 @@ enum Command {
     Prune(Prune),
 }
 
-/// Deletes mirrors, staged rows and whatever else lies in staging that no run will use again.
+/// Deletes mirrors, staged rows and other objects in staging that no run will use again.
 ///
-/// That is what belongs to source files that are gone or changed, or was made with another dialect, another SQL
-/// or another version of the program, and what killed writes have left. With --older-than and --keep-bytes more is
-/// deleted: what a run needs of it is made again. `backfill verify --deep` compares with staged rows: of files that
-/// have changed or are gone since, or were loaded with other SQL, nothing else says any more what was loaded, so
-/// that it calls them UNVERIFIED once their staged rows are deleted. Nothing that is newer than a day is ever deleted, nor anything
-/// that this program has not written. Look first with --dry-run. No database is needed.
+/// These belong to source files that were deleted or changed, were made with another dialect, other SQL or another
+/// version of the program, or are left over from killed writes. --older-than and --keep-bytes delete more; a run makes
+/// again what it needs.
+///
+/// `backfill verify --deep` compares with the staged rows. If a source file has changed or was deleted, or was loaded
+/// with other SQL, the staged rows are the only record of what was loaded: without them, the file is UNVERIFIED.
+///
+/// Objects that are newer than a day are never deleted, nor is anything that this program did not write. Use --dry-run
+/// first. No database is needed.
 #[derive(Debug, Args)]
 struct Prune {
-    /// Delete everything that is older, and nothing that is newer unless --keep-bytes does: 30d or 4w
+    /// Delete everything that is older than this, and nothing newer (unless --keep-bytes does): 30d or 4w
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<u64>,
-    /// Delete the oldest until no more than this is left, such as "20 GiB"
+    /// Delete the oldest objects until at most this much is left, such as "20 GiB"
     #[arg(long, value_name = "SIZE")]
     keep_bytes: Option<Size>,
     /// Show what would be deleted, and delete nothing
@@ -47,7 +50,7 @@ struct Prune {
 
 fn age(text: &str) -> Result<u64, String> {
     let days = days(text).filter(|days| *days > 0);
-    days.ok_or_else(|| "give days or weeks, such as 30d or 4w; 1d at least".to_owned())
+    days.ok_or_else(|| "give days or weeks, such as 30d or 4w; at least 1d".to_owned())
 }
 
 /// Runs the command.

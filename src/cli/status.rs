@@ -12,7 +12,7 @@ use crate::{printable, show};
 /// Shows the latest runs and what they loaded, from the ledger in the target database.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// How many runs
+    /// Show at most this many runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u32,
 }
@@ -36,7 +36,7 @@ async fn read(client: &Client, limit: i64) -> Result<Vec<RecordedRun>, target::E
     ledger::runs(client, limit).await
 }
 
-/// The rows that are kept for `undo`, with their size.
+/// Returns how many rows are kept for `undo`, with their size.
 fn kept(run: &RecordedRun) -> String {
     match run.saved.rows {
         0 => String::new(),

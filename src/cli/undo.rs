@@ -8,24 +8,25 @@ use crate::life::{self, Allowed, Undone};
 use crate::show;
 use crate::target::Database;
 
-/// Takes out what a run inserted, and brings back what it replaced or deleted.
+/// Deletes the rows that a run inserted, and restores the rows that it replaced or deleted.
 ///
-/// The target is then what it was before the run, batch by batch, the last batch first. Rows that a run replaces or
-/// deletes are kept in the schema `backfill` of the database, by default for 30 days (undo.keep_days in
-/// backfill.toml). It is refused if later runs depend on the run, or if other programs changed its rows. If it is
-/// killed, run the same command again. What triggers of the target did is not undone.
+/// Undoes the run batch by batch, beginning with the last, so that the target is what it was before. Rows that a run
+/// replaces or deletes are kept in the schema `backfill` of the database, by default for 30 days (undo.keep_days in
+/// backfill.toml). An undo is refused if later runs depend on the run, or if other programs changed its rows. If it is
+/// killed, run the same command again. The effects of triggers are not undone.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The run's id, as `backfill status` shows it; `last` is the latest run that loaded anything, undone or not
+    /// The id of the run, as `backfill status` shows it, or `last`: the latest run that loaded anything, even if it is
+    /// undone already
     #[arg(value_name = "RUN")]
     run: String,
     /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Set off triggers of the target, and change other tables through its foreign keys
+    /// Fire triggers of the target, and change other tables through its foreign keys
     #[arg(long)]
     allow_side_effects: bool,
-    /// Bring rows back even if rows of the same files were deleted on purpose since
+    /// Restore rows even if rows of the same files were deleted on purpose since
     #[arg(long)]
     restore_deleted: bool,
 }

@@ -10,15 +10,15 @@ use crate::show;
 
 /// Verifies, at any time after a load, that the target still holds what was loaded.
 ///
-/// The rows of each file are counted and compared with the ledger, and with staging as far as it is still
-/// there; files that are gone from the source count too. With --deep every cell is compared with what was
-/// loaded: with the staged rows if they are still there, otherwise with rows that are staged again. Of values
-/// that differ only the shapes are shown: 9 for a digit, A for a letter. Nothing is written to the database.
+/// Counts the rows of each file and compares them with the ledger, and with the staged rows if they still exist. Files
+/// that no longer exist in the source are included. With --deep, every cell is compared with what was loaded: with the
+/// staged rows if they still exist, otherwise with rows that are staged again. Of values that differ, only the shapes
+/// are shown: 9 for a digit, A for a letter. Nothing is written to the database.
 ///
-/// Columns that the load did not give are not compared; a column that it gave and that was dropped since is WRONG.
+/// Columns that were not loaded are not compared. A column that was loaded and has been dropped since is WRONG.
 ///
-/// What cannot be verified says UNVERIFIED; so do rows that neither the source, nor the ledger, nor dlt knows. Ends
-/// with exit code 3 if anything is WRONG, and with --strict also if anything is UNVERIFIED.
+/// What cannot be verified is UNVERIFIED, and so are rows that neither the source, nor the ledger, nor dlt knows. The
+/// exit code is 3 if anything is WRONG, and with --strict also if anything is UNVERIFIED.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -52,8 +52,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
             false => life::verify_counts(&project, dataset, range).await?,
         });
     }
-    let is_empty = |v: &Verification| v.files.is_empty() && v.not_loaded == 0;
-    if verifications.iter().all(is_empty) {
+    if verifications.iter().all(|found| found.files.is_empty() && found.not_loaded == 0) {
         return ranges.without_files(&project.config);
     }
     let is_wrong = verifications.iter().any(|verification| verification.totals.wrong > 0);
@@ -69,6 +68,6 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     }
 }
 
-/// What is said if something could not be verified and the exit code does not say so.
+/// The line that is printed if something could not be verified and the exit code is 0.
 const PASSES: &str = "\
-what is UNVERIFIED was not compared, and the exit code is 0 all the same: with --strict it is 3\n";
+what is UNVERIFIED was not compared, and the exit code is still 0; with --strict it is 3\n";

@@ -124,9 +124,9 @@ async fn nothing_that_is_there_is_overwritten() {
     project.backfill(&init("orders-create", &source)).await.ended(0);
     let config = project.read("backfill.toml");
     let text = project.backfill(&init("orders-create", &[])).await.ended(2).stderr;
-    assert!(text.contains("has the dataset orders_create of orders-create/ already"), "{text}");
+    assert!(text.contains("already has the dataset orders_create of orders-create/"), "{text}");
     let text = project.backfill(&init("orders-update", &["--name", "a-b"])).await.ended(2).stderr;
-    assert!(text.contains("is no name for a dataset"), "{text}");
+    assert!(text.contains("cannot be the name of a dataset"), "{text}");
     assert_eq!(project.read("backfill.toml"), config);
 }
 

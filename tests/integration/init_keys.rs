@@ -125,7 +125,7 @@ async fn the_current_folder_is_a_source() {
     project.write("r_2025-03-01.csv", "id,city\n1,Rome\n");
     project.write("orders/r_2025-03-01.csv", "id,city\n1,Rome\n");
     let told = project.backfill(&["init", "--source", ".", "--prefix", "."]).await.ended(2).stderr;
-    assert!(told.contains("the dataset needs a name, which this prefix does not give"), "{told}");
+    assert!(told.contains("this prefix does not give the dataset a name"), "{told}");
     let here = ["init", "--source", ".", "--prefix", ".", "--name", "here"];
     let told = project.backfill(&here).await.ended(0).stderr;
     assert!(told.contains("staging.url is a folder below the prefix"), "{told}");

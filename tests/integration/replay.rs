@@ -59,7 +59,7 @@ async fn a_file_that_changed_in_the_source_is_named_and_not_replayed() {
     project.put("people/report_2025-09-02.csv", "id,city,amount\nz,Bonn,1\n");
     let replayed = project.backfill(&REPLAY).await.ended(0).stdout;
     assert!(replayed.contains("nothing to replay"), "{replayed}");
-    let changed = "so not replayed: people/report_2025-09-02.csv; `backfill run --reload`";
+    let changed = "not replayed, because it changed in the source since it was loaded: people/report_2025-09-02.csv; `backfill run --reload`";
     assert!(replayed.contains(changed), "{replayed}");
 }
 

@@ -21,15 +21,16 @@ use crate::error::{Error, Exit};
 use crate::sql;
 use source::Source;
 
-/// Runs a SELECT over a range, or opens a shell where none is given at a terminal.
+/// Runs a SELECT over the files of a range. Without a SELECT, opens a shell at a terminal.
 ///
-/// Tables are source, files, formats, file_columns, column_shapes, rejects, contract and staged, in a
-/// schema a dataset; the first dataset's schema may be left out. Each file under [references] of the
-/// configuration is a table, too. Files that are not yet mirrored are mirrored first, and never read
-/// again. If the query limits _file_date each time that it reads source, and reads no other table of a
-/// dataset, only the files of those days are read. Of the dataset's SQL, contract needs target.sql, and
-/// staged needs stage.sql and dedupe.sql; the other tables need none. Where a database is named, its tables are
-/// target.<schema>.<table>. Nothing can be written but the file of --to.
+/// Each dataset is a schema with the tables source, files, formats, file_columns, column_shapes, rejects, contract and
+/// staged; the schema of the first dataset may be left out. Each file under [references] of the configuration is a
+/// table, too. If a database is configured, its tables are target.<schema>.<table>. The table contract needs
+/// target.sql, and staged needs stage.sql and dedupe.sql; the other tables need no SQL of the dataset.
+///
+/// Files that are not mirrored yet are mirrored first, and not read again afterwards. If the query has a condition on
+/// _file_date wherever it reads source, and reads no other table of a dataset, only the files of those days are read.
+/// Nothing is written except mirrors, profiles and the file of --to.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The SELECT; without it or with `-`, it is read from standard input
@@ -39,7 +40,7 @@ pub struct Arguments {
     file: Option<PathBuf>,
     #[command(flatten)]
     range: RangeArguments,
-    /// How rows are written; JSON is one object a line
+    /// The format of the rows; by default that of the file's extension, or a table
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// The file to write to; Parquet needs one
@@ -55,7 +56,9 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
     arguments.range.refuse_backward()?;
     let format = format(&arguments, context.output.is_json());
     if format == Format::Parquet && arguments.to.is_none() {
-        return Err(Error::Usage("Parquet is written to a file: give --to FILE".to_owned()));
+        return Err(Error::Usage(
+            "Parquet can only be written to a file: give --to FILE".to_owned(),
+        ));
     }
     let is_shell = arguments.sql.is_none() && arguments.file.is_none() && io::stdin().is_terminal();
     let sql = if is_shell { String::new() } else { statement(&arguments)? };
@@ -98,7 +101,7 @@ async fn write(
     Ok(())
 }
 
-/// A failure on a value, with the column of text that is compared with a number.
+/// Adds to the error of a query the column of text that it compares with a number.
 async fn named(session: &SessionContext, sql: &str, error: engine::Error) -> engine::Error {
     match parsed(sql) {
         Ok(statement) => {
@@ -111,14 +114,13 @@ async fn named(session: &SessionContext, sql: &str, error: engine::Error) -> eng
 /// How errors name the query.
 const QUERY: &str = "the query";
 
-/// What was asked for, or what the file's ending says, or what `--output` says.
+/// Returns the format of `--format`, or else of the file's extension, or else of `--output`.
 fn format(arguments: &Arguments, is_json: bool) -> Format {
     let usual = if is_json { Format::Json } else { Format::Table };
-    let by_path = || arguments.to.as_deref().and_then(Format::of_path);
-    arguments.format.or_else(by_path).unwrap_or(usual)
+    arguments.format.or_else(|| arguments.to.as_deref().and_then(Format::of_path)).unwrap_or(usual)
 }
 
-/// Plans a query that may only read.
+/// Plans a query; statements that do more than read are refused.
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame, Error> {
     Ok(engine::plan(session, Path::new(QUERY), parsed(sql)?).await?)
 }
@@ -128,7 +130,6 @@ fn parsed(sql: &str) -> Result<Statement, Error> {
 }
 
 fn statement(arguments: &Arguments) -> Result<String, Error> {
-    let unreadable = |what: String| move |source| Error::Output { what, source };
     match (&arguments.file, arguments.sql.as_deref()) {
         (Some(path), _) => match std::fs::read_to_string(path) {
             Ok(text) => Ok(sql::without_mark(text)),
@@ -139,9 +140,10 @@ fn statement(arguments: &Arguments) -> Result<String, Error> {
         },
         (None, None | Some("-")) => {
             let mut text = String::new();
-            io::stdin()
-                .read_to_string(&mut text)
-                .map_err(unreadable("the query from standard input".to_owned()))?;
+            io::stdin().read_to_string(&mut text).map_err(|source| Error::Input {
+                what: "the query from standard input".to_owned(),
+                source,
+            })?;
             Ok(text)
         }
         (None, Some(sql)) => Ok(sql.to_owned()),

@@ -15,24 +15,24 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Editor, Helper};
 
-use super::super::rows::{Format, Rows};
+use super::super::rows::{Format, Rows, execution_error};
 use super::plan;
 use crate::engine;
 use crate::error::Error;
 use crate::sql::identifier;
 
-/// So many rows of a table are shown; a file takes all.
+/// How many rows are shown on the screen at most; a file takes all.
 const SHOWN_ROWS: usize = 500;
 
-/// What can be typed beside SQL.
+/// The help of the shell.
 const HELP: &str = "\
-A statement ends with a semicolon. Beside SQL there are
-  \\d            the tables
-  \\d TABLE      the columns of a table
-  \\o FILE       rows go to this file (.csv, .json or .parquet); \\o alone: to the screen again
-  \\f FORMAT     rows on the screen as table, csv or json
-  \\timing       say how long each statement takes, or stop saying it
-  \\q            leave; so does Ctrl-D; Ctrl-C ends a statement
+A statement ends with a semicolon. Other commands:
+  \\d            list the tables
+  \\d TABLE      list the columns of a table
+  \\o FILE       write rows to this file (.csv, .json or .parquet); \\o alone: to the screen again
+  \\f FORMAT     show rows as table, csv or json
+  \\timing       turn the timing of statements on or off
+  \\q            quit, as does Ctrl-D; Ctrl-C cancels a statement
 ";
 
 /// Words that are completed beside the names of tables and columns.
@@ -41,39 +41,35 @@ const WORDS: &str = "SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT JOIN LEFT USI
     try_to_date try_to_timestamp try_to_timestamptz try_to_decimal try_to_bool null_like \
     natural_order";
 
-/// Reads statements until the end of input, and runs each. What is typed is kept in the file
-/// `history`, values in it included.
+/// Reads statements until the end of input, and runs each. Everything that is typed is kept in the file `history`, with
+/// the values in it. The errors of statements are shown.
 ///
 /// # Errors
-/// [`Error`] where the terminal fails; what is wrong with a statement is told, and the next is read.
+/// [`Error`] if the terminal fails.
 pub async fn run(
     session: &SessionContext,
     prompt: &str,
     history: Option<PathBuf>,
 ) -> Result<(), Error> {
-    let terminal = |error: ReadlineError| Error::Output {
-        what: "to the terminal".to_owned(),
-        source: std::io::Error::other(error),
-    };
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false);
     let mut editor: Editor<Names, FileHistory> =
-        Editor::with_config(config.build()).map_err(terminal)?;
+        Editor::with_config(config.build()).map_err(terminal_error)?;
     editor.set_helper(Some(Names { words: names(session).await? }));
     if let Some(path) = &history {
-        // The first time there is none.
+        // The first time, the file does not exist yet.
         let _ = editor.load_history(path);
     }
     let mut shell = Shell { session, to: None, format: Format::Table, timing: false };
-    shell.say("\\? for help; statements end with a semicolon, \\q leaves\n")?;
+    shell.say("\\? for help; statements end with a semicolon; \\q quits\n")?;
     let mut typed = String::new();
     loop {
         let sign = if typed.is_empty() { format!("{prompt}> ") } else { "-> ".to_owned() };
-        // The editor blocks; the engine's own threads go on.
+        // The editor blocks this thread; the threads of the engine go on.
         match tokio::task::block_in_place(|| editor.readline(&sign)) {
             Ok(line) => typed.push_str(&format!("{line}\n")),
             Err(ReadlineError::Interrupted) => typed.clear(),
             Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(terminal(error)),
+            Err(error) => return Err(terminal_error(error)),
         }
         let text = command_of(typed.trim());
         let is_command = text.starts_with('\\');
@@ -82,31 +78,29 @@ pub async fn run(
         } else if is_command || text.ends_with(';') {
             typed.clear();
             let _ = editor.add_history_entry(&text);
-            let going_on = async {
-                match is_command {
-                    true => shell.command(&text).await,
-                    false => shell.statement(text.trim_end_matches(';')).await.map(|()| true),
-                }
+            let done = tokio::select! {
+                done = shell.run(&text) => done,
+                _ = tokio::signal::ctrl_c() => shell.say("cancelled\n").map(|()| Next::Read),
             };
-            let going_on = tokio::select! {
-                going_on = going_on => going_on,
-                _ = tokio::signal::ctrl_c() => shell.say("cancelled\n").map(|()| true),
-            };
-            match going_on {
-                Ok(true) => {}
-                Ok(false) => break,
+            match done {
+                Ok(Next::Read) => {}
+                Ok(Next::Quit) => break,
                 Err(error) => super::super::render(&error),
             }
         }
     }
     if let Some(path) = history {
-        // A history that cannot be kept is no reason to fail.
+        // Failing to keep the history is not worth an error.
         let _ = editor.save_history(&path);
     }
     Ok(())
 }
 
-/// What was typed, as a command if it is a word that other shells take for one.
+fn terminal_error(error: ReadlineError) -> Error {
+    Error::Output { what: "to the terminal".to_owned(), source: std::io::Error::other(error) }
+}
+
+/// Returns what was typed, with the words of other shells, such as `quit`, turned into commands of this one.
 fn command_of(typed: &str) -> String {
     let word = typed.trim_end_matches(';').trim_end().to_lowercase();
     let command = match word.as_str() {
@@ -117,7 +111,15 @@ fn command_of(typed: &str) -> String {
     command.to_owned()
 }
 
-/// What a session has been told.
+/// What the shell does after a command.
+enum Next {
+    /// It reads the next one.
+    Read,
+    /// It ends.
+    Quit,
+}
+
+/// A session with its settings.
 struct Shell<'a> {
     session: &'a SessionContext,
     to: Option<(PathBuf, Format)>,
@@ -126,21 +128,30 @@ struct Shell<'a> {
 }
 
 impl Shell<'_> {
+    /// Runs a command or a statement.
+    async fn run(&mut self, text: &str) -> Result<Next, Error> {
+        if text.starts_with('\\') {
+            return self.command(text).await;
+        }
+        self.statement(text.trim_end_matches(';')).await?;
+        Ok(Next::Read)
+    }
+
     /// Runs a statement and shows its rows.
     async fn statement(&self, sql: &str) -> Result<(), Error> {
         let started = Instant::now();
         let query = plan(self.session, sql).await?;
-        let told = match &self.to {
+        let done = match &self.to {
             Some((path, format)) => {
                 let count = Rows::of(query).await?.save(*format, path).await?;
-                format!("{count} row(s) to {}", path.display())
+                format!("wrote {count} row(s) to {}", path.display())
             }
             None if self.format == Format::Table => {
                 let first = query.limit(0, Some(SHOWN_ROWS + 1));
                 let first = first.map_err(engine::Error::execution)?;
                 let count = Rows::of(first).await?.print(self.format).await?;
                 match count as usize > SHOWN_ROWS {
-                    true => format!("the first {count} rows; \\o FILE takes them all"),
+                    true => format!("the first {count} rows; \\o FILE writes all of them"),
                     false => format!("{count} row(s)"),
                 }
             }
@@ -153,16 +164,16 @@ impl Shell<'_> {
             true => format!("{:.3} s", started.elapsed().as_secs_f64()),
             false => String::new(),
         };
-        let told: Vec<String> = [told, took].into_iter().filter(|part| !part.is_empty()).collect();
-        if told.is_empty() { Ok(()) } else { self.say(&format!("{}\n", told.join(", "))) }
+        let parts: Vec<String> = [done, took].into_iter().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { Ok(()) } else { self.say(&format!("{}\n", parts.join(", "))) }
     }
 
-    /// Does what a line with a backslash says; `false` means to leave.
-    async fn command(&mut self, line: &str) -> Result<bool, Error> {
+    /// Runs a command that begins with a backslash.
+    async fn command(&mut self, line: &str) -> Result<Next, Error> {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim().trim_end_matches(';');
         match (word.trim_end_matches(';'), rest) {
-            ("\\q", _) => return Ok(false),
+            ("\\q", _) => return Ok(Next::Quit),
             ("\\?" | "\\h", _) => self.say(HELP)?,
             ("\\d", "") => self.statement(TABLES).await?,
             ("\\d", table) => self.statement(&columns_of(table)).await?,
@@ -174,7 +185,7 @@ impl Shell<'_> {
             ("\\o", path) => {
                 let path = PathBuf::from(path);
                 let format = Format::of_path(&path).ok_or_else(|| {
-                    Error::Usage("the file's name ends in .csv, .json or .parquet".to_owned())
+                    Error::Usage("the file's name must end in .csv, .json or .parquet".to_owned())
                 })?;
                 self.to = Some((path, format));
             }
@@ -183,7 +194,7 @@ impl Shell<'_> {
             ("\\f", "json") => self.format = Format::Json,
             _ => self.say(HELP)?,
         }
-        Ok(true)
+        Ok(Next::Read)
     }
 
     fn say(&self, text: &str) -> Result<(), Error> {
@@ -191,36 +202,39 @@ impl Shell<'_> {
     }
 }
 
-/// What `\d` shows.
+/// The query of `\d`.
 const TABLES: &str = "\
 SELECT table_schema AS dataset, table_name AS \"table\", count(*) AS columns
 FROM information_schema.columns WHERE table_schema <> 'information_schema'
 GROUP BY ALL ORDER BY 1, 2";
 
-/// What `\d TABLE` shows.
+/// Returns the query of `\d TABLE`.
 fn columns_of(table: &str) -> String {
-    let quoted = |name: &str| format!("'{}'", name.trim_matches('"').replace('\'', "''"));
     let (schema, name) = match table.split_once('.') {
-        Some((schema, name)) => (format!("AND table_schema = {}", quoted(schema)), name),
+        Some((schema, name)) => (format!("AND table_schema = {}", name_literal(schema)), name),
         None => (String::new(), table),
     };
     format!(
         "SELECT column_name AS \"column\", data_type AS type FROM information_schema.columns \
          WHERE table_name = {} {schema} ORDER BY table_schema, ordinal_position",
-        quoted(name)
+        name_literal(name)
     )
 }
 
-/// Every name that can be completed.
+/// Writes a name as a SQL string, without the quotes that it may have as an identifier.
+fn name_literal(name: &str) -> String {
+    format!("'{}'", name.trim_matches('"').replace('\'', "''"))
+}
+
+/// Returns every name that can be completed.
 async fn names(session: &SessionContext) -> Result<Vec<String>, Error> {
     let sql = "SELECT DISTINCT unnest([table_name, column_name]) AS name \
                FROM information_schema.columns WHERE table_schema <> 'information_schema'";
-    let failed = |error| Error::from(engine::Error::execution(error));
-    let batches = plan(session, sql).await?.collect().await.map_err(failed)?;
+    let batches = plan(session, sql).await?.collect().await.map_err(execution_error)?;
     let mut words: Vec<String> = WORDS.split_whitespace().map(str::to_owned).collect();
     for batch in batches {
         let texts = cast(batch.column(0), &DataType::Utf8View);
-        let texts = texts.map_err(|error| failed(error.into()))?;
+        let texts = texts.map_err(|error| execution_error(error.into()))?;
         words.extend(texts.as_string_view().iter().flatten().map(identifier));
     }
     words.sort_by_key(|word| word.to_lowercase());
@@ -241,21 +255,27 @@ impl Completer for Names {
         position: usize,
         _: &rustyline::Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '"';
         let before = &line[..position];
-        let start = before.char_indices().rev().take_while(|(_, c)| is_part(*c)).last();
-        let start = start.map_or(position, |(index, _)| index);
+        let first = before.char_indices().rev().take_while(|(_, c)| is_part_of_name(*c)).last();
+        let start = first.map_or(position, |(index, _)| index);
         let typed = before[start..].to_lowercase();
         if typed.is_empty() {
             return Ok((position, Vec::new()));
         }
-        let fits = |word: &&String| {
-            let word = word.to_lowercase();
-            word.starts_with(&typed) || word.trim_start_matches('"').starts_with(&typed)
-        };
-        let pair = |word: &String| Pair { display: word.clone(), replacement: word.clone() };
-        Ok((start, self.words.iter().filter(fits).map(pair).collect()))
+        let fitting = self.words.iter().filter(|word| begins_with(word, &typed));
+        let pairs = fitting.map(|word| Pair { display: word.clone(), replacement: word.clone() });
+        Ok((start, pairs.collect()))
     }
+}
+
+fn is_part_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '"'
+}
+
+/// Whether a word, with or without its quotes, begins with what was typed in lower case.
+fn begins_with(word: &str, typed: &str) -> bool {
+    let word = word.to_lowercase();
+    word.starts_with(typed) || word.trim_start_matches('"').starts_with(typed)
 }
 
 impl Hinter for Names {

@@ -1,5 +1,4 @@
-//! The **source** of a query: the files of the datasets, of which those are mirrored that the query can take rows
-//! from.
+//! The **source** of a query: the files of the datasets. Only those that the query can take rows from are mirrored.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,12 +15,12 @@ use crate::source::Listing;
 use crate::tables::{self, Beside, Lookup};
 use crate::target::DatabaseTables;
 
-/// The days that a query asks for, by dataset; of one that is not in it, all days.
+/// The days that a query asks for, by the name of the dataset. All days are asked for of a dataset without an entry.
 type Days = HashMap<String, BTreeSet<FileDate>>;
 
 /// The files of the datasets, and the tables of the target database.
 pub struct Source {
-    /// In the order of the configuration, those without a file last: the schema of the first may be left out.
+    /// In the order of the configuration, but those without a file last: the schema of the first may be left out.
     listed: Vec<(Dataset, Listing)>,
     database: Arc<dyn CatalogProvider>,
 }
@@ -47,8 +46,8 @@ impl Source {
         self.listed.iter().all(|(_, listing)| listing.files.is_empty())
     }
 
-    /// The tables over the files of the days that a query asks for. If the query does not fit to these, it may name
-    /// a column that only other files have: then the tables are over all files.
+    /// Creates a session with tables over the files of the days that a query asks for. If the query cannot be planned
+    /// over these, it may name a column that only other files have: the tables are then over all files.
     ///
     /// # Errors
     /// [`Error`].
@@ -75,7 +74,7 @@ impl Source {
         })
     }
 
-    /// Says which days are asked for that no file of the range can be of.
+    /// Warns of days outside the range that the query asks for.
     fn warn_of_days_outside(&self, project: &Project, days: &Days) {
         for (dataset, listing) in &self.listed {
             let range = listing.range;
@@ -86,8 +85,8 @@ impl Source {
         }
     }
 
-    /// Mirrors the files of these days, and says of how many files they are if they are not all. Of a dataset of
-    /// which no day is asked for, the newest file is read, for its columns.
+    /// Mirrors the files of these days, and reports how many they are if they are not all files. If no file of a dataset
+    /// is asked for, the newest one is read for its columns.
     ///
     /// # Errors
     /// [`Error`].
@@ -111,7 +110,7 @@ impl Source {
         Ok(lookups)
     }
 
-    /// A session over the tables of datasets, and what stands beside them.
+    /// Creates a session with the tables of datasets, the references and the tables of the database.
     ///
     /// # Errors
     /// [`Error`].

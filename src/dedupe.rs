@@ -66,8 +66,8 @@ impl Explain for Error {
         match self {
             Self::Query { source, .. } => source.hint(),
             Self::Twice { .. } | Self::Unknown { .. } => Some(
-                "dedupe.sql returns _file_name and _row_id of source as they are, each survivor \
-                 once: SELECT _file_name, _row_id FROM source QUALIFY row_number() OVER (…) = 1"
+                "dedupe.sql must return _file_name and _row_id of source unchanged, and each row to keep once: \
+                 SELECT _file_name, _row_id FROM source QUALIFY row_number() OVER (…) = 1"
                     .to_owned(),
             ),
         }

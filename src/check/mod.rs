@@ -107,7 +107,7 @@ impl Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A check's query fails.
-    #[error("the check {check} failed to run")]
+    #[error("the check {check} could not be run")]
     Query {
         /// The check.
         check: String,
@@ -116,7 +116,7 @@ pub enum Error {
         source: engine::Error,
     },
     /// The mirrors cannot be read.
-    #[error("the checks failed to run")]
+    #[error("the checks could not be run")]
     Read {
         /// Why.
         #[source]
@@ -235,17 +235,17 @@ impl Explain for Error {
                 "`backfill check --csv FOLDER` writes every bad row to a file"
             }
             Self::Refused { .. } => {
-                "`backfill check` writes every bad row to a file and says where; set \
-                 `-- severity: warn` in a check that should not stop the load"
+                "`backfill check` writes every bad row to a file and shows its path; set `-- severity: warn` in a \
+                 check that should not stop the load"
             }
             Self::NotExports { .. } => {
-                "have these files exported again, or give the dataset a key pattern that leaves them \
-                 out; if their columns have other names, name them under csv.aliases, and list columns \
-                 that older files lack under optional_columns"
+                "have these files exported again, or give the dataset a key pattern that leaves them out; if their \
+                 columns have other names, add these to csv.aliases, and list columns that older files lack under \
+                 optional_columns"
             }
             Self::Drift { .. } => {
-                "`backfill drift` shows how the files differ; if it is right, change the SQL, or list the column \
-                 under optional_columns or ignored_columns, or take the kind out of refuse_drift or --fail-on"
+                "`backfill drift` shows how the files differ; if the files are right, change the SQL, list the \
+                 column under optional_columns or ignored_columns, or remove the kind from refuse_drift or --fail-on"
             }
             Self::TooManyRejects { advice, .. } => return Some(rejects::hint(advice)),
         };

@@ -69,8 +69,8 @@ fn reason_alone(header: &[String], known: &BTreeSet<String>) -> Option<String> {
         && known.contains(first.trim())
     {
         return Some(
-            "a # stands before its header: csv.header_pattern = '^#\\s*(.*)' finds it, and csv.comment = \"#\" \
-             leaves out other lines that start so"
+            "its header begins with #: csv.header_pattern = '^#\\s*(.*)' finds it, and csv.comment = \"#\" leaves \
+             out other lines that begin with #"
                 .to_owned(),
         );
     }
@@ -120,8 +120,8 @@ impl<'a> Others<'a> {
         }
         if let Some((lacking, of)) = self.lacking(&own, |name| self.is_usual(name, &own)) {
             return Some(format!(
-                "it lacks {lacking} of the {of} columns that most other files of the range have, and most \
-                 of its own are in no other"
+                "it lacks {lacking} of the {of} columns that most other files of the range have, and most of its own \
+                 are in no other file"
             ));
         }
         let (lacking, of) = self.lacking_of_sql(&own)?;

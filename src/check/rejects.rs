@@ -114,7 +114,7 @@ pub fn advice<'a>(found: impl Iterator<Item = &'a Advice>) -> Vec<Advice> {
 /// Says what to do about rejects.
 pub fn hint(advice: &[Advice]) -> String {
     let settings = advice.iter().map(|advice| setting(*advice)).chain([
-        "`backfill rejects` lists every one with line and reason; if they may be left out, raise max_rejects of the \
+        "`backfill rejects` lists them with line and reason; if they may be left out, raise max_rejects of the \
          dataset",
     ]);
     settings.collect::<Vec<_>>().join("; ")
@@ -124,18 +124,21 @@ pub fn hint(advice: &[Advice]) -> String {
 fn setting(advice: Advice) -> &'static str {
     match advice {
         Advice::Encoding => {
-            "some files seem to be written in another encoding: name it with csv = { encoding = [\"utf-8\", \
-             \"windows-1252\"] }, where each file is read in the first that fits it, or have them exported as UTF-8"
+            "some files seem to be in another encoding: name it with csv = { encoding = [\"utf-8\", \
+             \"windows-1252\"] }, so that each file is read in the first encoding that fits it, or have them \
+             exported as UTF-8"
         }
         Advice::MixedEncodings => {
-            "some files hold records in two encodings, of which each file is read in one: have them exported again"
+            "some files have records in two encodings, but a file can only be read in one: have them exported again"
         }
         Advice::Escape => {
-            "a backslash stands before quotes inside quotes: csv.escape = '\\' reads such records"
+            "there are backslashes before quotes inside quoted fields: csv.escape = '\\' reads such records"
         }
-        Advice::Quote => "apostrophes stand around fields: csv.quote = \"'\" reads such records",
+        Advice::Quote => {
+            "fields have apostrophes around them: csv.quote = \"'\" reads such records"
+        }
         Advice::BlanksAfterDelimiter => {
-            "blanks stand before quotes: csv.blanks_after_delimiter = \"skip\" reads such records"
+            "there are blanks before quotes: csv.blanks_after_delimiter = \"skip\" reads such records"
         }
     }
 }

@@ -104,7 +104,7 @@ impl DriftKind {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::NewColumn => {
-                "A column that no SQL reads, and that neither optional_columns nor ignored_columns name"
+                "A column that the SQL does not read, and that is in neither optional_columns nor ignored_columns"
             }
             Self::MissingColumn => {
                 "A column that the SQL reads and a file lacks, unless it is optional"
@@ -116,7 +116,7 @@ impl DriftKind {
             Self::OtherQuote => "Another quote around fields than in most of them",
             Self::OtherEncoding => "Another encoding than in most of them",
             Self::ByteOrderMark => {
-                "A byte order mark where most of them have none, or the other way round"
+                "A byte order mark if most of them have none, or the other way round"
             }
             Self::OtherLineEnding => "Other line endings than in most of them",
             Self::OtherCompression => "Another compression than that of most of them",
@@ -124,9 +124,9 @@ impl DriftKind {
                 "Three times more or fewer bytes or rows than the same weekday or the days around"
             }
             Self::DatesFarAway => {
-                "Dates in a file that are further from its own than in other files"
+                "Dates in a file that are further from its file date than in other files"
             }
-            Self::MissingDays => "A file that is due and not there",
+            Self::MissingDays => "A missing file",
             Self::SeveralFiles => "Several files for a day",
             Self::SameContent => "The same content as an earlier file (reads all records)",
             Self::Rejects => "Records that cannot be read, however few (reads all records)",
@@ -135,10 +135,10 @@ impl DriftKind {
                 "Dates in another format, such as another order of day and month (reads all records)"
             }
             Self::EncodedTwice => {
-                "Text that was encoded twice, as KÃ¶ln for Köln (reads all records)"
+                "Text that was encoded twice, such as KÃ¶ln for Köln (reads all records)"
             }
             Self::OtherValues => {
-                "New values, values gone, shifted distributions (reads all records)"
+                "New values, missing values, shifted distributions (reads all records)"
             }
         }
     }

@@ -19,28 +19,28 @@ pub enum InvalidPattern {
         /// The format.
         format: String,
     },
-    /// A part of a date occurs twice.
-    #[error("`{format}` has a part of its date twice; leave one of them out")]
+    /// A part of a date stands in it twice.
+    #[error("`{format}` has a part of the date twice")]
     Twice {
         /// The format.
         format: String,
     },
     /// The date has a directive that is not known.
     #[error(
-        "%{0} is not understood in the date of a key pattern; known are %Y %y, %m %-m %b %B, %d %-d, %j, \
-         %G %V and %s; for a time after the date, write *"
+        "%{0} is not understood in the date of a key pattern; use %Y %y, %m %-m %b %B, %d %-d, %j, %G %V and %s; for \
+         a time after the date, write *"
     )]
     Directive(String),
     /// A digit may follow a number of one or two digits directly.
     #[error(
-        "%-m and %-d have one or two digits, so that no digit may follow them directly: where would \
-         they end?"
+        "%-m and %-d have one or two digits, so that another number must not follow directly: it would not be clear \
+         which digits belong to which"
     )]
     Unpadded,
     /// A period whose first or last day is a whole month or week.
     #[error("the two dates of a period need a day: {{from:%Y%m%d}}-{{date:%Y%m%d}}")]
     PeriodWithoutDay,
-    /// A brace is not closed, or does not hold a date.
-    #[error("a brace in the key pattern is not closed, or holds neither date:… nor from:…")]
+    /// A brace is not closed, or something else than a date stands in braces.
+    #[error("a brace in the key pattern is not closed, or contains neither date:… nor from:…")]
     Brace,
 }

@@ -34,14 +34,14 @@ pub enum Error {
         #[source]
         source: Box<DataFusionError>,
     },
-    /// A query cannot be planned, and the engine's own message is about the engine.
-    #[error("{} cannot be planned: a function or an operator in it does not accept its arguments", path.display())]
+    /// A query does not plan, and the engine's own text is about the engine.
+    #[error("{} cannot be planned: a function or an operator in it does not accept the types of its arguments", path.display())]
     Types {
         /// The file, or `the query`.
         path: PathBuf,
     },
     /// A query calculates with a column of text, or compares it with a number.
-    #[error("{} uses {column} as a number, but it is text: in source, all columns of the files are text", path.display())]
+    #[error("{} uses {column} as a number, but it is text, like every column of source that comes from the files", path.display())]
     TextNumber {
         /// The file, or `the query`.
         path: PathBuf,
@@ -118,14 +118,14 @@ pub enum Error {
     /// A calculation went beyond its type, or divided by zero.
     #[error("a calculation in the SQL overflowed or divided by zero")]
     Arithmetic,
-    /// A function or a condition fails on a value, or on an argument in the SQL.
+    /// A function or a condition cannot work on a value, or on an argument that the SQL gives it.
     #[error("an expression of the SQL failed on a value or on one of its arguments")]
     Expression,
     /// Staging cannot be read: the store's error is among the causes.
     #[error("staging cannot be read")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A Parquet file in staging has changed since it was written.
-    #[error("a Parquet file in staging is damaged, or cannot be read to its end")]
+    /// A Parquet file in staging is not what it was when it was written.
+    #[error("a Parquet file in staging is damaged or incomplete")]
     Damaged,
     /// A table of the target database, or a profile, cannot be read.
     #[error("a table that the query names cannot be read")]
@@ -248,12 +248,12 @@ impl Explain for Error {
         let hint = match self {
             Self::UnknownColumn { near, .. } if !near.is_empty() => {
                 let or = near.join(" or ");
-                return Some(format!("is {or} meant? `DESCRIBE source` shows all columns"));
+                return Some(format!("did you mean {or}? `DESCRIBE source` shows all columns"));
             }
             Self::Ambiguous { column, .. } => {
                 return Some(format!(
-                    "write a table before it, as in source.{column}, or the alias that the query gives the table; a \
-                     JOIN with USING ({column}) makes one column of two"
+                    "write the table or its alias before it, as in source.{column}; a JOIN with USING ({column}) \
+                     merges the two columns into one"
                 ));
             }
             Self::DatasetAsTable { dataset, .. } => {
@@ -265,32 +265,32 @@ impl Explain for Error {
             Self::Refused { instead, .. } => return Some(format!("write {instead}")),
             Self::TextNumber { instead, .. } => {
                 return Some(format!(
-                    "write {instead}, which is NULL for what is not a number (12 digits, 2 of them \
-                     decimals), or query `staged`, which has the types of stage.sql"
+                    "write {instead}, which is NULL for texts that are not numbers (12 digits, 2 of them decimals), \
+                     or query `staged`, which has the types of stage.sql"
                 ));
             }
             Self::Types { .. } => {
-                "the columns of source are text: make numbers of them with try_to_decimal(column, 12, 2), \
-                 days with try_to_date(column, '%Y-%m-%d'), or query `staged`, which has the types of stage.sql"
+                "the columns of source are text: convert them with try_to_decimal(column, 12, 2) or \
+                 try_to_date(column, '%Y-%m-%d'), or query `staged`, which has the types of stage.sql"
             }
             Self::Plan { .. } | Self::UnknownColumn { .. } => {
-                "`DESCRIBE source`, as a query over the same range, shows the columns there are; \
-                 docs/reference/sql.md lists the tables and functions, and which other tables checks may read"
+                "the query `DESCRIBE source` over the same range shows the columns; docs/reference/sql.md lists the \
+                 tables and functions, and which other tables checks may read"
             }
             Self::TooDeep { .. } => {
                 "each operator of a chain such as a OR b OR c is one level; write x IN (…) for many values of a \
-                 column, and split what is left into several queries or columns"
+                 column, and split the rest into several queries or columns"
             }
             Self::Writes { .. } => {
-                "the rows of a SELECT go to a file with `backfill query --to FILE`"
+                "to write the rows of a SELECT to a file, use `backfill query --to FILE`"
             }
-            Self::MissingColumn { .. } => "add it to the SELECT: it says where a row came from",
+            Self::MissingColumn { .. } => "add it to the SELECT; it identifies the source of a row",
             Self::Unsupported => {
-                "narrow the SQL to the expression, and write that in another way: in place of a subquery in a SELECT \
-                 list, or of one that names columns of the query around it, a JOIN, or a table of WITH"
+                "find the expression by leaving out parts of the SQL, and write it in another way: replace a \
+                 subquery in a SELECT list, or one that names columns of the outer query, by a JOIN or a WITH query"
             }
             Self::Memory => {
-                "raise limits.sql_memory, or let dedupe.sql name only key and order columns"
+                "raise limits.sql_memory, or use fewer columns: dedupe.sql only needs those of the key and the order"
             }
             Self::DiskFull => "free some space, or point TMPDIR at a larger disk, and run again",
             Self::Conversion => TRY,
@@ -298,16 +298,16 @@ impl Explain for Error {
             Self::Table(error) => return error.hint(),
             Self::Store(error) => return store::hint_of_staging(&**error),
             Self::Damaged => {
-                "run again, because it may have been deleted in the meantime; if it is still there, delete the \
-                 dataset's folders under `mirror` and `staged` in the staging area first: both are made anew \
-                 from the source files"
+                "run again, because it may have been deleted in the meantime; if that fails too, delete the \
+                 dataset's folders under `mirror` and `staged` in the staging area: both are made again from the \
+                 source files"
             }
             Self::Expression => {
-                "if a column of text is compared with a number, write try_to_decimal(column, 12, 2) > 5; leave out \
-                 bad values with CASE or WHERE; a wrong argument in the SQL fails on every row"
+                "a common case is a text column that is compared with a number: write try_to_decimal(column, 12, 2) \
+                 > 5; or exclude such values with CASE or WHERE; if an argument is wrong, every row fails"
             }
             Self::Execution { .. } => {
-                "narrow the range to the file that causes it, and the SQL to the expression"
+                "find the file by narrowing the range, and the expression by leaving out parts of the SQL"
             }
         };
         Some(hint.to_owned())

@@ -88,7 +88,7 @@ impl Function {
         // A format without a directive, such as 'YYYY-MM-DD', would read nothing.
         if !format.contains('%') || StrftimeItems::new(format).any(|item| item == Item::Error) {
             return plan_err!(
-                "'{format}' is not a format that {name} knows; write one such as '%Y-%m-%d'"
+                "{name} does not know the format '{format}'; write one such as '%Y-%m-%d'"
             );
         }
         match self.kind {
@@ -99,9 +99,8 @@ impl Function {
                 "{name} would leave out the zone that '{format}' reads; write its name instead of %Z"
             ),
             Kind::Moment if !reads_offset(format) && !is_in_utc(format) => plan_err!(
-                "'{format}' does not say the offset from UTC: {name} takes formats with %#z (which \
-                 reads Z, +02, +0200 and +02:00) and formats that end with Z or UTC; for a time without \
-                 a zone, use try_to_timestamp"
+                "'{format}' has no offset from UTC: {name} takes formats with %#z (which reads Z, +02, +0200 and \
+                 +02:00), or formats that end with Z or UTC; for times without a zone, use try_to_timestamp"
             ),
             _ => Ok(()),
         }
@@ -115,10 +114,10 @@ impl Function {
         for (place, one) in formats.iter().enumerate() {
             if let Some(other) = formats[place + 1..].iter().find(|other| contradict(one, other)) {
                 return plan_err!(
-                    "{name} is given '{one}' and '{other}', which read the same text as different \
-                     times; give one of them, and if the files changed, decide by their date: CASE \
-                     WHEN _file_date < DATE '2025-01-01' THEN {name}(…, '{one}') ELSE {name}(…, \
-                     '{other}') END (`backfill drift --deep --propose` shows from which day on)"
+                    "{name} has the formats '{one}' and '{other}', which read the same text as different times; use \
+                     only one of them, or if the files changed, choose by their date: CASE WHEN _file_date < DATE \
+                     '2025-01-01' THEN {name}(…, '{one}') ELSE {name}(…, '{other}') END (`backfill drift --deep \
+                     --propose` finds the day)"
                 );
             }
         }

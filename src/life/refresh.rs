@@ -135,7 +135,7 @@ fn outcome_without_trying(
     let mut read = view.reads.iter().filter_map(|number| before.get(*number));
     let failed = read.find(|read| matches!(read.outcome, RefreshOutcome::Failed { .. }));
     if let Some(failed) = failed {
-        let reason = format!("it reads {}, which is not refreshed", failed.view);
+        let reason = format!("it reads {}, which was not refreshed", failed.view);
         return Some(RefreshOutcome::Failed { reason });
     }
     let reason = format!("this user may not refresh it; its owner is {}", view.owner);
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(outcome_without_trying(&monthly, &[target(true)], &[done]), None);
         let failed = refreshed("daily", RefreshOutcome::Failed { reason: "x".to_owned() });
         let outcome = outcome_without_trying(&monthly, &[target(true)], &[failed]);
-        let reason = "it reads daily, which is not refreshed".to_owned();
+        let reason = "it reads daily, which was not refreshed".to_owned();
         assert_eq!(outcome, Some(RefreshOutcome::Failed { reason }));
     }
 

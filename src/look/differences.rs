@@ -206,7 +206,7 @@ impl Looked {
         };
         if reference.files.is_empty() {
             return Err(Error::Usage(format!(
-                "the reference {range} has no file that can be read under {}",
+                "the reference {reference} has no readable file under {}",
                 dataset.prefix
             )));
         }

@@ -88,7 +88,7 @@ fn refuse_other_columns(target: &Target, drift: &drift::Drift) -> Result<(), Err
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "{} has no column of the files: give the --table that is theirs, or one that is not there yet",
+        "{} has none of the files' columns: give the right --table, or one that does not exist yet",
         target.table
     )))
 }
@@ -111,8 +111,8 @@ fn refuse_too_many_columns(files: &[(&Mirrored, &FileProfile)]) -> Result<(), Er
         return Ok(());
     }
     Err(Error::Usage(format!(
-        "the files have {different} different columns, {} of them {}, and a table of Postgres holds \
-         {MOST_COLUMNS} beside those that are added: give a --key that leaves out files of another kind",
+        "the files have {different} different columns, {} of them {}, but a table in PostgreSQL can have \
+         {MOST_COLUMNS} besides those that are added: give a --key that leaves out files of another kind",
         profile.columns.len(),
         widest.file.key,
     )))
@@ -147,8 +147,8 @@ fn why_unusable(oddity: &Oddity) -> Option<String> {
 fn staging_within(project: &Project, prefix: &str) -> Option<String> {
     let (source, staging) = (project.source.folder()?, project.staging.folder()?);
     staging.starts_with(source.join(prefix)).then(|| {
-        "staging.url is a folder below the prefix, so that its files are listed among the exports and named as not \
-         read: another folder, beside that of the exports, keeps them apart"
+        "staging.url is a folder below the prefix, so that its files are listed among the exports and reported as \
+         not read: use a folder outside the prefix"
             .to_owned()
     })
 }

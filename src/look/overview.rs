@@ -75,7 +75,7 @@ async fn check(
 ) -> Result<Result<Vec<Outcome>, String>, Error> {
     let Some(sql) = sql else { return Ok(Err("the dataset has no SQL yet".to_owned())) };
     if drift.is_unusable() {
-        let why = "a run over these days would fail, for the reasons given here";
+        let why = "a run over these days would fail for these reasons";
         return Ok(Err(why.to_owned()));
     }
     if drift.files == 0 {

@@ -98,6 +98,9 @@ async fn get_range_once(
     if bytes.len() as u64 == length {
         Ok(bytes)
     } else {
-        Err(object_store::Error::Generic { store: "S3", source: "the body was cut short".into() })
+        Err(object_store::Error::Generic {
+            store: "S3",
+            source: "the download ended too early".into(),
+        })
     }
 }

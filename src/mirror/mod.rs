@@ -210,9 +210,9 @@ impl Error {
         let Self::Read { source: ReadError::Read { source, .. }, .. } = self else { return None };
         self.is_about_compression().then(|| match source.kind() {
             std::io::ErrorKind::UnexpectedEof => {
-                "its compressed bytes end too early: the file is cut short".to_owned()
+                "its compressed data ends too early: the file is incomplete".to_owned()
             }
-            _ => format!("its compressed bytes are damaged: {source}"),
+            _ => format!("its compressed data is damaged: {source}"),
         })
     }
 
@@ -253,8 +253,8 @@ impl Explain for Error {
         let hint = match self {
             Self::Read { source: ReadError::Header(header), .. } => header_hint(header),
             Self::Read { source: ReadError::Doubtful { .. }, .. } => {
-                "nothing of the file is used; mend the quote in the file, name the right csv.quote or \
-                 csv.escape, or leave its day out of the range"
+                "nothing of the file is used; repair the quote in the file, set csv.quote or csv.escape to the right \
+                 character, or leave its day out of the range"
             }
             Self::Read { source: ReadError::OtherHeader { .. }, .. } => {
                 "nothing of the file is used; have it exported again, or split it there; if that line is a row of \
@@ -262,17 +262,17 @@ impl Explain for Error {
                  make the pattern narrower"
             }
             Self::Read { source: ReadError::Page { .. }, .. } => {
-                "nothing of the file is used; have it exported again: it was broken off by an error message"
+                "nothing of the file is used; have it exported again: it ends with an error message"
             }
             Self::Read { source: ReadError::OtherEncoding { .. }, .. } => {
                 "nothing of the file is used; have it exported again in one encoding, or split it there"
             }
             Self::Read { .. } if self.is_about_compression() => {
-                "the file is compressed, and cut short or damaged; nothing of it is used: fetch it again, \
-                 or leave its day out of the range"
+                "nothing of the file is used; it is compressed, and incomplete or damaged: upload it again, or leave \
+                 its day out of the range"
             }
             Self::Read { .. } if self.is_gone() => {
-                "it existed when the files were listed, and was deleted since; run again to see what is there now"
+                "it existed when the files were listed and has been deleted since; run again to list the files again"
             }
             Self::Archived { .. } => {
                 "restore the object from Glacier or Deep Archive (aws s3api restore-object) and run \
@@ -281,7 +281,7 @@ impl Explain for Error {
             Self::Write { .. }
                 if self.store_error().is_none_or(|error| !store::is_transient(error)) =>
             {
-                "check that the staging area has room and may be written; run again: complete mirrors are kept"
+                "check that the staging area has free space and is writable, and run again: complete mirrors are kept"
             }
             Self::Dialect(_) | Self::Cancelled { .. } => return None,
             Self::Read { .. }
@@ -306,32 +306,32 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
             "keep only one of the two names under csv.aliases of the dataset"
         }
         InvalidHeader::UncertainDelimiter => {
-            "set csv.delimiter for the dataset; for files of one column, to a character that does not occur in \
-             them; if lines stand above the header, say so with csv.skip_lines, csv.header_names or csv.comment"
+            "set csv.delimiter for the dataset (for files with one column, to a character that does not occur in \
+             them); if there are lines above the header, set csv.skip_lines, csv.header_names or csv.comment"
         }
         InvalidHeader::LooksLikeData { .. } => {
-            "if the files have no header, name their columns with csv.names; if lines stand above it, say so \
-             with csv.skip_lines, csv.header_names or csv.comment; otherwise have the file exported again, or \
-             narrow the key pattern so that it is left out"
+            "if the files have no header, name their columns with csv.names; if there are lines above it, set \
+             csv.skip_lines, csv.header_names or csv.comment; otherwise have the file exported again, or narrow the \
+             key pattern so that it is left out"
         }
         InvalidHeader::Unreadable(Reason::Encoding) => {
-            "name the encodings of the files, such as csv = { encoding = [\"utf-8\", \"windows-1252\"] }: \
-             each file is read in the first that fits; or narrow the key pattern so that the file is left out"
+            "name the encodings of the files, such as csv = { encoding = [\"utf-8\", \"windows-1252\"] }: each file \
+             is read in the first encoding that fits it; or narrow the key pattern so that the file is left out"
         }
         InvalidHeader::Unreadable(Reason::OtherEncoding) => {
-            "the header is in another encoding than most lines below it: the file was put together from two; have it \
-             exported again, or narrow the key pattern so that it is left out"
+            "the header is in another encoding than most lines below it, as if two files had been concatenated; have \
+             it exported again, or narrow the key pattern so that it is left out"
         }
         InvalidHeader::OtherFormat { .. } => {
             "only CSV is read, plain or compressed once with gzip, zstd or bzip2: take the CSV files out of an \
              archive, save a workbook as CSV, or narrow the key pattern so that the file is left out"
         }
         InvalidHeader::OtherDelimiter { .. } => {
-            "remove csv.delimiter for the dataset, so that each file's delimiter is found from its first line"
+            "remove csv.delimiter for the dataset, so that the first line of each file decides"
         }
         InvalidHeader::NotFound => {
-            "look at the first lines of the file, and give csv.header_names names that its header has, or \
-             narrow the key pattern so that the file is left out"
+            "look at the first lines of the file, and set csv.header_names to names that its header has, or narrow \
+             the key pattern so that the file is left out"
         }
         InvalidHeader::SeveralSeparators => {
             "fields must be separated by one character, csv.delimiter: have the file exported that way, or narrow the \
@@ -340,9 +340,9 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         InvalidHeader::Unreadable(
             Reason::TextAfterQuote | Reason::UnterminatedQuote | Reason::LostDelimiter,
         ) => {
-            "look at the quotes in the header: if a backslash stands before some, set csv.escape, if blanks stand \
-             before some, csv.blanks_after_delimiter = \"skip\", and if fields have other quotes or none, csv.quote; \
-             otherwise have the file exported again"
+            "look at the quotes in the header: if there are backslashes before them, set csv.escape; if there are \
+             blanks before them, set csv.blanks_after_delimiter = \"skip\"; if fields have other quotes or none, set \
+             csv.quote; otherwise have the file exported again"
         }
         InvalidHeader::NotCsv { .. }
         | InvalidHeader::ControlCharacter { .. }
@@ -351,8 +351,8 @@ fn header_hint(header: &InvalidHeader) -> &'static str {
         | InvalidHeader::Endless
         | InvalidHeader::TooManyColumns
         | InvalidHeader::ReservedName { .. } => {
-            "a file without usable column names cannot be loaded by name: have it exported again, or \
-             narrow the key pattern so that it is left out"
+            "the columns of a file are found by their names, and this file has no usable names: have it exported \
+             again, or narrow the key pattern so that it is left out"
         }
     }
 }

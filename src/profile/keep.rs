@@ -30,7 +30,7 @@ pub enum Error {
         source: ParquetError,
     },
     /// Profiles cannot be listed, read or written.
-    #[error("cannot keep profiles at {path} in staging")]
+    #[error("cannot write profiles to {path} in staging")]
     Staging {
         /// The object or prefix.
         path: String,
@@ -78,7 +78,10 @@ impl Explain for Error {
             Self::Staging { source, .. } => Some(store::hint(source)),
             Self::Mirror { source, .. } => Some(match store::hint_of_staging(source) {
                 Some(hint) => hint,
-                None => "remove the named mirror, and run again: it is then made anew".to_owned(),
+                None => {
+                    "delete this mirror, and run again: it is then read again from the source file"
+                        .to_owned()
+                }
             }),
             Self::Sketch { .. } | Self::Json { .. } | Self::Cancelled { .. } => None,
         }

@@ -146,7 +146,7 @@ pub async fn refuse_other_plan(
         let options = plan.options(range, connections);
         let dataset = project.config.datasets.iter().find(|d| d.name == pinned.dataset);
         let Some(dataset) = dataset else {
-            let differences = vec!["backfill.toml has no such dataset any more".to_owned()];
+            let differences = vec!["backfill.toml no longer has this dataset".to_owned()];
             let dataset = pinned.dataset.clone();
             return Err(Refusal::NotAsPlanned { dataset, differences }.into());
         };

@@ -23,7 +23,9 @@ pub async fn refresh(
     let refreshed = life::refresh(project, &targets(project, names), Mode::Refresh).await;
     let views = refreshed.map_err(|error| {
         // Not the error itself, which may be transient: the same command would load nothing, and so refresh nothing.
-        Error::NotRefreshed { views: vec![format!("which there are is not known ({error})")] }
+        Error::NotRefreshed {
+            views: vec![format!("the materialized views could not be listed ({error})")],
+        }
     })?;
     for (number, report) in reports.iter_mut().enumerate() {
         report.refresh = Some(of_target(&views, number));

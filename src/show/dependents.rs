@@ -17,7 +17,7 @@ pub fn dependents(found: &Dependents) -> String {
             writeln!(text, ", first loaded day {} (by {})", first.day, first.source)
         }
         (None, true) => {
-            writeln!(text, ", first loaded day unknown: it holds none that this user may read")
+            writeln!(text, ", first loaded day unknown: this user cannot read any of its rows")
         }
     };
     if found.exists && found.dependents.is_empty() {
@@ -38,7 +38,7 @@ pub fn dependents(found: &Dependents) -> String {
 }
 
 fn line(dependent: &Dependent) -> Vec<String> {
-    let by_text = if dependent.is_certain { "" } else { " (by its text, perhaps)" };
+    let by_text = if dependent.is_certain { "" } else { " (perhaps, according to its text)" };
     vec![
         dependent.kind.describe().to_owned(),
         dependent.name.clone(),

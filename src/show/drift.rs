@@ -39,7 +39,7 @@ pub fn drift(drift: &Drift, propose: bool) -> String {
         text.push_str(&rejects(&drift.rejects));
     }
     if !drift.refusals.is_empty() {
-        let _ = writeln!(text, "\na run over these days refuses");
+        let _ = writeln!(text, "\na run over these days is refused");
     }
     for refusal in &drift.refusals {
         let _ = writeln!(text, "  {refusal}");
@@ -91,7 +91,7 @@ fn oddities(drift: &Drift) -> String {
 fn proposal(drift: &Drift) -> String {
     let mut text = String::from("\nlines for stage.sql\n");
     if drift.proposal.is_empty() {
-        text.push_str("  -- nothing to bring together\n");
+        text.push_str("  -- nothing to change\n");
     }
     for line in &drift.proposal {
         let _ = writeln!(text, "    {line}");
@@ -189,18 +189,20 @@ fn fit(fit: &Fit, epochs: &[Epoch]) -> String {
     }
     if !fit.not_given.is_empty() {
         let columns = shortened(&fit.not_given.join(", "));
-        let _ = writeln!(text, "  stage.sql does not give: {columns}");
+        let _ = writeln!(text, "  stage.sql does not return: {columns}");
     }
     for (sentence, places) in sentences(fit) {
         let _ = writeln!(text, "  {sentence} ({})", spans(epochs, &places));
     }
     let target = match fit.target {
         TargetSeen::Found if fit.failures.is_empty() && fit.has_stage() => {
-            "  the target takes what stage.sql gives"
+            "  the target accepts what stage.sql returns"
         }
         TargetSeen::Found => "  the target exists",
         TargetSeen::Missing => "  the target is missing; a run creates it from target.sql",
-        TargetSeen::Unverified => "  UNVERIFIED: no database is named, so the target is not known",
+        TargetSeen::Unverified => {
+            "  UNVERIFIED: no database is configured, so the target is not known"
+        }
     };
     let _ = writeln!(text, "{target}");
     text

@@ -97,8 +97,8 @@ fn answer(fits: &Figure<bool>) -> &'static str {
 fn sources(estimate: &Estimate) -> String {
     let internet = dollars(estimate.reading.internet_dollars);
     format!(
-        "rows: {}\ngrowth: {}\ntime: {}\n$/month: {}\n$ S3: requests; everything that leaves the region for \
-         the internet costs {internet} more\n",
+        "rows: {}\ngrowth: {}\ntime: {}\n$/month: {}\n$ S3: requests; {internet} more if the data leaves the region \
+         for the internet\n",
         estimate.rows.source,
         estimate.growth.source,
         estimate.seconds.source,

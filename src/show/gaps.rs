@@ -139,11 +139,11 @@ fn notes(gaps: &Gaps) -> String {
         (partly, "day(s) are loaded in part"),
         (
             held.map_or(0, |held| held.changed),
-            "loaded file(s) changed since: `backfill plan` says how",
+            "loaded file(s) have changed since: `backfill plan` shows how",
         ),
         (gaps.source.without_date, "key(s) are not read, because no date is found in them"),
-        (gaps.source.empty, "object(s) have no bytes"),
-        (gaps.source.out_of_range, "file(s) are of other days than those that were asked for"),
+        (gaps.source.empty, "object(s) are empty (zero bytes)"),
+        (gaps.source.out_of_range, "file(s) are of days outside the range"),
     ] {
         if number > 0 {
             lines.push(format!("{} {text}", count(number)));
@@ -152,10 +152,7 @@ fn notes(gaps: &Gaps) -> String {
     lines.extend(gaps.source.doubts.iter().map(ToString::to_string));
     lines.extend(held.and_then(live_since));
     if let Some(rows) = held.map(|held| held.rows_without_file).filter(|rows| *rows > 0) {
-        lines.push(format!(
-            "{} rows of the table do not say which file they are from",
-            grouped(rows)
-        ));
+        lines.push(format!("{} rows of the table have no _file_name", grouped(rows)));
     }
     lines.into_iter().map(|line| format!("{}: {line}\n", gaps.prefix)).collect()
 }
@@ -179,7 +176,7 @@ fn month(day: FileDate) -> String {
 /// Writes the first day of the live loader, if the table does not show it because it is outside the range.
 fn live_since(held: &TargetHolding) -> Option<String> {
     let since = held.live_since.filter(|since| held.live.first != Some(*since))?;
-    Some(format!("the live loader's first day is {since}: gaps from that day on are its own"))
+    Some(format!("the live loader's first day is {since}: it closes the gaps from that day on"))
 }
 
 fn span<T: PartialEq + std::fmt::Display>(from: T, to: T) -> String {

@@ -36,7 +36,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use crate::printable::grouped;
 
 /// What is shown if the target was not asked.
-const LOADED_UNKNOWN: &str = "UNVERIFIED: no database is named, so what is loaded is not known";
+const LOADED_UNKNOWN: &str =
+    "UNVERIFIED: no database is configured, so it is not known what is loaded";
 
 /// What is shown for a number that is not known.
 const UNKNOWN: &str = "?";

@@ -8,7 +8,7 @@ use crate::printable::{bytes, grouped};
 
 /// Writes one line per kind, then the reasons, and how much is left.
 pub fn prune(pruned: &Pruned) -> String {
-    let deleted = if pruned.is_dry_run { "would go" } else { "deleted" };
+    let deleted = if pruned.is_dry_run { "to delete" } else { "deleted" };
     let mut table = table(&["", "files", "size", "oldest (UTC)", deleted, "size"], &[1, 2, 4, 5]);
     for kind in &pruned.kinds {
         table.add_row(vec![
@@ -39,7 +39,7 @@ pub fn prune(pruned: &Pruned) -> String {
     if pruned.not_ours > 0 {
         let _ = writeln!(
             text,
-            "{} file(s) in these folders are not of this program, and are left alone",
+            "{} file(s) in these folders were not written by this program and are not deleted",
             grouped(pruned.not_ours)
         );
     }

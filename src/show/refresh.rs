@@ -4,8 +4,9 @@ use super::table;
 use crate::life::{RefreshOutcome, RefreshedView};
 
 /// What a person has to do if an earlier run was stopped before its refresh.
-const SKIPPED: &str = "\
-if an earlier run was stopped after it had loaded and before it refreshed, send REFRESH MATERIALIZED VIEW for these
+const SKIPPED: &str =
+    "if an earlier run was stopped between its load and its refresh, execute REFRESH MATERIALIZED \
+                       VIEW for these
 ";
 
 /// Writes one line per view, in the order in which they are refreshed.
@@ -23,7 +24,7 @@ pub fn refresh(views: &[RefreshedView]) -> String {
         };
         let readers = match view.why_readers_wait {
             _ if waited.is_empty() => String::new(),
-            None => "go on reading".to_owned(),
+            None => "continue reading".to_owned(),
             Some(why) => format!("{waited}: {why}"),
         };
         table.add_row(vec![view.view.clone(), refreshed, readers]);

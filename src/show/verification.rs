@@ -48,14 +48,14 @@ fn unclaimed(verification: &Verification) -> String {
     let mut text = String::new();
     if without_file > 0 {
         text.push_str(&format!(
-            "UNVERIFIED: {} row(s) of {table} do not say which file they are from (_file_name is NULL)\n",
+            "UNVERIFIED: {} row(s) of {table} have no _file_name\n",
             grouped(without_file)
         ));
     }
     if files > 0 {
         text.push_str(&format!(
-            "UNVERIFIED: {} row(s) of {table} are of {} file(s) that are neither in the source, nor in the ledger, \
-             nor of dlt\n",
+            "UNVERIFIED: {} row(s) of {table} are from {} file(s) that are neither in the source, nor in the ledger, \
+             nor known to dlt\n",
             grouped(rows),
             grouped(files as u64)
         ));
@@ -121,7 +121,7 @@ fn verdict(file: &VerifiedFile) -> String {
         let _ = write!(text, " ({} deleted on purpose)", grouped(deleted));
     }
     if file.is_gone {
-        text.push_str(" (gone from the source)");
+        text.push_str(" (no longer in the source)");
     }
     if let Some(change) = file.changed {
         let _ = write!(text, " ({})", change.describe());
@@ -156,21 +156,21 @@ fn different(cells: &Cells) -> String {
     if !cells.lost.is_empty() {
         let _ = writeln!(
             text,
-            "loaded, and not in the target any more: column(s) {}",
+            "column(s) that were loaded and no longer exist in the target: {}",
             cells.lost.join(", ")
         );
     }
     if !cells.not_given.is_empty() {
         let _ = writeln!(
             text,
-            "not compared, because the load did not give them (added since, or not in stage.sql): {}",
+            "not compared, because they were not loaded (added since, or not in stage.sql): {}",
             cells.not_given.join(", ")
         );
     }
     if !cells.not_compared.is_empty() {
         let _ = writeln!(
             text,
-            "not compared, because they depend on the load or are filled in by the server: {}",
+            "not compared, because their values depend on the load or come from the server: {}",
             cells.not_compared.join(", ")
         );
     }

@@ -49,8 +49,8 @@ impl Explain for Error {
         Some(match self {
             Self::List { source, .. } => store::hint(source),
             Self::ZeroBytes { .. } => {
-                "an export of no bytes is an export that failed: ask for it again, or set \
-                 zero_byte_files = \"skip\" for the dataset to pass over it"
+                "an empty object is usually a failed export: have it exported again, or set zero_byte_files = \
+                 \"skip\" for the dataset to skip it"
                     .to_owned()
             }
         })

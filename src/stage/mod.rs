@@ -65,7 +65,7 @@ pub enum Error {
         what: String,
     },
     /// `stage.sql` returns a row twice, or one that did not survive.
-    #[error("{path} returns row {row_id} of {file} twice, or although it was superseded")]
+    #[error("{path} returns row {row_id} of {file} twice, or after dedupe.sql removed it")]
     UnexpectedRow {
         /// The SQL file.
         path: String,
@@ -75,7 +75,7 @@ pub enum Error {
         row_id: i64,
     },
     /// `stage.sql` changes `_file_name` or `_row_id`.
-    #[error("{path} changes {column}, which says where a row came from")]
+    #[error("{path} changes {column}, which identifies the source of a row")]
     ChangedProvenance {
         /// The SQL file.
         path: String,
@@ -143,18 +143,18 @@ impl Explain for Error {
             Self::Query { source, .. } => source.hint(),
             Self::Row { source, .. } => source.hint(),
             Self::NotRowWise { .. } => Some(
-                "stage.sql is a SELECT of expressions FROM source with an optional WHERE; what \
-                 compares rows belongs in dedupe.sql or a check"
+                "stage.sql is a SELECT of expressions FROM source with an optional WHERE; comparisons between rows \
+                 belong in dedupe.sql or a check"
                     .to_owned(),
             ),
             Self::UnexpectedRow { .. } | Self::ChangedProvenance { .. } => {
-                Some("select _file_name and _row_id as they are, each row once".to_owned())
+                Some("select _file_name and _row_id unchanged, and each row once".to_owned())
             }
             Self::Write { source, .. } => Some(match store::find_error(source) {
                 Some(error) if store::is_transient(error) => store::hint(error),
                 _ => {
-                    "check that the staging area has free space and may be written; run again: complete \
-                     files are kept"
+                    "check that the staging area has free space and is writable, and run again: complete files are \
+                     kept"
                         .to_owned()
                 }
             }),

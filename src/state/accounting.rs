@@ -131,8 +131,8 @@ impl Explain for Unbalanced {
 
     fn hint(&self) -> Option<String> {
         Some(
-            "another program or a trigger has written to the target or deleted from it; \
-             `backfill run --reload` brings the rows of these files back to what their exports say"
+            "another program or a trigger has inserted or deleted rows in the target; `backfill run --reload` makes \
+             the rows of these files match their exports again"
                 .to_owned(),
         )
     }
@@ -202,10 +202,10 @@ impl FileState {
             (Some(_), _) => verdict(&account),
             (None, 0) if is_removed => Verdict::Removed,
             (None, rows) if is_removed => Verdict::Wrong(format!(
-                "it is gone from the source, and {rows} rows of it are still in the target"
+                "it no longer exists in the source, but {rows} of its rows are still in the target"
             )),
             (None, rows) => Verdict::Unverified(format!(
-                "it is gone from the source, {rows} rows of it are in the target"
+                "it no longer exists in the source, {rows} of its rows are in the target"
             )),
         };
         account

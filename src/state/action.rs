@@ -90,17 +90,22 @@ impl Action {
             Self::Reload { because, .. } => format!("reload: {because}"),
             Self::SkipLoaded { run_id } => format!("skip: loaded by run {run_id}"),
             Self::SkipLoadedElsewhere { rows } => {
-                format!("skip: another loader has loaded {rows} rows of it")
+                format!("skip: another loader has loaded {rows} of its rows")
             }
             Self::Replace { rows } => {
-                format!("replace the {rows} rows of it that another loader has loaded")
+                format!("replace {rows} of its rows that another loader has loaded")
             }
             Self::Refuse { because, blocked } => format!("refuse: {because}{}", blocked.describe()),
             Self::KeepGone { run_id, rows } => {
-                format!("gone: {rows} rows of it are in the target, loaded by run {run_id}")
+                format!(
+                    "no longer in the source: {rows} of its rows are in the target, loaded by run {run_id}"
+                )
             }
             Self::Remove { run_id, rows } => {
-                format!("remove: gone; {rows} rows of it are in the target, loaded by run {run_id}")
+                format!(
+                    "remove: no longer in the source; {rows} of its rows are in the target, loaded by run \
+                         {run_id}"
+                )
             }
         }
     }
@@ -121,7 +126,7 @@ impl Blocked {
         match self {
             Self::NotAsked => String::new(),
             Self::ForeignRows { rows } => {
-                format!("; {rows} rows of it in the target were inserted or changed by others")
+                format!("; other programs inserted or changed {rows} of its rows in the target")
             }
             Self::Cascade => "; deleting its rows would change other tables".to_owned(),
             Self::LiveLoader { since } => {
@@ -130,9 +135,9 @@ impl Blocked {
                 )
             }
             Self::DeletedOnPurpose { rows } => {
-                format!("; {rows} rows of it were deleted from the target on purpose")
+                format!("; {rows} of its rows were deleted from the target on purpose")
             }
-            Self::StillListed => "; the source still has it, and its key is ignored".to_owned(),
+            Self::StillListed => "; the source still has it, but its key is ignored".to_owned(),
         }
     }
 }

@@ -86,13 +86,17 @@ impl Change {
     pub fn describe(self) -> String {
         match self {
             Self::Object => "the object was replaced".to_owned(),
-            Self::Sql => "stage.sql or dedupe.sql was edited, or the csv settings, the mode or constants were"
-                .to_owned(),
+            Self::Sql => {
+                "stage.sql, dedupe.sql, the csv settings, the mode or the constants were changed"
+                    .to_owned()
+            }
             Self::Survivors => {
-                "with the files of this range, other rows of it survive than were loaded".to_owned()
+                "with the files of this range, dedupe.sql keeps other rows of it than were loaded"
+                    .to_owned()
             }
             Self::Again => {
-                "rows that were newer than some of its own are gone from the target".to_owned()
+                "newer rows that had replaced some of its rows were deleted from the target"
+                    .to_owned()
             }
             Self::Rows { loaded, in_target } => {
                 format!("{loaded} rows were loaded, {in_target} are in the target")
@@ -208,7 +212,7 @@ impl FileState {
             Status::Gone if !policy.allow.remove_gone => {
                 return Action::KeepGone { run_id: self.run_id(), rows };
             }
-            Status::Gone => ("gone from the files of the range".to_owned(), true),
+            Status::Gone => ("no longer among the files of the range".to_owned(), true),
             Status::Changed(Change::Again) => (Change::Again.describe(), true),
             // Somebody has deleted rows: they are only loaded again if that is asked for.
             Status::Changed(change @ Change::Rows { loaded, in_target }) if in_target < loaded => {

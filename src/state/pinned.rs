@@ -155,7 +155,7 @@ impl PinnedDataset {
             .filter_map(|name| match (self.sql.get(name), now.sql.get(name)) {
                 (Some(was), Some(is)) if was == is => None,
                 (Some(_), Some(_)) => Some(format!("{name} was edited")),
-                (Some(_), None) => Some(format!("{name} is gone")),
+                (Some(_), None) => Some(format!("{name} was deleted")),
                 (None, _) => Some(format!("{name} is new")),
             })
             .collect();
@@ -170,11 +170,11 @@ impl PinnedDataset {
         let (was, is) = (self.column_types(), now.column_types());
         let mut found = Vec::new();
         if self.target_exists && !now.target_exists {
-            found.push(format!("{} is gone", self.target));
+            found.push(format!("{} no longer exists", self.target));
         }
         for (name, planned) in &was {
             match is.get(name) {
-                None => found.push(format!("column {name} is gone")),
+                None => found.push(format!("column {name} was dropped")),
                 // Postgres writes the types of a table that was created since in another way than target.sql.
                 Some(_) if is_created => {}
                 Some(data_type) => {
@@ -208,7 +208,7 @@ impl PinnedDataset {
 
 /// Says that something was planned and is something else now, if it is.
 fn difference(what: &str, was: &str, is: &str) -> Option<String> {
-    (was != is).then(|| format!("{what}: {was} was planned, now it is {is}"))
+    (was != is).then(|| format!("{what}: {was} in the plan, {is} now"))
 }
 
 /// Returns the settings of a dataset that determine which files and records are loaded, besides those of
@@ -250,7 +250,7 @@ impl PinnedFile {
         let key = &self.key;
         let Some(now) = found else {
             // A file that was gone is not listed any more once its rows are deleted.
-            return (self.action != REMOVE).then(|| format!("{key} is gone"));
+            return (self.action != REMOVE).then(|| format!("{key} no longer exists"));
         };
         match (&self.object, &now.object) {
             (Some(was), Some(is)) if !was.is_same_as(is) => {
@@ -259,7 +259,7 @@ impl PinnedFile {
                     was.size, was.last_modified, is.size, is.last_modified
                 ));
             }
-            (Some(_), None) => return Some(format!("{key} is gone from the source")),
+            (Some(_), None) => return Some(format!("{key} no longer exists in the source")),
             (None, Some(_)) => return Some(format!("{key} is in the source again")),
             _ => {}
         }
@@ -269,7 +269,7 @@ impl PinnedFile {
         }
         let is_moved = self.batch != now.batch;
         is_moved
-            .then(|| format!("{key}: batch {} was planned, now it is {}", self.batch, now.batch))
+            .then(|| format!("{key}: batch {} in the plan, batch {} now", self.batch, now.batch))
     }
 }
 
@@ -342,11 +342,11 @@ mod tests {
         for expected in [
             "checks/new.sql is new",
             "stage.sql was edited",
-            "column amount: numeric was planned, now it is text",
-            "column id is gone",
+            "column amount: numeric in the plan, text now",
+            "column id was dropped",
             "a was replaced",
-            "b is gone",
-            "c: skip was planned, now it is load",
+            "b no longer exists",
+            "c: skip in the plan, load now",
             "d is new (load)",
         ] {
             assert!(found.iter().any(|line| line.contains(expected)), "{expected}: {found:?}");

@@ -27,7 +27,7 @@ pub enum Refusal {
         files: Vec<String>,
     },
     /// Something has changed since the plan was saved in a file.
-    #[error("{dataset} is not as it was planned: {}", differences.join("; "))]
+    #[error("{dataset} has changed since it was planned: {}", differences.join("; "))]
     NotAsPlanned {
         /// The dataset.
         dataset: String,
@@ -48,7 +48,7 @@ pub enum Refusal {
         cascades: Vec<String>,
     },
     /// Triggers of the target would fire.
-    #[error("loading into {table} sets off its triggers or rules: {}", triggers.join(", "))]
+    #[error("loading into {table} fires its triggers or rules: {}", triggers.join(", "))]
     Triggers {
         /// The target.
         table: String,
@@ -57,7 +57,7 @@ pub enum Refusal {
     },
     /// The live loader has loaded such days, or will load them.
     #[error(
-        "{} file(s) for {table} are of days that its live loader has begun to load on {since}: {}",
+        "{} file(s) for {table} are from {since} or later, the first day that its live loader loaded: {}",
         files.len(), files.join("; ")
     )]
     LiveDays {
@@ -72,7 +72,7 @@ pub enum Refusal {
     },
     /// Rows would come back that somebody deleted on purpose.
     #[error(
-        "{} file(s) of {table} would be loaded again, and rows of them were deleted on purpose: {}",
+        "{} file(s) of {table} would be loaded again, but some of their rows were deleted on purpose: {}",
         files.len(), files.join("; ")
     )]
     DeletedOnPurpose {
@@ -83,7 +83,7 @@ pub enum Refusal {
     },
     /// The target has rows without a file name.
     #[error(
-        "{table} has {rows} rows without _file_name, which may be the same as rows of the files"
+        "{table} has {rows} rows without _file_name, which may be duplicates of rows of the files"
     )]
     UnnamedRows {
         /// The target.
@@ -93,8 +93,8 @@ pub enum Refusal {
     },
     /// Rows would be deleted of files that the source still has.
     #[error(
-        "rows of {} file(s) of {table} would be deleted, but the source still has these objects, and their \
-         keys are ignored: {}",
+        "rows of {} file(s) of {table} would be deleted, but the source still has these objects; only their keys are \
+         ignored now: {}",
         files.len(), files.join("; ")
     )]
     StillListed {
@@ -105,7 +105,7 @@ pub enum Refusal {
     },
     /// Files that were loaded are gone from the source, and others would be loaded beside their rows.
     #[error(
-        "{} file(s) that were loaded into {table} are gone from the source: {}",
+        "{} file(s) that were loaded into {table} no longer exist in the source: {}",
         files.len(), files.join("; ")
     )]
     Gone {
@@ -124,8 +124,8 @@ pub enum Refusal {
     },
     /// Files would be loaded without those of other days, although dedupe.sql compares their rows.
     #[error(
-        "{} file(s) cannot be loaded from {range} alone: files from {loaded_with} were loaded before, \
-         and dedupe.sql compares rows, so that theirs may be the same: {}",
+        "{} file(s) cannot be loaded from {range} alone, because dedupe.sql compares rows with those of the files \
+         from {loaded_with}, which were loaded before: {}",
         files.len(), files.join("; ")
     )]
     NarrowRange {
@@ -138,7 +138,7 @@ pub enum Refusal {
     },
     /// The database would hold more than it may.
     #[error(
-        "the database holds {} and would grow by about {}, to more than the {} that it may hold",
+        "the database has {} and would grow by about {}, beyond its limit of {}",
         bytes(*database), bytes(*growth), bytes(*most)
     )]
     Quota {
@@ -151,8 +151,8 @@ pub enum Refusal {
     },
     /// The database would not fit onto its disk.
     #[error(
-        "the database holds {} and would grow by about {}, besides {} of write-ahead log, which does not fit \
-         onto its disk of {}",
+        "the database has {} and would grow by about {}, plus {} of write-ahead log, which does not fit onto its \
+         disk of {}",
         bytes(*database), bytes(*growth), bytes(*wal), bytes(*disk)
     )]
     DiskFull {
@@ -167,8 +167,8 @@ pub enum Refusal {
     },
     /// The database would grow by more than half of its disk at once.
     #[error(
-        "the database would grow by about {}, besides {} of write-ahead log, which is more than half of its \
-         disk of {} at once",
+        "the database would grow by about {}, plus {} of write-ahead log, which is more than half of its disk of {} \
+         at once",
         bytes(*growth), bytes(*wal), bytes(*disk)
     )]
     Disk {
@@ -204,24 +204,23 @@ impl Explain for Refusal {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotAsPlanned { .. } => "nothing more was loaded; if the differences are right, save the plan \
-                                          again with `backfill plan --save`, and have it reviewed"
+            Self::NotAsPlanned { .. } => "nothing more was loaded; if the changes are right, save the plan again \
+                                          with `backfill plan --save`, and have it reviewed"
                 .to_owned(),
-            Self::Changed { .. } => "nothing was loaded; --reload replaces the rows of these files, \
-                                     batch by batch, in the transaction that loads the new ones; if rows \
-                                     were deleted from the target on purpose, `backfill accept` records that"
+            Self::Changed { .. } => "nothing was loaded; --reload replaces the rows of these files, batch by batch, \
+                                     in the transaction that loads the new ones; if rows were deleted from the \
+                                     target on purpose, record that with `backfill accept`"
                 .to_owned(),
             Self::ForeignRows { table, .. } => format!(
                 "nothing was loaded, and no flag deletes these rows; if they may be deleted, delete the rows of \
                  these files from {table} by _file_name yourself and run the same command again, or leave \
                  their days out of the range"
             ),
-            Self::Cascade { .. } => "nothing was loaded; make the constraint NO ACTION DEFERRABLE \
-                                     INITIALLY DEFERRED, so that rows that are loaded again with the same \
-                                     key keep what refers to them, or use --allow-side-effects if the \
-                                     other tables may change"
+            Self::Cascade { .. } => "nothing was loaded; make the constraint NO ACTION DEFERRABLE INITIALLY \
+                                     DEFERRED, so that references to rows that are loaded again with the same key \
+                                     stay valid, or use --allow-side-effects if the other tables may change"
                 .to_owned(),
-            Self::Triggers { .. } => "nothing was loaded; look at what they do for each row, then use \
+            Self::Triggers { .. } => "nothing was loaded; check what they do for each row, then use \
                                       --allow-side-effects, or disable them during the load"
                 .to_owned(),
             Self::LiveDays { since, range, .. } if *since > range.start() => format!(
@@ -232,38 +231,36 @@ impl Explain for Refusal {
             Self::LiveDays { .. } => "nothing was loaded; use --live-days if the live loader does not load \
                                       these days, now or later"
                 .to_owned(),
-            Self::DeletedOnPurpose { .. } => "nothing was loaded; --restore-deleted brings these rows back"
+            Self::DeletedOnPurpose { .. } => "nothing was loaded; to bring these rows back, use --restore-deleted"
                 .to_owned(),
-            Self::UnnamedRows { .. } => "nothing was loaded; fill in _file_name if it is known, use mode \
-                                         = \"merge\" with the columns that make rows the same, or use \
-                                         --ignore-unnamed-rows if none of them is in the files"
+            Self::UnnamedRows { .. } => "nothing was loaded; fill in _file_name if it is known, use mode = \"merge\" \
+                                         with the columns that identify a row, or use --ignore-unnamed-rows if none \
+                                         of these rows is in the files"
                 .to_owned(),
             Self::StillListed { .. } => "nothing was deleted; `backfill plan` says why each key is \
                                          ignored: correct the dataset's key pattern or prefix, or move the \
                                          objects away if their rows should go"
                 .to_owned(),
-            Self::Gone { .. } => "nothing was loaded; put the files back, or leave their days out of the \
-                                  range, or let --remove-gone delete their rows from the target, in the \
-                                  transactions that load the others"
+            Self::Gone { .. } => "nothing was loaded; put the files back, leave their days out of the range, or use \
+                                  --remove-gone to delete their rows from the target in the transactions that load \
+                                  the other files"
                 .to_owned(),
-            Self::Replay { .. } => "nothing was loaded: only records that could not be read are replayed, and \
-                                    the other rows of these files must stay what they are; `backfill run \
-                                    --reload` replaces all rows of these files"
+            Self::Replay { .. } => "nothing was loaded: a replay adds records that could not be read before and must \
+                                    not change other rows; `backfill run --reload` replaces all rows of these files"
                 .to_owned(),
             Self::NarrowRange { loaded_with: range, .. } => format!(
-                "nothing was loaded; use --start {} --end {}: what is loaded and did not change is \
-                 skipped. To load new days every day, use mode = \"merge\", which compares with the target \
-                 itself; --range-alone loads the range as if there were no other days",
+                "nothing was loaded; use --start {} --end {}: files that are loaded and have not changed are \
+                 skipped. To load new days every day, use mode = \"merge\", which compares with the rows in the \
+                 target; --range-alone loads the range without comparing it with other days",
                 range.start(),
                 range.end()
             ),
-            Self::Quota { .. } => "nothing was loaded; load fewer days (`backfill gaps --options --from DAY` \
-                                   compares), choose a larger plan, or set limits.database to what the \
-                                   database may hold"
+            Self::Quota { .. } => "nothing was loaded; load fewer days (compare them with `backfill gaps --options \
+                                   --from DAY`), choose a larger plan, or correct limits.database"
                 .to_owned(),
             Self::DiskFull { .. } | Self::Disk { .. } => {
-                "nothing was loaded; a disk grows by half at a time, and not again for hours: load fewer \
-                 days at a time, make the disk larger first, or set limits.disk to its size"
+                "nothing was loaded; a disk grows by half at a time, and then not again for hours: load fewer days \
+                 at a time, enlarge the disk first, or correct limits.disk"
                     .to_owned()
             }
         })

@@ -57,8 +57,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Delete { .. } => {
-                "check that objects in staging may be deleted (s3:DeleteObject, or the same right elsewhere), \
-                 and run again: what is deleted stays deleted"
+                "check that you have the right to delete objects in staging (s3:DeleteObject on S3), and run again: \
+                 the rest is deleted then"
                     .to_owned()
             }
             Self::List { source, .. } => super::hint(source),

@@ -44,12 +44,12 @@ pub fn hint(error: &object_store::Error) -> String {
              and read (for staging: write) the prefix"
         }
         E::InvalidPath { .. } => {
-            "a key there holds a character that is not allowed here, such as a line break; rename that object, \
-             or give the dataset a narrower prefix"
+            "a key contains characters that are not supported, such as a line break; rename that object, or give the \
+             dataset a narrower prefix"
         }
         E::Generic { store: "LocalFileSystem", .. } => {
-            "check that the folder exists, may be read (for staging: written) and has free space; run \
-             again: what is done is kept"
+            "check that the folder exists, is readable (for staging: writable) and has free space, and run again: \
+             what is done is kept"
         }
         E::Generic { store: "GCS", .. } => {
             "check GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT, and the network; run \
@@ -131,7 +131,7 @@ pub fn kind_of_staging(error: &(dyn StdError + 'static)) -> ErrorKind {
 pub fn hint_of_staging(error: &(dyn StdError + 'static)) -> Option<String> {
     Some(match find_error(error)? {
         object_store::Error::NotFound { .. } => {
-            "an object in staging was deleted while it was needed; run again: it is written again"
+            "an object in staging was deleted while it was needed; run again: it is made again"
                 .to_owned()
         }
         error => hint(error),

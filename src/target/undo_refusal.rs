@@ -6,7 +6,7 @@ use crate::domain::{ErrorKind, Explain};
 #[derive(Debug, thiserror::Error)]
 pub enum UndoRefusal {
     /// The ledger does not know the run.
-    #[error("the ledger knows no run {run} that loaded anything")]
+    #[error("the ledger has no run {run} that loaded anything")]
     UnknownRun {
         /// What was asked for.
         run: String,
@@ -23,7 +23,7 @@ pub enum UndoRefusal {
     },
     /// Rows that it replaced or deleted are no longer kept.
     #[error(
-        "run {run} replaced or deleted {replaced} rows of {table} in batch {batch}, and {kept} of them are kept"
+        "run {run} replaced or deleted {replaced} rows of {table} in batch {batch}, but only {kept} of them are kept"
     )]
     NotKept {
         /// The run.
@@ -38,7 +38,7 @@ pub enum UndoRefusal {
         kept: u64,
     },
     /// Others have changed rows that it wrote, or added some to its files.
-    #[error("{table} has rows of the run's files that others inserted or changed since: {}", files.join("; "))]
+    #[error("other programs inserted or changed rows of the run's files in {table} since: {}", files.join("; "))]
     ChangedRows {
         /// The target.
         table: String,
@@ -46,7 +46,7 @@ pub enum UndoRefusal {
         files: Vec<String>,
     },
     /// The target lacks columns that the rows had.
-    #[error("{table} has other columns than the rows to bring back: {}", columns.join(", "))]
+    #[error("the columns of {table} differ from those of the rows to restore: {}", columns.join(", "))]
     ColumnsGone {
         /// The target.
         table: String,
@@ -55,7 +55,8 @@ pub enum UndoRefusal {
     },
     /// Others have inserted rows with the keys of rows that would come back.
     #[error(
-        "{table} has rows of other programs with the keys ({}) of {rows} rows to bring back from before run {run}",
+        "{rows} rows from before run {run} cannot be restored, because other programs inserted rows with the same \
+         keys ({}) into {table}",
         key.join(", ")
     )]
     KeysTaken {
@@ -79,14 +80,14 @@ pub enum UndoRefusal {
         reason: &'static str,
     },
     /// Undoing would change other tables or fire triggers.
-    #[error("undoing the run would change other tables or set off triggers: {}", effects.join(", "))]
+    #[error("undoing the run would change other tables or fire triggers: {}", effects.join(", "))]
     SideEffects {
         /// What would change.
         effects: Vec<String>,
     },
     /// Rows would come back of files of which somebody deleted rows on purpose.
     #[error(
-        "undoing run {run} brings rows of {table} back, and {rows} rows of the same files were deleted since"
+        "undoing run {run} restores rows of {table}, but {rows} rows of the same files were deleted since"
     )]
     DeletedOnPurpose {
         /// The run.
@@ -116,29 +117,28 @@ impl Explain for UndoRefusal {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::UnknownRun { .. } => "`backfill status` lists the runs",
-            Self::LaterRuns { .. } => "undo these runs first, the latest one before the others",
+            Self::LaterRuns { .. } => "first undo these runs, beginning with the latest",
             Self::NotKept { .. } => {
-                "undo.keep_days in backfill.toml says how long rows are kept; to make the table match the source, use \
-                 `backfill run --reload`"
+                "undo.keep_days in backfill.toml sets how long rows are kept; to make the table match the source \
+                 files, use `backfill run --reload`"
             }
             Self::ChangedRows { .. } => {
-                "rows of other programs are never deleted: find them by these names in _file_name, and delete them \
-                 yourself if they are to go. An ALTER TABLE that rewrites the table, or a dump that is restored, \
-                 looks like a change of every row"
+                "rows of other programs are never deleted: find them by these values of _file_name, and delete them \
+                 yourself if they are not needed. If an ALTER TABLE rewrote the table, or a dump was restored, every \
+                 row looks changed"
             }
-            Self::ColumnsGone { .. } => {
-                "give the table these columns again, with the types that they had"
-            }
+            Self::ColumnsGone { .. } => "restore these columns with the types that they had",
             Self::KeysTaken { .. } => {
-                "each key would be duplicated: keep the newer rows and leave the run as it is, or delete them yourself \
-                 and then undo the run"
+                "each of these keys would have two rows: keep the newer rows and do not undo the run, or delete them \
+                 yourself and then undo the run"
             }
             Self::NotATable { .. } => {
                 "delete the rows yourself, by their _file_name, and record it with `backfill accept`"
             }
             Self::SideEffects { .. } => "--allow-side-effects allows it",
             Self::DeletedOnPurpose { .. } => {
-                "the rows to bring back may be older versions of those; --restore-deleted brings them back anyway"
+                "the rows to restore may be older versions of the deleted ones; --restore-deleted restores them \
+                 anyway"
             }
         };
         Some(hint.to_owned())

@@ -170,7 +170,11 @@ async fn a_route_that_swallows_what_is_sent_is_given_up_and_the_batch_done_again
     let url = proxy.url(&project.database);
     let ran = project.backfill_with(&[("DATABASE_URL", &url)], &RUN).await.ended(0);
     assert_eq!(proxy.lost(), 1);
-    assert!(ran.stderr.contains("the server has waited for this program"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the server and this program have waited for each other"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(
         project.rows("SELECT count(DISTINCT (_file_name, _row_id)), count(*) FROM people").await,
         ["7|7"]

@@ -42,7 +42,7 @@ async fn from_the_last_day_on_what_is_new_is_loaded_and_then_there_is_nothing_ne
         let second = run(&project, "last", "2025-09-30").await.ended(0);
         assert_eq!(
             second.stdout,
-            "people: nothing new from 2025-09-24 to 2025-09-30; 1 file(s) of these days, loaded before\n"
+            "people: nothing new from 2025-09-24 to 2025-09-30; the 1 file(s) of these days were loaded before\n"
         );
         let json = ["run", "--start", "last", "--end", "today", "--output", "json"];
         let reports = project.backfill(&json).await.ended(0).json();
@@ -56,7 +56,7 @@ async fn a_range_that_ends_before_the_last_day_is_no_error() {
     let project = loaded_to_the_23rd("").await;
     let ran = run(&project, "last", "2025-09-22").await.ended(0);
     assert!(
-        ran.stderr.contains("nothing new: the last day that is loaded is 2025-09-23"),
+        ran.stderr.contains("nothing new: the last loaded day is 2025-09-23"),
         "{}",
         ran.stderr
     );
@@ -93,8 +93,8 @@ async fn without_anything_loaded_a_dataset_begins_at_its_first_file_and_that_is_
     let first = run(&project, "last", "2025-09-23").await.ended(0);
     assert!(
         first.stderr.contains(
-            "people: nothing is loaded into public.people, so its last day is not known: begins at \
-             its first file, of 2025-09-22"
+            "people: nothing is loaded into public.people, so `last` is not known: the range begins \
+             with its first file, 2025-09-22"
         ),
         "{}",
         first.stderr
@@ -104,7 +104,7 @@ async fn without_anything_loaded_a_dataset_begins_at_its_first_file_and_that_is_
     // What the ledger knows and the table has lost does not come back unasked.
     project.database.execute("DROP TABLE people").await;
     let after = run(&project, "last", "today").await.ended(3);
-    assert!(after.stderr.contains("begins at its first file"), "{}", after.stderr);
+    assert!(after.stderr.contains("the range begins with its first file"), "{}", after.stderr);
     let nameless = [("DATABASE_URL", "")];
     let arguments = ["check", "--start", "last", "--end", "today"];
     let ran = project.backfill_with(&nameless, &arguments).await.ended(2);
@@ -133,7 +133,7 @@ async fn one_dataset_without_anything_loaded_does_not_keep_the_others_from_their
     project.put("others/report_2025-09-24.csv", export("y,Rome,1\n"));
     let ran = run(&project, "last", "2025-09-24").await.ended(0);
     assert!(ran.stderr.contains("others: nothing is loaded"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("first file, of 2025-09-20"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("first file, 2025-09-20"), "{}", ran.stderr);
     assert!(ran.stderr.contains("empty: nothing is loaded"), "{}", ran.stderr);
     assert_eq!(project.rows(IDS).await, ["a b c"]);
     assert_eq!(project.rows("SELECT count(*) FROM others").await, ["2"]);

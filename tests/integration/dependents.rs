@@ -150,7 +150,7 @@ async fn what_only_a_text_says_is_marked_and_circles_end() {
     assert!(!found.to_string().contains("public.other()"), "a part of a word is no name");
     let text = project.backfill(&["dependents"]).await.ended(0).stdout;
     assert!(
-        text.contains("(by its text, perhaps)") && text.contains("\"Sp ace\".\"V 2\""),
+        text.contains("(perhaps, according to its text)") && text.contains("\"Sp ace\".\"V 2\""),
         "{text}"
     );
 }

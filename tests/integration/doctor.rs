@@ -150,7 +150,7 @@ async fn files_that_cannot_be_read_or_are_not_exports_are_found() {
     std::fs::remove_file(project.bucket().join("people/other.csv")).expect("removed");
 
     project.put("people/report_2025-09-26.csv", export("z,Rome,1\n"));
-    finds(doctor(&project, &[]).await, "warned", "files-days", "ask for the exports");
+    finds(doctor(&project, &[]).await, "warned", "files-days", "have these days exported again");
     project.put("people/report_2025-09-25.csv", "");
     let ran = doctor(&project, &[]).await.ended(1);
     assert!(wrong(&ran).contains(&"failed files-empty".to_owned()), "{}", ran.stdout);
@@ -362,7 +362,7 @@ async fn the_limits_of_the_configuration_and_the_cadence_are_told() {
     project.put("people/report_2025-11-20.csv", export("z,Rome,1\n"));
     let ran = doctor(&project, &[]).await;
     assert!(ran.stdout.contains("no file in 2025-10: one is due each month"), "{}", ran.stdout);
-    finds(ran, "warned", "files-days", "ask for the exports");
+    finds(ran, "warned", "files-days", "have these days exported again");
     let gaps = project.backfill(&["gaps"]).await.ended(0).stdout;
     assert!(gaps.contains("no file in S3 for 2025-10 (1 month(s))"), "{gaps}");
 }

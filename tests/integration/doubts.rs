@@ -23,7 +23,7 @@ async fn a_last_record_that_may_be_cut_off_is_told_of_a_file_that_comes_alone() 
     project.put(&key(1), &whole[..whole.len() - 2]);
     let alone = check(&project, "2025-09-01").await.ended(0).stderr;
     assert!(
-        alone.contains("report_2025-09-01.csv ends without a line ending, and no other"),
+        alone.contains("report_2025-09-01.csv ends without a line ending, so its last record"),
         "{alone}"
     );
     for day in 2..=4 {

@@ -243,7 +243,12 @@ async fn a_personal_column_that_no_file_has_is_told() {
     );
     let range = ["--start", "2025-09-22", "--end", "2025-09-22"];
     let told = project.backfill(&drift(&range)).await.ended(0).stderr;
-    assert!(told.contains("no file has a column that personal_columns calls ctiy\n"), "{told}");
+    assert!(
+        told.contains(
+            "no file has a column that matches these entries of personal_columns: ctiy\n"
+        ),
+        "{told}"
+    );
 }
 
 const FIRST_PROFILES: &str = "staging/profiles/people/_file_date=2025-09-01";
@@ -319,7 +324,7 @@ async fn columns_that_change_within_a_file_are_named_with_their_line() {
     let range = ["--start", "2025-09-01", "--end", "2025-09-03"];
     let told = project.backfill(&drift(&range)).await.ended(3).stdout;
     for expected in [
-        "report_2025-09-02.csv:3: from here on records have 4 fields, the header 3: the columns may have \
+        "report_2025-09-02.csv:3: from here on, records have 4 fields, but the header has 3: the columns may have \
          changed while the file was written; people/report_2025-09-03.csv has a header of 4, with channel",
         "2 record(s) rejected: too many fields (people/report_2025-09-02.csv:3)",
         "2 of 6 records of people from 2025-09-01 to 2025-09-03 were rejected",
@@ -341,7 +346,7 @@ async fn what_is_wrong_with_compressed_bytes_is_said() {
     let told = project.backfill(&drift(&range)).await.ended(3).stdout;
     for expected in [
         "report_2025-09-01.csv cannot be read: its compressed bytes end too early: the file is cut short",
-        "report_2025-09-02.csv cannot be read: its compressed bytes are damaged: corrupt gzip stream does \
+        "report_2025-09-02.csv cannot be read: its compressed data is damaged: corrupt gzip stream does \
          not have a matching checksum",
     ] {
         assert!(told.contains(expected), "{expected}: {told}");

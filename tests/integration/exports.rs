@@ -99,5 +99,5 @@ async fn a_file_that_is_cut_short_or_swallows_records_is_refused() {
     let gzip = gzip.finish().expect("compressed");
     project.put("people/report_2025-09-23.csv", &gzip[..gzip.len() / 2]);
     let refused = project.backfill(&RUN).await.ended(3).stderr;
-    assert!(refused.contains("the file is compressed, and cut short or damaged"), "{refused}");
+    assert!(refused.contains("it is compressed, and incomplete or damaged"), "{refused}");
 }

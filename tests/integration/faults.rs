@@ -72,7 +72,7 @@ async fn a_database_that_is_down_or_refuses() {
     let ran = project.backfill_with(&[("DATABASE_URL", &tls)], &arguments).await;
     refused(&project, ran, 2, &["cannot connect to", "sslmode"]).await;
     let ran = project.backfill_with(&[("DATABASE_URL", "")], &arguments).await;
-    refused(&project, ran, 2, &["no database is named", "DATABASE_URL"]).await;
+    refused(&project, ran, 2, &["no database is configured", "DATABASE_URL"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,7 +305,7 @@ async fn a_full_staging_disk() {
     let kind = if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" };
     let on_small_disk = [&[kind, "sh", "-c", mount, "sh", program], &run[..]].concat();
     let ran = finish(project.command_of("unshare", &on_small_disk)).await;
-    refused(&project, ran, 1, &["to staging", "has room", "No space left on device"]).await;
+    refused(&project, ran, 1, &["to staging", "has free space", "No space left on device"]).await;
     project.run("2025-09-22", "2025-09-22").await.ended(0);
 }
 
@@ -453,5 +453,5 @@ async fn a_damaged_mirror_is_said_to_be_one() {
     bytes[4..40].fill(0xff);
     std::fs::write(&path, bytes).expect("written");
     let ran = run(&project).await;
-    refused(&project, ran, 1, &["a Parquet file in staging is damaged", "made anew"]).await;
+    refused(&project, ran, 1, &["a Parquet file in staging is damaged", "made again"]).await;
 }

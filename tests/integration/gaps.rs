@@ -249,7 +249,7 @@ async fn days_are_typed_as_in_a_run_and_no_files_are_said_in_words() {
     project.backfill(&["gaps", "--options", "--from", "30d"]).await.ended(0);
     project.backfill(&["gaps", "--options", "--from", "last"]).await.ended(2);
     let unloaded = project.backfill(&["gaps", "--start", "last"]).await.ended(0);
-    assert!(unloaded.stderr.contains("all days of its files count"), "{}", unloaded.stderr);
+    assert!(unloaded.stderr.contains("all days that have files are used"), "{}", unloaded.stderr);
     project.run("2025-09-22", "2025-09-22").await.ended(0);
     let last = project.backfill(&["gaps", "--start", "last", "--output", "json"]).await.ended(0);
     assert_eq!(last.json()["datasets"][0]["source"]["first"], "2025-09-22");
@@ -257,7 +257,7 @@ async fn days_are_typed_as_in_a_run_and_no_files_are_said_in_words() {
     assert_eq!(gaps, ["historical \"2025-09-23\""]);
     let ended = project.backfill(&["gaps", "--start", "last", "--end", "2025-09-01"]).await;
     let ended = ended.ended(0);
-    assert!(ended.stderr.contains("nothing new: the last day that is loaded is 2025-09-22"));
+    assert!(ended.stderr.contains("nothing new: the last loaded day is 2025-09-22"));
     assert_eq!(ended.stdout, "");
 }
 
@@ -344,6 +344,6 @@ async fn where_estimates_come_from_is_told_once_over_all_datasets() {
         let shown = project.backfill(&[&["gaps"], more].concat()).await.ended(0).stdout;
         assert!(shown.contains("sampled from 373 row(s) of 3 file(s)"), "{shown}");
         assert_eq!(shown.matches("sampled from").count(), 1, "{shown}");
-        assert_eq!(shown.matches("bytes a row over 370 rows").count(), 1, "{shown}");
+        assert_eq!(shown.matches("bytes per row over 370 rows").count(), 1, "{shown}");
     }
 }

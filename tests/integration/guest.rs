@@ -30,7 +30,7 @@ async fn reload_deletes_no_row_of_another_loader() {
     project.database.execute(THEIRS).await;
     for arguments in [run(&[]), run(&["--reload"]), run(&["--reload", "--remove-gone"])] {
         let refused = project.backfill(&arguments).await.ended(3).stderr;
-        assert!(refused.contains("5 of 7 rows in the target are not ours"), "{refused}");
+        assert!(refused.contains("5 of 7 rows in the target are from other programs"), "{refused}");
         assert!(refused.contains("no flag deletes"), "{refused}");
         assert_eq!(project.rows(COUNT).await, ["8|5"]);
     }
@@ -54,7 +54,7 @@ async fn as_many_rows_of_another_loader_as_ours_are_not_taken_for_ours() {
         .await;
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,99\n");
     let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
-    assert!(refused.contains("2 of 2 rows in the target are not ours"), "{refused}");
+    assert!(refused.contains("2 of 2 rows in the target are from other programs"), "{refused}");
     assert_eq!(project.rows(COUNT).await, ["3|2"]);
 }
 
@@ -66,7 +66,7 @@ async fn a_row_that_somebody_changed_is_not_replaced() {
     project.backfill(&RUN).await.ended(0);
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,99\nb,Oslo,2\n");
     let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
-    assert!(refused.contains("1 of 2 rows in the target are not ours"), "{refused}");
+    assert!(refused.contains("1 of 2 rows in the target are from other programs"), "{refused}");
     assert_eq!(project.rows("SELECT city FROM people WHERE id = 'a'").await, ["Roma"]);
 }
 
@@ -76,7 +76,7 @@ async fn the_removal_of_a_gone_file_deletes_no_row_of_another_loader() {
     std::fs::remove_file(project.bucket().join("people/report_2025-09-22.csv")).expect("a file");
     project.database.execute(THEIRS).await;
     let refused = project.backfill(&run(&["--remove-gone"])).await.ended(3).stderr;
-    assert!(refused.contains("5 of 7 rows in the target are not ours"), "{refused}");
+    assert!(refused.contains("5 of 7 rows in the target are from other programs"), "{refused}");
     assert_eq!(project.rows(COUNT).await, ["8|5"]);
     project.database.execute("DELETE FROM people WHERE city = 'theirs'").await;
     project.backfill(&run(&["--remove-gone"])).await.ended(0);
@@ -179,7 +179,7 @@ async fn triggers_are_set_off_only_if_that_is_allowed() {
         .await;
     project.put("people/report_2025-09-22.csv", "id,city,amount\na,Rome,9\n");
     let refused = project.backfill(&run(&["--reload"])).await.ended(3).stderr;
-    assert!(refused.contains("sets off its triggers or rules: audit (on DELETE)"), "{refused}");
+    assert!(refused.contains("fires its triggers or rules: audit (on DELETE)"), "{refused}");
     let plan = ["plan", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
     let plan = project.backfill(&plan).await.ended(0).stderr;
     assert!(plan.contains("audit (on DELETE)"), "{plan}");
@@ -259,7 +259,7 @@ async fn a_changed_row_is_found_before_anything_is_loaded_if_other_rows_survive(
     project.put("people/report_2025-09-24.csv", "id,city,amount\nb,Oslo,7\nd,Kiel,8\n");
     let grown = ["run", "--start", "2025-09-22", "--end", "2025-09-24", "--batch-size", "1"];
     let refused = project.backfill(&[&grown[..], &["--reload"]].concat()).await.ended(3).stderr;
-    assert!(refused.contains("1 of 2 rows in the target are not ours"), "{refused}");
+    assert!(refused.contains("1 of 2 rows in the target are from other programs"), "{refused}");
     assert_eq!(project.rows("SELECT count(*) FROM people").await, ["3"], "nothing is loaded");
 }
 
@@ -283,7 +283,7 @@ async fn the_forms_of_dates_of_a_role_change_nothing() {
     std::fs::remove_file(project.bucket().join("people/report_2025-09-22.csv")).expect("a file");
     project.put("people/report_2025-09-22b.csv", "id,city,amount\na,Rome,1\nb,Oslo,2\n");
     let refused = project.backfill(&RUN).await.ended(3).stderr;
-    assert!(refused.contains("gone from the source"), "{refused}");
+    assert!(refused.contains("no longer exist in the source"), "{refused}");
     let status = project.backfill(&["status"]).await.ended(0).stdout;
     assert!(status.contains("2025-09-22 to 2025-09-23"), "{status}");
     project.database.execute("ALTER ROLE CURRENT_USER RESET datestyle").await;
@@ -305,6 +305,6 @@ async fn a_file_that_another_loader_has_loaded_in_part_is_reported() {
     project.put("people/report_2025-09-21.csv", "id,city,amount\ne,Ulm,5\n");
     let more = ["run", "--start", "2025-09-21", "--end", "2025-09-23"];
     let told = project.backfill(&more).await.ended(0).stderr;
-    let expected = "has put 1 rows of people/report_2025-09-23.csv there, which has 2";
+    let expected = "has loaded 1 of the 2 rows of people/report_2025-09-23.csv";
     assert!(told.contains(expected), "{told}");
 }

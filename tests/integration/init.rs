@@ -23,8 +23,11 @@ async fn a_dataset_that_was_made_from_its_files_loads() {
     let project = bare().await;
     let told = project.backfill(&init("orders-create/", &["--source", "s3://exports"])).await;
     let told = told.ended(0).stderr;
-    assert!(told.contains("takes orders_id, products_id as the key, which is a guess"), "{told}");
-    assert!(told.contains("billing_email_address and billing_email are taken as one"), "{told}");
+    assert!(told.contains("uses orders_id, products_id as the key, which is a guess"), "{told}");
+    assert!(
+        told.contains("billing_email_address and billing_email are read as the same column"),
+        "{told}"
+    );
     project.backfill(&init("orders-update", &["--text"])).await.ended(0);
     let config = project.read("backfill.toml");
     assert!(config.contains("key = \"report_{date:%Y-%m-%d}T*.csv\""), "{config}");
@@ -172,15 +175,15 @@ async fn what_only_numbers_the_lines_of_a_file_is_no_key() {
     let source = ["--source", "s3://exports"];
     days(&project, "lines", "id,city", 40, |day, n| format!("{n},city {}", n % 7 + day));
     let told = project.backfill(&init("lines", &source)).await.ended(0).stderr;
-    assert!(told.contains("id: unique in each of the 4 file(s)"), "{told}");
-    assert!(told.contains("100 % of a file's values come again in the next"), "{told}");
+    assert!(told.contains("id is unique in each of the 4 file(s)"), "{told}");
+    assert!(told.contains("100 % of a file's values appear again in the next file"), "{told}");
     days(&project, "land", "country,cases", 20, |day, n| format!("land {n},{}", n * 7 + day));
     let told = project.backfill(&init("land", &[])).await.ended(0).stderr;
     assert!(told.contains("dedupe.sql keeps every row"), "{told}");
     days(&project, "orders", "order_id,city", 20, |day, n| format!("{},x", day * 18 + n));
     let told = project.backfill(&init("orders", &[])).await.ended(0).stderr;
-    assert!(told.contains("takes order_id as the key, which is a guess"), "{told}");
-    assert!(told.contains("10 % of a file's keys come again in the next"), "{told}");
+    assert!(told.contains("uses order_id as the key, which is a guess"), "{told}");
+    assert!(told.contains("10 % of a file's keys appear again in the next file"), "{told}");
     let range = ["--start", "2025-10-01", "--end", "2025-10-05"];
     project.backfill(&[&["run"], &range[..]].concat()).await.ended(0);
     assert_eq!(project.database.rows("SELECT count(*) FROM lines").await, ["200"]);

@@ -48,7 +48,7 @@ async fn values_that_a_target_does_not_take_are_said_before_anything_is_loaded()
         ("plus", "positive"),
     ] {
         let words = format!(
-            "{column} of public.t: 1 of 2 value(s) of the files that were looked at do not fit its type {data_type}"
+            "{column} of public.t: 1 of 2 value(s) of the files that were read do not fit its type {data_type}"
         );
         assert!(said.contains(&words), "{words}: {said}");
     }

@@ -48,7 +48,7 @@ async fn every_key_and_file_that_is_not_read_is_named_with_the_reason() {
         "not read: 3 key(s), the key does not match the key pattern: x/README, x/r_2025-03-01.csv.metadata",
         "not read: 1 key(s), this is a zip archive, not a CSV file: x/r_2025-03-03.csv",
         "not read: 1 key(s), zero bytes: x/r_2025-03-04.csv",
-        "key r_{date:%Y-%m-%d}.csv is a guess: 4 of 7 key(s) have a date by it, 2025-03-01 to 2025-03-04",
+        "key r_{date:%Y-%m-%d}.csv is a guess: it finds a date in 4 of 7 key(s), 2025-03-01 to 2025-03-04",
         "delimiter \",\" in 2 file(s)",
         "types are guesses, from all 2 row(s) of 2 of 2 file(s)",
     ] {
@@ -72,7 +72,9 @@ async fn names_that_differ_in_case_are_one_column() {
     put(&project, "x", &days.each_ref().map(String::as_str));
     let (told, config) = made(&project, "x").await;
     assert!(
-        told.contains("csv.aliases: qty is one column with Qty, as 3 of 6 file(s) write it"),
+        told.contains(
+            "csv.aliases: qty is the same column as Qty, which is its name in 3 of 6 file(s)"
+        ),
         "{told}"
     );
     assert!(config.contains("qty = [\"Qty\"]") && config.contains("id = [\" ID \"]"), "{config}");
@@ -175,7 +177,7 @@ async fn numbers_are_read_with_the_mark_of_the_columns_beside_them_or_reported()
     let comma = "id;total;qty;rate\n1;1.234,50;1.200;0,5\n2;999,99;1.000;0,25\n3;-53,9;750;2,5\n";
     put(&project, "comma", &[comma]);
     let (told, _) = made(&project, "comma").await;
-    assert!(told.contains("qty: read with a decimal comma, a guess: its own values do not show the mark, those of total, rate do"), "{told}");
+    assert!(told.contains("qty: read with a decimal comma, which is a guess: its own values do not show it, but those of total, rate do"), "{told}");
     project.backfill(&run("run", "comma", &[])).await.ended(0);
     let rows = "SELECT total, qty, rate FROM comma ORDER BY id";
     assert_eq!(
@@ -184,9 +186,9 @@ async fn numbers_are_read_with_the_mark_of_the_columns_beside_them_or_reported()
     );
     put(&project, "open", &["id;qty\n1;1.200\n2;2.500\n"]);
     let (told, _) = made(&project, "open").await;
-    assert!(told.contains("qty: every decimal mark in it has three digits behind it"), "{told}");
+    assert!(told.contains("qty: every mark in it is followed by three digits"), "{told}");
     let stage = project.read("sql/open/stage.sql");
-    assert!(stage.contains("-- qty: every decimal mark"), "{stage}");
+    assert!(stage.contains("-- qty: every mark"), "{stage}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

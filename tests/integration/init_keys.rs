@@ -29,17 +29,17 @@ async fn dates_that_can_be_read_in_two_ways_are_reported_with_both() {
         (
             &["2025-01.csv", "2025-02.csv", "2025-29.csv"],
             "{date:%G-%V}.csv",
-            "the two digits behind the year are taken for the number of an ISO week",
+            "the two digits after the year are read as the number of an ISO week",
         ),
         (
             &["2025/060.csv", "2025/061.csv"],
             "{date:%Y/%j}.csv",
-            "the three digits behind the year are taken for the day of the year: a guess",
+            "the three digits after the year are read as the day of the year: a guess",
         ),
         (
             &["2025-03-01_a.csv", "2025-03-01_b.csv", "2025-03-02_a.csv"],
             "{date:%Y-%m-%d}_*.csv",
-            "3 files have 2 file date(s) by it, 2025-03-01 is that of 2025-03-01_a.csv, 2025-03-01_b.csv",
+            "it gives 3 files only 2 file date(s), and 2025-03-01 to 2025-03-01_a.csv, 2025-03-01_b.csv",
         ),
     ] {
         let (written, told) = dry(names, 0).await;

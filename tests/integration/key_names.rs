@@ -140,7 +140,7 @@ async fn of_several_files_of_a_day_the_one_with_the_greatest_number_wins() {
     let ran = project.backfill(&with_range(&["plan"])).await.ended(0);
     assert!(ran.stderr.contains(last), "{}", ran.stderr);
     let plain =
-        "orders by _file_name as plain text, by which people/report_2025-09-22.csv is the newest";
+        "orders by _file_name as plain text, so that people/report_2025-09-22.csv is the newest";
     assert!(ran.stderr.contains(plain), "{}", ran.stderr);
     project.edit("sql/people/dedupe.sql", "_file_name DESC", "natural_order(_file_name) DESC");
     let ran = project.backfill(&with_range(&["run"])).await.ended(0);

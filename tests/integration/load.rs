@@ -201,7 +201,11 @@ async fn edited_sql_is_refused_and_its_comments_may_change() {
     project.run("2025-09-22", "2025-09-24").await.ended(0);
     project.edit("sql/people/stage.sql", "SELECT id, city", "SELECT id, upper(city) AS city");
     let refused = project.run("2025-09-22", "2025-09-24").await.ended(3);
-    assert!(refused.stderr.contains("stage.sql or dedupe.sql was edited"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("stage.sql, dedupe.sql, the csv settings"),
+        "{}",
+        refused.stderr
+    );
     project
         .backfill(&["run", "--start", "2025-09-22", "--end", "2025-09-24", "--reload"])
         .await
@@ -353,7 +357,7 @@ async fn a_change_of_the_csv_settings_is_a_change_of_what_was_loaded() {
     let aliased = "max_rejects = 0\ncsv.aliases = { city = [\"town\"] }";
     project.edit("backfill.toml", "max_rejects = 0", aliased);
     let refused = project.run("2025-09-22", "2025-09-22").await.ended(3).stderr;
-    assert!(refused.contains("or the csv settings"), "{refused}");
+    assert!(refused.contains("the csv settings, the mode"), "{refused}");
     let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-22", "--reload"];
     project.backfill(&reload).await.ended(0);
     assert_eq!(project.rows("SELECT city FROM people").await, ["Rome"]);

@@ -82,7 +82,7 @@ async fn the_first_query_of_everybody_is_answered_with_the_line_to_write() {
         let ran = project.backfill(&over("query", &[query])).await;
         assert_eq!(ran.code, Some(2), "{query}: {}", ran.stderr);
         assert!(ran.stderr.contains(line), "{query}: {}", ran.stderr);
-        assert!(ran.stderr.contains("which is text"), "{query}: {}", ran.stderr);
+        assert!(ran.stderr.contains("but it is text"), "{query}: {}", ran.stderr);
         for word in ["DataFusion", "Internal", "bug"] {
             assert!(!ran.stderr.contains(word), "{query}: {}", ran.stderr);
         }
@@ -104,13 +104,13 @@ async fn a_query_that_goes_wrong_is_answered_with_the_line_to_write() {
         ("SELECT 2 ^ 3", "write power(2, 3)"),
         ("SELECT id FROM source WHERE id = ANY('{1,2}')", "write id IN ('1', '2')"),
         ("SELECT id FROM source WHERE id <> ALL('{1,2}')", "write id <> ALL (ARRAY['1', '2'])"),
-        ("SELECT id, id IN (SELECT id FROM source) FROM source", "a JOIN, or a table of WITH"),
+        ("SELECT id, id IN (SELECT id FROM source) FROM source", "a JOIN or a WITH query"),
         ("SELECT * FROM people", "write FROM people.source"),
         ("SELECT * FROM public.people AS p", "write FROM people.source"),
         ("WITH p AS (SELECT id FROM people) SELECT * FROM p", "write FROM people.source"),
         (
             "SELECT _file_date FROM source JOIN files USING (_file_name)",
-            "write a table before it, as in source._file_date",
+            "write the table or its alias before it, as in source._file_date",
         ),
     ] {
         let ran = project.backfill(&over("query", &[query])).await;
@@ -126,9 +126,9 @@ async fn a_query_that_goes_wrong_is_answered_with_the_line_to_write() {
 async fn a_day_outside_the_range_is_told() {
     let project = without_sql().await;
     for (condition, told) in [
-        ("_file_date = DATE '2025-08-01'", Some("asks for 2025-08-01, and files of days outside")),
-        ("_file_date = '2025-09-24'", Some("asks for 2025-09-24, and")),
-        ("_file_date IN (DATE '2025-09-22', DATE '2025-09-30')", Some("asks for 2025-09-30, and")),
+        ("_file_date = DATE '2025-08-01'", Some("asks for 2025-08-01, but files outside")),
+        ("_file_date = '2025-09-24'", Some("asks for 2025-09-24, but")),
+        ("_file_date IN (DATE '2025-09-22', DATE '2025-09-30')", Some("asks for 2025-09-30, but")),
         (
             "_file_date BETWEEN DATE '2025-09-20' AND DATE '2025-09-30'",
             Some("asks for 2025-09-20 to 2025-09-30, and"),

@@ -81,11 +81,11 @@ async fn whatever_changed_since_is_named_and_nothing_is_loaded() {
     refused("the csv settings, the mode or the constants were changed").await;
     project.edit("backfill.toml", "\nmode = \"replace-range\"", "");
     project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 5");
-    refused("max_rejects: 0 was planned, now it is 5").await;
+    refused("max_rejects: 0 in the plan, 5 now").await;
     project.edit("backfill.toml", "max_rejects = 5", "max_rejects = 0");
     project.edit("backfill.toml", "[datasets.people]", "[datasets.persons]");
     project.edit("backfill.toml", "table = \"people\"", "table = \"people\"\nsql = \"sql/people\"");
-    refused("backfill.toml has no such dataset any more").await;
+    refused("backfill.toml no longer has this dataset").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,16 +95,13 @@ async fn a_target_that_changed_and_a_file_that_is_no_plan_are_refused() {
     project.backfill(&PLAN).await.ended(0);
     project.database.execute("ALTER TABLE people ALTER amount TYPE text, ADD note text").await;
     let stderr = project.backfill(&RUN).await.ended(3).stderr;
-    assert!(
-        stderr.contains("column amount: numeric(12,2) was planned, now it is text"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("column amount: numeric(12,2) in the plan, text now"), "{stderr}");
     assert!(stderr.contains("column note is new"), "{stderr}");
     assert_eq!(project.rows("SELECT count(*) FROM people").await, ["0"]);
     let saved = project.read("plan.json");
     for (wrong, said) in [
         ("{}".to_owned(), "missing field"),
-        (saved.replace("\"form\": 1", "\"form\": 9"), "it has the form 9"),
+        (saved.replace("\"form\": 1", "\"form\": 9"), "it has the format 9"),
         (saved.replace("\"batch_days\"", "\"batch_weeks\""), "unknown field `batch_weeks`"),
     ] {
         project.write("plan.json", wrong);

@@ -34,7 +34,7 @@ async fn rows_of_a_file_that_is_gone_are_never_doubled_by_those_that_it_supersed
     for options in [&[][..], &["--reload"]] {
         let refused =
             project.backfill(&run("2025-09-22", "2025-09-25", options)).await.ended(3).stderr;
-        assert!(refused.contains("1 file(s) that were loaded into public.people are gone"));
+        assert!(refused.contains("1 file(s) that were loaded into public.people no longer exist"));
         assert!(refused.contains("people/report_2025-09-24.csv (gone: 1 rows"), "{refused}");
         assert!(refused.contains("--remove-gone"), "{refused}");
         assert_eq!(project.rows(ALL).await, LOADED);
@@ -43,11 +43,11 @@ async fn rows_of_a_file_that_is_gone_are_never_doubled_by_those_that_it_supersed
     let planned = project.backfill(&planned).await.ended(0).stdout;
     assert!(planned.contains("to remove: the rows of 1 file(s)"), "{planned}");
     let refused = project.backfill(&run("2025-09-22", "2025-09-25", &["--remove-gone"])).await;
-    assert!(refused.ended(3).stderr.contains("other rows of it survive"));
+    assert!(refused.ended(3).stderr.contains("dedupe.sql keeps other rows of it"));
     assert_eq!(project.rows(ALL).await, LOADED);
     let both = run("2025-09-22", "2025-09-25", &["--reload", "--remove-gone"]);
     let ran = project.backfill(&both).await.ended(0).stdout;
-    assert!(ran.contains("REMOVED") && ran.contains("the rows of 1 file(s) taken out"), "{ran}");
+    assert!(ran.contains("REMOVED") && ran.contains("the rows of 1 file(s) removed"), "{ran}");
     let after =
         ["a|Rome|2025-09-22", "b|Bern|2025-09-23", "c|Lyon|2025-09-23", "d|Graz|2025-09-25"];
     assert_eq!(project.rows(ALL).await, after);
@@ -78,7 +78,7 @@ async fn a_file_that_is_gone_and_in_nobodys_way_keeps_its_rows_and_is_told() {
     remove(&project, "people/report_2025-09-22.csv");
     let ran = project.run("2025-09-22", "2025-09-24").await.ended(0);
     assert!(ran.stderr.contains("people/report_2025-09-22.csv (gone: 1 rows"), "{}", ran.stderr);
-    let words = "UNVERIFIED: it is gone from the source, 1 rows of it are in the target";
+    let words = "UNVERIFIED: it no longer exists in the source, 1 of its rows are in the target";
     assert!(ran.stdout.contains(words), "{}", ran.stdout);
     assert_eq!(project.rows(ALL).await, LOADED);
     // What its rows superseded lies in other files.

@@ -131,11 +131,11 @@ async fn nothing_is_loaded_if_other_rows_would_be_others() {
     project.edit("sql/people/stage.sql", "upper(city) AS city,", "city,");
     let stage = project.read("sql/people/stage.sql");
     project.write("sql/people/stage.sql", format!("{stage} WHERE id <> 'a'"));
-    refused("stage.sql leaves out other rows of it").await;
+    refused("stage.sql would leave out other rows of it").await;
     project.write("sql/people/stage.sql", &stage);
     let dedupe = project.read("sql/people/dedupe.sql");
     project.write("sql/people/dedupe.sql", format!("{dedupe} WHERE id <> 'f'"));
-    refused("other rows of it survive or can be read than when it was loaded").await;
+    refused("today, other rows of it can be read or are kept than when it was loaded").await;
     project.write("sql/people/dedupe.sql", &dedupe);
     // A header of another kind makes other records.
     project.edit(
@@ -146,7 +146,7 @@ async fn nothing_is_loaded_if_other_rows_would_be_others() {
     refused("records when it was loaded").await;
     project.edit("backfill.toml", "csv = { names = [\"id\", \"city\", \"amount\"] }\n", "");
     std::fs::rename(project.path("staging/rejects"), project.path("kept")).expect("moved");
-    refused("the rejects of its load are not in staging any more").await;
+    refused("its rejected records are no longer in staging").await;
     std::fs::create_dir_all(project.path("staging")).expect("a folder");
     std::fs::remove_dir_all(project.path("staging/rejects")).ok();
     std::fs::rename(project.path("kept"), project.path("staging/rejects")).expect("moved");
@@ -166,7 +166,7 @@ async fn a_row_that_would_supersede_another_is_not_replayed() {
     let before = project.rows(TABLE).await;
     accept_quotes(&project);
     let refused = project.backfill(&REPLAY).await.ended(3).stderr;
-    assert!(refused.contains("other rows of it survive"), "{refused}");
+    assert!(refused.contains("other rows of it can be read or are kept"), "{refused}");
     assert_eq!(project.rows(TABLE).await, before);
     let narrow = ["rejects", "--replay", "--start", "2025-09-01", "--end", "2025-09-02"];
     let narrow = project.backfill(&narrow).await.ended(3).stderr;

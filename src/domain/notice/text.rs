@@ -14,23 +14,22 @@ impl fmt::Display for Event {
             Self::Listed(finding) => finding.fmt(f),
             Self::RecordsRejected { records, files } => write!(
                 f,
-                "{records} record(s) in {files} file(s) are rejected; `backfill rejects` shows where \
-                 and why"
+                "{records} record(s) in {files} file(s) are rejected; `backfill rejects` shows where and why"
             ),
             Self::HeadersRepeated { records, files } => write!(
                 f,
-                "{records} record(s) in {files} file(s) are the header once more; csv.repeated_header decides \
-                 whether they are rejected, accepted or skipped"
+                "{records} record(s) in {files} file(s) repeat the header; csv.repeated_header decides what is done \
+                 with them"
             ),
             Self::LastLineOpen { of: 1, first, .. } => write!(
                 f,
-                "{first} ends without a line ending, and no other file is known to compare it with: its last record \
-                 may be cut off"
+                "{first} ends without a line ending, so its last record may be cut off; there is no other file to \
+                 compare it with"
             ),
             Self::LastLineOpen { files, of, first } => write!(
                 f,
-                "{files} of {of} files end without a line ending, the first is {first}: their last record may \
-                 be cut off (of other days, the files that were read before are counted)"
+                "{files} of {of} files end without a line ending, the first is {first}: their last record may be cut \
+                 off (files of other days are counted if they were read before)"
             ),
             Self::HeaderOnly { files, of, first } => write!(
                 f,
@@ -38,41 +37,47 @@ impl fmt::Display for Event {
             ),
             Self::RecordsSkipped { records, files, most: (most, first) } => write!(
                 f,
-                "csv.skip_records leaves out {records} record(s) in {files} file(s), at most {most} in one, {first}"
+                "csv.skip_records leaves out {records} record(s) in {files} file(s), most of them in {first}: {most}"
             ),
             Self::LinesLikeRecords { lines, files, first } => write!(
                 f,
-                "{lines} line(s) in {files} file(s) look like records but are not read as such, because they stand \
-                 above the header or start like comments; the first file is {first}: check csv.header_names, \
-                 csv.skip_lines and csv.comment"
+                "{lines} line(s) in {files} file(s) look like records but are not read, because they are above the \
+                 header or start like comments; the first file is {first}: check csv.header_names, csv.skip_lines \
+                 and csv.comment"
             ),
             Self::LinesInValues { lines, files, first } => write!(
                 f,
                 "{lines} line(s) inside quoted values in {files} file(s) look like records, the first value is in \
-                 {first}: if two stray quotes made a value of them, mend the file, or set csv.quote or csv.escape"
+                 {first}: if two stray quotes turned them into a value, repair the file, or set csv.quote or \
+                 csv.escape"
             ),
             Self::QuotesBehindBlanks { values, files, first } => write!(
                 f,
-                "{values} value(s) in {files} file(s) keep their quotes, because blanks stand before them, the \
-                 first in {first}: csv.blanks_after_delimiter = \"skip\" reads them without"
+                "{values} value(s) in {files} file(s) keep the quotes around them, because there are blanks before \
+                 the quotes, the first in {first}: csv.blanks_after_delimiter = \"skip\" removes the blanks and the \
+                 quotes"
             ),
             Self::UnusualSize { date, size, usual, beside } => {
                 write!(f, "{date} has {size}, {beside} {usual}: its export may be cut off")
             }
             Self::ColumnMissing { column, files, of, first } => write!(
                 f,
-                "{files} of {of} files lack the column `{column}`, the first is {first}; it is NULL \
-                 there (add it to optional_columns, or to csv.aliases if it has another name)"
+                "{files} of {of} files lack the column `{column}`, the first is {first}; it is NULL there (list it \
+                 in optional_columns, or in csv.aliases if it has another name)"
             ),
             Self::PersonalColumnsUnmatched { entries } => {
-                write!(f, "no file has a column that personal_columns calls {}", entries.join(", "))
+                write!(
+                    f,
+                    "no file has a column that matches these entries of personal_columns: {}",
+                    entries.join(", ")
+                )
             }
             Self::CheckWarned { summary } => f.write_str(summary),
             Self::RowsKept { file } => f.write_str(file),
             Self::LoadedInPart { file, rows, accepted } => write!(
                 f,
-                "another loader has put {rows} rows of {file} there, which has {accepted}; the others are \
-                 not loaded, though they may supersede rows of other files"
+                "another loader has loaded {rows} of the {accepted} rows of {file}; the other rows are not loaded, \
+                 although they may supersede rows of other files"
             ),
             Self::DoneMeanwhile { files } => write!(
                 f,
@@ -83,12 +88,12 @@ impl fmt::Display for Event {
             ),
             Self::LoadUnfinished { table, rows } => write!(
                 f,
-                "{rows} rows of these files in {table} are of a load that dlt has not recorded in _dlt_loads: it \
-                 still runs, or was abandoned, and its rows may be incomplete"
+                "{rows} rows of these files in {table} belong to a load that dlt has not recorded in _dlt_loads: it \
+                 is still running or was aborted, and its rows may be incomplete"
             ),
             Self::RowsReplaced { table, rows } => write!(
                 f,
-                "{rows} rows of {table} of the same days, which came from none of these files, were replaced by the \
+                "{rows} rows of {table} of the same days, which did not come from these files, were replaced by the \
                  new ones"
             ),
             Self::ReplacedWhileRead { file } => {
@@ -96,7 +101,7 @@ impl fmt::Display for Event {
             }
             Self::Triggers { table, triggers, files } => write!(
                 f,
-                "each row of {files} file(s) sets off triggers or rules of {table}: {}",
+                "each row of {files} file(s) fires triggers or rules of {table}: {}",
                 triggers.join(", ")
             ),
             Self::Cascades { table, changes } => {
@@ -104,59 +109,59 @@ impl fmt::Display for Event {
             }
             Self::NoFileNameIndex { table } => write!(
                 f,
-                "{table} has no index on _file_name, so that counting the rows of a file reads the whole \
-                 table; if you may: CREATE INDEX CONCURRENTLY ON {} (_file_name)",
+                "{table} has no index on _file_name, so that counting the rows of a file reads the whole table; to \
+                 create one: CREATE INDEX CONCURRENTLY ON {} (_file_name)",
                 table.quoted()
             ),
             Self::NoLoadsTable { table } => write!(
                 f,
-                "{table} has dlt's columns, but no table _dlt_loads stands beside it: the loads are \
-                 recorded in the ledger only"
+                "{table} has dlt's columns, but there is no table _dlt_loads in its schema: the loads are only \
+                 recorded in the ledger"
             ),
             Self::FilledIn { table, columns } => write!(
                 f,
-                "stage.sql does not give {}: filled in with the one value that all rows of {table} have",
+                "stage.sql does not return {}: filled in with the only value that the rows of {table} have",
                 columns.join(", ")
             ),
             Self::NotFilledIn { table, columns } => write!(
                 f,
-                "stage.sql does not give {}, which the loader of {table} fills in: NULL in the new rows, unless \
-                 `constants` of the dataset or stage.sql give it",
+                "stage.sql does not return {}, which the live loader of {table} fills in: NULL in the new rows, \
+                 unless `constants` of the dataset or stage.sql set it",
                 columns.join(", ")
             ),
             Self::NulsDropped { records, files } => write!(
                 f,
-                "NUL characters were taken out of {records} record(s) in {files} file(s), because \
-                 PostgreSQL cannot store them (csv.nul decides)"
+                "NUL characters were removed from {records} record(s) in {files} file(s), because PostgreSQL cannot \
+                 store them (csv.nul changes that)"
             ),
             Self::SequenceLeft { column, sequence } => write!(
                 f,
-                "the sequence {sequence} is not advanced past the numbers of {column} that are loaded, because \
-                 this user may not do that: its owner can run GRANT SELECT, UPDATE ON SEQUENCE {sequence}"
+                "the sequence {sequence} is not advanced past the loaded values of {column}, because this user lacks \
+                 the right: have its owner execute GRANT SELECT, UPDATE ON SEQUENCE {sequence}"
             ),
             Self::Committed { batches: 0, .. } => f.write_str("nothing was committed"),
             Self::Committed { batches, of, files, rows } => write!(
                 f,
-                "{batches} of {of} batch(es) are committed and stay: {files} file(s), {rows} rows; the same \
-                 command continues after them"
+                "{batches} of {of} batch(es) are committed and stay: {files} file(s), {rows} rows; the same command \
+                 continues after them"
             ),
             Self::MergeAgain { files } => write!(
                 f,
-                "{files} file(s) have rows that were older than rows that no longer exist: run again to merge \
+                "{files} file(s) have rows that gave way to newer rows, which are deleted now: run again to merge \
                  them"
             ),
             Self::Waiting { holder } => write!(f, "waiting for {holder}"),
             Self::Ending { holder } => write!(f, "ending {holder}"),
             Self::NothingNew { last, start, end } => write!(
                 f,
-                "nothing new: the last day that is loaded is {last}, and the range would be {start} to {end}"
+                "nothing new: the last loaded day is {last}, so the range would be {start} to {end}"
             ),
             Self::NothingLoaded { table, instead } => {
-                write!(f, "nothing is loaded into {table}, so its last day is not known: {instead}")
+                write!(f, "nothing is loaded into {table}, so `last` is not known: {instead}")
             }
             Self::FilesByDate { files, of } => write!(
                 f,
-                "{files} of {of} file(s) are read: those of the days for which the query asks"
+                "{files} of {of} file(s) are read: those of the days that the query asks for"
             ),
             Self::DaysOutside { asked, range } => {
                 let days = match asked.start() == asked.end() {
@@ -165,14 +170,14 @@ impl fmt::Display for Event {
                 };
                 write!(
                     f,
-                    "the query asks for {days}, and files of days outside {range} are not read: --start and --end \
-                     decide which are"
+                    "the query asks for {days}, but files outside {range} are not read: change --start and --end to \
+                     read them"
                 )
             }
             Self::PlainNameOrder { date, plain, natural } => write!(
                 f,
-                "dedupe.sql orders by _file_name as plain text, by which {plain} is the newest file of {date}; \
-                 by the numbers in the names it is {natural}: write natural_order(_file_name)"
+                "dedupe.sql orders by _file_name as plain text, so that {plain} is the newest file of {date}; if the \
+                 numbers in the names are compared, it is {natural}: write natural_order(_file_name)"
             ),
             Self::NoReport { reason } => write!(f, "the report was not written: {reason}"),
         }

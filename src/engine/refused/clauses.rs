@@ -16,9 +16,9 @@ use crate::sql::folded;
 /// What to write to read a part of the rows.
 const SAMPLE: &str = "WHERE _row_id % 100 = 0, for a hundredth of the records of every file";
 /// What to write in place of FETCH and TOP.
-const LIMIT: &str = "LIMIT 10 after ORDER BY; for all rows that are equal to the last one, \
-     QUALIFY rank() OVER (ORDER BY …) <= 10";
-/// What to write if nothing replaces a clause.
+const LIMIT: &str = "LIMIT 10 after ORDER BY; to include rows that are equal to the last one, QUALIFY rank() OVER \
+                     (ORDER BY …) <= 10";
+/// What to write if nothing is there to replace a clause.
 const WITHOUT: &str = "the query without it";
 
 /// Refuses a clause that the engine would leave out.
@@ -71,9 +71,10 @@ fn of_set(set: &SetExpr) -> Found {
         return Found::Continue(());
     };
     if *set_quantifier == SetQuantifier::All && *op != SetOperator::Union {
-        let what = format!("{op} ALL, of which the engine does not count the rows");
+        let what = format!("{op} ALL, for which the engine does not count equal rows");
         let instead = format!(
-            "{op}, with row_number() OVER (PARTITION BY …) as one more column on both sides if rows occur several times"
+            "{op}, with row_number() OVER (PARTITION BY …) as one more column on both sides if rows occur several \
+             times"
         );
         return Found::Break(Refused { what, instead });
     }

@@ -98,8 +98,8 @@ pub fn of_call(call: &Function) -> Found {
             let what =
                 format!("'{one}' and '{other}', which read the same text as different times");
             let instead = format!(
-                "one of them; if the files changed, CASE WHEN _file_date < DATE '2025-01-01' THEN \
-                 {name}(…, '{one}') ELSE {name}(…, '{other}') END"
+                "only one of them; if the files changed, CASE WHEN _file_date < DATE '2025-01-01' THEN {name}(…, \
+                 '{one}') ELSE {name}(…, '{other}') END"
             );
             Found::Break(Refused { what, instead })
         }
@@ -156,9 +156,7 @@ fn is_known(function: &str, format: &str) -> bool {
 fn unknown(call: &Function, function: &str, format: &str) -> Refused {
     if WRITERS.contains(&function) && is_of_numbers(format) {
         return Refused {
-            what: format!(
-                "the format '{format}', which is for numbers: {function} writes only days and times"
-            ),
+            what: format!("the number format '{format}': {function} only formats days and times"),
             instead:
                 "round(number, 2) for decimals, lpad(CAST(number AS varchar), 5, '0') for leading \
                       zeros"
@@ -166,7 +164,7 @@ fn unknown(call: &Function, function: &str, format: &str) -> Refused {
         };
     }
     let what = format!(
-        "the format '{format}', which {function} does not know: it takes formats of strftime"
+        "the format '{format}', which {function} does not know: it uses the formats of strftime"
     );
     let known = strftime(format).unwrap_or_else(|| "%Y-%m-%d".to_owned());
     let (written, known) = (call.to_string(), quoted(&known));

@@ -8,7 +8,7 @@ use super::{Found, Refused};
 pub fn of_operation(expression: &Expr) -> Found {
     match expression {
         Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
-            let what = format!("{expression}, which would be an exclusive or of bits, not a power");
+            let what = format!("{expression}, which would be a bitwise exclusive or, not a power");
             Found::Break(Refused { what, instead: format!("power({left}, {right})") })
         }
         Expr::AnyOp { left, compare_op, right, .. } => {
@@ -35,7 +35,7 @@ fn of_array(left: &Expr, is_equality: bool, operator: &str, right: &Expr) -> Fou
         true => format!("{left} IN ({elements})"),
         false => format!("{left} {operator} (ARRAY[{elements}])"),
     };
-    let what = format!("an array in a text after {operator}, which is not supported");
+    let what = format!("an array as text after {operator}, which is not supported");
     Found::Break(Refused { what, instead })
 }
 

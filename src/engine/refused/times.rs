@@ -94,7 +94,7 @@ fn is_comparison(operator: Operator) -> bool {
 
 fn comparison() -> Refused {
     Refused {
-        what: "a comparison of intervals, in which the engine treats a day as more than any number of hours".to_owned(),
+        what: "a comparison of intervals, in which the engine treats a day as longer than any number of hours".to_owned(),
         instead: "the times on both sides, as in a > b + interval '20 days', or \
                   extract(epoch FROM a - b) > 20 * 86400"
             .to_owned(),
@@ -103,7 +103,7 @@ fn comparison() -> Refused {
 
 fn sum_of_date() -> Refused {
     Refused {
-        what: "hours, minutes or seconds that are added to a date or taken from one, which the engine would leave out"
+        what: "hours, minutes or seconds that are added to or subtracted from a date, which the engine would ignore"
             .to_owned(),
         instead: "the date as a timestamp, as in CAST(day AS timestamp) + interval '6 hours'".to_owned(),
     }
@@ -111,10 +111,8 @@ fn sum_of_date() -> Refused {
 
 fn moment_in_zone(zone: &str) -> Refused {
     Refused {
-        what: "AT TIME ZONE of a time with a zone, which the engine leaves unchanged".to_owned(),
-        instead: format!(
-            "{TO_LOCAL_TIME}(time AT TIME ZONE '{zone}') for the local time of a moment"
-        ),
+        what: "AT TIME ZONE on a time with a zone, which the engine would not convert".to_owned(),
+        instead: format!("{TO_LOCAL_TIME}(time AT TIME ZONE '{zone}') for the local time"),
     }
 }
 

@@ -27,9 +27,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Outdated => "no run will use again",
-            Self::Leftover => "left by killed writes",
+            Self::Leftover => "left over from killed writes",
             Self::Old => "too old",
-            Self::Surplus => "the oldest of too much",
+            Self::Surplus => "the oldest, beyond --keep-bytes",
         })
     }
 }

@@ -161,7 +161,7 @@ impl Loading<'_> {
                 let before = entry.map_or(0, |entry| entry.counts.staged);
                 before + file.file.loaded != file.replay.counts.staged
             })
-            .map(|file| format!("{} (stage.sql leaves out other rows of it)", file.file.key))
+            .map(|file| format!("{} (stage.sql would leave out other rows of it)", file.file.key))
             .collect();
         refused.extend(self.different_files(states, whole).await?);
         if refused.is_empty() {

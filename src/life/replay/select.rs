@@ -96,9 +96,9 @@ async fn rejected_before(
 ) -> Result<Result<Vec<u64>, String>, Error> {
     if entry.counts.records != mirrored.note.summary.records {
         let (before, now) = (entry.counts.records, mirrored.note.summary.records);
-        return Ok(Err(format!("it had {before} records when it was loaded, and has {now} now")));
+        return Ok(Err(format!("it had {before} records when it was loaded, and now has {now}")));
     }
-    let other = "other rows of it survive or can be read than when it was loaded";
+    let other = "today, other rows of it can be read or are kept than when it was loaded";
     if entry.counts.rejected == 0 {
         let is_same = now.digest() == entry.survivors;
         return Ok(if is_same { Ok(Vec::new()) } else { Err(other.to_owned()) });
@@ -113,7 +113,7 @@ async fn rejected_before(
         .map(|earlier| earlier.rows)
         .collect();
     if of_load.is_empty() {
-        return Ok(Err("the rejects of its load are not in staging any more".to_owned()));
+        return Ok(Err("its rejected records are no longer in staging".to_owned()));
     }
     let right = of_load.into_iter().find(|rows| without(now, rows).digest() == entry.survivors);
     Ok(right.ok_or_else(|| other.to_owned()))

@@ -160,7 +160,7 @@ async fn unclaimed(
 /// Changes the verdict of a loaded file whose table does not exist.
 fn without_table(file: &mut VerifiedFile) {
     if let (Verdict::Wrong(why), Some(held)) = (&mut file.account.verdict, file.account.held) {
-        *why = format!("{held} rows were loaded, and the table does not exist");
+        *why = format!("{held} rows were loaded, but the table does not exist");
     }
 }
 
@@ -237,14 +237,14 @@ fn against_staging(
     let (counts, staged) = (entry.counts, staged.map(|kept| kept.staged.counts));
     if let Some(staged) = staged.filter(|staged| *staged != counts) {
         return Verdict::Wrong(format!(
-            "staging has {} of its rows, and the ledger says that {} were staged",
+            "staging has {} of its rows, but the ledger says that {} were staged",
             staged.staged, counts.staged
         ));
     }
     match mirrored.map(|mirrored| &mirrored.note.summary) {
         Some(read) if (read.records, read.accepted) != (counts.records, counts.accepted) => {
             Verdict::Unverified(format!(
-                "its mirror has {} of {} records, and when it was loaded it had {} of {}",
+                "its mirror has {} of {} records, but had {} of {} when it was loaded",
                 read.accepted, read.records, counts.accepted, counts.records
             ))
         }

@@ -288,9 +288,9 @@ fn judge(
     line.rows = Some(rows);
     line.account.in_target = matched + found.extra;
     let mut problems: Vec<String> = [
-        (rows.different, "rows have other values than were loaded"),
+        (rows.different, "rows have values that differ from the loaded ones"),
         (rows.missing, "rows that were loaded are missing"),
-        (rows.extra, "rows were not loaded, or are there twice"),
+        (rows.extra, "rows were not loaded or are duplicates"),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)
@@ -298,7 +298,7 @@ fn judge(
     .collect();
     if !lost.is_empty() && held > 0 {
         problems.push(format!(
-            "column(s) that were loaded are not in the target any more: {}",
+            "column(s) that were loaded no longer exist in the target: {}",
             lost.join(", ")
         ));
     }

@@ -85,9 +85,9 @@ pub async fn find(project: &Project, wanted: &Wanted<'_>, kept: &Kept) -> Result
 fn not_kept(change: Option<ChangedSince>) -> String {
     let why = match change {
         Some(change) => change.describe(),
-        None => "it is gone from the source",
+        None => "it no longer exists in the source",
     };
-    format!("{why}, and what was loaded is not in staging any more")
+    format!("{why}, and the loaded rows are no longer in staging")
 }
 
 /// Stages files again that staging does not have any more. Which rows survive depends on the range of the run that
@@ -130,7 +130,7 @@ async fn again(
 
 fn other_rows(range: DateRange) -> String {
     format!(
-        "other rows of it survive or can be read now than were loaded, with the files of {range}"
+        "with the files of {range}, other rows of it can be read or are kept now than were loaded"
     )
 }
 

@@ -177,7 +177,7 @@ fn readings(
         let Some(definition) = definitions.get(&place).filter(|_| place != table) else { continue };
         let mut reading = reading(definition, &known);
         if callers.contains(&place) {
-            let why = "it calls a function that uses the table, perhaps";
+            let why = "it may call a function that uses the table";
             reading.days = reading.days.or(Days::Unknown(why));
         }
         known.insert(web.objects[place].name.clone(), reading.clone());
@@ -190,7 +190,7 @@ fn readings(
 fn family(web: &Web, table: usize) -> Known {
     let all = Reading { days: Days::All, keeps_file_date: true };
     let part =
-        Reading { days: Days::Unknown("it reads a part of the table"), keeps_file_date: true };
+        Reading { days: Days::Unknown("it reads only some of the rows"), keeps_file_date: true };
     let mut known = Known::from([(web.objects[table].name.clone(), all.clone())]);
     for link in &web.links {
         let reading = match link.how {

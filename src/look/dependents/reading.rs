@@ -102,7 +102,7 @@ fn of_query(query: &Query, known: &Known) -> Reading {
     if query.with.is_some() {
         let days = match count(query, known) {
             0 => Days::None,
-            _ => Days::Unknown("its query has a WITH"),
+            _ => Days::Unknown("its query has a WITH clause"),
         };
         return Reading { days, keeps_file_date: false };
     }
@@ -220,10 +220,12 @@ fn why_limited(select: &Select, sources: &[Source<'_>], known: &Known) -> Option
     };
     match select.distinct {
         _ if !is_whole => Some("its query joins tables"),
-        Some(Distinct::On(_)) => Some("it shows one row of several"),
+        Some(Distinct::On(_)) => {
+            Some("it shows only some of the rows with equal values (DISTINCT)")
+        }
         _ if select.having.is_some() => Some("it shows some of its groups"),
         _ if select.projection.iter().any(within::has_condition) => {
-            Some("its columns have conditions of their own (FILTER, CASE)")
+            Some("some of its columns have conditions (FILTER, CASE)")
         }
         _ => None,
     }

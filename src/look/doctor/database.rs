@@ -161,7 +161,7 @@ fn add_pooler(list: &mut Checklist, pooling: Result<Pooling, target::Error>) {
 async fn add_ledger(list: &mut Checklist, database: &Database, config: &Config, is_writable: bool) {
     const ID: &str = "ledger";
     if !is_writable {
-        return list.skipped(ID, "the database takes no writes");
+        return list.skipped(ID, "the database does not accept writes");
     }
     let table = config.datasets.first().map(|dataset| dataset.table.clone());
     let tried =
@@ -178,7 +178,10 @@ async fn add_ledger(list: &mut Checklist, database: &Database, config: &Config, 
         Ok(Tried::Lacking(grants)) => list.failed(
             ID,
             "this user lacks rights on the ledger (schema backfill)",
-            format!("have the owner of the ledger or of the database send: {}", grants.join("; ")),
+            format!(
+                "have the owner of the ledger or of the database execute: {}",
+                grants.join("; ")
+            ),
         ),
         Err(error) => {
             let (found, next) = explained(&error);

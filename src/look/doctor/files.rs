@@ -97,22 +97,22 @@ fn add_match(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
         ),
         (0, None) => list.warned(
             "files-match",
-            "there is no file here yet, so that a run has nothing to load",
-            "check the prefix; if the exports have not begun, there is nothing to do",
+            "there is no file under the prefix yet, so that a run has nothing to load",
+            "check the prefix; if the exports have not started yet, there is nothing to do",
         ),
         (files, _) => list.passed(
             "files-match",
-            format!("the key pattern finds {files} file(s), of {}", listing.range),
+            format!("the key pattern matches {files} file(s), of {}", listing.range),
         ),
     }
     match missed {
         Some((count, example)) if files > 0 => list.warned(
             "files-ignored",
-            format!("{count} key(s) look like files and are not found by the key pattern, such as {example}"),
+            format!("{count} key(s) look like exports but do not match the key pattern, such as {example}"),
             format!("if they are exports, {next}"),
         ),
-        Some(_) => list.skipped("files-ignored", "the key pattern finds no file"),
-        None => list.passed("files-ignored", format!("{ignored} other key(s) are not exports")),
+        Some(_) => list.skipped("files-ignored", "the key pattern matches no file"),
+        None => list.passed("files-ignored", format!("{ignored} other key(s) do not look like exports")),
     }
 }
 
@@ -128,7 +128,7 @@ fn add_odd_keys(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
             Finding::UnusableKeys { .. } => list.warned(
                 "files-keys",
                 finding.to_string(),
-                "rename these objects: runs leave them out",
+                "rename these objects, because runs leave them out",
             ),
             Finding::FutureDates { .. } | Finding::FarDates { .. } => {
                 list.warned("files-dates", finding.to_string(), key_hint(dataset));
@@ -152,14 +152,14 @@ fn add_days(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
             let every = dataset.every;
             let found = match every {
                 Cadence::Day => "each day from the first to the last has one file".to_owned(),
-                _ => format!("every file is there that is due (every = \"{every}\")"),
+                _ => format!("no expected file is missing (every = \"{every}\")"),
             };
             list.passed("files-days", found);
         }
         (false, _) => list.warned(
             "files-days",
             some_of(&missing),
-            "ask for the exports of these days again, if there should be some",
+            "have these days exported again, if there should be files",
         ),
         (true, false) => list.warned(
             "files-days",
@@ -172,12 +172,12 @@ fn add_days(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
 fn add_empty(list: &mut Checklist, dataset: &Dataset, listing: &Listing) {
     let empty: Vec<String> = listing.findings.iter().filter_map(key_of_empty).collect();
     if empty.is_empty() || dataset.zero_byte_files == ZeroByteFiles::Skip {
-        list.passed("files-empty", "no file of zero bytes keeps a run from loading");
+        list.passed("files-empty", "no file is empty (zero bytes)");
     } else {
         list.failed(
             "files-empty",
-            format!("files of zero bytes: {}", some_of(&empty)),
-            "ask for these exports again, or set zero_byte_files = \"skip\" for the dataset",
+            format!("empty files (zero bytes): {}", some_of(&empty)),
+            "have these files exported again, or set zero_byte_files = \"skip\" for the dataset",
         );
     }
 }
@@ -252,8 +252,7 @@ fn add_refused(list: &mut Checklist, refused: &[Unread], looked_at: usize) {
     };
     let next = match first.store_error() {
         Some(object_store::Error::PermissionDenied { .. }) => {
-            "grant s3:GetObject on the objects of this prefix, and kms:Decrypt if they are encrypted with a \
-             key of their own"
+            "grant s3:GetObject on the objects of this prefix, and kms:Decrypt if they are encrypted with a KMS key"
                 .to_owned()
         }
         _ => first.hint().unwrap_or_default(),
@@ -263,11 +262,11 @@ fn add_refused(list: &mut Checklist, refused: &[Unread], looked_at: usize) {
 
 fn add_archived(list: &mut Checklist, archived: &[String]) {
     match archived {
-        [] => list.passed("files-archived", "no file that was asked for is archived"),
+        [] => list.passed("files-archived", "none of the files that were tried is archived"),
         keys => list.failed(
             "files-archived",
             format!("{} file(s) are archived: {}", keys.len(), some_of(keys)),
-            "restore them (aws s3api restore-object) and run once that is done, or leave their days out",
+            "restore them (aws s3api restore-object) before the run, or leave their days out",
         ),
     }
 }

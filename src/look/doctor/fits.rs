@@ -24,7 +24,7 @@ pub async fn examine(
         return (None, list.checks);
     };
     let Some(engine) = &means.engine else {
-        list.skipped(ID, "staging cannot be opened, which the engine needs");
+        list.skipped(ID, "the engine needs staging, which cannot be opened");
         return (None, list.checks);
     };
     let days = headers.read.first().zip(headers.read.last());
@@ -58,11 +58,11 @@ async fn add_plans(
     catalog: &Catalog,
 ) -> bool {
     const ID: &str = "sql-plans";
-    const NEXT: &str = "correct the SQL, or name a column that files may lack in optional_columns of the \
-                        dataset; `backfill drift --propose` shows how names changed";
+    const NEXT: &str = "correct the SQL; list columns that files may lack in optional_columns of the dataset; \
+                        `backfill drift --propose` shows how names changed";
     let staged = stage::schema(catalog).await;
     match (failures, &staged) {
-        ([], Ok(_)) => list.passed(ID, "the SQL plans over the columns that the files have"),
+        ([], Ok(_)) => list.passed(ID, "the SQL can be planned over the columns of the files"),
         ([], Err(error)) => {
             let (found, next) = explained(error);
             list.failed(ID, found, next);
@@ -71,7 +71,7 @@ async fn add_plans(
         (failures, _) => {
             let looked_at = headers.read.len();
             let found =
-                format!("in the {looked_at} files that were looked at: {}", some_of(failures));
+                format!("according to the {looked_at} files that were read: {}", some_of(failures));
             list.warned(ID, found, NEXT);
         }
     }

@@ -11,28 +11,28 @@ const DAYS_LEFT: i64 = 14;
 /// Adds what is known of TLS and of the certificate.
 pub fn add_protection(list: &mut Checklist, protection: Protection) {
     const ID: &str = "database-tls";
-    const VERIFY: &str = "set sslmode=verify-full and sslrootcert to the file of the provider's authority \
-                          (for Supabase: the certificate in the database settings)";
+    const VERIFY: &str = "set sslmode=verify-full, and sslrootcert to the file with the provider's CA certificate \
+                          (for Supabase: in the database settings)";
     match protection {
         Protection { is_encrypted: false, is_local: true, .. } => {
-            list.passed(ID, "there is no TLS, and the connection stays on this machine");
+            list.passed(ID, "there is no TLS, but the connection stays on this machine");
         }
         Protection { is_encrypted: false, .. } => {
             list.warned(ID, "rows and passwords cross the network without TLS", VERIFY);
         }
         Protection { is_for_host: true, .. } => {
-            list.passed(ID, "TLS is on, and the certificate is valid for this host");
+            list.passed(ID, "TLS is on, and the certificate and the host's name are checked");
         }
         Protection { is_verified: true, .. } => list.passed(
             ID,
             "TLS is on, and a trusted authority signed the certificate; the host's name is not checked",
         ),
         Protection { is_local: true, .. } => {
-            list.passed(ID, "TLS is on; the certificate is not checked, and the server is this machine");
+            list.passed(ID, "TLS is on; the certificate is not checked, but the server is this machine");
         }
         Protection { .. } => list.warned(
             ID,
-            "TLS is on, but the certificate is not checked, so that anybody may pose as the server",
+            "TLS is on, but the certificate is not checked, so that another machine could pose as the server",
             VERIFY,
         ),
     }

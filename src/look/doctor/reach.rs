@@ -124,7 +124,7 @@ pub fn add_steps(
                 add_failure(list, ids, step, error, &answer);
             }
             (Some(failed), _) if failed < step => {
-                list.skipped(id_of(ids, step), "an earlier step failed");
+                list.skipped(id_of(ids, step), "an earlier check failed");
             }
             _ => add_success(list, ids, step, &answer),
         }
@@ -145,7 +145,11 @@ fn id_of(ids: &Ids, step: Step) -> &'static str {
 fn add_folder(list: &mut Checklist, ids: &Ids, error: Option<&object_store::Error>) -> bool {
     match error {
         Some(object_store::Error::NotFound { .. }) => {
-            list.failed(ids.bucket, "the folder does not exist", "create it, or name another one");
+            list.failed(
+                ids.bucket,
+                "the folder does not exist",
+                "create it, or configure another one",
+            );
             false
         }
         _ => {
@@ -158,14 +162,14 @@ fn add_folder(list: &mut Checklist, ids: &Ids, error: Option<&object_store::Erro
 fn add_success(list: &mut Checklist, ids: &Ids, step: Step, answer: &Answer) {
     match (step, answer.seconds_ahead) {
         (Step::Answers, _) if answer.status == 0 => {
-            list.skipped(ids.answers, "the store was not asked for anything");
+            list.skipped(ids.answers, "no request was sent to the store");
         }
         (Step::Answers, _) => list.passed(ids.answers, "the store answers"),
-        (Step::Clock, None) => list.skipped(ids.clock, "the store does not say what time it is"),
+        (Step::Clock, None) => list.skipped(ids.clock, "the store does not report its time"),
         (Step::Clock, Some(seconds)) if seconds.abs() > SECONDS_OFF => list.warned(
             ids.clock,
             format!("this machine's clock is {}", off_by(seconds)),
-            "set the clock by NTP: S3 refuses requests that are 15 minutes off (RequestTimeTooSkewed)",
+            "synchronise the clock with NTP: S3 refuses requests that are 15 minutes off (RequestTimeTooSkewed)",
         ),
         (Step::Clock, Some(_)) => list.passed(ids.clock, "the clocks agree to within a minute"),
         (Step::Credentials, _) => list.passed(ids.credentials, "the credentials are accepted"),
@@ -196,7 +200,7 @@ fn add_failure(
         Step::Clock => {
             let off = answer.seconds_ahead.map(off_by);
             let off = off.map(|off| format!("; this machine's clock is {off}")).unwrap_or_default();
-            let next = "set the clock of this machine, for example by NTP";
+            let next = "set the clock of this machine, for example with NTP";
             list.failed(ids.clock, format!("the store refuses the time of requests{off}"), next);
         }
         Step::Credentials => {
@@ -227,7 +231,7 @@ fn wrong_region(ids: &Ids, answer: &Answer) -> (String, String) {
             format!("set {key} = \"{region}\" in backfill.toml, or AWS_REGION={region}"),
         ),
         None => (
-            "requests go to another region than the bucket's, and the store does not say which it is"
+            "requests go to another region than the bucket's, which the store does not name"
                 .to_owned(),
             format!(
                 "find the bucket's region (aws s3api get-bucket-location), and set {key} in backfill.toml, \

@@ -53,7 +53,7 @@ async fn examine_one(
         }
         Err((found, next)) if is_read_by_a_check => list.failed(ID, found, next),
         Err((found, next)) => {
-            list.warned(ID, format!("{found}; no check reads it, but queries may"), next);
+            list.warned(ID, format!("{found}; no check reads it, but queries can"), next);
         }
     }
     list.checks

@@ -22,7 +22,7 @@ pub fn add_server(list: &mut Checklist, server: &Server, limits: Limits) -> bool
     let version = &server.version;
     if server.version_number < OLDEST_VERSION {
         let found =
-            format!("the server is PostgreSQL {version}, and 13 is the oldest that is supported");
+            format!("the server is PostgreSQL {version}, but 13 is the oldest supported version");
         list.failed("database-version", found, "upgrade the server");
     } else {
         list.passed("database-version", format!("the server is PostgreSQL {version}"));
@@ -32,7 +32,7 @@ pub fn add_server(list: &mut Checklist, server: &Server, limits: Limits) -> bool
         "UTF8" => list.passed("database-encoding", "text is stored as UTF-8"),
         other => list.warned(
             "database-encoding",
-            format!("text is stored as {other}, which lacks characters that exports may hold"),
+            format!("text is stored as {other}, which lacks characters that may occur in exports"),
             "load into a database that was created with ENCODING 'UTF8', or clean such values in stage.sql",
         ),
     }
@@ -48,8 +48,8 @@ fn add_writable(list: &mut Checklist, server: &Server) -> bool {
     match (server.is_standby, server.is_read_only, server.is_supabase) {
         (true, _, _) => list.failed(
             ID,
-            "the server is a standby, which takes no writes",
-            "name the primary, or add target_session_attrs=read-write to DATABASE_URL",
+            "the server is a standby, which does not accept writes",
+            "connect to the primary, or add target_session_attrs=read-write to DATABASE_URL",
         ),
         (false, true, true) => list.failed(
             ID,
@@ -75,7 +75,7 @@ fn add_timeouts(list: &mut Checklist, server: &Server) {
         server.timeouts.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let found = match set.is_empty() {
         true => "no time-out is set for this role".to_owned(),
-        false => format!("{}: transactions of this program turn them off", set.join(", ")),
+        false => format!("{}: this program turns them off for its transactions", set.join(", ")),
     };
     match server.timeouts.iter().find(|(name, _)| name == "idle_session_timeout") {
         Some((_, value)) => list.warned(
@@ -92,21 +92,20 @@ fn add_connections(list: &mut Checklist, server: &Server) {
     if free < CONNECTIONS {
         let (why, raise) = limit_of(server);
         let found = format!("{} more connections are left for this role: {why}", free.max(0));
-        let next =
-            format!("{raise}, or run with --connections 1 and end sessions that nobody needs");
+        let next = format!("{raise}, or run with --connections 1 and end unused sessions");
         list.warned("database-connections", found, next);
     } else {
         list.passed("database-connections", format!("{free} more connections are left"));
     }
     match server.left_behind.as_slice() {
-        [] => list.passed("database-sessions", "no session of an earlier run is left behind"),
+        [] => list.passed("database-sessions", "no session of an earlier run is left over"),
         pids => {
             let ends: Vec<String> =
                 pids.iter().map(|pid| format!("SELECT pg_terminate_backend({pid})")).collect();
             list.warned(
                 "database-sessions",
                 format!("{} session(s) of earlier runs hold a transaction open", pids.len()),
-                format!("if no run is going on, send {}", ends.join("; ")),
+                format!("if no run is active, execute {}", ends.join("; ")),
             );
         }
     }
@@ -143,11 +142,12 @@ fn add_size(list: &mut Checklist, server: &Server, limits: Limits) {
     match reached {
         Some((key, limit)) => {
             let text = printable::bytes(limit);
-            let next =
-                format!("make room, or enlarge the plan or the disk and set {key} to its new size");
+            let next = format!(
+                "free some space, or enlarge the plan or the disk and set {key} to the new size"
+            );
             if server.bytes >= limit {
                 let found =
-                    format!("the database has {size}, and {key} allows {text}: nothing more fits");
+                    format!("the database has {size}, and {key} is {text}: nothing more fits");
                 list.failed(ID, found, next);
             } else {
                 let found = format!("the database has {size}, more than 90 % of {key} ({text})");
@@ -156,8 +156,12 @@ fn add_size(list: &mut Checklist, server: &Server, limits: Limits) {
         }
         None if server.is_supabase && (FREE_PLAN_NEARLY..FREE_PLAN).contains(&server.bytes) => {
             let found =
-                format!("{found}; Supabase's free plan ends at 500 MB, and becomes read-only");
-            list.warned(ID, found, "if this is the free plan, make room or change the plan first");
+                format!("{found}; on Supabase's free plan, a database becomes read-only at 500 MB");
+            list.warned(
+                ID,
+                found,
+                "if this is the free plan, free some space or change the plan first",
+            );
         }
         None => list.passed(ID, found),
     }

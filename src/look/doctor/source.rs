@@ -105,7 +105,7 @@ fn add_listing(list: &mut Checklist, store: &Store, refused: Option<Refused>) {
             let found = format!("the prefix cannot be listed: {}", answered(&refused.answer));
             let next = match refused.error {
                 object_store::Error::PermissionDenied { .. } => {
-                    "grant s3:ListBucket on the bucket for this prefix (or the provider's right to list)"
+                    "grant s3:ListBucket on the bucket for this prefix (or the provider's equivalent)"
                         .to_owned()
                 }
                 error => store::hint(&error),

@@ -115,7 +115,7 @@ fn add_unwritable(
         (true, Some(_)) => list.failed(
             WRITE,
             "the folder cannot be written",
-            "check its permissions and that its disk has room, or set staging.url to another place",
+            "check its permissions and that its disk has free space, or set staging.url to another place",
         ),
         (true, None) => {
             let found = format!("no object can be written: {}", answered(&store.last_answer()));
@@ -129,9 +129,7 @@ fn add_unwritable(
 fn right_or(error: &object_store::Error, right: &str) -> String {
     match error {
         object_store::Error::PermissionDenied { .. } => {
-            format!(
-                "grant {right} on the objects below staging.url (or the provider's right like it)"
-            )
+            format!("grant {right} on the objects below staging.url (or the provider's equivalent)")
         }
         error => store::hint(error),
     }
@@ -159,8 +157,8 @@ fn add_space(list: &mut Checklist, store: &Store, bytes: u64) {
     if free < bytes {
         list.warned(
             ID,
-            format!("{free_text} are free, and the exports need up to {needed}"),
-            "make room, set staging.url to a larger disk or a bucket, or load a shorter range",
+            format!("{free_text} are free, and the exports have {needed}"),
+            "free some space, set staging.url to a larger disk or a bucket, or load a shorter range",
         );
     } else {
         list.passed(ID, format!("{free_text} are free, for exports of {needed}"));
@@ -183,8 +181,8 @@ fn add_temporary_space(list: &mut Checklist, environment: &Environment) {
         ),
         Some(free) if free < LITTLE_SPACE => list.warned(
             ID,
-            format!("{} are free for what SQL writes to disk", printable::bytes(free)),
-            "set TMPDIR to a folder with more room, or raise limits.sql_memory",
+            format!("{} are free for what SQL spills", printable::bytes(free)),
+            "set TMPDIR to a folder with more free space, or raise limits.sql_memory",
         ),
         Some(free) => {
             let free = printable::bytes(free);

@@ -32,7 +32,7 @@ pub async fn examine(
 ) -> Vec<HealthCheck> {
     let mut list = Checklist::of_dataset(&dataset.name, dataset.table.to_string());
     let Some(usable) = &means.database else {
-        list.skipped_all(&ALL, "the database cannot be asked");
+        list.skipped_all(&ALL, "the database cannot be queried");
         return list.checks;
     };
     match look(usable, dataset, catalog).await {
@@ -40,7 +40,7 @@ pub async fn examine(
         Err(error) => {
             let (found, next) = explained(&error);
             list.failed(ALL[0], found, next);
-            list.skipped_all(&ALL[1..], "the target cannot be looked at");
+            list.skipped_all(&ALL[1..], "the target cannot be examined");
         }
     }
     list.checks
@@ -58,7 +58,7 @@ fn add(list: &mut Checklist, dataset: &Dataset, usable: &UsableDatabase, found: 
             add_rows(list, found, target);
             add_dlt(list, found, target);
         }
-        None => list.skipped_all(&ALL[5..], "the target is not there, or is not a table"),
+        None => list.skipped_all(&ALL[5..], "the target does not exist, or is not a table"),
     }
 }
 
@@ -69,7 +69,7 @@ fn add_table(list: &mut Checklist, usable: &UsableDatabase, found: &Found) {
         (_, Some(kind)) => list.failed(
             ID,
             format!("it cannot be loaded: {}", kind.reason()),
-            "name a table in the dataset's section of backfill.toml",
+            "set `table` in the dataset's section of backfill.toml to a table",
         ),
         (Fit::NotCreated(error), _) => {
             let (found, next) = explained(error);
@@ -82,14 +82,14 @@ fn add_table(list: &mut Checklist, usable: &UsableDatabase, found: &Found) {
             let target = found.target.as_ref();
             let what = if target.is_some_and(Target::is_view) { "view" } else { "table" };
             let bytes = printable::bytes(target.map_or(0, |target| target.bytes));
-            list.passed(ID, format!("the {what} is there, with {bytes}"));
+            list.passed(ID, format!("the {what} exists, with {bytes}"));
         }
-        (Fit::NotCompared(why), _) => list.skipped(ID, format!("it is not there yet, and {why}")),
+        (Fit::NotCompared(why), _) => list.skipped(ID, format!("it does not exist yet, and {why}")),
         _ if usable.is_writable => list.passed(
             ID,
-            "it is not there yet; creating it from target.sql was tried and rolled back",
+            "it does not exist yet; creating it from target.sql was tried and rolled back",
         ),
-        _ => list.skipped(ID, "it is not there yet, and the database takes no writes"),
+        _ => list.skipped(ID, "it does not exist yet, and the database does not accept writes"),
     }
 }
 
@@ -105,7 +105,7 @@ fn add_rights(list: &mut Checklist, found: &Found) {
         false => list.failed(
             "target-rights",
             format!("{role} lacks {} right(s) that a load needs", grants.len()),
-            format!("have the owner send: {}", grants.join("; ")),
+            format!("have the owner execute: {}", grants.join("; ")),
         ),
     }
 }
@@ -154,15 +154,16 @@ fn add_fit(list: &mut Checklist, found: &Found) {
 fn add_columns(list: &mut Checklist, found: &Found) {
     const ID: &str = "target-columns";
     match found.parsed_texts.as_slice() {
-        [] => list.passed(ID, "its columns take what stage.sql gives"),
+        [] => list.passed(ID, "its columns accept what stage.sql returns"),
         columns => list.warned(
             ID,
             format!(
-                "stage.sql gives text for {}: a run stops at the first text that is not in the form of the type",
+                "stage.sql returns text for {}: a run stops at the first text that does not have the format of the \
+                 column's type",
                 some_of(columns)
             ),
-            "convert them in stage.sql, for example with try_to_decimal or try_to_date, and find what does not \
-             convert with a check",
+            "convert them in stage.sql, for example with try_to_decimal or try_to_date, and write a check that finds \
+             texts that cannot be converted",
         ),
     }
 }
@@ -181,12 +182,11 @@ fn add_effects(list: &mut Checklist, dataset: &Dataset, target: &Target) {
     triggers.sort();
     triggers.dedup();
     match triggers.is_empty() {
-        true => list.passed("target-triggers", "loading sets off no trigger and no rule"),
+        true => list.passed("target-triggers", "loading fires no trigger and no rule"),
         false => list.failed(
             "target-triggers",
-            format!("loading sets off triggers or rules: {}", some_of(&triggers)),
-            "look at what they do for each row; then run with --allow-side-effects, or disable them for \
-             the time of the load",
+            format!("loading fires triggers or rules: {}", some_of(&triggers)),
+            "check what they do for each row; then run with --allow-side-effects, or disable them during the load",
         ),
     }
     add_cascades(list, dataset, &effects.cascades);
@@ -256,9 +256,9 @@ fn publications(published: &[&WithoutIdentity]) -> String {
 fn add_rows(list: &mut Checklist, found: &Found, target: &Target) {
     let (index, unnamed) = ("target-index", "target-unnamed-rows");
     match (target.has_file_name_index, target.bytes > LARGE_TABLE) {
-        (true, _) => list.passed(index, "rows of a file are found by an index on _file_name"),
+        (true, _) => list.passed(index, "there is an index on _file_name"),
         (false, false) => {
-            list.passed(index, "there is no index on _file_name, and the table is small");
+            list.passed(index, "there is no index on _file_name, but the table is small");
         }
         (false, true) => list.warned(
             index,
@@ -267,11 +267,11 @@ fn add_rows(list: &mut Checklist, found: &Found, target: &Target) {
         ),
     }
     match found.has_unnamed_rows {
-        false => list.passed(unnamed, "no row without _file_name was found"),
+        false => list.passed(unnamed, "every row has a _file_name"),
         true => list.failed(
             unnamed,
-            "there are rows without _file_name, which may be those of the files",
-            "fill in their _file_name, or if they are others, run with --ignore-unnamed-rows",
+            "there are rows without _file_name, which may be duplicates of rows of the files",
+            "fill in their _file_name, or run with --ignore-unnamed-rows if they are not in the files",
         ),
     }
 }
@@ -284,29 +284,29 @@ fn add_dlt(list: &mut Checklist, found: &Found, target: &Target) {
         Some(obstacle) => list.failed(
             "dlt-versions",
             obstacle.reason(),
-            "load into a table of your own, or change dlt's write_disposition",
+            "load into a separate table, or change dlt's write_disposition",
         ),
-        None => list.passed("dlt-versions", "dlt keeps no old versions of rows here"),
+        None => list.passed("dlt-versions", "dlt does not keep old versions of rows here"),
     }
     let mut obstacles = found.obstacles.iter();
     match obstacles.find(|obstacle| matches!(obstacle, Obstacle::Nested(_))) {
         Some(obstacle) => list.failed(
             "dlt-nested",
             obstacle.reason(),
-            "load into a table of your own, or have dlt load the lists as text (max_table_nesting = 0)",
+            "load into a separate table, or have dlt load the lists as text (max_table_nesting = 0)",
         ),
-        None => list.passed("dlt-nested", "dlt has no tables of lists from inside the rows"),
+        None => list.passed("dlt-nested", "dlt has no child tables for lists in the rows"),
     }
     match (dlt.loads.is_some(), found.missing.of_dlt.as_slice()) {
         (_, grants @ [_, ..]) => list.failed(
             "dlt-rights",
             format!("{} lacks rights on the tables of dlt", found.missing.role),
-            format!("have the owner send: {}", grants.join("; ")),
+            format!("have the owner execute: {}", grants.join("; ")),
         ),
         (true, []) => list.passed("dlt-rights", "loads can be recorded in _dlt_loads"),
         (false, []) => list.warned(
             "dlt-rights",
-            "there is no _dlt_loads beside the table, so that loads are not recorded for dlt",
+            "there is no _dlt_loads in the table's schema, so that loads are not recorded for dlt",
             "if dlt does not load the table any more, there is nothing to do",
         ),
     }

@@ -34,8 +34,8 @@ impl fmt::Display for Where {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Above => "lines above the header",
-            Self::Below => "a line below the header that is unlike all others, such as units",
-            Self::End => "a last line that is unlike all others, such as a total",
+            Self::Below => "a line below the header that differs from all others, such as units",
+            Self::End => "a last line that differs from all others, such as a total",
         })
     }
 }

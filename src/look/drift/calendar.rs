@@ -145,7 +145,7 @@ impl fmt::Display for Oddity {
             }
             Self::Seen(Seen::DatesFarAway { key, column, days, usual }) => write!(
                 f,
-                "{key} holds dates {days:+} days from its own in {column}, other files {usual:+}"
+                "{key} has dates in {column} that are {days:+} days from its file date, other files {usual:+}"
             ),
             Self::Seen(Seen::OtherWidth {
                 key,
@@ -158,10 +158,10 @@ impl fmt::Display for Oddity {
             }) => {
                 write!(
                     f,
-                    "{key}:{line}: from here on records have {fields} fields, the header {columns}: "
+                    "{key}:{line}: from here on, records have {fields} fields, but the header has {columns}: "
                 )?;
                 f.write_str(match accepted_before {
-                    0 => "the header may be another line, or other columns",
+                    0 => "the header may be another line, or have other columns",
                     _ => "the columns may have changed while the file was written",
                 })?;
                 match like {
@@ -176,7 +176,7 @@ impl fmt::Display for Oddity {
             }
             Self::Seen(Seen::LinesAround { place, files, of, key, line, setting }) => write!(
                 f,
-                "{files} of {of} file(s) have {place}, the first is {key}:{line}: {setting} leaves such lines out"
+                "{files} of {of} file(s) have {place}, the first in {key}:{line}: {setting} leaves such lines out"
             ),
             Self::Seen(Seen::Unreadable { key, reason, .. }) => {
                 write!(f, "{key} cannot be read: {reason}")

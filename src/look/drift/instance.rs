@@ -142,7 +142,7 @@ impl Found<'_> {
                 let named = moved[..moved.len().min(NAMED)].join(", ");
                 let more = if moved.len() > NAMED { " …" } else { "" };
                 let text = format!(
-                    "{} column(s) stand elsewhere than in most files: {named}{more}",
+                    "{} column(s) are in other positions than in most files: {named}{more}",
                     moved.len()
                 );
                 self.add(DriftKind::MovedColumn, glimpse.file.date, &glimpse.file.key, text);

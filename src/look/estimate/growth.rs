@@ -208,7 +208,7 @@ fn weigh(shape: &Shape, staged: Result<Staged, engine::Error>) -> (Option<Weighe
     let staged = match staged {
         Ok(staged) => staged,
         Err(error) => {
-            return (None, 1.0, format!("stage.sql does not run over the sample ({error})"));
+            return (None, 1.0, format!("stage.sql fails on the sample ({error})"));
         }
     };
     let rows: usize = staged.batches.iter().map(RecordBatch::num_rows).sum();
@@ -216,7 +216,7 @@ fn weigh(shape: &Shape, staged: Result<Staged, engine::Error>) -> (Option<Weighe
     match shape.weigh(&staged.batches) {
         Ok(Some(weighed)) => (Some(weighed), kept, String::new()),
         Ok(None) => (None, 1.0, "stage.sql keeps no row of the sample".to_owned()),
-        Err(_) => (None, 1.0, "the staged rows cannot be weighed".to_owned()),
+        Err(_) => (None, 1.0, "the size of the staged rows cannot be computed".to_owned()),
     }
 }
 
@@ -251,7 +251,7 @@ impl Known<'_> {
             return (Some(own), source);
         }
         let (from, mut numbers) = self.source();
-        let words = format!("{from}: # bytes a row in the table, whose own rows have #");
+        let words = format!("{from}: # bytes per row in the table, whose own rows have #");
         numbers.extend([ours, theirs].map(Number::measure));
         (Some(sampled), Origin::of(&words, &numbers))
     }

@@ -55,7 +55,7 @@ impl Room {
         match (growth, database) {
             (None, _) => unknown("the growth is not known"),
             (Some(_), _) if self.is_unknown() => {
-                unknown("neither limits.database nor limits.disk says how much room there is")
+                unknown("neither limits.database nor limits.disk is set")
             }
             (Some(_), None) => unknown("the size of the database is not known"),
             (Some(_), Some(_)) => {
@@ -67,7 +67,7 @@ impl Room {
 
 impl fmt::Display for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let most = self.most.map(|most| format!("the database may hold {}", bytes(most)));
+        let most = self.most.map(|most| format!("the database may have {}", bytes(most)));
         let disk = self.disk.map(|disk| format!("its disk has {}", bytes(disk)));
         let parts: Vec<String> = most.into_iter().chain(disk).collect();
         f.write_str(&parts.join("; "))

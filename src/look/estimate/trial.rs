@@ -36,7 +36,7 @@ pub async fn of(
     match tried.await {
         Ok(Ok(trial)) => trial,
         Ok(Err(error)) | Err(error) => {
-            tracing::debug!("{error}: rows are weighed by their types");
+            tracing::debug!("{error}: the size of rows is estimated from their types");
             None
         }
     }

@@ -36,15 +36,15 @@ fn are_all(found: &[&Profile], test: fn(&Kind) -> bool) -> bool {
 fn about_dates(written: &Written<'_>, reading: Option<&str>) -> Option<String> {
     Some(match written.dates.as_ref()? {
         Contradiction::Mixed(date) => format!(
-            "files of {date} write its dates in formats that contradict each other, so that no file date \
-             decides: {}",
+            "files of {date} have dates in formats that contradict each other, so that the file date cannot decide: \
+             {}",
             if reading.is_none() { "left as text" } else { "only the most frequent is read" },
         ),
         Contradiction::Changing(changing) => format!(
-            "the format of its dates changes ({changing}, of those that were looked at): {}; `backfill \
-             drift --deep --propose` finds the day",
+            "the format of its dates changes ({changing}, among the files that were read): {}; `backfill drift \
+             --deep --propose` finds the day",
             match reading {
-                Some(_) => "stage.sql decides by _file_date, and days between are NULL",
+                Some(_) => "stage.sql chooses by _file_date, and days in between are NULL",
                 None => "left as text",
             },
         ),
@@ -80,14 +80,14 @@ fn about_numbers(
     let is_number = reading.is_some_and(|reading| reading.contains("try_to_decimal"));
     match written.numbers {
         Numbers::AsOthers(mark) if is_number => Some(format!(
-            "read with a decimal {}, a guess: its own values do not show the mark, those of {} do",
+            "read with a decimal {}, which is a guess: its own values do not show it, but those of {} do",
             if mark == Mark::Comma { "comma" } else { "point" },
             few(marked.unwrap_or_default())
         )),
         Numbers::Guessed if is_number => Some(
-            "every decimal mark in it has three digits behind it, so that 9,999 may be a whole number \
-             or one with decimals, and no other column shows which; read with a decimal point, a guess: \
-             for a decimal comma, give try_to_decimal ',' as its fourth argument"
+            "every mark in it is followed by three digits, so that 9,999 may be a whole number or a decimal number, \
+             and no other column shows which; read with a decimal point, which is a guess: for a decimal comma, give \
+             try_to_decimal ',' as its fourth argument"
                 .to_owned(),
         ),
         Numbers::Mixed => Some(format!(
@@ -105,8 +105,8 @@ fn about_odd_values(found: &[&Profile]) -> Option<String> {
         .map(|odd| ("numbers", odd))
         .or_else(|| Some(("dates", odd_values(found, Profile::dates)?)))?;
     Some(format!(
-        "all of its values are {kind} but for {odd} in each file, as in a row of units or of totals: left as \
-         text; a WHERE in stage.sql leaves such rows out"
+        "all of its values are {kind} except {odd} in each file, such as a row of units or totals: left as text; a \
+         WHERE in stage.sql leaves such rows out"
     ))
 }
 
@@ -164,9 +164,9 @@ mod tests {
     fn the_same_few_texts_in_each_file_are_of_rows_that_are_not_data() {
         let units: &[(&str, u64)] = &[("decimal", 40), ("text", 1)];
         let found = odd(&[units, &[("integer", 2), ("text", 1)], &[]]).expect("a remark");
-        assert!(found.contains("numbers but for 1 in each file"), "{found}");
+        assert!(found.contains("numbers except 1 in each file"), "{found}");
         let found = odd(&[&[("date %Y-%m-%d", 3), ("text", 2)]]).expect("a remark");
-        assert!(found.contains("dates but for 2 in each file"), "{found}");
+        assert!(found.contains("dates except 2 in each file"), "{found}");
         assert_eq!(odd(&[units, &[("decimal", 40), ("text", 2)]]), None);
         assert_eq!(odd(&[&[("text", 3)]]), None);
         assert_eq!(odd(&[&[("integer", 1), ("text", 2)]]), None);

@@ -127,7 +127,8 @@ pub fn target(
         Some(there) => {
             let columns = there.columns.iter();
             let columns = columns.map(|(name, rest)| (identifier(name), rest.clone())).collect();
-            let comment = "The table as it is: the columns of stage.sql are compared with its own.";
+            let comment =
+                "The existing table: the columns of stage.sql are compared with its columns.";
             let comments = format!("-- {comment}\n{remarks}");
             comments + &create_table(dataset, columns, &there.rules, &there.partitioning)
         }
@@ -136,7 +137,7 @@ pub fn target(
             let added = ADDED.iter().zip(types).map(|(name, rest)| (*name, rest));
             let own = columns.iter().map(|c| (identifier(&c.name), c.data_type.clone()));
             let columns = own.chain(added.map(|(name, rest)| (name.to_owned(), rest.to_owned())));
-            let comment = "Created if the table is missing: one row per line of the export.";
+            let comment = "Creates the table if it does not exist: one row per line of the export.";
             let comments = format!("-- {comment}\n{remarks}");
             comments + &create_table(dataset, columns.collect(), &[], "")
         }
@@ -167,7 +168,7 @@ pub fn stage(columns: &[Column], target: Option<&Target>, remarks: &Remarks) -> 
     }
     let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
     format!(
-        "-- Row by row: names and types as the target has them.\n{}SELECT\n{}\nFROM source\n",
+        "-- Turns each row of the files into a row of the target.\n{}SELECT\n{}\nFROM source\n",
         comments("--", &remarks.columns),
         lines.join(",\n")
     )
@@ -193,11 +194,11 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
     );
     match (columns.is_empty(), guess.is_trusted) {
         (true, _) => format!(
-            "-- No column or pair of columns is unique in every file, so every row survives.\n{every}"
+            "-- Keeps every row: no column or pair of columns is unique in every file.\n{every}"
         ),
         (false, true) => format!(
-            "-- The newest row of each key over the whole range. That the key is {key} is a guess: \
-             it is\n-- unique in the files that were looked at.\n{newest}"
+            "-- Keeps the newest row of each key over the whole range. The key {key} is a guess: it is\n-- unique in \
+             each of the files that were read.\n{newest}"
         ),
         (false, false) => format!(
             "-- Every row survives. {key}: unique in the files that were looked at, and {again} of a\n\
@@ -230,19 +231,23 @@ const SEVERAL_FILES: &str = "\
 -- A day with more than one file: all are loaded. If dedupe.sql has a key, the rows of the later file
 -- survive: files of a day are ordered by name, and numbers in names are compared as numbers.
 -- severity: warn
-SELECT _file_date, min(_file_name) AS _file_name, count(*) AS files
+SELECT _file_date, min(_file_name) AS _file_name, \
+                             count(*) AS files
 FROM files
 GROUP BY _file_date
 HAVING count(*) > 1
 ";
 
-const ROW_COUNT: &str = "\
--- A file with less than half or more than twice the usual rows, which are the median of the range.
--- severity: warn
+const ROW_COUNT: &str =
+    "-- A file with less than half or more than twice the median row count of the range.
+-- \
+                         severity: warn
 SELECT f._file_name, f._file_date, f.rows
 FROM files AS f
-CROSS JOIN (SELECT median(rows) AS usual_rows FROM files) AS m
-WHERE f.rows * 2 < m.usual_rows OR f.rows > m.usual_rows * 2
+CROSS JOIN (SELECT \
+                         median(rows) AS usual_rows FROM files) AS m
+WHERE f.rows * 2 < m.usual_rows OR f.rows > \
+                         m.usual_rows * 2
 ";
 
 fn literals<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -258,10 +263,9 @@ fn missing_column(columns: &[Column]) -> Option<String> {
         plain.map(|column| format!("('{}')", column.headers[0].replace('\'', "''"))).collect();
     let lines: Vec<String> = names.chunks(NAMES_A_LINE).map(|names| names.join(", ")).collect();
     let text = format!(
-        "-- A column that a file lacks: it is NULL for the file's rows.\n-- severity: warn\n\
-         SELECT f._file_name, f._file_date, expected.name\nFROM files AS f\nCROSS JOIN (VALUES\n    \
-         {}\n) AS expected (name)\nLEFT JOIN file_columns AS c\n  \
-         ON c._file_name = f._file_name AND c.name = expected.name\nWHERE c.name IS NULL\n",
+        "-- A column that a file lacks: it is NULL in the rows of the file.\n-- severity: warn\nSELECT f._file_name, \
+         f._file_date, expected.name\nFROM files AS f\nCROSS JOIN (VALUES\n    {}\n) AS expected (name)\nLEFT JOIN \
+         file_columns AS c\n  ON c._file_name = f._file_name AND c.name = expected.name\nWHERE c.name IS NULL\n",
         lines.join(",\n    ")
     );
     (!names.is_empty()).then_some(text)
@@ -270,9 +274,8 @@ fn missing_column(columns: &[Column]) -> Option<String> {
 fn unknown_column(columns: &[Column]) -> String {
     let names = columns.iter().flat_map(|column| column.headers.iter().map(String::as_str));
     format!(
-        "-- A column that no file had when this was written: it would be left out.\n\
-         -- severity: warn\nSELECT _file_name, _file_date, position, name\nFROM file_columns\n\
-         WHERE name NOT IN (\n    {}\n)\n",
+        "-- A new column, which no file had when this check was written: it is not loaded.\n-- severity: \
+         warn\nSELECT _file_name, _file_date, position, name\nFROM file_columns\nWHERE name NOT IN (\n    {}\n)\n",
         literals(names)
     )
 }
@@ -296,10 +299,10 @@ fn unreadable_value(columns: &[Column]) -> Option<String> {
         .collect();
     (!conditions.is_empty()).then(|| {
         format!(
-            "-- A value that is not of its column's type: it would be NULL in the target, be refused, or lose its zeros.\n\
-             -- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\n\
-             FROM (\n    SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    \
-             FROM source\n)\nWHERE unreadable IS NOT NULL\n",
+            "-- A value that does not fit the type of its column: it would be NULL in the target, be refused, or \
+             lose zeros.\n-- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\nFROM (\n    \
+             SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    FROM \
+             source\n)\nWHERE unreadable IS NOT NULL\n",
             conditions.join("\n")
         )
     })
@@ -315,8 +318,8 @@ fn missing_key(key: &[&Column]) -> String {
     let empty: Vec<String> =
         key.iter().map(|column| format!("null_like({}) IS NULL", column.source())).collect();
     format!(
-        "-- A row without its key: no later row can supersede it.\n-- severity: error\n\
-         SELECT _file_name, _file_date, _line, _row_id\nFROM source\nWHERE {}\n",
+        "-- A row without a key: a later file cannot supersede it.\n-- severity: error\nSELECT _file_name, \
+         _file_date, _line, _row_id\nFROM source\nWHERE {}\n",
         empty.join(" OR ")
     )
 }
@@ -335,10 +338,8 @@ fn mostly_superseded(key: &[&Column]) -> String {
     let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
     let columns = columns.join(", ");
     format!(
-        "-- More than half of the rows share their key with another row: it may not be a key at all.\n\
-         -- severity: error\n\
-         SELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    \
-         SELECT count(*) AS times FROM source GROUP BY {columns}\n)\n\
-         HAVING sum(times) > 2 * count(*)\n"
+        "-- More than half of the rows share their key with another row: it is probably not a key.\n-- severity: \
+         error\nSELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    SELECT count(*) AS times FROM source GROUP \
+         BY {columns}\n)\nHAVING sum(times) > 2 * count(*)\n"
     )
 }

@@ -139,8 +139,7 @@ pub fn misfit(column: &Column, written: &Written<'_>) -> Option<String> {
         refused => format!("{refused} of {given} value(s)"),
     };
     Some(format!(
-        "{values} of the files that were looked at do not fit its type {}; checks/unreadable_value.sql refuses \
-         such values",
+        "{values} of the files that were read do not fit its type {}; checks/unreadable_value.sql finds such values",
         column.type_text
     ))
 }

@@ -46,7 +46,7 @@ pub fn guess(keys: &[&str]) -> Result<Option<Guessed>, Undecided> {
         DayPart::Day { day, is_sure: false } => Ok(Some(guessed(&day, &[months]))),
         DayPart::Undecided(day) => {
             let other = day.map_or_else(
-                || "with a number beside the month as the day, or as no date at all".to_owned(),
+                || "with the number beside the month as the day, or without a date".to_owned(),
                 |day| day.reading(),
             );
             Err(Undecided { readings: vec![months.reading(), other] })
@@ -103,16 +103,16 @@ fn guessed(taken: &Candidate, others: &[&Candidate]) -> Guessed {
     let text = &taken.form.text;
     let what = match () {
         () if text.contains("{from:") => {
-            Some("the two dates of a key are taken for the first and the last day of a period")
+            Some("the two dates of a key are read as the first and the last day of a period")
         }
         () if text.contains("%s") => {
-            Some("the ten digits in the keys are taken for seconds since 1970")
+            Some("the ten digits in the keys are read as seconds since 1970")
         }
         () if text.contains("%j") => {
-            Some("the three digits behind the year are taken for the day of the year")
+            Some("the three digits after the year are read as the day of the year")
         }
         () if taken.form.is_of_bare_weeks() => Some(
-            "the two digits behind the year are taken for the number of an ISO week, as some are above 12",
+            "the two digits after the year are read as the number of an ISO week, because some are above 12",
         ),
         () => None,
     };
@@ -121,9 +121,9 @@ fn guessed(taken: &Candidate, others: &[&Candidate]) -> Guessed {
         let readings: Vec<String> =
             others.iter().take(OTHERS).map(|other| other.reading()).collect();
         doubts.push(format!(
-            "the file dates may be others, which nothing in the keys decides: as many keys have one by {}; give \
-             that one if it is meant",
-            readings.join(" or by ")
+            "nothing in the keys shows which part is the file date: {} would also find a date in as many keys; use \
+             that pattern if it is the right one",
+            readings.join(" or ")
         ));
     }
     Guessed { pattern: taken.pattern.clone(), doubts }

@@ -102,7 +102,8 @@ fn about_unread(seen: &Seen, rejected: &[Rejected]) -> Vec<String> {
     let archives = archives(&unread);
     if !archives.is_empty() {
         remarks.push(format!(
-            "{} of these key(s) are archives or spreadsheets: unpack them and store the CSV files, to have them read: {}",
+            "{} of these key(s) are archives or spreadsheets, which are not read; unpack them and store the CSV \
+             files: {}",
             grouped(archives.len() as u64),
             few(&archives)
         ));
@@ -114,7 +115,7 @@ fn about_unread(seen: &Seen, rejected: &[Rejected]) -> Vec<String> {
     remarks.extend(records);
     if rejected.len() > REASONS {
         remarks.push(format!(
-            "records of {} more files, or for other reasons, are rejected: `backfill rejects` lists them",
+            "more records are rejected, in {} more files or for other reasons: `backfill rejects` lists them",
             rejected.len() - REASONS
         ));
     }
@@ -141,9 +142,11 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
     let days = range.to_string();
     let mut remarks = vec![match is_key_guessed {
         true => {
-            format!("key {patterns} is a guess: {dated} of {keys} key(s) have a date by it, {days}")
+            format!(
+                "key {patterns} is a guess: it finds a date in {dated} of {keys} key(s), {days}"
+            )
         }
-        false => format!("key {patterns}: {dated} of {keys} key(s) have a date by it, {days}"),
+        false => format!("key {patterns}: it finds a date in {dated} of {keys} key(s), {days}"),
     }];
     remarks.extend(findings.seen.key_doubts.iter().cloned());
     if let Some((date, keys)) = &findings.seen.crowded
@@ -151,8 +154,8 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
     {
         let (files, dates) = (findings.seen.dated, findings.seen.days);
         remarks.push(format!(
-            "{} files have {} file date(s) by it, {date} is that of {}: if another part of the keys says the day, \
-             give --key",
+            "it gives {} files only {} file date(s), and {date} to {} of them: if another part of the keys is the \
+             day, give --key",
             grouped(files as u64),
             grouped(dates as u64),
             few(keys)
@@ -164,7 +167,7 @@ fn about_key_pattern(findings: &Findings<'_>) -> Vec<String> {
 
 fn about_dedupe(findings: &Findings<'_>) -> String {
     match findings.target.is_some_and(|target| target.guest.dlt().is_some()) {
-        true => "dlt keeps every row of its files, and so does dedupe.sql".to_owned(),
+        true => "dedupe.sql keeps every row, because dlt keeps every row, too".to_owned(),
         false => about_the_key(&findings.guess),
     }
 }
@@ -173,23 +176,22 @@ fn about_the_key(guess: &Guess) -> String {
     let (key, again, files) = (guess.columns.join(", "), percent(guess.again), guess.files);
     match (guess.columns.is_empty(), guess.is_trusted) {
         (true, _) if files == 0 => {
-            "no file that was looked at has a row: dedupe.sql keeps every row".to_owned()
+            "dedupe.sql keeps every row, because no file that was read has rows".to_owned()
         }
-        (true, _) => "no column or pair of columns is unique in every file that was looked at: \
-                      dedupe.sql keeps every row"
+        (true, _) => "dedupe.sql keeps every row, because no column or pair of columns is unique in every file that \
+                      was read"
             .to_owned(),
         (false, true) if files == 1 => format!(
-            "dedupe.sql takes {key} as the key, which is a guess: unique in the one file with rows \
-             that was looked at"
+            "dedupe.sql uses {key} as the key, which is a guess: unique in the only file with rows that was read"
         ),
         (false, true) => format!(
-            "dedupe.sql takes {key} as the key, which is a guess: unique in each of the {files} \
-             file(s) with rows that were looked at; {again} of a file's keys come again in the next"
+            "dedupe.sql uses {key} as the key, which is a guess: unique in each of the {files} file(s) with rows \
+             that were read; {again} of a file's keys appear again in the next file"
         ),
         (false, false) => format!(
-            "{key}: unique in each of the {files} file(s) with rows that were looked at, and {again} of \
-             a file's values come again in the next; whether the row is then the same one, no file \
-             says: dedupe.sql keeps every row, and has the other way as a comment"
+            "dedupe.sql keeps every row, although {key} is unique in each of the {files} file(s) with rows that were \
+             read: {again} of a file's values appear again in the next file, and nothing shows whether those are the \
+             same rows; a comment in dedupe.sql keeps only the newest"
         ),
     }
 }
@@ -208,8 +210,8 @@ fn about_types(findings: &Findings<'_>, columns: &[Column]) -> Vec<String> {
         Types::Of(target) => format!("types are those of {}", target.table),
         Types::Text => "every column is kept as text".to_owned(),
         Types::Guessed => format!(
-            "types are guesses, from all {rows} row(s) of {files} of {all} file(s); \
-             checks/unreadable_value.sql finds what has another type"
+            "types are guesses, from all {rows} row(s) of {files} of {all} file(s); checks/unreadable_value.sql \
+             finds values that do not fit"
         ),
     }];
     let dates: Vec<String> = columns.iter().filter_map(Column::dates).collect();
@@ -229,7 +231,7 @@ fn about_columns(columns: &[Column], renamed: &BTreeMap<String, Vec<String>>) ->
         .iter()
         .map(|(name, others)| {
             format!(
-                "{} and {name} are taken as one column: a guess, from their names, places and values",
+                "{} and {name} are read as the same column, which is a guess from their names, positions and values",
                 others.join(", ")
             )
         })
@@ -237,15 +239,14 @@ fn about_columns(columns: &[Column], renamed: &BTreeMap<String, Vec<String>>) ->
     let other: Vec<String> = columns.iter().filter_map(renamed_column).collect();
     if !other.is_empty() {
         remarks.push(format!(
-            "called otherwise in the table than their names would give, because another column has that name, or \
-             none may have it: {}",
+            "named differently in the table, because the name is taken by another column or not allowed: {}",
             other.join(", ")
         ));
     }
     if let Some(names) = named(columns, |column| column.is_unclear) {
         remarks.push(format!(
             "read with the month first, as 12/31, which is a guess: no value shows whether the month or the day \
-             stands first in {names}"
+             comes first in {names}"
         ));
     }
     remarks.extend(columns.iter().filter_map(|column| {
@@ -284,7 +285,7 @@ fn about_personal(columns: &[Column]) -> String {
         Some(names) => {
             format!("personal_columns, from their names and values: {names}; complete the list")
         }
-        None => "personal_columns: no name speaks of persons; list those that hold their data"
+        None => "personal_columns: no column name looks personal; list the columns that have personal data"
             .to_owned(),
     }
 }

@@ -127,7 +127,10 @@ impl FileState {
         let Action::Refuse { because, blocked } = &self.action else { return None };
         let rows = match blocked {
             Blocked::ForeignRows { rows } => {
-                format!("; {rows} of {} rows in the target are not ours", self.rows_before())
+                format!(
+                    "; {rows} of {} rows in the target are from other programs",
+                    self.rows_before()
+                )
             }
             _ => String::new(),
         };

@@ -187,9 +187,8 @@ impl NoCredentials {
             Origin::WebIdentity { token_file, .. } => format!(
                 "check that {token_file} may be read, and that the role trusts the token's issuer"
             ),
-            Origin::Chain => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or \
-                              `profile` in backfill.toml; AWS_SKIP_SIGNATURE=true reads a public \
-                              bucket without any"
+            Origin::Chain => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or `profile` in \
+                              backfill.toml; AWS_SKIP_SIGNATURE=true reads a public bucket without credentials"
                 .to_owned(),
         }
     }

@@ -76,11 +76,11 @@ pub enum InvalidPlace {
     Unknown,
     /// The URL holds a user, a password, a query or a fragment.
     #[error(
-        "a URL must not hold a user, password, query or fragment; credentials belong in the environment"
+        "a URL must not have a user, password, query or fragment; credentials belong in the environment"
     )]
     Credentials,
     /// The prefix has two slashes side by side: every key below it would be taken for another one.
-    #[error("the path of a bucket's URL must not have two slashes side by side")]
+    #[error("the path of a bucket's URL must not have two slashes in a row")]
     Slashes,
     /// The folder does not have a name.
     #[error("the folder needs a name, or set source.name to the bucket's name")]

@@ -71,7 +71,7 @@ impl Options {
         if let Some(key) = self.given().find(|key| *key != "endpoint")
             && !is_s3
         {
-            return Err(InvalidOption { key, reason: "only an s3:// place has it" });
+            return Err(InvalidOption { key, reason: "only an s3:// URL can have it" });
         }
         let texts =
             [("region", &self.region), ("profile", &self.profile), ("kms_key", &self.kms_key)];
@@ -87,7 +87,7 @@ impl Options {
     /// Checks the options of a folder, which has none.
     pub(super) fn check_folder(&self) -> Result<(), InvalidOption> {
         match self.given().next() {
-            Some(key) => Err(InvalidOption { key, reason: "a folder does not have it" }),
+            Some(key) => Err(InvalidOption { key, reason: "a folder cannot have it" }),
             None => Ok(()),
         }
     }

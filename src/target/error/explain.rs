@@ -8,15 +8,15 @@ use crate::store;
 fn hint_of(state: &str) -> Option<&'static str> {
     match state {
         "23505" => Some(
-            "the target has the key already, from another load or another program; in mode = \"merge\" with these \
-             columns as merge_key the newer row wins, or leave such rows out in dedupe.sql",
+            "the target already has a row with this key, from another load or another program: use mode = \"merge\" \
+             with these columns as merge_key, so that the newer row wins, or leave such rows out in dedupe.sql",
         ),
         "55000" => Some(
-            "if a publication publishes the updates and deletes of the table, give it a replica identity: a primary \
-             key, or ALTER TABLE … REPLICA IDENTITY FULL; `backfill doctor` names the publication",
+            "if a publication includes the updates and deletes of the table, the table needs a replica identity: a \
+             primary key, or ALTER TABLE … REPLICA IDENTITY FULL; `backfill doctor` names the publication",
         ),
         "23503" => {
-            Some("load the table that the rows refer to first, in a run of its own with --prefix")
+            Some("first load the table that the rows refer to, in a separate run with --prefix")
         }
         "22021" | "22P05" => Some(
             "the database or its encoding cannot store a character of the value: clean it in stage.sql; if \
@@ -32,23 +32,24 @@ set DATABASE_URL=postgres://user:password@host:5432/database, or PGHOST, PGUSER,
 verify-full give the CA file as PGSSLROOTCERT";
 
 fn hint_of_left_behind(pid: i32) -> String {
-    format!("have its user or a superuser send SELECT pg_terminate_backend({pid}); then run again")
+    format!(
+        "have the user of that session or a superuser execute SELECT pg_terminate_backend({pid}); then run again"
+    )
 }
 
 /// What to do about a ledger that is not as this program made it.
 const LEDGER_CHANGED: &str =
-    "somebody changed the tables of the schema backfill; nothing was loaded: restore them";
-const FOREIGN_LEDGER: &str = "\
-nothing was loaded; this program keeps its ledger in the schema backfill: if the table is somebody else's, rename it \
-or its schema; if somebody changed ours, restore it";
-const LEDGER_INCOMPLETE: &str = "\
-nothing was loaded; restore the missing tables of the schema backfill from a backup; without them, what was loaded \
-before is not known";
+    "nothing was loaded; somebody changed the tables of the schema backfill: restore them";
+const FOREIGN_LEDGER: &str = "nothing was loaded; this program keeps its ledger in the schema backfill: if the table \
+                              belongs to another program, rename it or its schema; if somebody changed the ledger's \
+                              table, restore it";
+const LEDGER_INCOMPLETE: &str = "nothing was loaded; restore the missing tables of the schema backfill from a \
+                                 backup; without them, it is not known what was loaded before";
 
 fn hint_of_outdated_ledger(owner: &str) -> String {
     format!(
-        "nothing was loaded; run this version once as {owner}, or have {owner} make the user of this run an owner \
-         too (GRANT {owner} TO …)"
+        "nothing was loaded; run this version once as {owner}, or have {owner} make the user of this run a member of \
+         that role (GRANT {owner} TO …)"
     )
 }
 
@@ -57,8 +58,8 @@ impl Error {
     fn hint_of_statement(&self) -> Option<&'static str> {
         match self {
             Self::Rows { cause: RowsCause::Referenced, .. } => Some(
-                "rows of the other table still refer to rows that would be deleted: make its constraint \
-                 NO ACTION DEFERRABLE INITIALLY DEFERRED, or drop it for the time of the load",
+                "rows of the other table still refer to rows that would be deleted: make its constraint NO ACTION \
+                 DEFERRABLE INITIALLY DEFERRED, or drop it during the load",
             ),
             Self::Rows { cause: RowsCause::NoPartition, .. } => {
                 Some("create the partition for these rows, or a DEFAULT partition, and run again")
@@ -128,8 +129,8 @@ impl Explain for Error {
                 "name and CAST the columns in stage.sql as the target has them, or alter the target"
             }
             Self::Target { .. } => {
-                "change the table so that rows can be loaded into it, or name another one in the dataset's \
-                 section of backfill.toml"
+                "change the table so that rows can be loaded into it, or name another table in the dataset's section \
+                 of backfill.toml"
             }
             Self::Value { .. } => {
                 "`backfill query` shows the row by _file_name and _row_id; cast or clean it in \
@@ -140,31 +141,32 @@ impl Explain for Error {
                 None => "delete the staging folder's `staged` part and run again",
             },
             Self::Json(_) => return None,
-            Self::Waiting(_) => "make room in the temporary folder, or name another one as TMPDIR",
+            Self::Waiting(_) => {
+                "free some space in the temporary folder, or set TMPDIR to another one"
+            }
             Self::Count { .. } | Self::RolledBack { .. } => {
                 "nothing of the batch is in the target; look for triggers or rules on it, and run again"
             }
             Self::CommitUnknown { .. } | Self::Unfinished { .. } | Self::NoAnswer { .. } => {
-                "run again: the ledger commits with the rows, so that the next run finds out, and \
-                 nothing is loaded twice"
+                "run again: the ledger is committed together with the rows, so that the next run knows, and nothing \
+                 is loaded twice"
             }
             Self::ChangedMeanwhile { .. } => "run again; what earlier batches loaded is kept",
             Self::RunUndone { .. } => {
-                "what it had loaded is taken out by `backfill undo`; run again after that"
+                "`backfill undo` deletes what it has loaded; run again after that"
             }
             Self::Undo(refusal) => return refusal.hint(),
             Self::LeftBehind { pid, .. } => return Some(hint_of_left_behind(*pid)),
             Self::LedgerUnreadable { .. } => LEDGER_CHANGED,
             Self::Rights { .. } => {
-                "nothing was loaded; have the owner of the tables or of the database send these statements"
+                "nothing was loaded; have the owner of the tables or of the database execute these statements"
             }
             Self::NullKeys { .. } => {
                 "nothing of the batch is loaded; give every row a key in stage.sql, leave such rows out \
                  there, or find them with a check"
             }
             Self::AmbiguousKeys { .. } => {
-                "nothing of the batch is loaded; name more columns in merge_key, or make the keys unique in \
-                 the target"
+                "nothing of the batch is loaded; add columns to merge_key, or make the keys unique in the target"
             }
             Self::ForeignLedger { .. } => FOREIGN_LEDGER,
             Self::IncompleteLedger { .. } => LEDGER_INCOMPLETE,

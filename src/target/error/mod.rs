@@ -15,7 +15,9 @@ use tokio_postgres::error::{DbError, SqlState};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No database is named.
-    #[error("no database is named: none of DATABASE_URL, PGHOST, PGHOSTADDR and PGSERVICE is set")]
+    #[error(
+        "no database is configured: none of DATABASE_URL, PGHOST, PGHOSTADDR and PGSERVICE is set"
+    )]
     NoDatabase,
     /// `DATABASE_URL` or a `PG*` variable is not understood.
     #[error("{variable} is not understood: {reason}")]
@@ -35,7 +37,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The server's certificate is to be checked, but no trusted certificates are known.
-    #[error("sslmode asks to check the server's certificate, but there is no {}", path.display())]
+    #[error("sslmode requires checking the server's certificate, but there is no {}", path.display())]
     NoRootCertificate {
         /// The file that libpq looks for.
         path: PathBuf,
@@ -132,7 +134,7 @@ pub enum Error {
     #[error("the ledger's rows cannot be written as JSON")]
     Json(#[source] serde_json::Error),
     /// Rows that are still to be compared cannot be kept in a temporary file.
-    #[error("cannot keep rows that are still to be compared in a temporary file")]
+    #[error("cannot write rows that still have to be compared to a temporary file")]
     Waiting(#[source] std::io::Error),
     /// Staging cannot be read.
     #[error("cannot read the staged file {path}")]
@@ -145,7 +147,7 @@ pub enum Error {
     },
     /// The server took a different number of rows than it was sent.
     #[error(
-        "{table} took {taken} rows of batch {batch}, {sent} were sent; the batch is rolled back"
+        "{sent} rows of batch {batch} were sent, but {table} received {taken}; the batch is rolled back"
     )]
     Count {
         /// The target.
@@ -164,19 +166,19 @@ pub enum Error {
         batch: usize,
     },
     /// Whether a transaction committed is not known: the connection was lost meanwhile.
-    #[error("whether batch {batch} was committed is not known: the connection was lost meanwhile")]
+    #[error("it is not known whether batch {batch} was committed, because the connection was lost")]
     CommitUnknown {
         /// The batch.
         batch: usize,
     },
     /// A transaction of ours that lost its connection does not end.
-    #[error("the server still holds the transaction of an earlier try of batch {batch}")]
+    #[error("the transaction of an earlier attempt at batch {batch} is still open on the server")]
     Unfinished {
         /// The batch.
         batch: usize,
     },
     /// A session of an earlier run keeps its locks although its client is gone, and cannot be ended.
-    #[error("{holder}, and this user may not end it")]
+    #[error("{holder}, and this user may not end that session")]
     LeftBehind {
         /// Which session.
         holder: String,
@@ -185,8 +187,7 @@ pub enum Error {
     },
     /// The server waits for this program while this program waits for the server.
     #[error(
-        "the connection was lost: for {seconds} s the server has waited for this program, and this program \
-         for its answer"
+        "the connection was lost: for {seconds} s, the server and this program have waited for each other"
     )]
     NoAnswer {
         /// For how long.
@@ -194,7 +195,7 @@ pub enum Error {
     },
     /// Rows that are to be replaced changed between two statements of a batch.
     #[error(
-        "rows of {table} that batch {batch} replaces were changed by others meanwhile; the batch is rolled back"
+        "other programs changed rows of {table} while batch {batch} was replacing them; the batch is rolled back"
     )]
     ChangedMeanwhile {
         /// The target.
@@ -227,7 +228,7 @@ pub enum Error {
     },
     /// Rows cannot be merged, because the target has several rows with their key.
     #[error(
-        "{table} has {keys} key(s) ({}) several times, so it is not known which row to replace",
+        "{table} has several rows for {keys} key(s) ({}), so it is not known which row to replace",
         key.join(", ")
     )]
     AmbiguousKeys {
@@ -253,15 +254,17 @@ pub enum Error {
         missing: Vec<String>,
     },
     /// An older version made the ledger, and this user may not bring it up to date.
-    #[error("an older version made the ledger, and only its owner {owner} may bring it up to date")]
+    #[error(
+        "the ledger was created by an older version, and only its owner {owner} may upgrade it"
+    )]
     OutdatedLedger {
         /// The owner.
         owner: String,
     },
     /// A file whose rows were to be deleted has rows that are not ours.
     #[error(
-        "{rows} rows of the files of batch {batch} in {table} were inserted or changed by others; the \
-         batch is rolled back"
+        "other programs inserted or changed {rows} rows in {table} of the files of batch {batch}; the batch is \
+         rolled back"
     )]
     ForeignRows {
         /// The target.
@@ -280,9 +283,11 @@ fn describe(state: &str, place: &str, cause: RowsCause) -> String {
     }
     let suffix = if place.is_empty() { String::new() } else { format!(", {place}") };
     let known = match cause {
-        RowsCause::NoPartition => Some("no partition takes the row"),
+        RowsCause::NoPartition => Some("no partition accepts the row"),
         RowsCause::Referenced => Some("rows of another table refer to a row that would be deleted"),
-        RowsCause::Value => Some(reason(state).unwrap_or("a value is not in the form of the type")),
+        RowsCause::Value => {
+            Some(reason(state).unwrap_or("a value does not have the format of the type"))
+        }
         RowsCause::Unknown => reason(state),
     };
     match known {

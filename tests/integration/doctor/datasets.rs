@@ -73,7 +73,7 @@ async fn a_ledger_of_somebody_else_or_of_an_older_version_is_judged() {
     project.run("2025-09-22", "2025-09-22").await.ended(0);
     project.database.execute("ALTER TABLE backfill.files DROP COLUMN held, DROP COLUMN xids").await;
     let ran = doctor(&project, &[]).await.ended(0);
-    assert!(wrong(&ran).is_empty() && ran.stdout.contains("an older version made it"));
+    assert!(wrong(&ran).is_empty() && ran.stdout.contains("an older version created it"));
     assert_eq!(columns_named_held(&project).await, ["0"], "it was rolled back");
 
     // Only its owner may bring it up to date.
@@ -217,7 +217,7 @@ async fn columns_and_types_that_do_not_take_the_rows_are_found() {
         .database
         .execute("DROP TABLE people; CREATE MATERIALIZED VIEW people AS SELECT 1 AS id")
         .await;
-    finds(doctor(&project, &[]).await, "failed", "target-table", "name a table");
+    finds(doctor(&project, &[]).await, "failed", "target-table", "set `table` in");
     project.database.execute("DROP MATERIALIZED VIEW people").await;
     project.edit("sql/people/target.sql", "city text", "city no_such_type");
     finds(doctor(&project, &[]).await, "failed", "target-table", "");

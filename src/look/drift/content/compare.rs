@@ -151,14 +151,14 @@ impl fmt::Display for Difference {
             Self::Retyped { usual, here } => write!(f, "{here}, {usual} in the reference"),
             Self::DateFormat { usual, here } => write!(f, "{here}, {usual} in the reference"),
             Self::NewValues { values } => {
-                write!(f, "{}: nowhere else in the reference", some(values))
+                write!(f, "{}: not in the reference", some(values))
             }
             Self::GoneValues { values } => {
-                write!(f, "{}: elsewhere in the reference, and not here", some(values))
+                write!(f, "{}: in the reference, but not here", some(values))
             }
             Self::EncodedTwice { values, shapes } => write!(
                 f,
-                "{values} value(s) hold UTF-8 that was encoded once more, of shapes such as {}",
+                "{values} value(s) were encoded as UTF-8 twice, with shapes such as {}",
                 some(shapes)
             ),
             Self::Shifted { index, .. } => write!(f, "PSI {index:.2}"),

@@ -28,10 +28,11 @@ use crate::profile::{FileProfile, Profile};
 use crate::source::SourceFile;
 
 /// How differences are measured, for people.
-pub const MEASURE: &str = "A distribution counts as shifted if the population stability index against the \
-     reference is above 0.25, above what chance makes it with this many rows in all but one in a thousand million \
-     cases, and above three times what is usual between days of the reference. If no reference was named, a column \
-     that changes permanently within the reference is compared with its files after the change.";
+pub const MEASURE: &str = "A distribution counts as shifted if its population stability index (PSI) against the \
+                           reference is above 0.25, above three times what is usual between days of the reference, \
+                           and so high that chance alone would reach it with this many rows only once in a thousand \
+                           million cases. Without --reference, a column that changes permanently within the \
+                           reference is compared with its files after the change.";
 
 /// The fewest files of a reference that was not named, if there are that many.
 const REFERENCE_FILES: usize = 7;

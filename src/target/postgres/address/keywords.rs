@@ -60,7 +60,7 @@ fn name(rest: &mut Peekable<Chars<'_>>) -> Result<String, String> {
     skip_spaces(rest);
     match rest.next_if_eq(&'=') {
         Some(_) => Ok(name),
-        None => Err("a name has no = after it; quote a value that holds spaces".to_owned()),
+        None => Err("a name has no = after it; quote values that contain spaces".to_owned()),
     }
 }
 
@@ -75,7 +75,7 @@ fn value(rest: &mut Peekable<Chars<'_>>) -> Result<String, String> {
             Some('\'') if is_quoted => return Ok(value),
             Some(letter) if letter.is_ascii_whitespace() && !is_quoted => return Ok(value),
             Some(letter) => value.push(letter),
-            None if is_quoted => return Err("a quoted value does not end".to_owned()),
+            None if is_quoted => return Err("a quoted value has no closing quote".to_owned()),
             None => return Ok(value),
         }
     }

@@ -51,7 +51,7 @@ pub fn client_config(settings: &Settings, user: &str, database: &str) -> Result<
 fn session_attributes(settings: &Settings) -> Result<TargetSessionAttrs, Error> {
     const NAME: &str = "target_session_attrs";
     if matches!(settings.get(NAME), Some("read-only" | "standby" | "prefer-standby")) {
-        return Err(settings.wrong(NAME, "asks for a server that rows cannot be written to"));
+        return Err(settings.wrong(NAME, "requires a server that does not accept writes"));
     }
     let wanted = settings.choice(
         NAME,

@@ -59,7 +59,8 @@ impl Settings {
             let is_known = Parameter::find(&pair.0).is_some();
             if is_after_password && !is_known && alias(&pair).is_none() {
                 // It may be a part of the password.
-                let reason = "what follows the password is not known; quote or encode the password";
+                let reason =
+                    "the text after the password is not understood; quote or encode the password";
                 return Err(wrong(DATABASE_URL, reason));
             }
             self.put(DATABASE_URL, pair)?;

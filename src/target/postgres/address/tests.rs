@@ -173,7 +173,7 @@ fn parameters_are_used_ignored_or_refused_by_name() {
         ("channel_binding=Secret", "`channel_binding` is one of disable, prefer, require"),
         ("a=b%40Secret", "parameter `a` is not known"),
         ("Sec%20ret=1", "parameter of an odd name is not known"),
-        ("password=a&bSecret=c", "what follows the password"),
+        ("password=a&bSecret=c", "the text after the password"),
     ] {
         let url = format!("postgres://me@db/x?{query}");
         let error = address(&[("DATABASE_URL", &url)]).expect_err(query).to_string();

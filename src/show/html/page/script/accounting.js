@@ -18,10 +18,10 @@ function accounting(set, id, path) {
   if (!a)
     return [
       ...out,
-      none('There is no accounting: no database was named or nothing was loaded, so the records of the files were not followed into the target.'),
+      none('There is no accounting, because no database was configured or nothing was loaded.'),
     ];
   const at = `${path}.accounting.totals.`;
-  out.push(p(null, 'The records of the files under ', h('code', null, set.prefix), ', followed into ', h('code', null, a.target), '.'));
+  out.push(p(null, 'How many records of the files under ', h('code', null, set.prefix), ' are in ', h('code', null, a.target), '.'));
   out.push(
     table(
       'Totals',

@@ -31,7 +31,7 @@ function quality(set, id, path) {
           ['Check', 'name'],
           ['Result', 'fixed'],
           ['Rows found', 'right'],
-          ['What it asks', 'text'],
+          ['What it finds', 'text'],
           ['First rows', 'text'],
           ['Severity', 'fixed'],
         ],
@@ -65,8 +65,8 @@ function quality(set, id, path) {
         set.totals.rejects === 0
           ? 'No record was rejected.'
           : isNumber(set.totals.rejects)
-            ? 'The reasons of the rejects are not in this report.'
-            : 'The records of the files were not read, so nothing is known of rejects.',
+            ? 'This report does not have the reasons.'
+            : 'The records of the files were not read, so it is not known which are rejected.',
       ),
     );
   }

@@ -3,7 +3,7 @@
 function coverage(set, id) {
   const days = set.days;
   const out = [h('h3', { id: id + 'coverage' }, 'Coverage')];
-  if (!days.length) return [...out, none('The range of this report holds no day.')];
+  if (!days.length) return [...out, none('The range of this report has no days.')];
 
   const first = days[0].date;
   const last = days[days.length - 1].date;
@@ -12,7 +12,7 @@ function coverage(set, id) {
   const box = h('div', {
     class: 'chart small',
     role: 'img',
-    'aria-label': `Calendar of ${set.dataset}: the state of each day from ${first} to ${last}. The same is in the table of days.`,
+    'aria-label': `Calendar of ${set.dataset}: the state of each day from ${first} to ${last}. The table of days shows the same.`,
   });
   const frame = h('div', { class: 'scroll', role: 'region', 'aria-label': 'Calendar of coverage' }, box);
   const rowsOf = Object.keys(STATES).map((s) => [s, days.filter((d) => stateKey(d.state) === s).length]);
@@ -140,7 +140,7 @@ function coverage(set, id) {
 
   out.push(wrap);
   if (days.every((d) => d.state === 'unknown' || !hasFile(d))) {
-    out.push(none('No database was named, so nothing is known of the target: the calendar shows only which days have a file.'));
+    out.push(none('No database was configured, so the calendar only shows which days have a file.'));
   }
   out.push(
     h(

@@ -24,7 +24,7 @@ function verdicts(set, path) {
     bad,
     states('changed'),
     'coverage',
-    `${counted(states('changed'), 'day')} changed since the load; a run would refuse ${plural(states('changed'), 'it', 'them')}.`,
+    `${counted(states('changed'), 'day')} changed since the load; a run over ${plural(states('changed'), 'it', 'them')} would be refused.`,
   );
   const f = set.fit;
   if (f) {
@@ -50,7 +50,7 @@ function verdicts(set, path) {
       ]);
   }
   if (set.days.length && set.days.every((d) => d.state === 'unknown' || !hasFile(d)))
-    note.push(['coverage', 'No database was named, so nothing is known of the target.']);
+    note.push(['coverage', 'No database was configured, so nothing is known about the target.']);
   return [...bad.map((x) => ['Error', 'bad', ...x]), ...note.map((x) => ['Note', 'warn', ...x])];
 }
 
@@ -90,7 +90,7 @@ function dataset(set, i) {
       : h(
           'ul',
           { class: 'verdict' },
-          h('li', null, h('b', { class: 'good' }, 'Good'), h('span', null, 'Nothing wrong was found in what was examined.')),
+          h('li', null, h('b', { class: 'good' }, 'Good'), h('span', null, 'Nothing wrong was found.')),
         ),
     h(
       'dl',

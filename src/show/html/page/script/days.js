@@ -3,14 +3,14 @@
 // There is a mark besides the colour: the map must be readable in grey and for colour-blind readers.
 const STATES = {
   loaded: { mark: '', means: 'in the target, loaded by backfill' },
-  elsewhere: { mark: 'E', means: 'in the target, put there by the live loader' },
+  elsewhere: { mark: 'E', means: 'in the target, loaded by the live loader' },
   historical: { mark: 'H', means: 'a gap before the live loader began: in S3, not in the target' },
-  forward: { mark: 'F', means: 'a gap since the live loader began, which is its own work' },
-  changed: { mark: 'C', means: 'loaded, and the object or the SQL changed since: a run refuses it' },
+  forward: { mark: 'F', means: 'a gap since the live loader began: the live loader loads it' },
+  changed: { mark: 'C', means: 'loaded, but the object or the SQL has changed since: a run is refused' },
   refused: { mark: 'R', means: 'unreadable or empty: a run fails on it' },
   missing: { mark: '\u00d7', means: 'no file for this day' },
-  'not-due': { mark: '', means: 'no file, and none is due on this day' },
-  unknown: { mark: '?', means: 'in S3; no database was named, so it is not known whether it is loaded' },
+  'not-due': { mark: '', means: 'no file, and none is expected on this day' },
+  unknown: { mark: '?', means: 'in S3; no database was configured, so it is not known whether it is loaded' },
 };
 const has = (o, k) => Object.prototype.hasOwnProperty.call(o, k);
 const stateKey = (s) => (has(STATES, s) ? s : 'unknown');

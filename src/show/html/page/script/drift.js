@@ -39,7 +39,7 @@ function driftKey(level) {
 function drift(set, id) {
   const out = [h('h3', { id: id + 'drift' }, 'Drift of the contents')];
   const c = set.content;
-  if (!c) return [...out, none('The contents of the files were not compared, so nothing is known of drift.')];
+  if (!c) return [...out, none('The contents of the files were not compared.')];
   out.push(
     p(
       null,
@@ -76,7 +76,7 @@ function drift(set, id) {
   const box = h('div', {
     class: 'chart',
     role: 'img',
-    'aria-label': `Drift of ${set.dataset}: columns by dates. The findings are in the table below.`,
+    'aria-label': `Drift of ${set.dataset}: columns by dates. The table below lists the findings.`,
   });
   const namesBox = h('div', { class: 'names' });
   const dates = h('div', { class: 'dates', 'aria-hidden': 'true' });
@@ -208,7 +208,7 @@ function drift(set, id) {
       const level = found && LEVELS.find((l) => l[0] === found[0]);
       return [
         shown(c.columns[rows[r]]),
-        [['Date', c.dates[d]], ['Against the reference', level ? level[1] : 'no difference'], found && found[1] && ['Detail', found[1]]],
+        [['Date', c.dates[d]], ['Compared with the reference', level ? level[1] : 'no difference'], found && found[1] && ['Detail', found[1]]],
       ];
       // Many cells would be too many SVG elements; the canvas is kept below the size limits of phones.
     },
@@ -237,7 +237,7 @@ function drift(set, id) {
           c.findings.map((f) => [shown(f.column), f.what, f.text, f.from, f.to]),
         )
       : few.length
-        ? none('There is no finding: the single differences are in the map.')
+        ? none('There is no finding; the map shows single differences.')
         : '',
   );
   return out;

@@ -3,7 +3,7 @@
 const TARGETS = {
   found: ['The target table was found and its columns were compared.', null],
   missing: ['The target table was not found in the database.', 'bad'],
-  unverified: ['No database was named, so nothing is known of the target: its columns were not compared.', 'none'],
+  unverified: ['No database was configured, so the columns of the target were not compared.', 'none'],
 };
 function fit(set, id) {
   const out = [h('h3', { id: id + 'fit' }, 'SQL and target')];
@@ -13,11 +13,11 @@ function fit(set, id) {
   out.push(p(cls, text));
   out.push(
     f.failures.length
-      ? h('div', null, h('h4', { class: 'bad' }, `${counted(f.failures.length, 'place')} where the SQL does not fit`), list(f.failures, 20))
+      ? h('div', null, h('h4', { class: 'bad' }, `${counted(f.failures.length, 'place')} in which the SQL does not fit`), list(f.failures, 20))
       : p(null, 'The SQL fits every format of the files.'),
   );
   if (f.absent) out.push(p(null, 'UNVERIFIED, because these files do not exist yet: ' + f.absent.join(', ')));
-  if (f.not_given.length) out.push(h('h4', null, 'Columns of the target that no file gives'), p(null, names(f.not_given, 30)));
+  if (f.not_given.length) out.push(h('h4', null, 'Columns of the target that stage.sql does not return'), p(null, names(f.not_given, 30)));
   const rows = (x) => x.map((r) => [r.days, cell(r.columns.length), names(r.columns)]);
   const columns = [
     ['Days', 'fixed'],
@@ -25,7 +25,7 @@ function fit(set, id) {
     ['Names', 'text'],
   ];
   if (f.read_as_null.length)
-    out.push(table('Columns the SQL reads that these files do not have (read as null)', columns, rows(f.read_as_null), { wide: false }));
+    out.push(table('Columns that the SQL reads and these files do not have (read as NULL)', columns, rows(f.read_as_null), { wide: false }));
   if (f.not_loaded.length) out.push(table('Columns of the files that are not loaded', columns, rows(f.not_loaded), { wide: false }));
   return out;
 }

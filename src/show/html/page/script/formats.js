@@ -17,7 +17,7 @@ function epochs(set, id) {
   out.push(
     p(
       'soft',
-      'An epoch is a run of days whose files have the same format: header, delimiter, line ending, encoding and compression. A format that comes back keeps its lane.',
+      'An epoch is a run of days whose files have the same format: header, delimiter, line ending, encoding and compression. A format that appears again stays in its lane.',
     ),
   );
 
@@ -32,7 +32,7 @@ function epochs(set, id) {
   const box = h('div', {
     class: 'chart small',
     role: 'img',
-    'aria-label': `Timeline of ${counted(runs.length, 'epoch')} in ${counted(lanes.length, 'format')}. The same is in the table of epochs.`,
+    'aria-label': `Timeline of ${counted(runs.length, 'epoch')} in ${counted(lanes.length, 'format')}. The table of epochs shows the same.`,
   });
   const frame = h('div', { class: 'scroll', role: 'region', 'aria-label': 'Timeline of formats' }, box);
   let width = 0;

@@ -32,7 +32,7 @@ top.append(
     p('soft', `Made at ${made} by ${doc.program}, `, ...(doc.run_id ? ['in the run ', h('code', null, doc.run_id)] : ['without a run']), '.'),
   ),
 );
-if (!sets.length) document.getElementById('report').append(none('The report holds no dataset.'));
+if (!sets.length) document.getElementById('report').append(none('The report has no datasets.'));
 document.body.append(tip);
 if (sets.length > 1) {
   const t = (s, i, key, format) => figure(s.totals[key], `datasets.${i}.totals.${key}`, format || dashed);

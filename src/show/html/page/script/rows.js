@@ -12,7 +12,7 @@ function rowsPerDay(set, id) {
   const box = h('div', {
     class: 'chart small',
     role: 'img',
-    'aria-label': `${known ? 'Rows' : 'Size of the files'} per day. The same is in the table of days.`,
+    'aria-label': `${known ? 'Rows' : 'Size of the files'} per day. The table of days shows the same.`,
   });
   const frame = h('div', { class: 'scroll', role: 'region', 'aria-label': known ? 'Rows per day' : 'Size per day' }, box);
   const most = Math.max(...days.map((d) => value(d) || 0));
@@ -139,7 +139,7 @@ function rowsPerDay(set, id) {
       'soft',
       `Lowest day with data ${format(values[0])}, median ${format(middle)}, highest ${format(values[values.length - 1])}.`,
       missing.length ? ' A cross marks a day without a file.' : '',
-      known && !rejected ? (days.some((d) => isNumber(d.rejects)) ? ' No record was rejected.' : ' Rejects are not known.') : '',
+      known && !rejected ? (days.some((d) => isNumber(d.rejects)) ? ' No record was rejected.' : ' The number of rejected records is not known.') : '',
     ),
   );
   return out;

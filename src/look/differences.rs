@@ -206,7 +206,7 @@ impl Looked {
         };
         if reference.files.is_empty() {
             return Err(Error::Usage(format!(
-                "the reference {reference} has no readable file under {}",
+                "the reference {range} has no readable file under {}",
                 dataset.prefix
             )));
         }

@@ -108,7 +108,9 @@ fn next(reader: &mut Reader) -> Option<Option<Batch>> {
     match reader.next_batch() {
         Ok(batch) => Some(batch),
         Err(
-            ReadError::OtherHeader { .. } | ReadError::OtherEncoding { .. } | ReadError::Page { .. },
+            ReadError::OtherHeader { .. }
+            | ReadError::OtherEncoding { .. }
+            | ReadError::Page { .. },
         ) => None,
         Err(error) => panic!("bytes do not fail: {error}"),
     }

@@ -310,12 +310,12 @@ impl Explain for Error {
                 "load its history first, with a date: --start YYYY-MM-DD; --prefix chooses datasets"
             }
             Self::NoDates { .. } => {
-                "say with --key where the date is, such as 'report_{date:%Y-%m-%d}*.csv', \
-                 'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; \
-                 docs/reference/configuration.md lists its parts"
+                "describe with --key where the date is, such as 'report_{date:%Y-%m-%d}*.csv', \
+                 'year={date:%Y/month=%-m/day=%-d}/*.csv' or '{date:%d%b%y}.csv'; docs/reference/configuration.md \
+                 lists its parts"
             }
             Self::UndecidedDates { .. } => {
-                "give the one that is meant as --key; of a file of a month the day is not part of the date"
+                "give the right one as --key; the date in the key of a monthly file has no day"
             }
             Self::Archives { .. } => {
                 "unpack them and store the CSV files, plain or compressed one by one with gzip, zstd or bzip2: \

@@ -1,4 +1,4 @@
--- New orders: one row a line of the export, as the live loader keeps it.
+-- New orders: one row per line of the export, as the live loader stores it.
 CREATE TABLE orders_create (
     orders_id                varchar,
     created_by               varchar,

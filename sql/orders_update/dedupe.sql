@@ -1,5 +1,5 @@
--- The newest row of each order line over the whole range; of two in one day, the one in the file
--- whose name is the later one (`_v10` after `_v2`), then on the later line.
+-- Keeps the newest row of each order line over the whole range. Of two rows of one day, keeps the one
+-- in the file with the later name (`_v10` is later than `_v2`), then the one on the later line.
 SELECT _file_name, _row_id
 FROM source
 QUALIFY row_number() OVER (

@@ -1,4 +1,4 @@
--- Updated orders under the live loader's column names, every value as the text it is.
+-- Updated orders under the live loader's column names, with every value as text.
 SELECT
     orders_id,
     created_by,

@@ -1,4 +1,4 @@
--- Updated orders: one row a line of the export, as the live loader keeps it.
+-- Updated orders: one row per line of the export, as the live loader stores it.
 CREATE TABLE orders_update (
     orders_id                varchar,
     created_by               varchar,

@@ -1,4 +1,4 @@
--- New prospects under the live loader's column names, every value as the text it is.
+-- New prospects under the live loader's column names, with every value as text.
 SELECT
     orders_id,
     created_by,

@@ -1,4 +1,4 @@
--- New prospects: one row a line of the export, as the live loader keeps it.
+-- New prospects: one row per line of the export, as the live loader stores it.
 CREATE TABLE prospects_create (
     orders_id                varchar,
     created_by               varchar,

@@ -59,7 +59,7 @@ pub struct Dataset {
 pub fn taken_name(name: &str) -> Option<&'static str> {
     match name {
         "information_schema" => Some("the database and the engine keep their own tables there"),
-        "target" => Some("queries use this name for the tables of the database"),
+        "target" => Some("in queries, it is the name of the database"),
         name if name.starts_with("pg_") => {
             Some("PostgreSQL keeps the names that begin with pg_ for itself")
         }

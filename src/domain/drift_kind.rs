@@ -110,23 +110,21 @@ impl DriftKind {
                 "A column that the SQL reads and a file lacks, unless it is optional"
             }
             Self::MovedColumn => {
-                "Columns in another order than in most files of these days and of the week around"
+                "Columns in another order than in most files of these days and the week around them"
             }
-            Self::OtherDelimiter => "Another delimiter than in most of them",
-            Self::OtherQuote => "Another quote around fields than in most of them",
-            Self::OtherEncoding => "Another encoding than in most of them",
+            Self::OtherDelimiter => "Another delimiter than in most files",
+            Self::OtherQuote => "Another quote around fields than in most files",
+            Self::OtherEncoding => "Another encoding than in most files",
             Self::ByteOrderMark => {
-                "A byte order mark if most of them have none, or the other way round"
+                "A byte order mark if most files have none, or the other way round"
             }
-            Self::OtherLineEnding => "Other line endings than in most of them",
-            Self::OtherCompression => "Another compression than that of most of them",
-            Self::UnusualSize => {
-                "Three times more or fewer bytes or rows than the same weekday or the days around"
-            }
+            Self::OtherLineEnding => "Other line endings than in most files",
+            Self::OtherCompression => "Another compression than most files have",
+            Self::UnusualSize => "Three times as many bytes or rows as usual, or a third of them",
             Self::DatesFarAway => {
                 "Dates in a file that are further from its file date than in other files"
             }
-            Self::MissingDays => "A missing file",
+            Self::MissingDays => "No file on a day that should have one",
             Self::SeveralFiles => "Several files for a day",
             Self::SameContent => "The same content as an earlier file (reads all records)",
             Self::Rejects => "Records that cannot be read, however few (reads all records)",

@@ -93,7 +93,7 @@ impl fmt::Display for Finding {
                     None => Ok(()),
                 }
             }
-            Self::ZeroBytes { key } => write!(f, "{key} has no bytes"),
+            Self::ZeroBytes { key } => write!(f, "{key} is empty (zero bytes)"),
             Self::KeysWithoutDate { count: 1, examples } => {
                 write!(
                     f,
@@ -116,13 +116,13 @@ impl fmt::Display for Finding {
             ),
             Self::FutureDates { count, examples } => write!(
                 f,
-                "{count} file(s) have dates that have not come yet: {}; are these digits dates, and in this order?",
+                "{count} file(s) have dates in the future: {}; check that these digits are dates, and in this order",
                 some_of(*count, examples)
             ),
             Self::FarDates { count, examples } => write!(
                 f,
-                "{count} file(s) have dates that are years away from those of most files: {}; are these \
-                 digits dates?",
+                "{count} file(s) have dates that are years away from those of most files: {}; check that these \
+                 digits are dates",
                 some_of(*count, examples)
             ),
         }
@@ -150,17 +150,17 @@ fn missing(
         Cadence::Weekdays if from == to => write!(f, "no file for {from}, a {weekday}"),
         Cadence::Weekdays => write!(f, "no files from {from} to {to}, Monday to Friday"),
         Cadence::Week if from == to => {
-            write!(f, "no file for {from}: one is due every {weekday}")
+            write!(f, "no file for {from}: one is expected every {weekday}")
         }
         Cadence::Week if from.0.weekday() == to.0.weekday() => {
-            write!(f, "no files from {from} to {to}: one is due every {weekday}")
+            write!(f, "no files from {from} to {to}: one is expected every {weekday}")
         }
-        Cadence::Week => write!(f, "no files from {from} to {to}: one is due each week"),
+        Cadence::Week => write!(f, "no files from {from} to {to}: one is expected every week"),
         Cadence::Month if first_month == last_month => {
-            write!(f, "no file in {first_month}: one is due each month")
+            write!(f, "no file in {first_month}: one is expected every month")
         }
         Cadence::Month => {
-            write!(f, "no files from {first_month} to {last_month}: one is due each month")
+            write!(f, "no files from {first_month} to {last_month}: one is expected every month")
         }
     }
 }
@@ -186,23 +186,23 @@ mod tests {
         assert_eq!(said(monday, monday, Cadence::Weekdays), "no file for 2025-09-22, a Monday");
         assert_eq!(
             said(monday, monday, Cadence::Week),
-            "no file for 2025-09-22: one is due every Monday"
+            "no file for 2025-09-22: one is expected every Monday"
         );
         assert_eq!(
             said(monday, "2025-10-06", Cadence::Week),
-            "no files from 2025-09-22 to 2025-10-06: one is due every Monday"
+            "no files from 2025-09-22 to 2025-10-06: one is expected every Monday"
         );
         assert_eq!(
             said(monday, "2025-09-28", Cadence::Week),
-            "no files from 2025-09-22 to 2025-09-28: one is due each week"
+            "no files from 2025-09-22 to 2025-09-28: one is expected every week"
         );
         assert_eq!(
             said("2025-02-01", "2025-02-28", Cadence::Month),
-            "no file in 2025-02: one is due each month"
+            "no file in 2025-02: one is expected every month"
         );
         assert_eq!(
             said("2024-12-01", "2025-02-28", Cadence::Month),
-            "no files from 2024-12 to 2025-02: one is due each month"
+            "no files from 2024-12 to 2025-02: one is expected every month"
         );
     }
 }

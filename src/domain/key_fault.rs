@@ -50,13 +50,13 @@ impl fmt::Display for KeyFault {
         f.write_str(match self {
             Self::LeadingSlash => "the key begins with a slash",
             Self::TrailingSlash => "the key ends with a slash",
-            Self::DoubleSlash => "the key has two slashes side by side",
+            Self::DoubleSlash => "the key has two slashes in a row",
             Self::DotPart => "a part of the key is `.` or `..`",
-            Self::ControlCharacter => "the key holds a control character",
+            Self::ControlCharacter => "the key has a control character",
             Self::OuterBlank => "the key begins or ends with a blank",
             Self::NotText => "the file's name is not UTF-8",
             Self::UnfinishedWrite => {
-                "the file's name ends with # and digits, as those of unfinished writes do"
+                "the file's name ends with # and digits, like that of an unfinished write"
             }
         })
     }

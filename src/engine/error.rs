@@ -50,8 +50,8 @@ pub enum Error {
         /// What to write in place of the expression.
         instead: String,
     },
-    /// An expression is nested so deeply that the engine's stack may overflow.
-    #[error("{} holds an expression that is nested too deeply", path.display())]
+    /// An expression is nested so deeply that the engine's stack may not suffice.
+    #[error("{} has an expression that is nested too deeply", path.display())]
     TooDeep {
         /// The file, or `the query`.
         path: PathBuf,
@@ -112,8 +112,8 @@ pub enum Error {
     /// The spill space, or staging, is full.
     #[error("no space is left on the disk that holds the engine's spill files")]
     DiskFull,
-    /// A value cannot be converted. The value itself is not shown.
-    #[error("a value could not be converted to the type that the SQL asks for")]
+    /// A value cannot be converted. The value itself is not told.
+    #[error("a value could not be converted to the type in the SQL")]
     Conversion,
     /// A calculation went beyond its type, or divided by zero.
     #[error("a calculation in the SQL overflowed or divided by zero")]
@@ -130,8 +130,8 @@ pub enum Error {
     /// A table of the target database, or a profile, cannot be read.
     #[error("a table that the query names cannot be read")]
     Table(#[source] Carried),
-    /// The engine can plan a query but not run it, such as a subquery where it does not support one.
-    #[error("the SQL asks for something that the engine cannot do")]
+    /// The engine plans a query and cannot run it, such as a subquery in a place where it knows none.
+    #[error("the SQL uses something that the engine does not support")]
     Unsupported,
     /// Any other failure in execution. The engine's own message may quote values, so only its kind is
     /// shown.

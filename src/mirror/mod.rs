@@ -275,8 +275,8 @@ impl Explain for Error {
                 "it existed when the files were listed and has been deleted since; run again to list the files again"
             }
             Self::Archived { .. } => {
-                "restore the object from Glacier or Deep Archive (aws s3api restore-object) and run \
-                 again when it is back, or leave its day out of the range"
+                "restore the object from Glacier or Deep Archive (aws s3api restore-object) and run again once it is \
+                 restored, or leave its day out of the range"
             }
             Self::Write { .. }
                 if self.store_error().is_none_or(|error| !store::is_transient(error)) =>

@@ -69,7 +69,7 @@ fn earlier_days(dependent: &Dependent) -> String {
         Some(EarlierDays { shown: Shown::Unknown, why }) => format!("unknown: {why}"),
     };
     let _ = match dependent.holds {
-        Some(range) => write!(text, "; holds {range} now"),
+        Some(range) => write!(text, "; has {range} now"),
         None if dependent.is_hidden => write!(text, "; this user may not read all of it"),
         None => Ok(()),
     };

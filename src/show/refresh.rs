@@ -4,9 +4,8 @@ use super::table;
 use crate::life::{RefreshOutcome, RefreshedView};
 
 /// What a person has to do if an earlier run was stopped before its refresh.
-const SKIPPED: &str =
-    "if an earlier run was stopped between its load and its refresh, execute REFRESH MATERIALIZED \
-                       VIEW for these
+const SKIPPED: &str = "\
+if an earlier run was stopped between its load and its refresh, execute REFRESH MATERIALIZED VIEW for these
 ";
 
 /// Writes one line per view, in the order in which they are refreshed.

@@ -162,7 +162,7 @@ mod tests {
             found.as_deref(),
             Some(
                 "2 file(s) have dates that are years away from those of most files: x_1955-01-01.csv \
-                 (1955-01-01), x_2052-03-04.csv (2052-03-04); are these digits dates?"
+                 (1955-01-01), x_2052-03-04.csv (2052-03-04); check that these digits are dates"
             )
         );
         assert_eq!(far(&["2015-01-01", "2025-03-01"]), None, "neither is most");
@@ -175,8 +175,8 @@ mod tests {
         assert_eq!(
             future(&["2025-12-03"]).as_deref(),
             Some(
-                "1 file(s) have dates that have not come yet: x_2025-12-03.csv (2025-12-03); are these digits \
-                 dates, and in this order?"
+                "1 file(s) have dates in the future: x_2025-12-03.csv (2025-12-03); check that these digits \
+                 dates, and in this order"
             )
         );
         assert_eq!(future(&["2025-03-06", "2025-03-10"]), None);
@@ -189,7 +189,7 @@ mod tests {
         let ignored = [marker, unusable_object("x//r.csv", 1, KeyFault::DoubleSlash)];
         assert_eq!(
             unusable(&ignored).expect("a finding").to_string(),
-            "an object cannot be read: x//r.csv (the key has two slashes side by side); rename it"
+            "an object cannot be read: x//r.csv (the key has two slashes in a row); rename it"
         );
     }
 }

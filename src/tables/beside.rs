@@ -238,7 +238,7 @@ impl File {
         let mut reader =
             Reader::new(input, &self.place, dialect).map_err(|source| self.not_csv(source))?;
         let all = reader.schema();
-        let own = own_columns(&all);
+        let own = own_columns(all);
         let schema = all.project(&own).map_err(|error| self.not_csv(ReadError::Arrow(error)))?;
         let schema = Arc::new(schema);
         let mut batches = Vec::new();

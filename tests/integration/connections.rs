@@ -153,7 +153,7 @@ async fn a_full_disk_of_the_server_is_said_and_nothing_is_half_loaded() {
     server.fill_disk(true);
     let run = [&RUN[..], &["--range-alone"]].concat();
     let failed = project.backfill_with(&variables, &run).await.ended(1).stderr;
-    assert!(failed.contains("the server's disk is full: make room there"), "{failed}");
+    assert!(failed.contains("the server's disk is full: free some space there"), "{failed}");
     let count = "SELECT count(*), count(DISTINCT (_file_name, _row_id)) FROM people";
     let rows = server.client().await.query_one(count, &[]).await.expect("a count");
     assert_eq!(rows.get::<_, i64>(0), 20_000);

@@ -246,13 +246,13 @@ async fn only_what_the_cadence_lacks_is_missing() {
     let range = ("2025-09-01", "2025-10-06");
     assert_eq!(
         missing(&project, "week", range.0, range.1).await,
-        ["no file for 2025-09-22: one is due every Monday"]
+        ["no file for 2025-09-22: one is expected every Monday"]
     );
     assert_eq!(missing(&project, "day", range.0, range.1).await.len(), 4);
     assert!(missing(&project, "month", "2025-09-01", "2025-10-31").await.is_empty());
     assert_eq!(
         missing(&project, "month", "2025-07-15", "2025-10-31").await,
-        ["no file in 2025-08: one is due each month"]
+        ["no file in 2025-08: one is expected every month"]
     );
     assert_eq!(
         missing(&project, "weekdays", "2025-09-29", "2025-10-06").await,

@@ -83,7 +83,7 @@ async fn everything_that_depends_on_the_target_is_found_with_what_stands_between
     let project = web().await;
     let found = found(&project).await;
     for (name, kind, through, effect) in [
-        ("public.people_dec", "table", vec![], "holds a part of its rows"),
+        ("public.people_dec", "table", vec![], "has some of its rows (a partition)"),
         ("public.december", "view", vec![], "shows new rows at once"),
         ("\"Sp ace\".\"V 2\"", "view", vec!["public.december"], "shows new rows at once"),
         ("public.of_dec", "view", vec!["public.people_dec"], "shows new rows at once"),
@@ -95,9 +95,9 @@ async fn everything_that_depends_on_the_target_is_found_with_what_stands_between
             vec!["public.zz", "public.of_zz"],
             "needs REFRESH",
         ),
-        ("public.never", "materialized-view", vec![], "was never filled: needs REFRESH"),
-        ("public.total()", "function", vec![], "uses the table when it is called"),
-        ("public.of_row(public.people)", "function", vec![], "uses the table when it is called"),
+        ("public.never", "materialized-view", vec![], "has never been filled: needs REFRESH"),
+        ("public.total()", "function", vec![], "uses the table if it is called"),
+        ("public.of_row(public.people)", "function", vec![], "uses the table if it is called"),
         ("audit on public.people", "trigger", vec![], "runs public.log() on INSERT, DELETE"),
         ("tell on public.city", "rule", vec![], "uses the table on UPDATE of public.city"),
         ("own on public.people", "policy", vec![], "decides which rows a role may SELECT"),
@@ -111,17 +111,17 @@ async fn everything_that_depends_on_the_target_is_found_with_what_stands_between
             "note_person_day_fkey on public.note",
             "foreign-key",
             vec![],
-            "rows of public.note must have one in public.people; ON DELETE CASCADE",
+            "each row of public.note must refer to one in public.people; ON DELETE CASCADE",
         ),
         (
             "people_city_fkey on public.people",
             "foreign-key",
             vec![],
-            "rows of public.people must have one in public.city; ON DELETE NO ACTION",
+            "each row of public.people must refer to one in public.city; ON DELETE NO ACTION",
         ),
-        ("named", "publication", vec![], "takes every inserted row that passes its filter"),
-        ("everything", "publication", vec![], "takes every inserted or updated or deleted row"),
-        ("of_schema", "publication", vec![], "takes every inserted or updated row"),
+        ("named", "publication", vec![], "publishes every inserted row that passes its filter"),
+        ("everything", "publication", vec![], "publishes every inserted or updated or deleted row"),
+        ("of_schema", "publication", vec![], "publishes every inserted or updated row"),
     ] {
         let dependent = named(&found, name);
         assert_eq!(dependent["kind"], kind, "{name}");
@@ -236,7 +236,7 @@ async fn a_view_that_may_not_be_refreshed_undoes_nothing_and_holds_up_only_its_r
     for expected in [
         "the rows are loaded, but 3 materialized view(s)",
         "public.theirs (this user may not refresh it; its owner is postgres)",
-        "public.over_theirs (it reads public.theirs, which is not refreshed)",
+        "public.over_theirs (it reads public.theirs, which was not refreshed)",
         "public.broken (refreshing public.broken failed: a number is divided by zero (SQLSTATE 22012))",
         "hint: what is loaded stays",
     ] {

@@ -361,7 +361,11 @@ async fn the_limits_of_the_configuration_and_the_cadence_are_told() {
     project.write("backfill.toml", config.replace("max_rejects", "every = \"month\"\nmax_rejects"));
     project.put("people/report_2025-11-20.csv", export("z,Rome,1\n"));
     let ran = doctor(&project, &[]).await;
-    assert!(ran.stdout.contains("no file in 2025-10: one is due each month"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("no file in 2025-10: one is expected every month"),
+        "{}",
+        ran.stdout
+    );
     finds(ran, "warned", "files-days", "have these days exported again");
     let gaps = project.backfill(&["gaps"]).await.ended(0).stdout;
     assert!(gaps.contains("no file in S3 for 2025-10 (1 month(s))"), "{gaps}");

@@ -90,7 +90,7 @@ async fn a_proposed_line_brings_the_epochs_together() {
     let cities = project.database.rows("SELECT city FROM people ORDER BY id").await;
     assert_eq!(cities, ["Rome", "Oslo", "Bonn", "Bern"]);
     let text = project.backfill(&drift(&range[..4])).await.ended(0).stdout;
-    assert!(text.contains("the target takes what stage.sql gives"), "{text}");
+    assert!(text.contains("the target accepts what stage.sql returns"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,10 +142,10 @@ async fn files_that_cannot_be_read_or_hold_other_days_are_found() {
     let range = ["--start", "2025-09-01", "--end", "2025-09-09"];
     let text = project.backfill(&drift(&range)).await.ended(3).stdout;
     for expected in [
-        "report_2025-09-06.csv holds dates -614 days from its own in day, other files +0",
-        "2025-09-07 has 8.02 kB, the days around it 819 B",
-        "report_2025-09-08.csv cannot be read: the first line is not a header",
-        "report_2025-09-09.csv has no bytes",
+        "report_2025-09-06.csv has dates in day that are -614 days from its file date, other files +0",
+        "2025-09-07 has 8.0 kB, the days around it 819 B",
+        "report_2025-09-08.csv cannot be read: the first line is no header",
+        "report_2025-09-09.csv is empty (zero bytes)",
         "report_2025-09-05.csv cannot be read",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
@@ -217,7 +217,9 @@ async fn what_a_run_would_refuse_ends_with_its_exit_code() {
     project.put("people/report_2025-09-23.csv", "");
     let range = ["--start", "2025-09-22", "--end", "2025-09-23"];
     let told = project.backfill(&drift(&range)).await.ended(3).stdout;
-    assert!(told.contains("a run over these days refuses\n  people/report_2025-09-23.csv has no"));
+    assert!(
+        told.contains("a run over these days is refused\n  people/report_2025-09-23.csv has no")
+    );
     project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 0\nzero_byte_files = \"skip\"");
     project.backfill(&drift(&range)).await.ended(0);
     // The first bytes are the whole file, so that it is certain.

@@ -90,8 +90,8 @@ async fn a_target_with_other_columns_or_types() {
         2,
         &[
             "the target has no column city",
-            "town is NOT NULL and not given",
-            "amount: stage.sql gives decimal(12,2), the target holds integer",
+            "town is NOT NULL, but stage.sql does not return it",
+            "amount: stage.sql returns decimal(12,2), but the target has integer",
         ],
     )
     .await;
@@ -222,7 +222,7 @@ async fn a_zero_byte_object_is_refused_unless_told_to_skip_it() {
     refused(&project, ran, 3, &["1 zero-byte object(s)", "people/report_2025-09-23.csv"]).await;
     project.edit("backfill.toml", "max_rejects", "zero_byte_files = \"skip\"\nmax_rejects");
     let ran = project.backfill(&both).await.ended(0);
-    assert!(ran.stderr.contains("report_2025-09-23.csv has no bytes"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("report_2025-09-23.csv is empty (zero bytes)"), "{}", ran.stderr);
     assert_eq!(project.rows("SELECT count(*) FROM people").await, ["2"]);
 }
 

@@ -149,7 +149,7 @@ async fn a_run_and_a_check_refuse_the_drift_that_the_dataset_names() {
         .await;
     let told = refused.ended(3).stderr;
     assert!(
-        told.contains("other-delimiter, 2025-09-10: delimiter `;`, of most files `,`"),
+        told.contains("other-delimiter, 2025-09-10: delimiter `;`, in most files `,`"),
         "{told}"
     );
     project.edit("backfill.toml", "max_rejects", "ignored_columns = [\"extra\"]\nmax_rejects");
@@ -225,7 +225,7 @@ async fn another_quote_is_a_kind_of_drift() {
     put(&project, 6, quoted(usual(6), "'"));
     let ran = drift(&project, &["--fail-on", "other-quote", "--output", "json"]).await.ended(3);
     assert_eq!(instances(&ran), ["other-quote 2025-09-06 2025-09-06 1"]);
-    let named = "other-quote, 2025-09-06: quote `'`, of most files `\"`";
+    let named = "other-quote, 2025-09-06: quote `'`, in most files `\"`";
     assert!(ran.stderr.contains(named), "{}", ran.stderr);
     let shown = drift(&project, &[]).await.ended(0).stdout;
     assert!(shown.contains("quote: `\"` before, `'` now"), "{shown}");

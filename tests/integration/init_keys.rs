@@ -24,7 +24,7 @@ async fn dates_that_can_be_read_in_two_ways_are_reported_with_both() {
         (
             &["2025-01.csv", "2025-02.csv", "2025-11.csv"],
             "{date:%Y-%m}.csv",
-            "as many keys have one by --key '{date:%G-%V}.csv' (file dates 2024-12-30 to 2025-03-10)",
+            "--key '{date:%G-%V}.csv' (file dates 2024-12-30 to 2025-03-10) would also find a date in as many keys",
         ),
         (
             &["2025-01.csv", "2025-02.csv", "2025-29.csv"],
@@ -72,13 +72,13 @@ async fn keys_that_say_no_date_are_not_guessed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dates_that_have_not_come_yet_are_told_also_of_one_file() {
     let (_, told) = dry(&["r_2099-03-01.csv"], 0).await;
-    let words = "1 file(s) have dates that have not come yet: x/r_2099-03-01.csv (2099-03-01)";
+    let words = "1 file(s) have dates in the future: x/r_2099-03-01.csv (2099-03-01)";
     assert!(told.contains(words), "{told}");
     let project = Project::people().await;
     project.put("people/report_2099-03-01.csv", "id,city,amount\na,Rome,1\n");
     let range = ["--start", "2099-03-01", "--end", "2099-03-01"];
     let ran = project.backfill(&[&["run"], &range[..]].concat()).await.ended(0);
-    assert!(ran.stderr.contains("1 file(s) have dates that have not come yet"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 file(s) have dates in the future"), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

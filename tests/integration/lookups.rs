@@ -131,7 +131,7 @@ async fn a_day_outside_the_range_is_told() {
         ("_file_date IN (DATE '2025-09-22', DATE '2025-09-30')", Some("asks for 2025-09-30, but")),
         (
             "_file_date BETWEEN DATE '2025-09-20' AND DATE '2025-09-30'",
-            Some("asks for 2025-09-20 to 2025-09-30, and"),
+            Some("asks for 2025-09-20 to 2025-09-30, but"),
         ),
         ("_file_date = DATE '2025-09-23'", None),
         ("_file_date >= DATE '2025-01-01'", None),

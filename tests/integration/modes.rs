@@ -124,7 +124,7 @@ async fn a_reload_in_a_merge_brings_back_what_was_newer_than_it() {
     project.run("2025-09-22", "2025-09-23").await.ended(3);
     let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
     let told = project.backfill(&reload).await.ended(0).stderr;
-    assert!(told.contains("run again to merge them"), "{told}");
+    assert!(told.contains("run again to merge these files"), "{told}");
     project.run("2025-09-22", "2025-09-23").await.ended(0);
     let expected = ["a|Rome|2025-09-22", "b|Oslo|2025-09-22", "c|Kiel|2025-09-23"];
     assert_eq!(project.rows(PEOPLE).await, expected);

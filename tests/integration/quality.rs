@@ -137,7 +137,7 @@ async fn the_target_can_be_joined_and_only_read() {
     for (sql, code, told) in [
         ("SELECT * FROM target.extra.nothing", 2, "target.extra.nothing"),
         ("INSERT INTO target.extra.kinds (id) VALUES ('b')", 2, "may only read"),
-        ("SELECT * FROM target.extra.odd", 1, "column d of extra.odd holds a value"),
+        ("SELECT * FROM target.extra.odd", 1, "column d of extra.odd has a value"),
     ] {
         let refused = project.backfill(&[&["query", sql], &RANGE[..]].concat()).await.ended(code);
         assert!(refused.stderr.contains(told), "{}", refused.stderr);

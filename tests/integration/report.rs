@@ -120,7 +120,7 @@ async fn names_from_files_are_text_and_what_is_not_known_is_said() {
     assert!(shown.is_as_it_should_be(), "{}", shown.log);
     assert!(!shown.page.contains("<img"), "a name became an element");
     assert!(shown.page.contains("&lt;/script&gt;&lt;img src=x"), "the name is shown");
-    for expected in ["No check was run", "There is no accounting", "has no bytes"] {
+    for expected in ["No check was run", "There is no accounting", "is empty (zero bytes)"] {
         assert!(shown.page.contains(expected), "{expected}");
     }
 }

@@ -1,4 +1,4 @@
--- A row without an order id: it has no key, so that nothing can supersede it.
+-- A row without an order id: without a key, a later file cannot supersede it.
 -- severity: error
 SELECT _file_name, _file_date, _line, _row_id
 FROM source

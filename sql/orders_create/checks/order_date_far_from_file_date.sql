@@ -1,4 +1,4 @@
--- An order that is not of the days around its file: the file may hold another day's export.
+-- An order from other days than those around the file date: the file may be the export of another day.
 -- severity: warn
 SELECT _file_name, _file_date, _line, _row_id
 FROM source

@@ -1,4 +1,4 @@
--- An update of an order that lies in its file's future.
+-- An update with an order date after the file date.
 -- severity: warn
 SELECT _file_name, _file_date, _line, _row_id
 FROM source

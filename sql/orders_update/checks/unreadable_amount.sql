@@ -1,4 +1,4 @@
--- An amount that is no number.
+-- An amount that is not a number.
 -- severity: warn
 SELECT _file_name, _file_date, _line, _row_id
 FROM source

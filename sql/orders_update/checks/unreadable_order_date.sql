@@ -1,4 +1,4 @@
--- An order date that is no date.
+-- An order date that is not a date.
 -- severity: warn
 SELECT _file_name, _file_date, _line, _row_id
 FROM source

@@ -1,5 +1,5 @@
--- A file with less than half or more than twice the rows of its neighbours: the median of the three
--- files before and the three after.
+-- A file with less than half or more than twice the usual rows: the median of the three files before
+-- and the three files after.
 -- severity: warn
 WITH neighbours AS (
     SELECT f._file_name, f._file_date, f.rows, median(n.rows) AS usual_rows

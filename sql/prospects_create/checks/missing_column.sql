@@ -1,4 +1,4 @@
--- A column of the target that a file lacks: it is NULL for the file's rows.
+-- A column of the target that a file lacks: it is NULL in the rows of the file.
 -- severity: warn
 SELECT f._file_name, f._file_date, contract.name
 FROM files AS f

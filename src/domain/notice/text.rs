@@ -147,8 +147,7 @@ impl fmt::Display for Event {
             ),
             Self::MergeAgain { files } => write!(
                 f,
-                "{files} file(s) have rows that gave way to newer rows, which are deleted now: run again to merge \
-                 them"
+                "the newer rows that replaced rows of {files} file(s) were deleted: run again to merge these files"
             ),
             Self::Waiting { holder } => write!(f, "waiting for {holder}"),
             Self::Ending { holder } => write!(f, "ending {holder}"),

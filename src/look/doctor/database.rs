@@ -171,10 +171,9 @@ async fn add_ledger(list: &mut Checklist, database: &Database, config: &Config, 
         Ok(Tried::Created) => {
             list.passed(ID, "it does not exist yet; creating it was tried and rolled back");
         }
-        Ok(Tried::BroughtUpToDate) => list.passed(
-            ID,
-            "it is of an older version; bringing it up to date was tried and rolled back",
-        ),
+        Ok(Tried::BroughtUpToDate) => {
+            list.passed(ID, "an older version created it; upgrading it was tried and rolled back");
+        }
         Ok(Tried::Lacking(grants)) => list.failed(
             ID,
             "this user lacks rights on the ledger (schema backfill)",

@@ -122,7 +122,7 @@ fn add_row_security(list: &mut Checklist, found: &Found) {
             ),
         ),
         None if found.is_there && found.target.is_none() => {
-            list.skipped(ID, "the target could not be looked at");
+            list.skipped(ID, "the target could not be examined");
         }
         None => list.passed(ID, "no row-level security applies to this user"),
     }

@@ -37,11 +37,11 @@ pub async fn add(list: &mut Checklist, store: &Store, old_uploads: OldUploads) {
     found.retain(|upload| upload.begun < recent);
     match (found.iter().map(|upload| upload.begun).min(), old_uploads) {
         (None, _) if count == 0 => list.passed(ID, "there is no unfinished upload"),
-        (None, _) => list.passed(ID, format!("{count} upload(s) were begun within the last day")),
+        (None, _) => list.passed(ID, format!("{count} upload(s) began within the last day")),
         (Some(first), OldUploads::Count) => list.warned(
             ID,
             format!(
-                "{} upload(s) were never finished, the first of {}; their parts are paid for",
+                "{} upload(s) were never finished, the first of {}; their parts are stored and billed",
                 found.len(),
                 first.format("%Y-%m-%d")
             ),
@@ -61,10 +61,7 @@ async fn abort(list: &mut Checklist, uploads: &Uploads, old: &[Upload]) {
             Err(_) => {
                 return list.failed(
                     ID,
-                    format!(
-                        "{aborted} of {} old upload(s) were aborted; one was refused",
-                        old.len()
-                    ),
+                    format!("{aborted} of {} old uploads were aborted; the store refused to abort another", old.len()),
                     "grant s3:AbortMultipartUpload",
                 );
             }

@@ -59,7 +59,7 @@ fn about_precision(found: &[&Profile], reading: Option<&str>) -> Option<String> 
     let names = precisions.iter().map(|precision| match precision {
         Precision::Day => "days without a time",
         Precision::Time => "times without a zone",
-        Precision::Moment => "times with their offset from UTC",
+        Precision::Moment => "times with an offset from UTC",
     });
     let names: Vec<&str> = names.collect();
     let what = match reading {
@@ -147,7 +147,7 @@ mod tests {
         let said = about_precision(&[&file], None).expect("a remark");
         assert_eq!(
             said,
-            "some of its values are times without a zone, some times with their offset from UTC: left as text"
+            "some of its values are times without a zone, some times with an offset from UTC: left as text"
         );
         let other = profile(&[("date %Y-%m-%d", 2)]);
         assert_eq!(about_precision(&[&other, &other], None), None);

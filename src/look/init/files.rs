@@ -197,13 +197,13 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
             "-- Keeps every row: no column or pair of columns is unique in every file.\n{every}"
         ),
         (false, true) => format!(
-            "-- Keeps the newest row of each key over the whole range. The key {key} is a guess: it is\n-- unique in \
-             each of the files that were read.\n{newest}"
+            "-- Keeps the newest row of each key over the whole range. The key {key} is a guess: \
+             it is\n-- unique in each of the files that were read.\n{newest}"
         ),
         (false, false) => format!(
-            "-- Every row survives. {key}: unique in the files that were looked at, and {again} of a\n\
-             -- file's values come again in the next. If the row is then the same one, sent again, \
-             take this:\n--\n{}--\n{every}",
+            "-- Keeps every row. {key}: unique in the files that were read, and {again} of a file's\n\
+             -- values appear again in the next file. If those are the same rows, sent again, use this \
+             instead:\n--\n{}--\n{every}",
             newest.lines().map(|line| format!("--     {line}\n")).collect::<String>(),
             again = percent(guess.again),
         ),
@@ -228,26 +228,22 @@ pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
 }
 
 const SEVERAL_FILES: &str = "\
--- A day with more than one file: all are loaded. If dedupe.sql has a key, the rows of the later file
--- survive: files of a day are ordered by name, and numbers in names are compared as numbers.
+-- A day with more than one file: all are loaded. Of rows with the same key, dedupe.sql keeps those of the
+-- file with the later name (`_v10` is later than `_v2`).
 -- severity: warn
-SELECT _file_date, min(_file_name) AS _file_name, \
-                             count(*) AS files
+SELECT _file_date, min(_file_name) AS _file_name, count(*) AS files
 FROM files
 GROUP BY _file_date
 HAVING count(*) > 1
 ";
 
-const ROW_COUNT: &str =
-    "-- A file with less than half or more than twice the median row count of the range.
--- \
-                         severity: warn
+const ROW_COUNT: &str = "\
+-- A file with less than half or more than twice the median number of rows per file in the range.
+-- severity: warn
 SELECT f._file_name, f._file_date, f.rows
 FROM files AS f
-CROSS JOIN (SELECT \
-                         median(rows) AS usual_rows FROM files) AS m
-WHERE f.rows * 2 < m.usual_rows OR f.rows > \
-                         m.usual_rows * 2
+CROSS JOIN (SELECT median(rows) AS usual_rows FROM files) AS m
+WHERE f.rows * 2 < m.usual_rows OR f.rows > m.usual_rows * 2
 ";
 
 fn literals<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -263,9 +259,10 @@ fn missing_column(columns: &[Column]) -> Option<String> {
         plain.map(|column| format!("('{}')", column.headers[0].replace('\'', "''"))).collect();
     let lines: Vec<String> = names.chunks(NAMES_A_LINE).map(|names| names.join(", ")).collect();
     let text = format!(
-        "-- A column that a file lacks: it is NULL in the rows of the file.\n-- severity: warn\nSELECT f._file_name, \
-         f._file_date, expected.name\nFROM files AS f\nCROSS JOIN (VALUES\n    {}\n) AS expected (name)\nLEFT JOIN \
-         file_columns AS c\n  ON c._file_name = f._file_name AND c.name = expected.name\nWHERE c.name IS NULL\n",
+        "-- A column that a file lacks: it is NULL in the rows of the file.\n-- severity: warn\n\
+         SELECT f._file_name, f._file_date, expected.name\nFROM files AS f\nCROSS JOIN (VALUES\n    \
+         {}\n) AS expected (name)\nLEFT JOIN file_columns AS c\n  \
+         ON c._file_name = f._file_name AND c.name = expected.name\nWHERE c.name IS NULL\n",
         lines.join(",\n    ")
     );
     (!names.is_empty()).then_some(text)
@@ -274,8 +271,9 @@ fn missing_column(columns: &[Column]) -> Option<String> {
 fn unknown_column(columns: &[Column]) -> String {
     let names = columns.iter().flat_map(|column| column.headers.iter().map(String::as_str));
     format!(
-        "-- A new column, which no file had when this check was written: it is not loaded.\n-- severity: \
-         warn\nSELECT _file_name, _file_date, position, name\nFROM file_columns\nWHERE name NOT IN (\n    {}\n)\n",
+        "-- A new column, which no file had when this check was written: it is not loaded.\n\
+         -- severity: warn\nSELECT _file_name, _file_date, position, name\nFROM file_columns\n\
+         WHERE name NOT IN (\n    {}\n)\n",
         literals(names)
     )
 }
@@ -299,10 +297,10 @@ fn unreadable_value(columns: &[Column]) -> Option<String> {
         .collect();
     (!conditions.is_empty()).then(|| {
         format!(
-            "-- A value that does not fit the type of its column: it would be NULL in the target, be refused, or \
-             lose zeros.\n-- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\nFROM (\n    \
-             SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    FROM \
-             source\n)\nWHERE unreadable IS NOT NULL\n",
+            "-- A value that does not fit the type of its column: it would be NULL in the target, be refused, or lose zeros.\n\
+             -- severity: error\nSELECT _file_name, _file_date, _line, _row_id, unreadable\n\
+             FROM (\n    SELECT _file_name, _file_date, _line, _row_id, CASE\n{}\n    END AS unreadable\n    \
+             FROM source\n)\nWHERE unreadable IS NOT NULL\n",
             conditions.join("\n")
         )
     })
@@ -318,8 +316,8 @@ fn missing_key(key: &[&Column]) -> String {
     let empty: Vec<String> =
         key.iter().map(|column| format!("null_like({}) IS NULL", column.source())).collect();
     format!(
-        "-- A row without a key: a later file cannot supersede it.\n-- severity: error\nSELECT _file_name, \
-         _file_date, _line, _row_id\nFROM source\nWHERE {}\n",
+        "-- A row without a key: a later file cannot supersede it.\n-- severity: error\n\
+         SELECT _file_name, _file_date, _line, _row_id\nFROM source\nWHERE {}\n",
         empty.join(" OR ")
     )
 }
@@ -338,8 +336,10 @@ fn mostly_superseded(key: &[&Column]) -> String {
     let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
     let columns = columns.join(", ");
     format!(
-        "-- More than half of the rows share their key with another row: it is probably not a key.\n-- severity: \
-         error\nSELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    SELECT count(*) AS times FROM source GROUP \
-         BY {columns}\n)\nHAVING sum(times) > 2 * count(*)\n"
+        "-- More than half of the rows share their key with another row: it is probably not a key.\n\
+         -- severity: error\n\
+         SELECT sum(times) AS rows, count(*) AS keys\nFROM (\n    \
+         SELECT count(*) AS times FROM source GROUP BY {columns}\n)\n\
+         HAVING sum(times) > 2 * count(*)\n"
     )
 }

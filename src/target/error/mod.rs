@@ -91,7 +91,7 @@ pub enum Error {
         grants: Vec<String>,
     },
     /// The engine's type cannot hold a value of a table that a query reads. The value itself is not shown.
-    #[error("column {column} of {table} holds a value that is not a valid {data_type}")]
+    #[error("column {column} of {table} has a value that is not a valid {data_type}")]
     NoArrowValue {
         /// The table.
         table: String,

@@ -135,38 +135,36 @@ impl ConnectFailure {
         match self {
             Self::Unresolved => "check the name of the host, and that this machine resolves names",
             Self::Unreachable => {
-                "check that the database runs, that host and port are right, and that no firewall is in \
-                 the way"
+                "check that the database is running, that host and port are right, and that no firewall blocks the \
+                 connection"
             }
             Self::SupabaseDirect => {
-                "this host has an IPv6 address only: from a network without IPv6 use the session pooler, \
-                 host aws-0-<region>.pooler.supabase.com, port 5432, user postgres.<project ref>; Connect \
-                 in the Supabase dashboard shows its address"
+                "this host only has an IPv6 address: from a network without IPv6, use the session pooler, host \
+                 aws-0-<region>.pooler.supabase.com, port 5432, user postgres.<project ref>; Connect in the Supabase \
+                 dashboard shows its address"
             }
             Self::NotWritable => {
-                "the server is a standby or read-only: name the primary, or leave out \
-                 target_session_attrs"
+                "the server is a standby or read-only: connect to the primary, or leave out target_session_attrs"
             }
             Self::NoTls => {
-                "the server offers no TLS: enable it there, or set sslmode=prefer or disable if nobody can \
-                 listen in"
+                "the server does not offer TLS: enable it there, or set sslmode to prefer or disable if the network \
+                 is private"
             }
             Self::Untrusted => {
-                "give the file of the authority that signed the server's certificate as sslrootcert (for \
-                 Supabase: Database settings, SSL certificate), or sslrootcert=system for a public one"
+                "set sslrootcert to the file of the authority that signed the server's certificate (for Supabase: \
+                 Database settings, SSL certificate), or to system for a public authority"
             }
             Self::WrongName => {
-                "connect by the name that the certificate is for, or set sslmode=verify-ca, which does not \
-                 compare names"
+                "connect to the host name in the certificate, or set sslmode=verify-ca, which does not compare names"
             }
             Self::Expired => "renew the server's certificate, and check the clock of this machine",
             Self::OddCertificate => {
-                "renew the server's certificate as X.509 version 3 with a subjectAltName, its key and \
-                 signature of a usual kind (RSA from 2048 bits, P-256 or P-384, SHA-256)"
+                "renew the server's certificate as X.509 version 3 with a subjectAltName and a common kind of key \
+                 and signature (RSA with at least 2048 bits, P-256 or P-384, SHA-256)"
             }
             Self::ClientCertificate => {
-                "the server wants another client certificate: give one that its authority signed as \
-                 sslcert, and its key as sslkey"
+                "the server requires another client certificate: set sslcert to one that its authority signed, and \
+                 sslkey to its key"
             }
             Self::Handshake => {
                 "check that host and port are those of PostgreSQL, and ssl_min_protocol_version; TLS 1.2 and \
@@ -177,8 +175,8 @@ impl ConnectFailure {
                  host:port:database:user:password to ~/.pgpass (with permissions 0600)"
             }
             Self::Authentication => {
-                "the server asks for a way to log in that is not supported, or channel_binding=require \
-                 asks for more than it offers: use scram-sha-256"
+                "the server requires an authentication method that is not supported, or does not offer what \
+                 channel_binding=require needs: use scram-sha-256"
             }
             Self::Refused(meaning) => meaning.hint(),
         }

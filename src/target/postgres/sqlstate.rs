@@ -94,25 +94,25 @@ impl Meaning {
                 "the database is read-only, as Supabase makes it when its quota is used up: free \
                  some space or raise the quota, then run again"
             }
-            Self::DiskFull => "the server's disk is full: make room there, then run again",
+            Self::DiskFull => "the server's disk is full: free some space there, then run again",
             Self::Password => {
-                "check user and password: a URL writes special characters percent-encoded; without a \
-                 password in it, PGPASSWORD comes before ~/.pgpass"
+                "check user and password: in a URL, special characters are percent-encoded; if it has no password, \
+                 PGPASSWORD is used, then ~/.pgpass"
             }
             Self::Rejected => {
-                "check user and database, and whether pg_hba.conf of the server lets them in from here, \
-                 with or without TLS (sslmode), with or without a client certificate (sslcert)"
+                "check user and database, and whether pg_hba.conf of the server allows them from this machine, with \
+                 or without TLS (sslmode), with or without a client certificate (sslcert)"
             }
             Self::PoolMode => {
                 "rows are loaded in transactions: set pool_mode of the pooler to transaction or session"
             }
             Self::PoolFull => {
-                "the pooler has no free connection: run again later, stop what else uses it, or raise its \
+                "the pooler has no free connection: run again later, stop other programs that use it, or raise its \
                  pool size or client limit"
             }
             Self::StartOption => {
-                "leave out `options` and PGOPTIONS: a pooler takes no options when a session starts, a \
-                 server only settings that it knows"
+                "leave out `options` and PGOPTIONS: a pooler does not accept options when a session starts, and a \
+                 server only accepts settings that it knows"
             }
             Self::Tenant => {
                 "copy the address from Connect in the Supabase dashboard: the pooler's user is \
@@ -120,7 +120,7 @@ impl Meaning {
             }
             Self::TlsNeeded => "set sslmode=require, or verify-full with sslrootcert",
             Self::Data => {
-                "a row breaks a rule of the target; find it with a check, or mend stage.sql"
+                "a row breaks a constraint of the target; find it with a check, or correct stage.sql"
             }
             Self::Schema => "compare the target with target.sql and stage.sql",
             Self::Cancelled => {
@@ -135,27 +135,27 @@ impl Meaning {
 /// Says why the server refuses a value or a row, in our own words: the server's text may quote the value.
 pub fn reason(code: &str) -> Option<&'static str> {
     Some(match code {
-        "22P02" => "the text is not in the form of the type",
+        "22P02" => "the text does not have the format of the type",
         "22003" => "the number is out of the range of the type",
-        "22007" => "the text is not a date or time in the form of the type",
+        "22007" => "the text is not a date or time in a format of the type",
         "22008" => "a part of the date or time is out of range",
         "22001" => "the text is too long for the type",
-        "21000" => "there are several rows where only one may be",
+        "21000" => "there are several rows, but only one is allowed",
         "22012" => "a number is divided by zero",
         "55000" => {
-            "the table is not ready for that, such as one in a publication of updates and deletes that has no replica \
-             identity (ALTER TABLE … REPLICA IDENTITY)"
+            "the table is not in a state for that; for example, it is in a publication of updates and deletes and \
+             has no replica identity (ALTER TABLE … REPLICA IDENTITY)"
         }
         "42501" => "a right is missing",
         "22026" => "the bit string has another length",
         "22021" => "the text is not valid in the encoding of the database",
         "22P05" => "the encoding of the database lacks a character of the text",
-        "22023" => "the value is not one that the type takes",
+        "22023" => "the value is not valid for the type",
         "2200M" | "2200N" | "2200T" => "the text is not well-formed XML",
         "22030" => "a JSON object has a key twice",
         "2202E" => "the array has parts of different lengths",
         "2200L" => "the text is not a JSON path",
-        "23502" => "a column that is NOT NULL is not given",
+        "23502" => "a column that is NOT NULL has no value",
         "23503" => "the row refers to one that does not exist",
         "23505" => "a row with the same key exists",
         "23514" => "the row breaks a check of the target",

@@ -168,7 +168,7 @@ fn parameters_are_used_ignored_or_refused_by_name() {
         ("gssencmode=require", "parameter `gssencmode` is not supported"),
         ("replication=database", "parameter `replication` is not supported"),
         ("requirepeer=Secret", "parameter `requirepeer` is not supported"),
-        ("target_session_attrs=standby", "`target_session_attrs` asks for a server"),
+        ("target_session_attrs=standby", "`target_session_attrs` requires a server"),
         ("connect_timeout=Secret", "`connect_timeout` is a whole number"),
         ("channel_binding=Secret", "`channel_binding` is one of disable, prefer, require"),
         ("a=b%40Secret", "parameter `a` is not known"),

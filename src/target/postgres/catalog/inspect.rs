@@ -68,15 +68,15 @@ impl Obstacle {
         match self {
             Self::Kind(reason) => (*reason).to_owned(),
             Self::RowSecurity => {
-                "row-level security applies to this user, and COPY refuses that".to_owned()
+                "row-level security applies to this user, and COPY does not support that".to_owned()
             }
             Self::Right { role, grant } => format!("the user {role} lacks a right: {grant}"),
             Self::OldVersions => {
-                "dlt keeps old versions of its rows (scd2), and would end ours with its next load"
+                "dlt keeps old versions of rows (scd2), and its next load would mark our rows as old"
                     .to_owned()
             }
             Self::Nested(nested) => format!(
-                "dlt keeps lists from inside its rows in other tables ({nested}), which would lack ours"
+                "dlt stores the lists in its rows in child tables ({nested}), which this program does not load"
             ),
         }
     }

@@ -147,7 +147,7 @@ impl Target {
             execute(client, &create_statements(table, contract), table, contract).await?;
         }
         let Some(target) = Self::find(client, table).await? else {
-            let reason = "it is not there after it was created".to_owned();
+            let reason = "it does not exist after target.sql was run".to_owned();
             return Err(Error::Target { table: table.to_string(), reason });
         };
         let encoder = Encoder::new(staged, &target, stage, constants)?;

@@ -115,7 +115,7 @@ async fn the_kind_says_whether_the_failure_is_temporary() {
             "PGPASSWORD",
         ),
         (Answer::AskPassword, "", ErrorKind::Usage, ".pgpass"),
-        (Answer::Welcome, "sslmode=require", ErrorKind::Usage, "offers no TLS"),
+        (Answer::Welcome, "sslmode=require", ErrorKind::Usage, "does not offer TLS"),
         (Answer::Silence, "connect_timeout=2", ErrorKind::Transient, "firewall"),
     ] {
         let port = server(answer).await;

@@ -71,7 +71,11 @@ impl Field {
             return Ok(Self { carrier, form, part: Part::Whole, element: Some(Box::new(element)) });
         }
         let carrier = form.carrier(from).ok_or_else(|| {
-            format!("stage.sql gives {}, the target holds {}", type_name(from), column.type_text)
+            format!(
+                "stage.sql returns {}, but the target has {}",
+                type_name(from),
+                column.type_text
+            )
         })?;
         Ok(Self { carrier, form, part: Part::Whole, element: None })
     }

@@ -68,10 +68,12 @@ fn constant(
     given: &[&str],
 ) -> Result<(Column, Fill), String> {
     if given.contains(&name) {
-        return Err(format!("{name} is in `constants` and stage.sql gives it: leave one out"));
+        return Err(format!(
+            "{name} is in `constants`, but stage.sql returns it, too: leave one out"
+        ));
     }
     let Some(column) = target.column(name) else {
-        return Err(format!("the target has no column {name}, which `constants` names"));
+        return Err(format!("the target has no column {name}, but `constants` sets it"));
     };
     if name == DLT_ID || name == DLT_LOAD_ID {
         return Err(format!("{name} is filled in by this program: leave it out of `constants`"));

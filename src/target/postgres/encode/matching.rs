@@ -23,12 +23,15 @@ pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> V
             continue;
         };
         if column.is_generated {
-            problems.push(format!("{} is computed by the target: leave it out", column.name));
+            problems.push(format!(
+                "{} is computed by the server: leave it out of stage.sql",
+                column.name
+            ));
             continue;
         }
         if let Some(other) = fields.iter().find(|mapped| mapped.column.name == column.name) {
             problems.push(format!(
-                "{} and {name} would both go into the column {}",
+                "{} and {name} would both be loaded into the column {}",
                 other.staged, column.name
             ));
             continue;
@@ -100,6 +103,6 @@ pub fn not_given(target: &Target, given: &[&str], fills: &[(Column, Fill)]) -> V
     needed
         .map(|column| column.name.as_str())
         .filter(|name| !given.contains(name) && !filled.contains(name))
-        .map(|name| format!("{name} is NOT NULL and not given"))
+        .map(|name| format!("{name} is NOT NULL, but stage.sql does not return it"))
         .collect()
 }

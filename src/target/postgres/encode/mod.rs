@@ -71,7 +71,9 @@ impl Encoder {
             encoder.fields.iter().map(|mapped| mapped.column.name.as_str()).collect();
         problems.extend(matching::not_given(target, &given, &encoder.fills));
         if target.column(provenance::FILE_NAME).is_none() {
-            problems.push("the target has no column _file_name, which says what is there".into());
+            problems.push(
+                "the target has no column _file_name, by which loaded rows are recognised".into(),
+            );
         }
         encoder.unless(problems, target, stage)
     }
@@ -95,7 +97,7 @@ impl Encoder {
         for name in [provenance::FILE_NAME, provenance::ROW_ID] {
             if target.column(name).is_none() {
                 problems.push(format!(
-                    "the target has no column {name} any more, which says what is there"
+                    "the target no longer has the column {name}, by which loaded rows are recognised"
                 ));
             }
         }
@@ -162,7 +164,7 @@ impl Encoder {
     ) -> Result<(), Error> {
         let table = target.table.to_string();
         if target.kind == Kind::View && *placement != Placement::Append {
-            let reason = "a view takes rows in the mode append only".to_owned();
+            let reason = "a view only accepts rows in the mode append".to_owned();
             return Err(Error::Target { table, reason });
         }
         let needed: Vec<&str> = match placement {
@@ -176,7 +178,7 @@ impl Encoder {
             .into_iter()
             .filter(|name| !self.columns().any(|column| column.name == *name))
             .map(|name| {
-                format!("the mode needs the column {name} of the target, which is not given")
+                format!("the mode needs the column {name} of the target, but stage.sql does not return it")
             })
             .collect();
         if problems.is_empty() {

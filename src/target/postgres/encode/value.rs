@@ -192,7 +192,7 @@ impl Form {
 
 fn put_characters(text: &str, max: Option<usize>, into: &mut Vec<u8>) -> Result<(), String> {
     if memchr::memchr(0, text.as_bytes()).is_some() {
-        return Err("it holds a NUL character, which Postgres cannot store".to_owned());
+        return Err("it has a NUL character, which Postgres cannot store".to_owned());
     }
     if let Some(max) = max
         && text.len() > max
@@ -253,7 +253,7 @@ const MAX_ZEROS: i64 = 1000;
 fn put_json(text: &str, is_binary: bool, into: &mut Vec<u8>) -> Result<(), String> {
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| "it is not JSON".to_owned())?;
     if is_binary && has_escaped_nul(text) {
-        return Err(r"it holds \u0000, which jsonb cannot store: take it out in stage.sql, as with replace(x, '\u0000', '')".to_owned());
+        return Err(r"it has \u0000, which jsonb cannot store: remove it in stage.sql, such as with replace(x, '\u0000', '')".to_owned());
     }
     line::put_escaped(text, into);
     Ok(())

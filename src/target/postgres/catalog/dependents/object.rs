@@ -150,9 +150,9 @@ impl Object {
             ObjectKind::Table => effect_of_table(how).to_owned(),
             ObjectKind::View => "shows new rows at once".to_owned(),
             ObjectKind::MaterializedView if self.is_active => "needs REFRESH".to_owned(),
-            ObjectKind::MaterializedView => "was never filled: needs REFRESH".to_owned(),
+            ObjectKind::MaterializedView => "has never been filled: needs REFRESH".to_owned(),
             ObjectKind::Function | ObjectKind::Procedure => {
-                "uses the table when it is called".to_owned()
+                "uses the table if it is called".to_owned()
             }
             ObjectKind::Trigger => self.effect_of_trigger(how),
             ObjectKind::Rule => self.effect_of_rule(how),
@@ -187,7 +187,9 @@ impl Object {
     fn effect_of_policy(&self, how: How) -> String {
         let rows = match how {
             How::Owned => format!("decides which rows a role may {}", self.action),
-            _ => format!("decides by it which rows of {} a role may {}", self.on(), self.action),
+            _ => {
+                format!("uses it to decide which rows of {} a role may {}", self.on(), self.action)
+            }
         };
         if self.is_active {
             rows
@@ -198,7 +200,7 @@ impl Object {
 
     fn effect_of_foreign_key(&self) -> String {
         format!(
-            "rows of {} must have one in {}; ON DELETE {}",
+            "each row of {} must refer to one in {}; ON DELETE {}",
             self.on(),
             self.refers_to,
             self.action
@@ -208,16 +210,16 @@ impl Object {
     fn effect_of_publication(&self, how: How) -> String {
         let filter = if how == How::PublishedInPart { " that passes its filter" } else { "" };
         match self.action.as_str() {
-            "" => "takes no rows".to_owned(),
-            actions => format!("takes every {actions} row{filter}"),
+            "" => "publishes no rows".to_owned(),
+            actions => format!("publishes every {actions} row{filter}"),
         }
     }
 }
 
 fn effect_of_table(how: How) -> &'static str {
     match how {
-        How::Parent => "shows the rows of the table among its own",
-        How::Child => "holds a part of its rows",
+        How::Parent => "includes the rows of the table",
+        How::Child => "has some of its rows (a partition)",
         _ => "",
     }
 }

@@ -45,7 +45,7 @@ impl MaterializedView {
 fn why_readers_wait(object: &Object) -> Option<&'static str> {
     let has_key = object.relation.as_ref().is_some_and(|relation| relation.has_key);
     match (object.is_filled(), has_key) {
-        (false, _) => Some("it was never filled"),
+        (false, _) => Some("it has never been filled"),
         (true, false) => Some("it has no unique index over plain columns without a condition"),
         (true, true) => None,
     }

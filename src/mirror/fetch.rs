@@ -15,6 +15,8 @@ use object_store::{GetOptions, ObjectMeta, ObjectStore};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::store::S3;
+
 /// The bytes of one request: 4 MiB.
 pub const RANGE_BYTES: u64 = 4 << 20;
 /// How many requests of one file are under way at once.
@@ -99,7 +101,7 @@ async fn get_range_once(
         Ok(bytes)
     } else {
         Err(object_store::Error::Generic {
-            store: "S3",
+            store: S3,
             source: "the download ended too early".into(),
         })
     }

@@ -10,6 +10,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 use walkdir::{DirEntry, WalkDir};
 
+use super::FOLDER;
 use super::unusable::Unusable;
 use crate::domain::KeyFault;
 use crate::values::is_digits;
@@ -54,7 +55,7 @@ fn file(
             }
             _ => {
                 let source = Box::new(error);
-                Err(object_store::Error::Generic { store: "LocalFileSystem", source })
+                Err(object_store::Error::Generic { store: FOLDER, source })
             }
         },
     }

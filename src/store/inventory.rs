@@ -14,7 +14,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
-use super::Store;
+use super::{FOLDER, Store};
 use crate::domain::{ErrorKind, Explain};
 
 /// The number of objects of a folder that are read ahead.
@@ -293,6 +293,6 @@ fn failed(path: &FilePath, source: std::io::Error) -> object_store::Error {
         std::io::ErrorKind::PermissionDenied => {
             object_store::Error::PermissionDenied { path, source: Box::new(source) }
         }
-        _ => object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(source) },
+        _ => object_store::Error::Generic { store: FOLDER, source: Box::new(source) },
     }
 }

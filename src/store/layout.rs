@@ -23,11 +23,17 @@ pub use key::{Key, Kind};
 use crate::domain::{FILE_DATE, FileDate};
 
 /// The folders of staging in which a run writes.
-pub const FOLDERS: [&str; 5] = ["mirror", "rejects", "profiles", "staged", "runs"];
+pub const FOLDERS: [&str; 5] = [
+    Kind::Mirrors.folder(),
+    Kind::Rejects.folder(),
+    Kind::Profiles.folder(),
+    Kind::Staged.folder(),
+    Kind::Runs.folder(),
+];
 
 /// Returns the folder of a dataset's mirrors.
 pub fn mirrors(dataset: &str) -> String {
-    format!("mirror/{dataset}")
+    format!("{}/{dataset}", Kind::Mirrors.folder())
 }
 
 /// Returns the path of the mirror of a source file; `name` is its stem with a hash.
@@ -37,7 +43,7 @@ pub fn mirror(dataset: &str, date: FileDate, name: &str) -> String {
 
 /// Returns the folder of a dataset's rejects.
 pub fn rejects(dataset: &str) -> String {
-    format!("rejects/{dataset}")
+    format!("{}/{dataset}", Kind::Rejects.folder())
 }
 
 /// Returns the path of the rejects of a source file; `name` is that of its mirror.
@@ -47,7 +53,7 @@ pub fn rejects_of(dataset: &str, date: FileDate, name: &str) -> String {
 
 /// Returns the folder of a dataset's profiles.
 pub fn profiles(dataset: &str) -> String {
-    format!("profiles/{dataset}")
+    format!("{}/{dataset}", Kind::Profiles.folder())
 }
 
 /// Returns the path of the profile of a source file; `name` is its stem with a hash.
@@ -57,7 +63,7 @@ pub fn profile(dataset: &str, date: FileDate, name: &str) -> String {
 
 /// Returns the folder of everything that was staged for a dataset.
 pub fn staged_of(dataset: &str) -> String {
-    format!("staged/{dataset}")
+    format!("{}/{dataset}", Kind::Staged.folder())
 }
 
 /// Returns the folder of the rows that were staged with one fingerprint of SQL and mirrors.
@@ -81,14 +87,19 @@ pub fn manifest(dataset: &str, fingerprint: &str) -> String {
     format!("{}/manifest.json", staged(dataset, fingerprint))
 }
 
+/// Returns the folder of what a run found in a dataset.
+fn found_by(run_id: &str, dataset: &str) -> String {
+    format!("{}/{run_id}/{dataset}", Kind::Runs.folder())
+}
+
 /// Returns the path of the bad rows of a check in a run.
 pub fn bad_rows(run_id: &str, dataset: &str, check: &str) -> String {
-    format!("runs/{run_id}/{dataset}/checks/{check}.parquet")
+    format!("{}/checks/{check}.parquet", found_by(run_id, dataset))
 }
 
 /// Returns the path of the rows of a source file that a replay loads; `file` is the file name of its mirror.
 pub fn replayed(run_id: &str, dataset: &str, date: FileDate, file: &str) -> String {
-    format!("runs/{run_id}/{dataset}/replayed/{FILE_DATE}={date}/{file}")
+    format!("{}/replayed/{FILE_DATE}={date}/{file}", found_by(run_id, dataset))
 }
 
 /// Returns the path of an object that is written to test the access, and deleted at once.
@@ -98,7 +109,7 @@ pub fn trial(name: &str) -> String {
 
 /// Returns the path of the accounting of a dataset in a run.
 pub fn accounting(run_id: &str, dataset: &str) -> String {
-    format!("runs/{run_id}/{dataset}/accounting.json")
+    format!("{}/accounting.json", found_by(run_id, dataset))
 }
 
 #[cfg(test)]

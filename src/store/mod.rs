@@ -27,6 +27,15 @@ use std::error::Error as StdError;
 
 use crate::domain::ErrorKind;
 
+/// The name of S3 in the errors of the store's client.
+pub const S3: &str = "S3";
+/// The name of Google Cloud Storage in its errors.
+const GOOGLE: &str = "GCS";
+/// The name of Azure Blob Storage in its errors.
+const AZURE: &str = "MicrosoftAzure";
+/// The name of a folder of this machine in its errors.
+const FOLDER: &str = "LocalFileSystem";
+
 /// Says what to do about an error of an object store.
 pub fn hint(error: &object_store::Error) -> String {
     use object_store::Error as E;
@@ -47,15 +56,15 @@ pub fn hint(error: &object_store::Error) -> String {
             "a key contains characters that are not supported, such as a line break; rename that object, or give the \
              dataset a narrower prefix"
         }
-        E::Generic { store: "LocalFileSystem", .. } => {
+        E::Generic { store: FOLDER, .. } => {
             "check that the folder exists, is readable (for staging: writable) and has free space, and run again: \
              what is done is kept"
         }
-        E::Generic { store: "GCS", .. } => {
+        E::Generic { store: GOOGLE, .. } => {
             "check GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT, and the network; run \
              again: what is done is kept"
         }
-        E::Generic { store: "MicrosoftAzure", .. } => {
+        E::Generic { store: AZURE, .. } => {
             "check AZURE_STORAGE_ACCOUNT_NAME, the credentials in AZURE_* and the network; run \
              again: what is done is kept"
         }
@@ -70,7 +79,7 @@ pub fn is_transient(error: &object_store::Error) -> bool {
     !says_that_keys_are_wrong(error)
         && matches!(
             error,
-            object_store::Error::Generic { store: "S3" | "GCS" | "MicrosoftAzure", .. }
+            object_store::Error::Generic { store: S3 | GOOGLE | AZURE, .. }
                 | object_store::Error::Precondition { .. }
         )
 }
@@ -144,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_stores_error_is_found_at_any_depth() {
-        let busy = object_store::Error::Generic { store: "S3", source: "503 Slow Down".into() };
+        let busy = object_store::Error::Generic { store: S3, source: "503 Slow Down".into() };
         let io = std::io::Error::other(busy);
         let parquet = datafusion::parquet::errors::ParquetError::External(Box::new(io));
         let twice = std::io::Error::other(parquet);

@@ -12,6 +12,7 @@ use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use url::Url;
 
+use super::S3;
 use super::xml::{elements, part};
 
 /// The most pages of a listing that are read; each has a thousand uploads.
@@ -119,12 +120,12 @@ fn refused(status: u16, prefix: &str) -> object_store::Error {
     let source = format!("the unfinished uploads cannot be listed: status {status}").into();
     match status {
         401 | 403 => object_store::Error::PermissionDenied { path: prefix.to_owned(), source },
-        _ => object_store::Error::Generic { store: "S3", source },
+        _ => object_store::Error::Generic { store: S3, source },
     }
 }
 
 fn generic(error: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
-    object_store::Error::Generic { store: "S3", source: Box::new(error) }
+    object_store::Error::Generic { store: S3, source: Box::new(error) }
 }
 
 fn upload(text: &str) -> Option<Upload> {

@@ -31,8 +31,8 @@ impl Kind {
     pub const ALL: [Self; 5] =
         [Self::Mirrors, Self::Rejects, Self::Profiles, Self::Staged, Self::Runs];
 
-    /// The folder that holds all objects of the kind.
-    pub fn folder(self) -> &'static str {
+    /// Returns the folder that holds all objects of the kind.
+    pub const fn folder(self) -> &'static str {
         match self {
             Self::Mirrors => "mirror",
             Self::Rejects => "rejects",

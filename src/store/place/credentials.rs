@@ -31,6 +31,8 @@ use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
 use tokio::sync::Mutex;
 
+use crate::store::S3;
+
 /// Longer than any sign-in takes that does not wait for a person.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long before their expiry credentials are replaced.
@@ -213,7 +215,7 @@ impl NoCredentials {
 impl From<NoCredentials> for object_store::Error {
     fn from(error: NoCredentials) -> Self {
         if error.is_transient() {
-            return Self::Generic { store: "S3", source: Box::new(error) };
+            return Self::Generic { store: S3, source: Box::new(error) };
         }
         Self::Unauthenticated { path: error.place.clone(), source: Box::new(error) }
     }

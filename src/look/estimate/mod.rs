@@ -43,6 +43,7 @@ use crate::target::sizes::{self, Shape, Sizes};
 use crate::target::{self, Target};
 use growth::{Known, Load, PerRow};
 use origin::Number;
+use price::Traffic;
 use sample::Sample;
 
 /// A number, and where it comes from.
@@ -176,8 +177,12 @@ impl Basis {
             batches: batches.len() as u64,
         });
         let total = growth.value.map(|growth| growth.total);
-        let requests = files.iter().map(|file| file.size().div_ceil(mirror::RANGE_BYTES)).sum();
-        let puts = self.put_per_file * files.len() as u64;
+        let traffic = Traffic {
+            keys: self.keys,
+            get_requests: files.iter().map(|file| file.size().div_ceil(mirror::RANGE_BYTES)).sum(),
+            put_requests: self.put_per_file * files.len() as u64,
+            bytes,
+        };
         Estimate {
             files: files.len(),
             bytes,
@@ -186,7 +191,7 @@ impl Basis {
                 value: total.map(|total| price::month_dollars(self.database, total)),
                 source: price::month_source(self.database),
             },
-            reading: ReadingCost::of(self.keys, requests, puts, bytes),
+            reading: ReadingCost::of(traffic),
             rows,
             growth,
         }

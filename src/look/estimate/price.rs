@@ -102,6 +102,19 @@ impl FromStr for Compute {
     }
 }
 
+/// What is requested of the store, and read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Keys that are listed.
+    pub keys: u64,
+    /// Requests that read files.
+    pub get_requests: u64,
+    /// Requests that write mirrors and staged files.
+    pub put_requests: u64,
+    /// Bytes that are read.
+    pub bytes: u64,
+}
+
 /// What reading the files costs, once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct ReadingCost {
@@ -120,8 +133,9 @@ pub struct ReadingCost {
 }
 
 impl ReadingCost {
-    /// Returns the cost of listing this many keys, of requests that read and write, and of bytes that are read.
-    pub fn of(keys: u64, get_requests: u64, put_requests: u64, bytes: u64) -> Self {
+    /// Returns the cost of what is requested and read.
+    pub fn of(traffic: Traffic) -> Self {
+        let Traffic { keys, get_requests, put_requests, bytes } = traffic;
         let list_requests = keys.div_ceil(KEYS_PER_LIST).max(1);
         let requests = (list_requests + put_requests) as f64 * LIST_OR_PUT_THOUSAND
             + get_requests as f64 * GET_THOUSAND;
@@ -190,7 +204,12 @@ mod tests {
 
     #[test]
     fn requests_are_paid_by_the_thousand() {
-        let cost = ReadingCost::of(2500, 10_000, 0, gigabytes(10));
+        let cost = ReadingCost::of(Traffic {
+            keys: 2500,
+            get_requests: 10_000,
+            put_requests: 0,
+            bytes: gigabytes(10),
+        });
         assert_eq!(cost.list_requests, 3);
         assert!((cost.request_dollars - 0.004_015).abs() < 1e-9);
         assert!((cost.internet_dollars - 0.9).abs() < 1e-9);

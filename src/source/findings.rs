@@ -176,7 +176,7 @@ mod tests {
             future(&["2025-12-03"]).as_deref(),
             Some(
                 "1 file(s) have dates in the future: x_2025-12-03.csv (2025-12-03); check that these digits \
-                 dates, and in this order"
+                 are dates, and in this order"
             )
         );
         assert_eq!(future(&["2025-03-06", "2025-03-10"]), None);

@@ -128,34 +128,34 @@ impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listed(finding) => finding.fmt(f),
-            Self::Seen(Seen::UnusualSize { date, bytes: size, usual, beside }) => {
+            Self::Seen(seen) => seen.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnusualSize { date, bytes: size, usual, beside } => {
                 write!(f, "{date} has {}, {beside} {}", bytes(*size), bytes(*usual))
             }
-            Self::Seen(Seen::UnusualRows { date, rows, usual, beside }) => {
+            Self::UnusualRows { date, rows, usual, beside } => {
                 write!(f, "{date} has {rows} rows, {beside} {usual}")
             }
-            Self::Seen(Seen::SameContent { key, other, is_certain: true, .. }) => {
+            Self::SameContent { key, other, is_certain: true, .. } => {
                 write!(f, "{key} has the same content as {other}")
             }
-            Self::Seen(Seen::SameContent { key, other, is_certain: false, .. }) => {
+            Self::SameContent { key, other, is_certain: false, .. } => {
                 write!(
                     f,
                     "{key} is as long as {other} and starts with the same bytes (--deep compares all)"
                 )
             }
-            Self::Seen(Seen::DatesFarAway { key, column, days, usual }) => write!(
+            Self::DatesFarAway { key, column, days, usual } => write!(
                 f,
                 "{key} has dates in {column} that are {days:+} days from its file date, other files {usual:+}"
             ),
-            Self::Seen(Seen::OtherWidth {
-                key,
-                line,
-                columns,
-                fields,
-                accepted_before,
-                like,
-                ..
-            }) => {
+            Self::OtherWidth { key, line, columns, fields, accepted_before, like, .. } => {
                 write!(
                     f,
                     "{key}:{line}: from here on, records have {fields} fields, but the header has {columns}: "
@@ -174,11 +174,11 @@ impl fmt::Display for Oddity {
                     None => Ok(()),
                 }
             }
-            Self::Seen(Seen::LinesAround { place, files, of, key, line, setting }) => write!(
+            Self::LinesAround { place, files, of, key, line, setting } => write!(
                 f,
                 "{files} of {of} file(s) have {place}, the first in {key}:{line}: {setting} leaves such lines out"
             ),
-            Self::Seen(Seen::Unreadable { key, reason, .. }) => {
+            Self::Unreadable { key, reason, .. } => {
                 write!(f, "{key} cannot be read: {reason}")
             }
         }

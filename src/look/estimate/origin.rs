@@ -140,7 +140,7 @@ mod tests {
         let two = one.clone().and(&sampled(500, 1)).and(&own(7.4)).and(&Origin::text("a guess"));
         assert_eq!(
             two.to_string(),
-            "sampled from 1,500 row(s) of 5 file(s); 7 to 12 bytes per row; a guess"
+            "sampled from 1,500 row(s) of 5 file(s); 7 to 12 bytes a row; a guess"
         );
         assert_eq!(own(7.4).and(&own(6.9)).to_string(), "7 bytes a row");
         assert_eq!(Origin::text("a # b").and(&Origin::text("a # b")).to_string(), "a # b");

@@ -194,11 +194,11 @@ fn oddities_are_reported_with_numbers_and_names() {
     };
     for (seen, text) in [
         (many_rows(5, 301), "2025-03-05 has 301 rows, the days around it 100"),
-        (far, "x/1.csv holds dates +50 days from its own in when, other files +1"),
+        (far, "x/1.csv has dates in when that are +50 days from its file date, other files +1"),
         (
             wide,
-            "x/1.csv:7: from here on records have 3 fields, the header 1: the header may be another line, \
-             or other columns; x/2.csv has a header of 3, with b, c",
+            "x/1.csv:7: from here on, records have 3 fields, but the header has 1: the header may be another line, \
+             or have other columns; x/2.csv has a header of 3, with b, c",
         ),
     ] {
         assert_eq!(Oddity::Seen(seen).to_string(), text);

@@ -189,7 +189,7 @@ async fn no_new_file_in_relative_days_is_well_only_if_something_is_loaded() {
     let gone = loaded_to_the_23rd("").await;
     std::fs::remove_file(gone.bucket().join("people/report_2025-09-23.csv")).expect("removed");
     let ran = run(&gone, "last", "2025-09-23").await.ended(0);
-    assert!(ran.stderr.contains("(gone: 1 rows"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(no longer in the source: 1 of its rows"), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,11 +54,8 @@ async fn beside_dlt(form: &'static str) {
         "20",
     ];
     let ran = project.backfill(&half).await.ended(0);
-    assert!(
-        ran.stderr.contains("stage.sql does not return _client_id: filled in"),
-        "{}",
-        ran.stderr
-    );
+    let filled = "stage.sql does not return _client_id: filled in";
+    assert!(ran.stderr.contains(filled), "{}", ran.stderr);
     assert_eq!(project.rows(STATE).await, state, "dlt's state is as it was");
     let ours = project
         .rows(

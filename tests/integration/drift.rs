@@ -218,7 +218,7 @@ async fn what_a_run_would_refuse_ends_with_its_exit_code() {
     let range = ["--start", "2025-09-22", "--end", "2025-09-23"];
     let told = project.backfill(&drift(&range)).await.ended(3).stdout;
     assert!(
-        told.contains("a run over these days is refused\n  people/report_2025-09-23.csv has no")
+        told.contains("a run over these days is refused\n  people/report_2025-09-23.csv is empty")
     );
     project.edit("backfill.toml", "max_rejects = 0", "max_rejects = 0\nzero_byte_files = \"skip\"");
     project.backfill(&drift(&range)).await.ended(0);
@@ -347,7 +347,7 @@ async fn what_is_wrong_with_compressed_bytes_is_said() {
     let range = ["--start", "2025-09-01", "--end", "2025-09-02"];
     let told = project.backfill(&drift(&range)).await.ended(3).stdout;
     for expected in [
-        "report_2025-09-01.csv cannot be read: its compressed bytes end too early: the file is cut short",
+        "report_2025-09-01.csv cannot be read: its compressed data ends too early: the file is incomplete",
         "report_2025-09-02.csv cannot be read: its compressed data is damaged: corrupt gzip stream does \
          not have a matching checksum",
     ] {

@@ -88,7 +88,7 @@ async fn columns_that_are_called_otherwise_are_told() {
     let said = told(&project, "t").await;
     let words = "\"order_id\" is order_id_2, \"ctid\" is ctid_2";
     assert!(said.contains(words), "{said}");
-    assert!(project.read("sql/t/stage.sql").contains("-- called otherwise in the table"));
+    assert!(project.read("sql/t/stage.sql").contains("-- named differently in the table"));
     for day in 1..=2 {
         project.put(&format!("twice/r_2025-03-0{day}.csv"), "id,city,,city\n1,Rome,x,Oslo\n");
     }

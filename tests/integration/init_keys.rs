@@ -19,12 +19,14 @@ async fn dates_that_can_be_read_in_two_ways_are_reported_with_both() {
         (
             &["01-01-2025.csv", "02-01-2025.csv", "12-01-2025.csv"][..],
             "{date:%m-%d-%Y}.csv",
-            "as many keys have one by --key '{date:%d-%m-%Y}.csv' (file dates 2025-01-01 to 2025-01-12)",
+            "nothing in the keys decides how to read the date: --key '{date:%d-%m-%Y}.csv' (file dates 2025-01-01 to \
+             2025-01-12)",
         ),
         (
             &["2025-01.csv", "2025-02.csv", "2025-11.csv"],
             "{date:%Y-%m}.csv",
-            "--key '{date:%G-%V}.csv' (file dates 2024-12-30 to 2025-03-10) would also find a date in as many keys",
+            "nothing in the keys decides how to read the date: --key '{date:%G-%V}.csv' (file dates 2024-12-30 to \
+             2025-03-10) would also find a date in as many keys",
         ),
         (
             &["2025-01.csv", "2025-02.csv", "2025-29.csv"],

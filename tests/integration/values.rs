@@ -22,7 +22,7 @@ async fn what_init_makes_of_two_conventions_loads_the_true_values() {
     let project = two_conventions().await;
     let told = project.backfill(&["init", "--prefix", "x/", "--source", "s3://exports"]).await;
     let told = told.ended(0).stderr;
-    assert!(told.contains("qty: read with a decimal comma, a guess"), "{told}");
+    assert!(told.contains("qty: read with a decimal comma, which is a guess"), "{told}");
     assert!(told.contains("day: the format of its dates changes"), "{told}");
     project.backfill(&[&["run"], &RANGE[..]].concat()).await.ended(0);
     let rows = "SELECT concat_ws(' ', id, day, total, qty) FROM x ORDER BY id";

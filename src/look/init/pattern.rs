@@ -121,8 +121,8 @@ fn guessed(taken: &Candidate, others: &[&Candidate]) -> Guessed {
         let readings: Vec<String> =
             others.iter().take(OTHERS).map(|other| other.reading()).collect();
         doubts.push(format!(
-            "nothing in the keys shows which part is the file date: {} would also find a date in as many keys; use \
-             that pattern if it is the right one",
+            "nothing in the keys decides how to read the date: {} would also find a date in as many keys; use that \
+             pattern if it is the right one",
             readings.join(" or ")
         ));
     }

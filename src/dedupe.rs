@@ -165,10 +165,11 @@ impl Survivors {
                 && file_names.value(row) == name
             {
                 let row_id = row_ids.value(row);
-                if row_ids.is_null(row) || row_id < 0 || row_id as u64 >= set.records() {
+                let record = u64::try_from(row_id).ok().filter(|record| *record < set.records());
+                let Some(record) = record.filter(|_| row_ids.is_valid(row)) else {
                     return Err(unknown(path));
-                }
-                if !set.insert(row_id as u64) {
+                };
+                if !set.insert(record) {
                     let (path, file) = (path.to_owned(), name.to_owned());
                     return Err(Error::Twice { path, file, row_id });
                 }

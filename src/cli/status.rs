@@ -72,8 +72,8 @@ fn render(runs: &[RecordedRun]) -> String {
             status.to_owned(),
             run.started_at.clone(),
             run.batches.to_string(),
-            printable::grouped(run.files as u64),
-            printable::grouped(run.rows as u64),
+            printable::grouped(run.files.unsigned_abs()),
+            printable::grouped(run.rows.unsigned_abs()),
             kept(run),
         ]);
     }

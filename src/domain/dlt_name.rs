@@ -22,6 +22,7 @@
 
 use std::sync::LazyLock;
 
+use crate::domain::saturating;
 use regex::Regex;
 use sha3::Shake128;
 use sha3::digest::ExtendableOutput;
@@ -113,7 +114,7 @@ fn tag(text: &str) -> String {
     Shake128::digest_xof(text, &mut hash);
     // Six digits have 36 bits: the last four bits are zero.
     let bits = u64::from(u32::from_be_bytes(hash)) << 4;
-    let digits = (0..6).rev().map(|place| (bits >> (6 * place)) as usize % 64);
+    let digits = (0..6).rev().map(|place| saturating::index((bits >> (6 * place)) % 64));
     digits.map(|digit| char::from(TAG_DIGITS[digit])).collect()
 }
 

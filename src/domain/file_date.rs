@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::domain::saturating;
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ pub struct FileDate(pub NaiveDate);
 impl FileDate {
     /// Days since 1970-01-01, the value of an Arrow `Date32`.
     pub fn days_since_epoch(self) -> i32 {
-        self.0.signed_duration_since(NaiveDate::default()).num_days() as i32
+        self.0.to_epoch_days()
     }
 
     /// The day `days` earlier; saturates at the first day that chrono knows.
@@ -129,7 +130,7 @@ impl DateRange {
 
     /// How many days the range spans.
     pub fn day_count(&self) -> u64 {
-        (self.end.0 - self.start.0).num_days() as u64 + 1
+        (self.end.0 - self.start.0).num_days().unsigned_abs() + 1
     }
 
     /// Every day of the range, in order.
@@ -141,7 +142,7 @@ impl DateRange {
     /// The zero-based number of the batch that `date` falls into, with batches of `batch_days` days
     /// counted from the start of the range.
     pub fn batch_of(&self, date: FileDate, batch_days: u32) -> usize {
-        let days = (date.0 - self.start.0).num_days().max(0) as usize;
+        let days = saturating::index((date.0 - self.start.0).num_days().max(0));
         days / batch_days.max(1) as usize
     }
 }

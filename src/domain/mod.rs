@@ -21,6 +21,7 @@ mod placement;
 pub mod provenance;
 mod reject_limit;
 mod row_set;
+pub mod saturating;
 mod table_name;
 
 pub use cadence::Cadence;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::digest;
+use super::{digest, saturating};
 
 /// Some of the records of one file: one bit per record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct RowSet {
 impl RowSet {
     /// None of a file's records.
     pub fn none(records: u64) -> Self {
-        Self { words: vec![0; records.div_ceil(64) as usize], records, count: 0 }
+        Self { words: vec![0; saturating::index(records.div_ceil(64))], records, count: 0 }
     }
 
     /// How many records the file has.

@@ -290,9 +290,13 @@ fn whole_number(argument: Option<&ScalarValue>) -> Option<i64> {
 }
 
 fn decimal_type(precision: Option<&ScalarValue>, scale: Option<&ScalarValue>) -> Result<DataType> {
-    match (whole_number(precision), whole_number(scale)) {
-        (Some(precision @ 1..=38), Some(scale)) if (0..=precision).contains(&scale) => {
-            Ok(DataType::Decimal128(precision as u8, scale as i8))
+    let precision = whole_number(precision).and_then(|number| u8::try_from(number).ok());
+    let scale = whole_number(scale).and_then(|number| i8::try_from(number).ok());
+    match (precision, scale) {
+        (Some(precision @ 1..=38), Some(scale))
+            if (0..=i64::from(precision)).contains(&scale.into()) =>
+        {
+            Ok(DataType::Decimal128(precision, scale))
         }
         _ => plan_err!(
             "the precision of try_to_decimal is a number from 1 to 38, and its scale a number from 0 to the precision"

@@ -32,7 +32,7 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 
-use crate::domain::Limits;
+use crate::domain::{Limits, saturating};
 use crate::sql::Query;
 use crate::store::Store;
 
@@ -86,7 +86,7 @@ impl Engine {
     /// # Errors
     /// [`Error`] if the engine cannot be set up.
     pub fn new(staging: &Store, limits: Limits) -> Result<Self, Error> {
-        let pool = FairSpillPool::new(limits.sql_memory as usize);
+        let pool = FairSpillPool::new(saturating::index(limits.sql_memory));
         let consumers = std::num::NonZeroUsize::MIN;
         let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory);
         let runtime = RuntimeEnvBuilder::new()

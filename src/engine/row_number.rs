@@ -263,7 +263,11 @@ mod tests {
         let names = ids.iter().map(|id| (id % 7 != 0).then(|| format!("n{}", id * id % 11)));
         let columns: Vec<ArrayRef> = vec![
             Arc::new(names.collect::<StringArray>()),
-            Arc::new(ids.iter().map(|id| numbers[(id * 3 % 5) as usize]).collect::<Float64Array>()),
+            Arc::new(
+                ids.iter()
+                    .map(|id| numbers[id.unsigned_abs() as usize * 3 % 5])
+                    .collect::<Float64Array>(),
+            ),
             Arc::new(Int64Array::from(ids)),
         ];
         RecordBatch::try_new(Arc::clone(schema), columns).expect("a batch")

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::unclear::Nearness;
 use super::{FEW_SHAPES, FEW_VALUES, Profile, SHAPES, SHORT_VALUE};
-use crate::domain::FileDate;
+use crate::domain::{FileDate, saturating};
 use crate::values::{Kind, is_encoded_twice, is_null_like, shape};
 
 /// How many different values are held before they are examined; each of them is then examined only once.
@@ -94,7 +94,7 @@ impl Column {
         self.examine_held();
         let mut profile = self.profile;
         self.nearness.settle(&mut profile.kinds);
-        profile.distinct = self.different.estimate().round() as u64;
+        profile.distinct = saturating::nearest(self.different.estimate());
         if self.keeps_values && !self.numbers.is_empty() {
             let ranks: Vec<f64> = (0..=100).map(|percent| f64::from(percent) / 100.0).collect();
             profile.percentiles = self.numbers.quantiles(&ranks)?.unwrap_or_default();

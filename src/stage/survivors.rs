@@ -14,7 +14,7 @@ use datafusion::logical_expr::JoinType;
 use datafusion::prelude::SessionContext;
 
 use super::Error;
-use crate::domain::{RowSet, provenance};
+use crate::domain::{RowSet, provenance, saturating};
 use crate::engine::{self, Engine};
 use crate::mirror::Mirrored;
 use crate::tables::{dated, source_of};
@@ -43,7 +43,7 @@ pub fn survivors_of(
 
 /// Returns a row set as a table with one column, `_row_id`.
 fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
-    let ids = Int64Array::from_iter_values(rows.iter().map(|record| record as i64));
+    let ids = Int64Array::from_iter_values(rows.iter().map(saturating::bigint));
     let schema =
         Arc::new(Schema::new(vec![Field::new(provenance::ROW_ID, DataType::Int64, false)]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)])?;
@@ -86,7 +86,7 @@ impl<'a> Seen<'a> {
     pub fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         self.refuse_other_names(batch)?;
         for &row_id in &self.row_ids(batch)? {
-            if row_id < 0 || !self.left.remove(row_id as u64) {
+            if !u64::try_from(row_id).is_ok_and(|record| self.left.remove(record)) {
                 let (path, file) = (self.path.clone(), self.file.to_owned());
                 return Err(Error::UnexpectedRow { path, file, row_id });
             }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{DateRange, FileDate, Finding};
+use crate::domain::{DateRange, FileDate, Finding, saturating};
 use crate::source::Ignored;
 
 use super::{Action, FileState, Files};
@@ -80,7 +80,7 @@ pub struct Totals {
 impl Files {
     /// Plans what a run would do with the files; a row is taken to have `row_bytes` bytes.
     pub fn plan(&self, row_bytes: f64) -> Plan {
-        self.plan_by(|file| (file.size() as f64 / row_bytes).round() as u64)
+        self.plan_by(|file| saturating::nearest(file.size() as f64 / row_bytes))
     }
 
     /// Plans what a run would do with the files; `rows_of` estimates the rows of a file.

@@ -23,7 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::path::Path;
 
-use crate::domain::FileDate;
+use crate::domain::{FileDate, saturating};
 
 /// The partition column of every dated table.
 pub const FILE_DATE: &str = "_file_date";
@@ -139,7 +139,7 @@ impl TableProvider for DatedFiles {
         }
         let rows: u64 = files.iter().map(|file| file.rows).sum();
         let mut statistics = Statistics::new_unknown(&self.schema());
-        statistics.num_rows = Precision::Exact(rows as usize);
+        statistics.num_rows = Precision::Exact(saturating::index(rows));
         let groups = group(&files, state.config().target_partitions());
         let source = ParquetSource::new(self.table.clone())
             .with_table_parquet_options(state.table_options().parquet.clone())

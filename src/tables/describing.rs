@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::datasource::MemTable;
 
 use super::dated_files::{DatedFile, DatedFiles};
-use crate::domain::{FILE_DATE, FileDate, digest, provenance};
+use crate::domain::{FILE_DATE, FileDate, digest, provenance, saturating};
 use crate::engine::Error;
 use crate::mirror::{Mirror, Mirrored, StagedObject};
 use crate::sql::Contract;
@@ -88,7 +88,9 @@ impl Described<'_> {
     }
 
     fn number(&self, value: fn(&Mirrored) -> u64) -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(self.0.iter().map(|file| value(file) as i64)))
+        Arc::new(Int64Array::from_iter_values(
+            self.0.iter().map(|file| saturating::bigint(value(file))),
+        ))
     }
 
     fn flag(&self, value: fn(&Mirrored) -> bool) -> ArrayRef {
@@ -166,7 +168,7 @@ fn formats_of(files: &[Arc<Mirrored>]) -> Vec<Format<'_>> {
 pub fn formats(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
     let formats = formats_of(&mirror.files);
     let first = Described(formats.iter().map(|format| format.first).collect());
-    let numbers = Int64Array::from_iter_values(1..=formats.len() as i64);
+    let numbers = Int64Array::from_iter_values(1..=saturating::bigint(formats.len()));
     let files = Int64Array::from_iter_values(formats.iter().map(|format| format.files));
     table(vec![
         ("format", Arc::new(numbers)),
@@ -213,7 +215,7 @@ impl<'a> FormatKey<'a> {
 /// Returns the table `contract`: one row per column of `target.sql`.
 pub fn contract(contract: &Contract) -> Result<Arc<MemTable>, Error> {
     let columns = &contract.columns;
-    let positions = 1..=columns.len() as i64;
+    let positions = 1..=saturating::bigint(columns.len());
     table(vec![
         ("position", Arc::new(Int64Array::from_iter_values(positions))),
         ("name", Arc::new(StringArray::from_iter_values(columns.iter().map(|c| &c.name)))),

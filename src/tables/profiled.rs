@@ -15,7 +15,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::OnceCell;
 
-use crate::domain::{Carried, Dataset, FILE_DATE, Limits, provenance};
+use crate::domain::{Carried, Dataset, FILE_DATE, Limits, provenance, saturating};
 use crate::mirror::{Mirror, Mirrored};
 use crate::profile;
 use crate::profile::{FileProfile, Profile};
@@ -111,7 +111,9 @@ impl FileColumns {
         vec![
             text(rows.iter().map(|(file, ..)| file.file.name.as_str())),
             dates(rows.iter().map(|(file, ..)| *file)),
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, at, _)| *at as i64))),
+            Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|(_, at, _)| saturating::bigint(*at)),
+            )),
             text(rows.iter().map(|(_, _, name)| name.as_str())),
             text(written),
         ]
@@ -121,7 +123,7 @@ impl FileColumns {
         let columns = self.0.columns(files);
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for (_, value) in NUMBERS {
-            let values = columns.iter().map(|(_, profile)| value(profile) as i64);
+            let values = columns.iter().map(|(_, profile)| saturating::bigint(value(profile)));
             arrays.push(Arc::new(Int64Array::from_iter_values(values)));
         }
         let formats = columns.iter().map(|(_, profile)| profile.date_format());
@@ -199,7 +201,7 @@ impl TableProvider for ColumnShapes {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let rows = shape_rows(self.0.columns(self.0.get().await?));
-        let counts = rows.iter().map(|row| row.count as i64);
+        let counts = rows.iter().map(|row| saturating::bigint(row.count));
         let arrays: Vec<ArrayRef> = vec![
             text(rows.iter().map(|row| row.file.file.name.as_str())),
             dates(rows.iter().map(|row| row.file)),

@@ -49,7 +49,7 @@ impl Unit {
         }
         let one = self.nanoseconds();
         let scaled = decimals.parse::<i128>().ok()?.checked_mul(one)?;
-        let fraction = scaled / 10_i128.checked_pow(decimals.len() as u32)?;
+        let fraction = scaled / 10_i128.checked_pow(u32::try_from(decimals.len()).ok()?)?;
         let size = whole.parse::<i128>().ok()?.checked_mul(one)?.checked_add(fraction)?;
         let nanoseconds = if is_negative { -size } else { size };
         DateTime::from_timestamp(

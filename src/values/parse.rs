@@ -16,7 +16,7 @@ pub fn usual_date(text: &str, format: &str) -> Option<NaiveDate> {
         return None;
     }
     NaiveDate::from_ymd_opt(
-        number(&bytes[year])? as i32,
+        i32::try_from(number(&bytes[year])?).ok()?,
         number(&bytes[month])?,
         number(&bytes[day])?,
     )

@@ -1,6 +1,12 @@
 //! The integration tests, in one binary: each links the SQL engine, which takes its time.
 
 #![allow(missing_docs, reason = "nothing uses it from outside")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small"
+)]
 
 mod support;
 

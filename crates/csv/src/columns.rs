@@ -194,10 +194,15 @@ impl Text {
         Self { values: Vec::new(), offsets: vec![0], valid: Vec::new() }
     }
 
+    /// Ends a value at `end` bytes. A batch holds 4 MiB and one record at most, far below the limit of an offset.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "see above")]
+    fn end_value(&mut self, end: usize) {
+        self.offsets.push(end as i32);
+    }
+
     fn push(&mut self, value: &[u8]) {
         self.values.extend_from_slice(value);
-        // A batch holds 4 MiB and one record at most, far below the limit of an offset.
-        self.offsets.push(self.values.len() as i32);
+        self.end_value(self.values.len());
     }
 
     /// Adds the value at `span`. Of a short value, [`SHORT`] bytes of the window are copied and then
@@ -209,7 +214,7 @@ impl Text {
                 let end = self.values.len() + length;
                 self.values.extend_from_slice(bytes);
                 self.values.truncate(end);
-                self.offsets.push(end as i32);
+                self.end_value(end);
             }
             _ => self.push(&window[span.start..span.end]),
         }

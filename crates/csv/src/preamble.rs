@@ -14,7 +14,7 @@ use crate::skipped::text;
 use crate::window::Window;
 
 /// How many lines are searched for the header.
-const SEARCHED_LINES: u64 = 1000;
+const SEARCHED_LINES: usize = 1000;
 
 /// Lines above the header that are longer than this are not kept: they are not compared with records.
 const LONGEST_KEPT: usize = 64 << 10;
@@ -158,9 +158,7 @@ fn pass_to_match(
 impl Preamble {
     /// Moves the window past a line.
     fn pass(&mut self, window: &mut Window, content_end: usize, end: usize) {
-        if self.passed.len() < SEARCHED_LINES as usize
-            && content_end - window.start() < LONGEST_KEPT
-        {
+        if self.passed.len() < SEARCHED_LINES && content_end - window.start() < LONGEST_KEPT {
             self.passed.push(window.bytes()[window.start()..content_end].to_vec());
         }
         self.lines += 1;

@@ -6,6 +6,12 @@
 
 mod doubts;
 mod recovery;
+/// Returns a number of lines or fields as one that can be subtracted.
+#[inline]
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -105,10 +111,10 @@ impl Reader {
         let cleaner = Cleaner::new(syntax, opened.given);
         let mut scanner = Scanner::new(syntax, delimiter, dialect.bare_quotes)
             .with_comment(dialect.comment.as_deref());
-        let mut line = 1 + preamble.lines as i64;
+        let mut line = 1 + preamble.lines.cast_signed();
         let first = start::first_record(&mut window, &mut scanner, &mut line, &mut summary)?;
         let header = start::header(&mut window, first, &mut scanner, &cleaner, dialect)?;
-        line += header.lines as i64;
+        line += signed(header.lines);
         let mut likeness =
             Likeness::new(syntax, delimiter, dialect.bare_quotes, header.names.len());
         let passed = preamble.passed.iter().filter(|line| likeness.is(line));
@@ -251,7 +257,7 @@ impl Reader {
         self.summary.last_line_is_open = extent.end == extent.content_end;
         if let Some((end, lines)) = self.skipped_extent(extent) {
             self.summary.skipped_records += 1;
-            self.line += lines as i64;
+            self.line += signed(lines);
             self.window.advance(end);
             return Ok(());
         }
@@ -291,7 +297,7 @@ impl Reader {
         }
         // A record of nothing but delimiters has one byte less than it has fields.
         self.summary.empty_rows += u64::from(record.len() < self.scanner.fields);
-        let row_id = self.summary.records as i64;
+        let row_id = self.summary.records.cast_signed();
         self.columns.push(bytes, &self.scanner.spans, row_id, self.line, dirty);
         self.summary.records += 1;
         self.summary.accepted += 1;
@@ -302,7 +308,7 @@ impl Reader {
         if extent.lines > 1 {
             self.look_into_values(extent);
         }
-        self.line += extent.lines as i64;
+        self.line += signed(extent.lines);
         self.window.advance(extent.end);
         Ok(())
     }
@@ -319,7 +325,7 @@ impl Reader {
             }
             dialect::RepeatedHeader::Accept => return self.accept(extent),
             dialect::RepeatedHeader::Skip => {
-                self.line += extent.lines as i64;
+                self.line += signed(extent.lines);
                 self.window.advance(extent.end);
             }
         }
@@ -334,7 +340,7 @@ impl Reader {
         let lines = count_line_ends(&bytes[start..end]);
         let offset = self.window.offset_of_start();
         self.push_reject(fault, offset, raw);
-        self.line += lines as i64;
+        self.line += signed(lines);
         self.window.advance(end);
     }
 
@@ -346,12 +352,12 @@ impl Reader {
             self.summary.first_rejects.push((self.line, fault.reason.name().to_owned()));
         }
         self.rejects.push(Reject {
-            row_id: self.summary.records as i64,
+            row_id: self.summary.records.cast_signed(),
             line: self.line,
-            offset: offset as i64,
+            offset: offset.cast_signed(),
             reason: fault.reason,
-            expected_fields: self.header.names.len() as i64,
-            found_fields: fault.found_fields as i64,
+            expected_fields: signed(self.header.names.len()),
+            found_fields: signed(fault.found_fields),
             raw,
         });
         self.summary.records += 1;

@@ -16,6 +16,11 @@
 //! No person in a sample is real, and nobody can be reached: telephone numbers, mail hosts, internet addresses and card
 //! numbers are from the ranges that are reserved for examples and tests.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "rows, products and words are counted in 32 bits"
+)]
+
 mod cells;
 mod columns;
 mod fault;

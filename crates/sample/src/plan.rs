@@ -185,6 +185,7 @@ fn row_count(rows: u32, random: &mut Random) -> u32 {
 }
 
 /// Returns a share of a number of rows.
+#[expect(clippy::cast_sign_loss, reason = "the share is not negative")]
 fn share(rows: u32, share: f64) -> u32 {
     (f64::from(rows) * share.clamp(0.0, 1.0)).round() as u32
 }

@@ -76,6 +76,6 @@ impl Stream {
 }
 
 fn draws(source: u64, purpose: Purpose, day: NaiveDate, index: u32) -> Random {
-    let day = i64::from(day.num_days_from_ce()) as u64;
+    let day = i64::from(day.num_days_from_ce()).cast_unsigned();
     Random::of(&[source, purpose as u64, day, u64::from(index)])
 }

@@ -150,7 +150,7 @@ impl Shell<'_> {
                 let first = query.limit(0, Some(SHOWN_ROWS + 1));
                 let first = first.map_err(engine::Error::execution)?;
                 let count = Rows::of(first).await?.print(self.format).await?;
-                match count as usize > SHOWN_ROWS {
+                match count > SHOWN_ROWS as u64 {
                     true => format!("the first {count} rows; \\o FILE writes all of them"),
                     false => format!("{count} row(s)"),
                 }

@@ -2,6 +2,7 @@
 //! left, as far as the server knows of it.
 
 use super::origin::{Number, Origin};
+use crate::domain::saturating::nearest;
 use crate::printable;
 use crate::target::sizes::{IndexedRow, Sizes, Weighed};
 
@@ -43,13 +44,13 @@ impl Free {
             origin = Origin::text(format!(
                 "room that rows have left on the pages of the table ({}) and its indexes ({}) is used first, as a \
                  sample of pages shows",
-                printable::bytes(self.table as u64),
-                printable::bytes(self.indexes as u64)
+                printable::bytes(nearest(self.table)),
+                printable::bytes(nearest(self.indexes))
             ));
         }
         if dead >= FEW_ROWS as f64 {
             let words = "the room of # dead rows is not counted, which a VACUUM would free";
-            origin = origin.and(&Origin::of(words, &[Number::Count(dead as u64)]));
+            origin = origin.and(&Origin::of(words, &[Number::Count(nearest(dead))]));
         }
         origin
     }

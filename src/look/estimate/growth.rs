@@ -12,6 +12,7 @@ use super::free::{FEW_ROWS, Free, TOAST_AT_FIRST, living, living_rows};
 use super::origin::{Number, Origin};
 use super::sample::{Sample, SampledFile};
 use super::{Figure, Growth};
+use crate::domain::saturating::nearest;
 use crate::domain::{Dataset, DateRange, provenance};
 use crate::engine;
 use crate::mirror::Mirror;
@@ -72,21 +73,17 @@ impl PerRow {
         let rows = load.rows as f64;
         let new_table = if load.rows > 0 { self.fixed } else { 0 };
         let curves = self.curves.iter().map(|curve| curve.growth(self.before, rows));
-        let others = curves.sum::<f64>().round() as u64;
+        let others = nearest(curves.sum::<f64>());
         let at_page_ends = load.batches * FREE_PER_BATCH;
         // New rows first fill what is free.
-        let table = (rounded(bytes.table * rows) + new_table + at_page_ends)
-            .saturating_sub(self.free.table as u64);
+        let table = (nearest(bytes.table * rows) + new_table + at_page_ends)
+            .saturating_sub(nearest(self.free.table));
         let indexes =
-            rounded(bytes.indexes * rows).saturating_sub(self.free.indexes as u64) + others;
-        let toast = rounded(bytes.toast * rows);
-        let wal = rounded(bytes.wal * rows) + others + load.files * LOG_PER_FILE;
+            nearest(bytes.indexes * rows).saturating_sub(nearest(self.free.indexes)) + others;
+        let toast = nearest(bytes.toast * rows);
+        let wal = nearest(bytes.wal * rows) + others + load.files * LOG_PER_FILE;
         Growth { table, indexes, toast, total: table + indexes + toast, wal }
     }
-}
-
-fn rounded(bytes: f64) -> u64 {
-    bytes.round() as u64
 }
 
 /// The rows that `stage.sql` makes of a sample.

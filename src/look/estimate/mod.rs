@@ -32,6 +32,7 @@ pub use price::{Compute, InvalidCompute, ReadingCost};
 pub use room::Room;
 
 use crate::domain::Dataset;
+use crate::domain::saturating::nearest;
 use crate::error::Error;
 use crate::mirror;
 use crate::project::Project;
@@ -203,7 +204,7 @@ impl Basis {
             Some(share) => (share, "# % of the records loaded before became rows"),
             None => (self.per_row.kept, "# % of the sampled rows are kept by stage.sql"),
         };
-        let value = Some((records as f64 * share).round() as u64);
+        let value = Some(nearest(records as f64 * share));
         if share > NEARLY_ALL {
             return Figure { value, source };
         }

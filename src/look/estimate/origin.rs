@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::domain::saturating::nearest;
 use crate::printable::{bytes, grouped};
 
 /// Where a number comes from: different statements.
@@ -109,7 +110,7 @@ impl fmt::Display for Number {
 
 fn rounded(number: f64, decimals: usize) -> String {
     match decimals {
-        0 => grouped(number.round() as u64),
+        0 => grouped(nearest(number)),
         decimals => format!("{number:.decimals$}"),
     }
 }

@@ -11,6 +11,7 @@ use futures::stream::{self, StreamExt};
 use object_store::GetOptions;
 
 use super::origin::{Number, Origin};
+use crate::domain::saturating;
 use crate::domain::{Dataset, FileDate};
 use crate::source::SourceFile;
 use crate::state::{FileState, USUAL_ROW_BYTES};
@@ -105,7 +106,7 @@ impl Sample {
         let scarcest = shares.map(|(file, rows)| file.row_count() / rows).fold(1.0, f64::min);
         let share = scarcest.max(FEWEST_ROWS / all.max(1.0));
         for (file, rows) in self.files.iter_mut().zip(stands_for) {
-            file.keep((rows * share).ceil() as usize);
+            file.keep(saturating::index(saturating::nearest((rows * share).ceil())));
         }
     }
 
@@ -113,7 +114,7 @@ impl Sample {
     /// its first records show it, or those of the sampled files that are most like it.
     pub fn rows_of(&self, file: &FileState) -> u64 {
         match self.like(file).as_slice() {
-            [own, ..] if own.key == file.key && own.is_whole => own.read_rows as u64,
+            [own, ..] if own.key == file.key && own.is_whole => saturating::nearest(own.read_rows),
             [own, ..] if own.key == file.key => rows_by_size(file.size() as f64, &[own]),
             like => rows_by_size(file.size() as f64, like),
         }
@@ -150,7 +151,7 @@ impl Sample {
             };
         }
         let rows: f64 = self.files.iter().map(|file| file.read_rows).sum();
-        let numbers = [Number::Count(rows.round() as u64), Number::Count(files)];
+        let numbers = [Number::Count(saturating::nearest(rows)), Number::Count(files)];
         let sampled = Origin::of("sampled from # row(s) of # file(s)", &numbers);
         match unreadable {
             0 => sampled,
@@ -183,17 +184,17 @@ impl SampledFile {
 
 /// Returns how many rows a file of `size` bytes has if it is like these sampled files, the most similar first.
 fn rows_by_size(size: f64, like: &[&SampledFile]) -> u64 {
-    let Some(nearest) = like.first() else { return (size / USUAL_ROW_BYTES).round() as u64 };
+    let Some(nearest) = like.first() else { return saturating::nearest(size / USUAL_ROW_BYTES) };
     if like.iter().all(|file| file.is_whole) {
         let rows = sum(like, |file| file.read_rows);
-        return (size * rows / sum(like, |file| file.size)).round() as u64;
+        return saturating::nearest(size * rows / sum(like, |file| file.size));
     }
     let bytes_per_record = sum(like, |file| file.record_bytes) / sum(like, |file| file.records);
     let count = like.len() as f64;
     let unpacked = sum(like, |file| file.unpacked) / count;
     let accepted = sum(like, |file| file.accepted) / count;
     let records = (size * unpacked - nearest.header).max(0.0) / bytes_per_record;
-    (records * accepted).round() as u64
+    saturating::nearest(records * accepted)
 }
 
 fn sum(files: &[&SampledFile], part: fn(&SampledFile) -> f64) -> f64 {

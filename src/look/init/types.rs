@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::numbers::Numbers;
 use super::words::{is_code, is_personal};
+use crate::domain::saturating;
 use crate::look::date_formats::{Contradiction, Precision, call};
 use crate::profile::Profile;
 use crate::target::{Column, Target, text_variant};
@@ -148,7 +149,9 @@ fn decimal_of_target(column: &Column, found: &[&Profile], mark: Mark) -> String 
     let (digits, decimals) = match column.precision_and_scale() {
         None => (MANY_DIGITS, decimals(found, mark)),
         // A negative scale keeps no digit after the point, and more before it.
-        Some((digits, scale)) => ((digits - scale.min(0)) as u64, scale.max(0) as usize),
+        Some((digits, scale)) => {
+            ((digits - scale.min(0)).unsigned_abs().into(), saturating::index(scale))
+        }
     };
     let digits = digits.max(decimals as u64).min(MANY_DIGITS);
     decimal(digits, decimals.min(digits as usize), mark)

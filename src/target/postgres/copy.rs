@@ -146,7 +146,7 @@ fn ends_with_word(text: &str, name: &str) -> bool {
 async fn row_id(job: &Job<'_>, file: &StagedFile, line: u64) -> Option<i64> {
     let path = job.staging.path(&file.path);
     let mut rows = object::read(&job.staging.objects, &path, file.size).await.ok()?;
-    let mut before = line.checked_sub(1)? as usize;
+    let mut before = usize::try_from(line.checked_sub(1)?).ok()?;
     while let Some(read) = rows.next().await {
         let batch = read.ok()?;
         if before >= batch.num_rows() {

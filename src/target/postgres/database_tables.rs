@@ -177,7 +177,14 @@ struct Comparison {
     value: String,
 }
 
-/// The Arrow type that holds a column's values exactly.
+/// Returns the Arrow type of a `numeric` with a precision and a scale, if Arrow has one.
+fn decimal(precision: i32, scale: i32) -> Option<DataType> {
+    let is_known = (1..=DIGITS).contains(&precision) && (0..=precision).contains(&scale);
+    let (precision, scale) = (u8::try_from(precision).ok()?, i8::try_from(scale).ok()?);
+    is_known.then_some(DataType::Decimal128(precision, scale))
+}
+
+/// Returns the Arrow type that holds a column's values exactly.
 fn type_of(column: &Column) -> DataType {
     match column.type_name.as_str() {
         "int2" | "int4" | "int8" => DataType::Int64,
@@ -187,10 +194,8 @@ fn type_of(column: &Column) -> DataType {
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
         "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
         "numeric" => match column.precision_and_scale() {
-            Some((precision @ 1..=DIGITS, scale)) if (0..=precision).contains(&scale) => {
-                DataType::Decimal128(precision as u8, scale as i8)
-            }
-            _ => DataType::Utf8,
+            Some((precision, scale)) => decimal(precision, scale).unwrap_or(DataType::Utf8),
+            None => DataType::Utf8,
         },
         _ => DataType::Utf8,
     }

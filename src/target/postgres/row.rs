@@ -2,6 +2,8 @@
 
 use tokio_postgres::Row;
 
+use crate::domain::saturating;
+
 /// A number that is not negative, such as a count.
 pub fn count(row: &Row, index: usize) -> u64 {
     row.get::<_, i64>(index).unsigned_abs()
@@ -14,7 +16,7 @@ pub fn optional_count(row: &Row, index: usize) -> Option<u64> {
 
 /// A place in a list.
 pub fn place(row: &Row, index: usize) -> usize {
-    count(row, index) as usize
+    saturating::index(count(row, index))
 }
 
 /// A text; empty for NULL.

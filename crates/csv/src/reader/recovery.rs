@@ -1,7 +1,7 @@
 //! **Recovery** from a record whose end is not certain: where reading goes on after a stray quote, and after a record
 //! that is too long.
 
-use super::{Fault, REJECT_BYTES, Reader, strip_line_end};
+use super::{Fault, REJECT_BYTES, Reader, signed, strip_line_end};
 use crate::error::Error;
 use crate::records::{Extent, Scanned, end_of_line};
 use crate::skip::Skip;
@@ -52,7 +52,7 @@ impl Reader {
         let kept = strip_line_end(&raw).len();
         raw.truncate(kept);
         self.push_reject(fault, offset, raw);
-        self.line += skip.lines() as i64;
+        self.line += signed(skip.lines());
         Ok(())
     }
 

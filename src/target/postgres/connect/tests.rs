@@ -59,7 +59,7 @@ async fn serve(mut stream: TcpStream, answer: Answer) -> io::Result<()> {
 }
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = (body.len() as u32 + 4).to_be_bytes();
+    let length = (u32::try_from(body.len()).expect("a short body") + 4).to_be_bytes();
     [&[kind], &length[..], body].concat()
 }
 

@@ -343,7 +343,7 @@ impl Deep {
 /// The low 32 bits of transaction ids, as the server writes them.
 fn low_bits(xids: &[String]) -> Vec<String> {
     let known = xids.iter().filter_map(|xid| xid.parse::<u64>().ok());
-    known.map(|xid| (xid as u32).to_string()).collect()
+    known.map(|xid| (xid & u64::from(u32::MAX)).to_string()).collect()
 }
 
 /// Returns a field as text; `None` for NULL. Bytes that are not UTF-8 are replaced.

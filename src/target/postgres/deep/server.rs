@@ -125,7 +125,7 @@ fn forms_statement(type_text: &str) -> String {
 /// Whether the server says that a value is wrong, by the class of its code: data, integrity, and errors that
 /// functions of types raise.
 fn is_about_a_value(error: &tokio_postgres::Error) -> bool {
-    let code = error.code().map(|code| code.code());
+    let code = error.code().map(tokio_postgres::error::SqlState::code);
     matches!(code.and_then(|code| code.get(..2)), Some("22" | "23" | "P0" | "0A"))
 }
 

@@ -187,7 +187,7 @@ impl Form {
             ("jsonb", _) => Self::Json { is_binary: true },
             ("bytea", _) => Self::Bytes,
             ("varchar" | "bpchar", _) if modifier >= 4 => {
-                Self::Text { max_characters: Some((modifier - 4) as usize) }
+                Self::Text { max_characters: usize::try_from(modifier - 4).ok() }
             }
             // The server would cut longer ones.
             ("name", _) => Self::Short { max_bytes: 63 },

@@ -33,6 +33,7 @@ fn count(byte: u8, lines: &[u8]) -> usize {
 /// Puts a text as it is. A short one is inside its view: twelve bytes are copied at once, and those after its end
 /// are removed again.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the length is in the low 32 bits of a view")]
 pub fn put_view<'a>(view: u128, text: impl Fn() -> &'a str, into: &mut Vec<u8>) {
     let length = view as u32 as usize;
     if length > MAX_INLINE {

@@ -1,5 +1,7 @@
 //! Decimal numbers as **numeric** takes them, and whether it would round them.
 
+use crate::domain::saturating;
+
 /// A decimal number as its digits: `whole` and `decimals` hold only `0` to `9`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digits<'a> {
@@ -31,17 +33,18 @@ impl<'a> Digits<'a> {
         if is_zero(self.whole) && is_zero(self.decimals) {
             return true;
         }
-        let is_rounded = match scale {
-            0.. => !is_zero(&self.decimals[self.decimals.len().min(scale as usize)..]),
-            _ => {
-                let kept = self.whole.len().saturating_sub(scale.unsigned_abs() as usize);
+        let is_rounded = match usize::try_from(scale) {
+            Ok(scale) => !is_zero(&self.decimals[self.decimals.len().min(scale)..]),
+            Err(_) => {
+                let before_point = saturating::index(scale.unsigned_abs());
+                let kept = self.whole.len().saturating_sub(before_point);
                 !is_zero(self.decimals) || !is_zero(&self.whole[kept..])
             }
         };
         let leading = self.decimals.iter().take_while(|digit| **digit == b'0').count();
         let magnitude = match self.whole.len() {
-            0 => -(leading as i64),
-            whole => whole as i64,
+            0 => -saturating::bigint(leading),
+            whole => saturating::bigint(whole),
         };
         !is_rounded && magnitude <= i64::from(precision) - i64::from(scale)
     }
@@ -77,7 +80,7 @@ impl Significant {
         let magnitude = if digits.is_empty() {
             0
         } else {
-            read.whole.len() as i64 - leading as i64 + i64::from(exponent)
+            saturating::bigint(read.whole.len()) - saturating::bigint(leading) + i64::from(exponent)
         };
         let is_negative = number.starts_with('-') && !digits.is_empty();
         Some(Self { is_negative, digits, magnitude })

@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::line;
 use super::numeric::{Digits, Significant};
+use crate::domain::saturating;
 use crate::values::moment_in_iso;
 
 /// What a value is written as.
@@ -61,7 +62,7 @@ impl Form {
             Self::Integer { .. } => self.put_integer(whole_number(text)?, into),
             Self::Float { is_single } => {
                 let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
-                self.refuse_rounding(number, Significant::parse(text))?;
+                self.refuse_rounding(number, Significant::parse(text).as_ref())?;
                 // Read at once as what it becomes: by way of a double it would be rounded twice.
                 if is_single {
                     line::put_float(text.parse::<f32>().map_err(|_| unreadable())?, into);
@@ -150,9 +151,9 @@ impl Form {
             line::put_float(number, into);
             return Ok(());
         }
-        let single = number as f32;
+        let single = to_single(number);
         if number.is_finite() && f64::from(single) != number {
-            self.refuse_rounding(number, Significant::parse(&format!("{number:e}")))?;
+            self.refuse_rounding(number, Significant::parse(&format!("{number:e}")).as_ref())?;
         }
         line::put_float(single, into);
         Ok(())
@@ -177,13 +178,13 @@ impl Form {
 
     /// Refuses a number whose digits the column does not give back: 0.1 comes back as 0.1 from any
     /// of them, 16777217 from a `real` as 16777216.
-    fn refuse_rounding(self, number: f64, meant: Option<Significant>) -> Result<(), String> {
+    fn refuse_rounding(self, number: f64, meant: Option<&Significant>) -> Result<(), String> {
         let (kept, name) = match self {
-            Self::Float { is_single: true } => (format!("{:e}", number as f32), "real"),
+            Self::Float { is_single: true } => (format!("{:e}", to_single(number)), "real"),
             _ => (format!("{number:e}"), "double precision"),
         };
         // Infinity and NaN have no digits.
-        if meant.is_none() || meant == Significant::parse(&kept) {
+        if meant.is_none() || meant == Significant::parse(&kept).as_ref() {
             return Ok(());
         }
         Err(format!("{name} would round it; CAST it in stage.sql if that is intended"))
@@ -230,11 +231,11 @@ fn without_exponent(text: &str) -> Option<String> {
     };
     let (whole, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let mut digits = format!("{whole}{decimals}");
-    let moved = whole.len() as i64 + exponent;
+    let moved = saturating::bigint(whole.len()) + exponent;
     if moved < 0 {
-        digits.insert_str(0, &"0".repeat(moved.unsigned_abs() as usize));
+        digits.insert_str(0, &"0".repeat(saturating::index(moved.unsigned_abs())));
     }
-    let point = moved.max(0).unsigned_abs() as usize;
+    let point = saturating::index(moved.max(0));
     if point > digits.len() {
         digits.push_str(&"0".repeat(point - digits.len()));
     }
@@ -300,4 +301,12 @@ fn put_uuid(text: &str, into: &mut Vec<u8>) -> Result<(), String> {
     }
     into.extend_from_slice(&digits);
     Ok(())
+}
+/// Returns the nearest number of single precision.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the caller compares the result with the number"
+)]
+fn to_single(number: f64) -> f32 {
+    number as f32
 }

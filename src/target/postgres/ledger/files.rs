@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::{READING, exists};
-use crate::domain::{DateRange, FileDate, Identity, TableName};
+use crate::domain::{DateRange, FileDate, Identity, TableName, saturating};
 use crate::stage::Counts;
 use crate::state::{Erased, LedgerEntry};
 use crate::target::Error;
@@ -224,7 +224,7 @@ pub async fn accept(
 ) -> Result<(), Error> {
     let target = target.to_string();
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    let rows: Vec<i64> = files.iter().map(|(_, rows)| *rows as i64).collect();
+    let rows: Vec<i64> = files.iter().map(|(_, rows)| saturating::bigint(*rows)).collect();
     client
         .execute_typed(
             "UPDATE backfill.files SET \
@@ -339,7 +339,7 @@ fn ledger_entry(row: &Row) -> Result<LedgerEntry, Error> {
         inserted: count_or_zero(row, 11),
         survivors: row.get(12),
         run_id: row.get(13),
-        batch: count_or_zero(row, 23) as usize,
+        batch: saturating::index(count_or_zero(row, 23)),
         held: count_or_zero(row, 18),
         deleted_on_purpose: count_or_zero(row, 19),
         again: row.get(20),

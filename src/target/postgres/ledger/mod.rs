@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use crate::domain::{FileDate, Placed, TableName};
+use crate::domain::{FileDate, Placed, TableName, saturating};
 use crate::stage::StagedFile;
 use crate::state::Loaded;
 use crate::target::Error;
@@ -100,7 +100,7 @@ const READING: &str = "reading the ledger";
 /// [`Error::Statement`].
 pub async fn record_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error> {
     insert_batch(client, batch).await?;
-    let (target, number) = (batch.target.to_string(), batch.batch as i64);
+    let (target, number) = (batch.target.to_string(), saturating::bigint(batch.batch));
     let (statement, files) = match batch.replays {
         [] => (INSERT_FILES, file_rows(batch)?),
         _ => (replays::UPDATE_FILES, replays::file_rows(batch)?),
@@ -134,9 +134,13 @@ async fn insert_batch(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Er
         placed.updated += of_file.updated;
         placed.skipped_older += of_file.skipped_older;
     }
-    let (number, files) = (batch.batch as i64, batch.files.len().max(batch.replays.len()) as i64);
-    let (rows, deleted) = (placed.inserted as i64, batch.deleted as i64);
-    let (updated, skipped) = (placed.updated as i64, placed.skipped_older as i64);
+    let (number, files) = (
+        saturating::bigint(batch.batch),
+        saturating::bigint(batch.files.len().max(batch.replays.len())),
+    );
+    let (rows, deleted) = (saturating::bigint(placed.inserted), saturating::bigint(batch.deleted));
+    let (updated, skipped) =
+        (saturating::bigint(placed.updated), saturating::bigint(placed.skipped_older));
     let (start, end) = (batch.days.0.to_string(), batch.days.1.to_string());
     let columns = serde_json::to_string(batch.saved_columns).map_err(Error::Json)?;
     client
@@ -175,7 +179,7 @@ async fn take_over(client: &Client, batch: &BatchRecord<'_>) -> Result<(), Error
     }
     let target = batch.target.to_string();
     let names: Vec<&str> = batch.taken_over.keys().map(String::as_str).collect();
-    let rows: Vec<i64> = batch.taken_over.values().map(|rows| *rows as i64).collect();
+    let rows: Vec<i64> = batch.taken_over.values().map(|rows| saturating::bigint(*rows)).collect();
     client
         .execute_typed(
             "UPDATE backfill.files SET held = coalesce(held, inserted) - taken.rows \
@@ -251,7 +255,7 @@ pub async fn committed(
     dataset: &str,
     batch: usize,
 ) -> Result<Option<Loaded>, Error> {
-    let number = batch as i64;
+    let number = saturating::bigint(batch);
     let rows = client
         .query_typed(
             "SELECT f.file_name, f.inserted, f.updated, f.skipped_older, b.batch IS NOT NULL, \

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::READING;
-use crate::domain::TableName;
+use crate::domain::{TableName, saturating};
 use crate::target::Error;
 use crate::target::postgres::parameter::Parameter;
 use crate::target::postgres::row::count;
@@ -56,7 +56,7 @@ impl Saving<'_> {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<u64, tokio_postgres::Error> {
-        let number = self.batch as i64;
+        let number = saturating::bigint(self.batch);
         let of_batch: [Parameter<'_>; 3] =
             [(&self.run_id, Type::TEXT), (&self.dataset, Type::TEXT), (&number, Type::INT8)];
         self.client.execute_typed(statement, &[&of_batch, parameters].concat()).await

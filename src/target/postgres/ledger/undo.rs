@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::READING;
-use crate::domain::{FileDate, TableName};
+use crate::domain::{FileDate, TableName, saturating};
 use crate::target::Error;
 use crate::target::postgres::parameter::Parameter;
 use crate::target::postgres::row::{count, place};
@@ -196,7 +196,7 @@ pub async fn touched(
     run: &DatasetRun,
     batch: usize,
 ) -> Result<Vec<String>, Error> {
-    let number = batch as i64;
+    let number = saturating::bigint(batch);
     let rows = client
         .query_typed(
             "SELECT file_name FROM backfill.saved_files \
@@ -349,7 +349,7 @@ pub async fn restore_entries(
     restored: &[String],
 ) -> Result<(), Error> {
     let doing = format!("undoing batch {batch} in the ledger");
-    let number = batch as i64;
+    let number = saturating::bigint(batch);
     let of: [Parameter<'_>; 4] = [
         (&run.run_id, Type::TEXT),
         (&run.dataset, Type::TEXT),

@@ -4,6 +4,7 @@
 //! Source: PostgreSQL documentation, "Hash Indexes" and "GIN Indexes", sections "Implementation".
 
 use super::tuple::PAGE;
+use crate::domain::saturating;
 
 /// How many rows a bucket of a hash index holds before another one is added.
 const ROWS_PER_BUCKET: f64 = 307.0;
@@ -50,7 +51,7 @@ impl Curve {
 
 /// Returns the number of pages of a hash index.
 fn hash_pages(rows: f64) -> u64 {
-    let buckets = (rows / ROWS_PER_BUCKET).ceil().max(2.0) as u64;
+    let buckets = saturating::nearest((rows / ROWS_PER_BUCKET).ceil().max(2.0));
     let doubled = buckets.next_power_of_two();
     let allotted = if doubled <= DOUBLES_UP_TO {
         doubled

@@ -96,7 +96,7 @@ fn longest<'p, 'a>(
 fn length(parts: &[Option<Part<'_>>]) -> usize {
     let has_null = parts.iter().any(Option::is_none);
     let bits = if has_null { parts.len().div_ceil(8) } else { 0 };
-    aligned(data_end(aligned(TUPLE_HEADER + bits), parts.iter().flatten().map(|part| part.datum())))
+    aligned(data_end(aligned(TUPLE_HEADER + bits), parts.iter().flatten().map(Part::datum)))
 }
 
 /// Returns where values end that follow each other from `start` on.

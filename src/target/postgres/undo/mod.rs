@@ -12,7 +12,7 @@ use super::parameter::Parameter;
 use super::row::{count, name_and_count, text};
 use super::transaction::{Open, commit, settle};
 use super::{Database, Target, at_stake, count_rows};
-use crate::domain::quote_identifier;
+use crate::domain::{quote_identifier, saturating};
 use crate::failpoint;
 use crate::state::{Contested, LedgerEntry};
 use crate::target::guest::delete_ours_statement;
@@ -310,7 +310,7 @@ impl Undoing<'_> {
     }
 
     fn number(&self) -> i64 {
-        self.batch.number as i64
+        saturating::bigint(self.batch.number)
     }
 
     /// The run, its dataset and the batch, as the statements about saved rows take them.

@@ -282,7 +282,7 @@ async fn sql_that_does_not_parse_or_plan_is_found() {
     project.edit("sql/people/stage.sql", "SELECT id, city", "SELECT id, town AS city");
     finds(doctor(&project, &[]).await, "failed", "sql-plans", "optional_columns");
     project.write("sql/people/stage.sql", stage.replace("try_to_decimal", "no_such_function"));
-    finds(doctor(&project, &[]).await, "failed", "sql-plans", "mend");
+    finds(doctor(&project, &[]).await, "failed", "sql-plans", "correct the SQL");
     project.write("sql/people/stage.sql", format!("{stage} LIMIT 3"));
     finds(doctor(&project, &[]).await, "failed", "sql-plans", "");
     project.write("sql/people/stage.sql", "SELEC id");

@@ -87,7 +87,7 @@ async fn add_answers(list: &mut Checklist, database: &Database, config: &Config)
     list.passed(login, format!("{} can log in", server.role));
     let is_writable = add_server(list, &server, config.limits);
     match server.free_connections {
-        // The connection that the server counted as taken is closed by now, so that one can be opened.
+        // Only one can be opened: that of the session that asked, which is closed by now.
         ..=0 => list.skipped(
             POOLER,
             "it takes two connections at once, and the role may open one (database-connections)",

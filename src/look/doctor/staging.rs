@@ -145,7 +145,7 @@ fn remove_folders(store: &Store, key: &str, made: &[PathBuf]) {
     let Some(folder) = store.folder() else { return };
     let of_trials = Path::new(key).parent().map(|trials| folder.join(trials));
     for folder in of_trials.iter().chain(made) {
-        // This fails for a folder that holds something else by now, which is right.
+        // Removing a folder fails if it holds something else by now, and then it should stay.
         let _ = std::fs::remove_dir(folder);
     }
 }

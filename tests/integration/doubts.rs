@@ -91,7 +91,7 @@ async fn records_in_a_value_and_quotes_behind_blanks_are_told_with_their_place()
     assert!(!hidden.contains("Kiel"), "a value is told: {hidden}");
     project.put(&key(2), "id,city,amount\na, \"Rome\",1\n");
     let kept = check(&project, "2025-09-02").await.ended(0).stderr;
-    assert!(kept.contains("1 value(s) in 1 file(s) keep their quotes"), "{kept}");
+    assert!(kept.contains("1 value(s) in 1 file(s) keep the quotes around them"), "{kept}");
     assert!(kept.contains("report_2025-09-02.csv:2"), "{kept}");
     let counts = "SELECT sum(lines_in_values) AS l, sum(quotes_behind_blanks) AS q FROM files";
     let query =

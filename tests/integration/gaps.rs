@@ -299,7 +299,7 @@ async fn whether_it_fits_is_yes_or_no_or_not_known() {
     );
     let options = project.backfill(&["gaps", "--options"]).await.ended(0).stdout;
     assert!(options.contains("not known"), "{options}");
-    assert!(options.contains("fits: neither limits.database nor limits.disk says"), "{options}");
+    assert!(options.contains("fits: neither limits.database nor limits.disk is set"), "{options}");
     let config = project.read("backfill.toml");
     let limited = |size: &str| format!("{config}\n[limits]\ndatabase = \"{size}\"\n");
     project.write("backfill.toml", limited("10 GB"));

@@ -150,7 +150,7 @@ async fn live(seed: u64) {
             assert!(ids.is_sorted_by(|a, b| a < b), "{found:?} {:#?}", history.told);
         }
         // Rows of a file that is gone may stay, where they are in nobody's way.
-        if code == Some(0) && range == whole && !stdout.contains("no longer in the source") {
+        if code == Some(0) && range == whole && !stdout.contains("no longer exists in the source") {
             assert_eq!(history.found().await, history.expected(), "{:#?}", history.told);
         }
         if step % 8 == 7 {

@@ -155,7 +155,8 @@ async fn a_range_that_grows_replaces_what_it_supersedes_or_says_so() {
     let twice = "SELECT id FROM people GROUP BY 1 HAVING count(*) > 1";
     assert_eq!(project.rows(twice).await, ["b"]);
     let refused = project.run("2025-09-22", "2025-09-24").await.ended(3);
-    let words = "report_2025-09-22.csv (with the files of this range, other rows of it survive";
+    let words =
+        "report_2025-09-22.csv (with the files of this range, dedupe.sql keeps other rows of it";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
     assert!(!refused.stderr.contains("report_2025-09-23.csv"), "{}", refused.stderr);
     let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-24", "--reload"];

@@ -356,7 +356,7 @@ async fn another_mode_is_a_change_of_what_was_loaded() {
     project.run("2025-09-22", "2025-09-23").await.ended(0);
     project.edit("backfill.toml", "max_rejects = 0", &format!("max_rejects = 0\n{MERGE}"));
     let refused = project.run("2025-09-22", "2025-09-23").await.ended(3).stderr;
-    assert!(refused.contains("the mode or constants were"), "{refused}");
+    assert!(refused.contains("the mode or the constants were"), "{refused}");
     let reload = ["run", "--start", "2025-09-22", "--end", "2025-09-23", "--reload"];
     project.backfill(&reload).await.ended(0);
     assert_eq!(project.rows(PEOPLE).await, ["a|Bern|2025-09-23"]);

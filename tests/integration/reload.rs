@@ -35,7 +35,11 @@ async fn rows_of_a_file_that_is_gone_are_never_doubled_by_those_that_it_supersed
         let refused =
             project.backfill(&run("2025-09-22", "2025-09-25", options)).await.ended(3).stderr;
         assert!(refused.contains("1 file(s) that were loaded into public.people no longer exist"));
-        assert!(refused.contains("people/report_2025-09-24.csv (gone: 1 rows"), "{refused}");
+        assert!(
+            refused
+                .contains("people/report_2025-09-24.csv (no longer in the source: 1 of its rows"),
+            "{refused}"
+        );
         assert!(refused.contains("--remove-gone"), "{refused}");
         assert_eq!(project.rows(ALL).await, LOADED);
     }
@@ -77,7 +81,11 @@ async fn a_file_that_is_gone_and_in_nobodys_way_keeps_its_rows_and_is_told() {
     let project = loaded().await;
     remove(&project, "people/report_2025-09-22.csv");
     let ran = project.run("2025-09-22", "2025-09-24").await.ended(0);
-    assert!(ran.stderr.contains("people/report_2025-09-22.csv (gone: 1 rows"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("people/report_2025-09-22.csv (no longer in the source: 1 of its rows"),
+        "{}",
+        ran.stderr
+    );
     let words = "UNVERIFIED: it no longer exists in the source, 1 of its rows are in the target";
     assert!(ran.stdout.contains(words), "{}", ran.stdout);
     assert_eq!(project.rows(ALL).await, LOADED);

@@ -159,7 +159,7 @@ impl Found<'_> {
                 let here = part.of(&glimpse.format);
                 let has_no_line_end = part == Part::LineEnding && here == NO_LINE_END;
                 if here != usual && !has_no_line_end {
-                    let text = format!("{} {here}, of most files {usual}", part.name());
+                    let text = format!("{} {here}, in most files {usual}", part.name());
                     self.add(part.kind(), glimpse.file.date, &glimpse.file.key, text);
                 }
             }

@@ -318,7 +318,7 @@ fn own_row(sizes: &Sizes, shape: &Shape, weighed: Option<RowBytes>) -> Option<(R
     let wal = weighed.map_or(table + indexes + toast_row, |weighed| weighed.wal);
     let bytes = RowBytes { table, indexes, toast: toast_row, wal };
     let source = Origin::of(
-        "from the table's own # bytes a row over # rows",
+        "from the table's own # bytes per row over # rows",
         &[Number::measure(table + toast_row), Number::Count(own.rows)],
     );
     (own.rows >= FEW_ROWS).then_some((bytes, source))

@@ -231,7 +231,7 @@ impl Basis {
                 Figure { value: Some(seconds), source: Origin::text(source) }
             }
             (None, _) => {
-                unknown("no earlier run of 10,000 rows shows a pace, and --compute is not given")
+                unknown("there is no earlier run of at least 10,000 rows, and --compute is not given")
             }
             (Some(_), None) => unknown("the growth is not known"),
         }

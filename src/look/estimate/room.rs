@@ -67,7 +67,7 @@ impl Room {
 
 impl fmt::Display for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let most = self.most.map(|most| format!("the database may have {}", bytes(most)));
+        let most = self.most.map(|most| format!("the database may hold {}", bytes(most)));
         let disk = self.disk.map(|disk| format!("its disk has {}", bytes(disk)));
         let parts: Vec<String> = most.into_iter().chain(disk).collect();
         f.write_str(&parts.join("; "))

@@ -30,7 +30,7 @@ fn about_delimiter(findings: &Findings<'_>) -> String {
     let delimiters: BTreeSet<&str> = formats.map(|format| format.delimiter.as_str()).collect();
     let written: Vec<String> = delimiters.into_iter().map(|text| format!("{text:?}")).collect();
     format!(
-        "delimiter {} in {} file(s), as it splits header and first records alike",
+        "delimiter {} in {} file(s), because it splits the header and the first records into equally many fields",
         written.join(" or "),
         readable(findings.seen)
     )
@@ -58,7 +58,7 @@ fn about_unusable_names(findings: &Findings<'_>) -> Option<String> {
     );
     match dialect.unusable_names {
         UnusableNames::Suffix => Some(format!(
-            "csv.unusable_names = \"suffix\", because {names}; such columns are called {}",
+            "csv.unusable_names = \"suffix\", because {names}; such columns are named {}",
             suffixed(findings.drift, &dialect.aliases).join(", ")
         )),
         UnusableNames::Refuse if seen.unusable_names.is_empty() => None,
@@ -73,7 +73,7 @@ fn about_aliases(findings: &Findings<'_>) -> impl Iterator<Item = String> {
     findings.dataset.dialect.aliases.iter().map(|(name, others)| {
         let otherwise = seen.written_otherwise.get(name).copied().unwrap_or_default();
         format!(
-            "csv.aliases: {name} is one column with {}, as {} of {} file(s) write it",
+            "csv.aliases: {name} is the same column as {}, which is its name in {} of {} file(s)",
             few(others),
             grouped(otherwise as u64),
             readable(seen),
@@ -120,7 +120,7 @@ fn guessed_settings(dialect: &Dialect) -> Vec<GuessedSetting> {
     let mut settings = Vec::new();
     if !dialect.header_names.is_empty() || dialect.header_pattern.is_some() {
         settings.push(GuessedSetting {
-            setting: "csv says how the header is found",
+            setting: "csv.header_names or csv.header_pattern",
             lines: "lines above it",
             has_lines: |around| around.lines_above > 0,
         });
@@ -133,14 +133,14 @@ fn guessed_settings(dialect: &Dialect) -> Vec<GuessedSetting> {
     } else if dialect.comment.is_some() {
         settings.push(GuessedSetting {
             setting: "csv.comment",
-            lines: "lines above the header that start alike",
+            lines: "lines above the header that begin with the same character",
             has_lines: |around| around.comment.is_some(),
         });
     }
     if !dialect.skip_records.is_empty() {
         settings.push(GuessedSetting {
             setting: "csv.skip_records",
-            lines: "a first or last line that is unlike all others, such as units or totals",
+            lines: "a first or last line that differs from all others, such as units or totals",
             has_lines: |around| around.units.is_some() || !around.last.is_empty(),
         });
     }

@@ -21,7 +21,7 @@ const BUCKET: &str = "exports";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_backfill");
 
 /// Writes 91 days of two prefixes, serves them over S3 in this process, and measures.
-pub async fn look() -> Result<()> {
+pub(super) async fn look() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let sample = folder.path().join("sample");
     let options = Options { days: 91, rows: 18_000, ..Options::default() };

@@ -12,7 +12,7 @@ use crate::domain::{FILE_DATE, provenance};
 
 /// Keeps the first locations of all rows. A row that is not among them costs a comparison, and no memory.
 #[derive(Default)]
-pub struct FirstLocations {
+pub(super) struct FirstLocations {
     /// Sorted, at most [`LOCATIONS`].
     first: Vec<Place>,
 }
@@ -39,7 +39,7 @@ struct Columns {
 
 impl FirstLocations {
     /// Takes the bad rows of a batch.
-    pub fn add(&mut self, batch: &RecordBatch) {
+    pub(super) fn add(&mut self, batch: &RecordBatch) {
         let columns = Columns::of(batch);
         for row in 0..batch.num_rows() {
             let is_full = self.first.len() == LOCATIONS;
@@ -54,7 +54,7 @@ impl FirstLocations {
     }
 
     /// Returns the locations in order.
-    pub fn finish(self) -> Vec<Location> {
+    pub(super) fn finish(self) -> Vec<Location> {
         self.first.into_iter().map(|place| place.location).collect()
     }
 }

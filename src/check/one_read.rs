@@ -30,7 +30,7 @@ type Sent = Result<RecordBatch, DataFusionError>;
 
 /// The batches of the one read, on their way to the checks.
 #[derive(Default)]
-pub struct OneRead {
+pub(super) struct OneRead {
     readers: Vec<Reader>,
 }
 
@@ -44,7 +44,7 @@ impl OneRead {
     ///
     /// # Errors
     /// [`engine::Error::Plan`], naming the file.
-    pub async fn plan(
+    pub(super) async fn plan(
         &mut self,
         catalog: &Catalog,
         query: &Query,
@@ -69,7 +69,7 @@ impl OneRead {
     ///
     /// # Errors
     /// [`engine::Error`] if the mirrors cannot be read; the queries fail then, too.
-    pub async fn feed(self, catalog: &Catalog) -> Result<(), engine::Error> {
+    pub(super) async fn feed(self, catalog: &Catalog) -> Result<(), engine::Error> {
         if self.readers.is_empty() {
             return Ok(());
         }

@@ -112,7 +112,7 @@ pub fn advice<'a>(found: impl Iterator<Item = &'a Advice>) -> Vec<Advice> {
 }
 
 /// Says what to do about rejects.
-pub fn hint(advice: &[Advice]) -> String {
+pub(super) fn hint(advice: &[Advice]) -> String {
     let settings = advice.iter().map(|advice| setting(*advice)).chain([
         "`backfill rejects` lists them with line and reason; if they may be left out, raise max_rejects of the \
          dataset",

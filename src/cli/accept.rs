@@ -14,7 +14,7 @@ use crate::{printable, show};
 /// reason, such as an erasure request or a retention rule, accept the deletion: later runs are not refused, and a
 /// reload brings these rows back only with --restore-deleted. Rows in the target are not changed.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     /// Show what would be accepted, and record nothing
@@ -26,7 +26,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;

@@ -26,7 +26,7 @@ use crate::{look, source};
 /// exit code is 3 if a check of severity error finds bad rows, if a batch has more rejected records than the dataset's
 /// max_rejects allows, or if there is drift that its refuse_drift names. No database is needed.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     /// Which failed checks lead to exit code 3
@@ -70,7 +70,7 @@ struct Checked {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     // The results of an earlier check must not be taken for those of a check that ends early.
     if let Some(path) = arguments.junit.as_deref().filter(|path| path.is_file()) {

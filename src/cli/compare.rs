@@ -14,7 +14,7 @@ use crate::{printable, show};
 /// _file_name and _row_id. Of values that differ, only the shapes are shown: 9 for a digit, A for a letter. The exit
 /// code is 3 if anything differs.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
 }
@@ -23,7 +23,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range of which the target has rows.
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;

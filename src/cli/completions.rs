@@ -10,7 +10,7 @@ use crate::error::{Error, Exit};
 ///
 /// For bash: backfill completions bash > ~/.local/share/bash-completion/completions/backfill
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
@@ -20,7 +20,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error::Output`].
-pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Error> {
     let mut script = Vec::new();
     let mut definitions = super::Arguments::command();
     clap_complete::generate(arguments.shell, &mut definitions, "backfill", &mut script);

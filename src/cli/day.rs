@@ -7,7 +7,7 @@ use crate::domain::FileDate;
 
 /// A day as it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Day {
+pub(super) enum Day {
     /// `2025-09-22`.
     Date(FileDate),
     /// This many days before today: `today`, `yesterday`, `7d`, `2w`.
@@ -21,13 +21,13 @@ const MOST_DAYS: u64 = 36_525;
 
 impl Day {
     /// Whether it is another day tomorrow, or after the next load.
-    pub fn is_relative(self) -> bool {
+    pub(super) fn is_relative(self) -> bool {
         !matches!(self, Self::Date(_))
     }
 
     /// Returns the date, given today's date and the last loaded day; `None` if it is the last loaded day and nothing is
     /// loaded.
-    pub fn date(self, today: FileDate, last: Option<FileDate>) -> Option<FileDate> {
+    pub(super) fn date(self, today: FileDate, last: Option<FileDate>) -> Option<FileDate> {
         match self {
             Self::Date(date) => Some(date),
             Self::Ago(days) => Some(today.minus_days(days)),
@@ -36,7 +36,7 @@ impl Day {
     }
 
     /// Returns the date, given today's date and the last loaded day.
-    pub fn date_with_last(self, today: FileDate, last: FileDate) -> FileDate {
+    pub(super) fn date_with_last(self, today: FileDate, last: FileDate) -> FileDate {
         self.date(today, Some(last)).unwrap_or(last)
     }
 }
@@ -44,7 +44,7 @@ impl Day {
 /// A text is not a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("give a date as YYYY-MM-DD, today, yesterday, 7d (7 days ago), 2w (2 weeks ago), or last")]
-pub struct InvalidDay;
+pub(super) struct InvalidDay;
 
 impl FromStr for Day {
     type Err = InvalidDay;
@@ -63,7 +63,7 @@ impl FromStr for Day {
 }
 
 /// Returns how many days `7d` or `2w` are, up to a hundred years.
-pub fn days(text: &str) -> Option<u64> {
+pub(super) fn days(text: &str) -> Option<u64> {
     let (number, factor) = match text.strip_suffix('d') {
         Some(number) => (number, 1),
         None => (text.strip_suffix('w')?, 7),

@@ -11,24 +11,24 @@ use crate::source;
 
 /// A range as it is typed: in one argument `2025-12-01..2025-12-18`, `7d..yesterday`, or one day.
 #[derive(Clone, Copy, Debug)]
-pub struct Days {
+pub(super) struct Days {
     start: Day,
     end: Day,
 }
 
 impl Days {
     /// The days from `start` to `end`, both inclusive.
-    pub fn new(start: Day, end: Day) -> Self {
+    pub(super) fn new(start: Day, end: Day) -> Self {
         Self { start, end }
     }
 
     /// Whether the range depends on today's date or on what is loaded.
-    pub fn is_relative(self) -> bool {
+    pub(super) fn is_relative(self) -> bool {
         self.start.is_relative() || self.end.is_relative()
     }
 
     /// Whether the range depends on what is loaded.
-    pub fn needs_last(self) -> bool {
+    pub(super) fn needs_last(self) -> bool {
         [self.start, self.end].contains(&Day::Last)
     }
 
@@ -36,7 +36,7 @@ impl Days {
     ///
     /// # Errors
     /// [`Error::Usage`] if it does, or if it ends before it starts.
-    pub fn range(self, today: FileDate) -> Result<DateRange, Error> {
+    pub(super) fn range(self, today: FileDate) -> Result<DateRange, Error> {
         let (Some(start), Some(end)) = (self.start.date(today, None), self.end.date(today, None))
         else {
             return Err(Error::Usage("`last` cannot be used here: give a date".to_owned()));
@@ -48,7 +48,7 @@ impl Days {
     ///
     /// # Errors
     /// [`Error::Usage`] if it ends before it starts, whatever is loaded.
-    pub async fn of(
+    pub(super) async fn of(
         self,
         project: &Project,
         dataset: &Dataset,
@@ -100,7 +100,7 @@ impl Days {
 
 /// What a range is for one dataset.
 #[derive(Clone, Copy, Debug)]
-pub enum Asked {
+pub(super) enum Asked {
     /// These days.
     Range(DateRange),
     /// The range would end before the last loaded day, so that no day in it can be new.
@@ -119,7 +119,7 @@ impl Asked {
     ///
     /// # Errors
     /// [`Error::NothingLoaded`] if the range is empty because nothing is loaded.
-    pub fn range(self, dataset: &Dataset) -> Result<Option<DateRange>, Error> {
+    pub(super) fn range(self, dataset: &Dataset) -> Result<Option<DateRange>, Error> {
         match self {
             Self::Range(range) => Ok(Some(range)),
             Self::NothingNew => Ok(None),
@@ -132,14 +132,14 @@ impl Asked {
 
 /// A range as it is typed, each end of which may be left open.
 #[derive(Clone, Copy, Debug)]
-pub struct OpenDays {
+pub(super) struct OpenDays {
     start: Option<Day>,
     end: Option<Day>,
 }
 
 impl OpenDays {
     /// The days from `start` to `end`, both inclusive, each as far as it is given.
-    pub fn new(start: Option<Day>, end: Option<Day>) -> Self {
+    pub(super) fn new(start: Option<Day>, end: Option<Day>) -> Self {
         Self { start, end }
     }
 
@@ -147,7 +147,10 @@ impl OpenDays {
     ///
     /// # Errors
     /// [`Error::Usage`] if it ends before it starts.
-    pub fn ends(self, today: FileDate) -> Result<(Option<FileDate>, Option<FileDate>), Error> {
+    pub(super) fn ends(
+        self,
+        today: FileDate,
+    ) -> Result<(Option<FileDate>, Option<FileDate>), Error> {
         self.ends_with(today, None)
     }
 
@@ -156,7 +159,7 @@ impl OpenDays {
     ///
     /// # Errors
     /// [`Error::Usage`] if it ends before it starts, whatever is loaded.
-    pub async fn of(
+    pub(super) async fn of(
         self,
         project: &Project,
         dataset: &Dataset,

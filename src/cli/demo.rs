@@ -27,7 +27,7 @@ use crate::{look, show};
 /// Runs everything once: writes synthetic exports, serves them from an S3 server in the process,
 /// starts an embedded Postgres, and shows the plan, a query, the run and its accounting.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Keep the demo's folder, and say how to look into it
     #[arg(long)]
     keep: bool,
@@ -70,7 +70,7 @@ table = "public.orders_update"
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let started = Instant::now();
     let folder = Folder::new(arguments.keep)?;
     write_project(folder.path())?;

@@ -15,7 +15,7 @@ use crate::show;
 /// says so for certain, and which materialized views need a refresh, in the right order; `run --refresh` refreshes
 /// them.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Only the dataset of this prefix; may be given several times
     #[arg(long = "prefix", value_name = "PREFIX")]
     prefixes: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let project = context.open(context.configured(&arguments.prefixes)?)?;
     let mut found = Vec::new();
     for dataset in &project.config.datasets {

@@ -20,7 +20,7 @@ use crate::show;
 /// Exit codes: 0 if nothing failed (warnings are allowed), 1 if anything failed, 2 if the configuration cannot be
 /// read.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Only the dataset of this prefix; may be given several times
     #[arg(long = "prefix", value_name = "PREFIX")]
     prefixes: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`] if the configuration cannot be read or the result cannot be printed.
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let config = context.configured(&arguments.prefixes)?;
     let progress = Arc::clone(&context.progress);
     let old_uploads = if arguments.abort_uploads { OldUploads::Abort } else { OldUploads::Count };

@@ -20,7 +20,7 @@ use crate::{look, show};
 /// 3 if a run over the range would fail, or if there is drift of the kinds of --fail-on: the error names the files and
 /// days.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     /// Print lines for stage.sql that make the rows of all epochs alike
@@ -88,7 +88,7 @@ struct Looked {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;

@@ -29,7 +29,7 @@ use crate::{look, show};
 /// do not fit into the database or onto its disk (as given by limits.database, limits.disk or --compute), and with
 /// --options if no option fits.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last loaded day); by default that of
     /// the first file
     #[arg(long, value_name = "DAY")]
@@ -78,7 +78,7 @@ struct FoundOf {
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file.
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let today = today();
     let days = OpenDays::new(arguments.start, arguments.end);
     let (start, end) = days.ends(today)?;

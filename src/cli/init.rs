@@ -18,7 +18,7 @@ use crate::look::init::{Scaffold, column_name};
 /// Every guess is reported with its evidence, on standard error and as comments in the files, and so is every key and
 /// file that is not read. Existing files are not overwritten. If there is no backfill.toml yet, --source creates one.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The prefix of the exports, below the source URL
     #[arg(long, value_name = "PREFIX")]
     prefix: String,
@@ -46,7 +46,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let path = context.config_path();
     let (text, is_new) = configuration(path, arguments.source.as_deref())?;
     let config = Config::parse_draft(&text, path)?;

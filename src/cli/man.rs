@@ -13,7 +13,7 @@ use crate::error::{Error, Exit};
 ///
 /// To read them with `man backfill-run`: backfill man ~/.local/share/man/man1
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The folder to write to; it is created if it is missing
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
@@ -29,7 +29,7 @@ struct Written {
 ///
 /// # Errors
 /// [`Error::Output`].
-pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Error> {
     let pages = write_all(&arguments.folder).map_err(|source| Error::Output {
         what: format!("the manual pages to {}", arguments.folder.display()),
         source,

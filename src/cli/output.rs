@@ -15,24 +15,24 @@ use crate::printable::{printable, printable_message};
 
 /// Where results go, and in which form.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
+pub(super) struct Output {
     form: Form,
     is_quiet: bool,
 }
 
 impl Output {
     /// Prints results in this form.
-    pub fn new(form: Form) -> Self {
+    pub(super) fn new(form: Form) -> Self {
         Self { form, is_quiet: false }
     }
 
     /// Hides remarks if `is_quiet` is set.
-    pub fn quiet_if(self, is_quiet: bool) -> Self {
+    pub(super) fn quiet_if(self, is_quiet: bool) -> Self {
         Self { is_quiet, ..self }
     }
 
     /// Whether results are for programs.
-    pub fn is_json(self) -> bool {
+    pub(super) fn is_json(self) -> bool {
         self.form == Form::Json
     }
 
@@ -40,7 +40,7 @@ impl Output {
     ///
     /// # Errors
     /// [`Error::Output`]. That the reader closes the pipe is not an error.
-    pub fn print<T: Serialize>(
+    pub(super) fn print<T: Serialize>(
         self,
         result: &T,
         text: impl FnOnce(&T) -> String,
@@ -59,7 +59,7 @@ impl Output {
     ///
     /// # Errors
     /// [`Error::Output`]. That the reader closes the pipe is not an error.
-    pub fn say(self, text: &str) -> Result<(), Error> {
+    pub(super) fn say(self, text: &str) -> Result<(), Error> {
         self.write(printable(text).as_bytes())
     }
 
@@ -67,7 +67,7 @@ impl Output {
     ///
     /// # Errors
     /// As [`say`](Self::say).
-    pub fn narrate(self, text: &str) -> Result<(), Error> {
+    pub(super) fn narrate(self, text: &str) -> Result<(), Error> {
         match self.form {
             Form::Text => self.say(text),
             Form::Json => Ok(()),
@@ -76,7 +76,7 @@ impl Output {
 
     /// Writes lines that a person should look at to standard error, unless results are for programs: these hold the
     /// lines already.
-    pub fn remark(self, lines: &[String]) {
+    pub(super) fn remark(self, lines: &[String]) {
         if self.is_quiet || self.is_json() {
             return;
         }
@@ -90,7 +90,7 @@ impl Output {
     ///
     /// # Errors
     /// [`Error::Output`]. That the reader closes the pipe is not an error.
-    pub fn write(self, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn write(self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -105,7 +105,7 @@ impl Output {
 ///
 /// # Errors
 /// If its folder does not exist.
-pub fn writable(text: &str) -> Result<PathBuf, String> {
+pub(super) fn writable(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.parent() {
         Some(folder) if folder != Path::new("") && !folder.is_dir() => {
@@ -119,7 +119,7 @@ pub fn writable(text: &str) -> Result<PathBuf, String> {
 ///
 /// # Errors
 /// [`Error::Output`].
-pub fn to_file(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(super) fn to_file(path: &Path, content: &[u8]) -> Result<(), Error> {
     try_to_file(path, content).map_err(|source| Error::output(path, source))
 }
 
@@ -132,7 +132,7 @@ fn try_to_file(path: &Path, content: &[u8]) -> io::Result<()> {
 /// A file that appears under its name once it is complete: until then it has a temporary name in the same folder.
 /// Pipes and devices are written directly.
 #[derive(Debug)]
-pub enum OutputFile {
+pub(super) enum OutputFile {
     /// A file that is not complete yet.
     Temporary {
         /// The file with the temporary name.
@@ -150,7 +150,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// If the file or its folder cannot be written.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
         if path == Path::new("/dev/stdout") {
             // If standard output is a file, opening it by this name would overwrite it from the beginning.
             return Ok(Self::Direct(io::stdout().as_fd().try_clone_to_owned()?.into()));
@@ -174,7 +174,7 @@ impl OutputFile {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn finish(self) -> io::Result<()> {
+    pub(super) fn finish(self) -> io::Result<()> {
         match self {
             Self::Temporary { file, path } => {
                 file.persist(path).map(drop).map_err(|error| error.error)

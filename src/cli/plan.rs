@@ -25,7 +25,7 @@ use crate::{look, run as chain, show};
 /// code is 3 if the load does not fit into the database or onto its disk (as given by limits.database, limits.disk or
 /// --compute).
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
@@ -81,7 +81,7 @@ async fn save(
 ///
 /// # Errors
 /// [`Error::Plan`].
-pub fn read(path: &Path) -> Result<PinnedPlan, Error> {
+pub(super) fn read(path: &Path) -> Result<PinnedPlan, Error> {
     try_read(path).map_err(|reason| Error::Plan { path: path.display().to_string(), reason })
 }
 
@@ -100,7 +100,7 @@ fn try_read(path: &Path) -> Result<PinnedPlan, String> {
 
 /// Whether to show the materialized views that a run would refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Views {
+pub(super) enum Views {
     /// They are shown.
     Shown(WhichViews),
     /// They are left out.
@@ -109,7 +109,7 @@ pub enum Views {
 
 /// What is shown besides the files.
 #[derive(Clone, Copy, Debug)]
-pub struct More {
+pub(super) struct More {
     /// The materialized views that a run would refresh.
     pub views: Views,
     /// The compute size of the server for which the load is estimated.
@@ -120,7 +120,7 @@ pub struct More {
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range.
-pub async fn show(
+pub(super) async fn show(
     project: &Project,
     ranges: &Ranges,
     options: RunOptions,

@@ -12,7 +12,7 @@ use crate::state::{Allow, Options};
 
 /// The file dates and the datasets that a command works on.
 #[derive(Debug, Args)]
-pub struct RangeArguments {
+pub(super) struct RangeArguments {
     /// First file date: YYYY-MM-DD, today, yesterday, 7d or 2w ago, or last (the last loaded day; if nothing is
     /// loaded, the day of the first file)
     #[arg(long, value_name = "DAY")]
@@ -30,7 +30,7 @@ impl RangeArguments {
     ///
     /// # Errors
     /// [`Error::Usage`] if it does, or if it ends before it starts.
-    pub fn range(&self) -> Result<DateRange, Error> {
+    pub(super) fn range(&self) -> Result<DateRange, Error> {
         self.days().range(today())
     }
 
@@ -38,7 +38,7 @@ impl RangeArguments {
     ///
     /// # Errors
     /// [`Error::Usage`].
-    pub fn refuse_backward(&self) -> Result<(), Error> {
+    pub(super) fn refuse_backward(&self) -> Result<(), Error> {
         match self.days().needs_last() {
             true => Ok(()),
             false => self.range().map(|_| ()),
@@ -49,7 +49,7 @@ impl RangeArguments {
     ///
     /// # Errors
     /// As [`Days::of`].
-    pub async fn ranges(&self, project: &Project) -> Result<Ranges, Error> {
+    pub(super) async fn ranges(&self, project: &Project) -> Result<Ranges, Error> {
         Ranges::of_project(self.days(), project, today()).await
     }
 
@@ -59,13 +59,13 @@ impl RangeArguments {
 }
 
 /// Returns the calendar day on this machine, in the time zone of `TZ` or else in that of the machine.
-pub fn today() -> FileDate {
+pub(super) fn today() -> FileDate {
     FileDate(chrono::Local::now().date_naive())
 }
 
 /// How a range is cut into batches, and what a run may do that is refused otherwise.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct BatchArguments {
+pub(super) struct BatchArguments {
     /// Days per batch; each batch is one transaction
     #[arg(long, value_name = "DAYS", default_value_t = USUAL_BATCH_DAYS,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
@@ -95,7 +95,7 @@ pub struct BatchArguments {
 
 impl BatchArguments {
     /// Returns what a run with this many connections is asked to do.
-    pub fn options(self, connections: usize) -> RunOptions {
+    pub(super) fn options(self, connections: usize) -> RunOptions {
         let allow = Allow {
             reload: self.reload,
             remove_gone: self.remove_gone,
@@ -111,7 +111,7 @@ impl BatchArguments {
 
 /// What a run is asked to do, without its range: each dataset has its own.
 #[derive(Clone, Copy, Debug)]
-pub struct RunOptions {
+pub(super) struct RunOptions {
     /// Days per batch.
     pub batch_days: u32,
     /// How many batches are loaded at once.
@@ -122,7 +122,7 @@ pub struct RunOptions {
 
 impl RunOptions {
     /// Returns the options of a run over this range.
-    pub fn over(self, range: DateRange) -> Options {
+    pub(super) fn over(self, range: DateRange) -> Options {
         let Self { batch_days, connections, allow } = self;
         Options { range, batch_days, connections, allow }
     }

@@ -11,7 +11,7 @@ use crate::look;
 use crate::project::Project;
 
 /// The range of each dataset.
-pub struct Ranges {
+pub(super) struct Ranges {
     days: Days,
     by_dataset: HashMap<String, Option<DateRange>>,
 }
@@ -21,7 +21,11 @@ impl Ranges {
     ///
     /// # Errors
     /// As [`Days::of`].
-    pub async fn of_project(days: Days, project: &Project, today: FileDate) -> Result<Self, Error> {
+    pub(super) async fn of_project(
+        days: Days,
+        project: &Project,
+        today: FileDate,
+    ) -> Result<Self, Error> {
         let mut by_dataset = HashMap::new();
         let mut asked = Vec::new();
         for dataset in &project.config.datasets {
@@ -38,7 +42,7 @@ impl Ranges {
     }
 
     /// Creates ranges that are known, by the name of the dataset.
-    pub fn fixed(ranges: Vec<(String, DateRange)>) -> Self {
+    pub(super) fn fixed(ranges: Vec<(String, DateRange)>) -> Self {
         let hull = ranges.iter().map(|(_, range)| *range).reduce(DateRange::hull);
         let hull = hull.unwrap_or_else(|| DateRange::of_day(FileDate::default()));
         let days = Days::new(Day::Date(hull.start()), Day::Date(hull.end()));
@@ -47,17 +51,17 @@ impl Ranges {
     }
 
     /// Returns the range of a dataset; `None` if no day in it can be new.
-    pub fn of(&self, dataset: &Dataset) -> Option<DateRange> {
+    pub(super) fn of(&self, dataset: &Dataset) -> Option<DateRange> {
         self.by_dataset.get(&dataset.name).copied().flatten()
     }
 
     /// Returns the smallest range that covers all of them.
-    pub fn hull(&self) -> Option<DateRange> {
+    pub(super) fn hull(&self) -> Option<DateRange> {
         self.by_dataset.values().flatten().copied().reduce(DateRange::hull)
     }
 
     /// Whether a day depends on today's date or on what is loaded.
-    pub fn are_relative(&self) -> bool {
+    pub(super) fn are_relative(&self) -> bool {
         self.days.is_relative()
     }
 
@@ -65,7 +69,7 @@ impl Ranges {
     ///
     /// # Errors
     /// [`Error::NoFiles`].
-    pub fn without_files(&self, config: &Config) -> Result<Exit, Error> {
+    pub(super) fn without_files(&self, config: &Config) -> Result<Exit, Error> {
         match self.hull() {
             Some(hull) => Err(no_files(config, Some(hull.start()), Some(hull.end()))),
             None => Ok(Exit::Done),
@@ -77,7 +81,7 @@ impl Ranges {
     ///
     /// # Errors
     /// [`Error::NoFiles`], or why the database cannot be read.
-    pub async fn without_new_files(&self, project: &Project) -> Result<Exit, Error> {
+    pub(super) async fn without_new_files(&self, project: &Project) -> Result<Exit, Error> {
         if self.are_relative() && project.database.is_some() {
             for dataset in &project.config.datasets {
                 if look::last_day(project, dataset).await?.is_some() {
@@ -107,7 +111,7 @@ fn refuse_nothing(config: &Config, asked: &[Asked]) -> Result<(), Error> {
 }
 
 /// Returns the error that no dataset has a file on these days; an end that is not given is open.
-pub fn no_files(config: &Config, start: Option<FileDate>, end: Option<FileDate>) -> Error {
+pub(super) fn no_files(config: &Config, start: Option<FileDate>, end: Option<FileDate>) -> Error {
     let days = match (start, end) {
         (Some(start), Some(end)) => Some(format!("from {start} to {end}")),
         (Some(start), None) => Some(format!("from {start} on")),

@@ -21,7 +21,7 @@ use crate::{printable, show};
 /// Their content is not shown, because it may be personal; `backfill query` can read it from the column `raw` of the
 /// table `rejects`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     /// List at most this many
@@ -57,7 +57,7 @@ FROM rejects ORDER BY _file_date, _file_name, _row_id LIMIT ";
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     if arguments.replay {

@@ -20,7 +20,7 @@ use crate::{look, show};
 /// columns in personal_columns are never shown. With --output json, the same is also printed as JSON. Missing mirrors
 /// and profiles are written to staging. If a database is configured, it is only read.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     /// The days to compare with; by default the newest files with the same columns, at least a week of them
@@ -35,7 +35,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;
@@ -51,7 +51,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error>
 ///
 /// # Errors
 /// [`Error`].
-pub async fn draw_up(
+pub(super) async fn draw_up(
     project: &Project,
     ranges: &Ranges,
     reference: Option<Days>,

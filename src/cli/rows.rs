@@ -23,7 +23,7 @@ use crate::printable::printable;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// A table for people; all rows are held in memory
     Table,
     /// CSV with a header
@@ -36,7 +36,7 @@ pub enum Format {
 
 impl Format {
     /// Returns the format that a file's extension stands for.
-    pub fn of_path(path: &Path) -> Option<Self> {
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "csv" => Some(Self::Csv),
             "json" | "jsonl" | "ndjson" => Some(Self::Json),
@@ -47,14 +47,14 @@ impl Format {
 }
 
 /// A stream of rows, with their columns.
-pub struct Rows {
+pub(super) struct Rows {
     schema: SchemaRef,
     batches: Pin<Box<dyn Stream<Item = Result<RecordBatch, Error>> + Send>>,
 }
 
 impl Rows {
     /// Rows with these columns.
-    pub fn new(
+    pub(super) fn new(
         schema: SchemaRef,
         batches: impl Stream<Item = Result<RecordBatch, Error>> + Send + 'static,
     ) -> Self {
@@ -65,7 +65,7 @@ impl Rows {
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn of(query: DataFrame) -> Result<Self, Error> {
+    pub(super) async fn of(query: DataFrame) -> Result<Self, Error> {
         let batches = query.execute_stream().await.map_err(execution_error)?;
         Ok(Self::new(batches.schema(), batches.map_err(execution_error)))
     }
@@ -75,7 +75,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error`] of the rows, or if they cannot be written.
-    pub async fn print(self, format: Format) -> Result<u64, Error> {
+    pub(super) async fn print(self, format: Format) -> Result<u64, Error> {
         match self.write(format, &mut io::stdout()).await {
             Err(Failed::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
             Err(Failed::Write(source)) => {
@@ -90,7 +90,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error`] of the rows, or if they cannot be written.
-    pub async fn save(self, format: Format, path: &Path) -> Result<u64, Error> {
+    pub(super) async fn save(self, format: Format, path: &Path) -> Result<u64, Error> {
         self.try_save(format, path).await.map_err(|failed| match failed {
             Failed::Write(source) => Error::output(path, source),
             Failed::Rows(error) => error,
@@ -131,7 +131,7 @@ impl Rows {
 }
 
 /// Returns the error of a query that fails while it runs.
-pub fn execution_error(error: DataFusionError) -> Error {
+pub(super) fn execution_error(error: DataFusionError) -> Error {
     engine::Error::execution(error).into()
 }
 

@@ -23,7 +23,7 @@ use crate::{printable, show};
 ///
 /// Run the same command again after any failure: it skips what is loaded and loads the rest.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: Option<RangeArguments>,
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let plan = arguments.plan.as_deref().map(super::plan::read).transpose()?;
     let project = context.open(configured(&arguments, plan.as_ref(), context)?)?;
     let ranges = asked_for(&arguments, plan.as_ref(), &project).await?;
@@ -144,7 +144,7 @@ async fn asked_for(
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range.
-pub async fn load(
+pub(super) async fn load(
     project: &Project,
     ranges: &Ranges,
     options: RunOptions,
@@ -174,7 +174,7 @@ async fn load_each(
 }
 
 /// Returns the reports as text: the accounting of each dataset, or one line if its days are relative and nothing is new.
-pub fn render(reports: &[Report], ranges: &Ranges) -> String {
+pub(super) fn render(reports: &[Report], ranges: &Ranges) -> String {
     let mut text = String::new();
     for report in reports {
         if ranges.are_relative() && report.plan.is_done() {

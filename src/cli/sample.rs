@@ -15,7 +15,7 @@ use crate::progress::Total;
 /// Writes synthetic exports in the format of Sticky.io: 129 columns, invented people, the same bytes for
 /// the same seed.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The folder to write to; it becomes the bucket
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
@@ -67,7 +67,7 @@ struct File {
 ///
 /// # Errors
 /// [`Error::Sample`].
-pub fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let prefixes = arguments.prefixes.iter().map(|prefix| prefix.trim_end_matches('/').to_owned());
     let options = Options {
         days: arguments.days,

@@ -11,7 +11,7 @@ use crate::show;
 
 /// Manages the staging area.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -57,7 +57,7 @@ fn age(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     match arguments.command {
         Command::Prune(arguments) => prune(arguments, context).await,
     }

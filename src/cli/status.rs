@@ -11,7 +11,7 @@ use crate::{printable, show};
 
 /// Shows the latest runs and what they loaded, from the ledger in the target database.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Show at most this many runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u32,
@@ -21,7 +21,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let database = Database::from_environment(&context.environment)?;
     let limit = i64::from(arguments.limit);
     let runs = database.session(async |client: &Client| read(client, limit).await).await?;

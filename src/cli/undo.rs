@@ -15,7 +15,7 @@ use crate::target::Database;
 /// backfill.toml). An undo is refused if later runs depend on the run, or if other programs changed its rows. If it is
 /// killed, run the same command again. The effects of triggers are not undone.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The id of the run, as `backfill status` shows it, or `last`: the latest run that loaded anything, even if it is
     /// undone already
     #[arg(value_name = "RUN")]
@@ -35,7 +35,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     let database = Database::from_environment(&context.environment)?
         .with_listener(std::sync::Arc::clone(&context.progress));
     let allowed = Allowed {

@@ -20,7 +20,7 @@ use crate::show;
 /// What cannot be verified is UNVERIFIED, and so are rows that neither the source, nor the ledger, nor dlt knows. The
 /// exit code is 3 if anything is WRONG, and with --strict also if anything is UNVERIFIED.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     range: RangeArguments,
     /// Compare every cell
@@ -39,7 +39,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`]; [`Error::NoFiles`] if no dataset has a file in the range, neither in the source nor in the ledger.
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let project = context.open(context.configured(&arguments.range.prefixes)?)?;
     let ranges = arguments.range.ranges(&project).await?;

@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::store::{Options, Place, Role};
 
 /// Converts the parser's error, without the line of the file that it would show.
-pub fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
+pub(super) fn syntax(text: &str, path: &Path, error: &toml::de::Error) -> Error {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -50,7 +50,7 @@ const NEEDS_MERGE: &str = "it needs mode = \"merge\"";
 /// The file as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct File {
+pub(super) struct File {
     source: SourceTable,
     staging: StagingTable,
     #[serde(default)]
@@ -175,11 +175,11 @@ enum OneOrMany {
 }
 
 /// A key of the file and what is wrong with its value.
-pub type Complaint = (String, String);
+pub(super) type Complaint = (String, String);
 
 impl File {
     /// Returns what the file means; relative paths in it are relative to `folder`.
-    pub fn resolve(self, folder: &Path) -> Result<Config, Complaint> {
+    pub(super) fn resolve(self, folder: &Path) -> Result<Config, Complaint> {
         let source = self.source.resolve(folder)?;
         let staging = self.staging.resolve(folder)?;
         let datasets: Vec<Dataset> = self

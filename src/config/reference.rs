@@ -25,7 +25,7 @@ pub struct Reference {
 /// A reference as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReferenceTable {
+pub(super) struct ReferenceTable {
     path: String,
     #[serde(default)]
     csv: Dialect,
@@ -34,7 +34,7 @@ pub struct ReferenceTable {
 impl ReferenceTable {
     /// Returns what it means; a relative path is relative to `folder`. A file in one of `places` is read with the
     /// settings of that place, such as its region.
-    pub fn resolve(
+    pub(super) fn resolve(
         self,
         name: String,
         folder: &Path,

@@ -40,7 +40,7 @@ const MONTHS: [&str; 12] = [
 
 /// How a date is written in a key.
 #[derive(Clone, Debug)]
-pub struct DateForm {
+pub(super) struct DateForm {
     /// The prefix of the names of the groups in its regular expression.
     role: &'static str,
     /// Its regular expression.
@@ -127,7 +127,7 @@ impl DateForm {
     ///
     /// # Errors
     /// [`InvalidPattern`] if it lacks a part, has one twice, or can be read in two ways.
-    pub fn parse(format: &str, role: &'static str) -> Result<Self, InvalidPattern> {
+    pub(super) fn parse(format: &str, role: &'static str) -> Result<Self, InvalidPattern> {
         let pieces = pieces(format)?;
         let (mut regex, mut parts) = (String::new(), Vec::new());
         for (index, piece) in pieces.iter().enumerate() {
@@ -157,7 +157,7 @@ impl DateForm {
     }
 
     /// Whether it reads a month or a week, not a day.
-    pub fn has_no_day(&self) -> bool {
+    pub(super) fn has_no_day(&self) -> bool {
         matches!(self.unit, Unit::Month | Unit::Week)
     }
 
@@ -165,7 +165,7 @@ impl DateForm {
     ///
     /// # Errors
     /// [`DateFault`].
-    pub fn read(&self, found: &Captures<'_>) -> Result<DateRange, DateFault> {
+    pub(super) fn read(&self, found: &Captures<'_>) -> Result<DateRange, DateFault> {
         let first = self.first_day(found).ok_or(DateFault::NoDay)?;
         if !PLAUSIBLE_YEARS.contains(&first.year()) {
             return Err(DateFault::FarYear);

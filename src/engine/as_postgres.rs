@@ -22,7 +22,7 @@ use super::rewrite::replace_everywhere;
 const REAL_DIGITS: u64 = 24;
 
 /// The statement with the lengths of texts and the digits of numbers that PostgreSQL reads in it.
-pub fn with_lengths(mut statement: Statement) -> Statement {
+pub(super) fn with_lengths(mut statement: Statement) -> Statement {
     match &mut statement {
         Statement::Statement(inner) => {
             // The visitor never stops early.
@@ -92,7 +92,7 @@ fn cut_off(text: &mut SqlExpr, length: u64) {
 /// Rounds numbers that are cast to integers; the engine would truncate them. It needs settled types, so it comes after
 /// the engine's own rules.
 #[derive(Debug)]
-pub struct RoundToWhole;
+pub(super) struct RoundToWhole;
 
 impl AnalyzerRule for RoundToWhole {
     fn name(&self) -> &str {

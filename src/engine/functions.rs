@@ -40,7 +40,7 @@ use crate::values::{
 };
 
 /// Every function, ready to be registered.
-pub fn all() -> Vec<ScalarUDF> {
+pub(super) fn all() -> Vec<ScalarUDF> {
     let kinds = [
         Kind::Date,
         Kind::Timestamp,

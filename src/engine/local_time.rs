@@ -27,7 +27,7 @@ use super::rewrite::replace_everywhere;
 
 /// Replaces casts from times without a zone to times with a zone by [`Moment`].
 #[derive(Debug)]
-pub struct FollowClockChanges;
+pub(super) struct FollowClockChanges;
 
 impl AnalyzerRule for FollowClockChanges {
     fn name(&self) -> &str {
@@ -55,7 +55,7 @@ fn replace(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 }
 
 /// The function, to be registered by name.
-pub fn function() -> ScalarUDF {
+pub(super) fn function() -> ScalarUDF {
     ScalarUDF::from(Moment { signature: Signature::any(2, Volatility::Immutable) })
 }
 

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Visit, Visitor};
 const LEVELS: usize = 1500;
 
 /// Whether an expression of a statement has more levels than are safe for the stack.
-pub fn is_too_deep(statement: &Statement) -> bool {
+pub(super) fn is_too_deep(statement: &Statement) -> bool {
     match statement {
         Statement::Statement(statement) => statement.visit(&mut Levels(0)).is_break(),
         Statement::Explain(explain) => is_too_deep(&explain.statement),

@@ -18,14 +18,14 @@ use datafusion::physical_expr_common::datum::apply;
 use super::rewrite::{replace_everywhere, replace_in};
 
 /// The checked operations, to be registered by name.
-pub fn functions() -> impl Iterator<Item = ScalarUDF> {
+pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
     [Operator::Plus, Operator::Minus, Operator::Multiply].into_iter().map(Exact::function)
 }
 
 /// Makes the sums of integers decimals. It changes types, so it comes before the engine's own rules, which settle
 /// them.
 #[derive(Debug)]
-pub struct WidenSums;
+pub(super) struct WidenSums;
 
 impl AnalyzerRule for WidenSums {
     fn name(&self) -> &str {
@@ -60,7 +60,7 @@ fn widen(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 /// Replaces `+`, `-` and `*` of integers by [`Exact`]. It needs settled types, so it comes after the engine's own
 /// rules.
 #[derive(Debug)]
-pub struct RefuseOverflow;
+pub(super) struct RefuseOverflow;
 
 impl AnalyzerRule for RefuseOverflow {
     fn name(&self) -> &str {

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 ///
 /// # Errors
 /// If the plan cannot be rewritten.
-pub fn replace_everywhere(
+pub(super) fn replace_everywhere(
     plan: LogicalPlan,
     replace: fn(Expr, &DFSchema) -> Transformed<Expr>,
 ) -> Result<LogicalPlan> {
@@ -21,7 +21,7 @@ pub fn replace_everywhere(
 ///
 /// # Errors
 /// If the node cannot be rewritten.
-pub fn replace_in(
+pub(super) fn replace_in(
     plan: LogicalPlan,
     replace: fn(Expr, &DFSchema) -> Transformed<Expr>,
 ) -> Result<Transformed<LogicalPlan>> {

@@ -29,7 +29,7 @@ use futures::StreamExt;
 
 /// Puts [`RowNumberExec`] in place of the engine's window operator if it can do the same.
 #[derive(Debug)]
-pub struct CountRowNumbers;
+pub(super) struct CountRowNumbers;
 
 impl PhysicalOptimizerRule for CountRowNumbers {
     fn name(&self) -> &str {
@@ -265,7 +265,7 @@ mod tests {
             Arc::new(names.collect::<StringArray>()),
             Arc::new(
                 ids.iter()
-                    .map(|id| numbers[id.unsigned_abs() as usize * 3 % 5])
+                    .map(|id| numbers[usize::try_from(id * 3 % 5).expect("a place")])
                     .collect::<Float64Array>(),
             ),
             Arc::new(Int64Array::from(ids)),

@@ -69,7 +69,7 @@ const DIGITS_AND_DECIMALS: &str = "12, 2";
 
 /// A column of text that is used as a number.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TextNumber {
+pub(super) struct TextNumber {
     /// The column, as the query writes it.
     pub column: String,
     /// What to write in place of the expression.
@@ -78,7 +78,7 @@ pub struct TextNumber {
 
 /// Where in a statement a text is used as a number.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+pub(super) enum Place {
     /// In a calculation, which does not accept a text.
     Calculation,
     /// In a comparison with a number. The engine then reads the text as a number of the same type, and fails
@@ -87,7 +87,7 @@ pub enum Place {
 }
 
 /// Finds the first column of text in a statement that is used as a number.
-pub async fn find(
+pub(super) async fn find(
     session: &SessionContext,
     statement: &Statement,
     place: Place,

@@ -13,7 +13,10 @@ use super::CATALOG;
 use crate::sql::{folded, mentioned_tables};
 
 /// The dataset that a statement reads as if it were a table.
-pub fn dataset_read_as_table(session: &SessionContext, statement: &Statement) -> Option<String> {
+pub(super) fn dataset_read_as_table(
+    session: &SessionContext,
+    statement: &Statement,
+) -> Option<String> {
     let catalog = session.catalog(CATALOG)?;
     let datasets: HashSet<String> = catalog.schema_names().into_iter().collect();
     let own = tables_of_with(statement);

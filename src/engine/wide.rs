@@ -33,7 +33,10 @@ const PIECE: usize = 100;
 ///
 /// # Errors
 /// If a part of it cannot be planned.
-pub async fn plan(state: &SessionState, statement: &Statement) -> Result<Option<LogicalPlan>> {
+pub(super) async fn plan(
+    state: &SessionState,
+    statement: &Statement,
+) -> Result<Option<LogicalPlan>> {
     let Some((query, select)) = simple_select(statement) else { return Ok(None) };
     let has_wildcard = select.projection.iter().any(|item| wildcard(item).is_some());
     if !has_wildcard && select.projection.len() <= WIDE {

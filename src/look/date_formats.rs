@@ -9,7 +9,7 @@ use crate::values::{Kind, contradict, is_in_utc, reads_offset};
 
 /// How precise the dates of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Precision {
+pub(super) enum Precision {
     /// The day.
     Day,
     /// The day and the time, in an unknown time zone.
@@ -20,7 +20,7 @@ pub enum Precision {
 
 impl Precision {
     /// The precision of dates in a format.
-    pub fn of(format: &str) -> Self {
+    pub(super) fn of(format: &str) -> Self {
         match format {
             format if reads_offset(format) || is_in_utc(format) => Self::Moment,
             format if format.contains(':') => Self::Time,
@@ -29,7 +29,7 @@ impl Precision {
     }
 
     /// The type of Postgres for such values.
-    pub fn data_type(self) -> &'static str {
+    pub(super) fn data_type(self) -> &'static str {
         match self {
             Self::Day => "date",
             Self::Time => "timestamp",
@@ -38,7 +38,7 @@ impl Precision {
     }
 
     /// The SQL function that reads such values.
-    pub fn function(self) -> &'static str {
+    pub(super) fn function(self) -> &'static str {
         match self {
             Self::Day => "try_to_date",
             Self::Time => "try_to_timestamp",
@@ -48,7 +48,7 @@ impl Precision {
 }
 
 /// The call that reads dates in these formats, with `{}` for the column.
-pub fn call(function: &str, formats: &[String]) -> String {
+pub(super) fn call(function: &str, formats: &[String]) -> String {
     let formats: String = formats.iter().map(|format| format!(", '{format}'")).collect();
     format!("{function}(null_like({{}}){formats})")
 }
@@ -63,7 +63,7 @@ struct Run {
 
 /// The formats of a column that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contradiction {
+pub(super) enum Contradiction {
     /// Files write one format up to some day and another from then on: the file date decides.
     Changing(Changing),
     /// Files of this day have both formats.
@@ -72,12 +72,12 @@ pub enum Contradiction {
 
 /// Formats that change with the file date.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changing(Vec<Run>);
+pub(super) struct Changing(Vec<Run>);
 
 impl Contradiction {
     /// Finds the contradiction in a column of files, which are in the order of their dates; `None` if no formats
     /// contradict each other.
-    pub fn of<'a>(files: impl Iterator<Item = (FileDate, &'a Profile)>) -> Option<Self> {
+    pub(super) fn of<'a>(files: impl Iterator<Item = (FileDate, &'a Profile)>) -> Option<Self> {
         let mut runs: Vec<Run> = Vec::new();
         for (date, profile) in files {
             let formats = formats(profile);
@@ -103,7 +103,7 @@ impl Contradiction {
 impl Changing {
     /// The SQL that reads the column, with `{}` for it. It gives NULL for days between two formats, of which no file
     /// was looked at, so that a check finds these undecided values.
-    pub fn reading(&self, function: &str) -> String {
+    pub(super) fn reading(&self, function: &str) -> String {
         let last = self.0.len().saturating_sub(1);
         let cases = self.0.iter().enumerate().map(|(place, Run { from, to, formats })| {
             let when = match place {
@@ -118,12 +118,12 @@ impl Changing {
     }
 
     /// The days from which and up to which each format is written.
-    pub fn spans(&self) -> impl Iterator<Item = (FileDate, FileDate)> {
+    pub(super) fn spans(&self) -> impl Iterator<Item = (FileDate, FileDate)> {
         self.0.iter().map(|run| (run.from, run.to))
     }
 
     /// The SQL function that reads all formats; `None` if their precision differs.
-    pub fn function(&self) -> Option<&'static str> {
+    pub(super) fn function(&self) -> Option<&'static str> {
         let mut all =
             self.0.iter().flat_map(|run| &run.formats).map(|format| Precision::of(format));
         let first = all.next()?;

@@ -283,7 +283,7 @@ async fn fit(
 ///
 /// # Errors
 /// [`Error::Sql`] if it is wrong.
-pub fn readable(dataset: &Dataset) -> Result<Option<Sql>, Error> {
+pub(super) fn readable(dataset: &Dataset) -> Result<Option<Sql>, Error> {
     match Sql::read(dataset) {
         Ok(sql) => Ok(Some(sql)),
         Err(sql::Error::Unreadable { .. }) => Ok(None),

@@ -21,7 +21,7 @@ const NOTES_PER_FILE: usize = 8;
 ///
 /// # Errors
 /// [`Error::Staging`].
-pub async fn around(
+pub(super) async fn around(
     staging: &Store,
     dataset: &Dataset,
     range: DateRange,

@@ -27,7 +27,7 @@ const BODY_ATTEMPTS: u32 = 4;
 /// Returns the object's bytes, for a thread that may block. Must be called inside a Tokio runtime.
 ///
 /// `on_bytes` is called with the length of every range that has arrived.
-pub fn fetch(
+pub(super) fn fetch(
     store: Arc<dyn ObjectStore>,
     object: ObjectMeta,
     on_bytes: impl Fn(u64) + Send + Sync + Clone + 'static,

@@ -19,7 +19,7 @@ const REGISTERS: u8 = 12;
 const COMPRESSION: u16 = 200;
 
 /// Collects the values of a column.
-pub struct Column {
+pub(super) struct Column {
     profile: Profile,
     keeps_values: bool,
     held: HashMap<String, u64>,
@@ -38,7 +38,7 @@ pub struct Column {
 impl Column {
     /// Starts with the column `name` in the file of a day. No value of a personal column is kept. At most `budget`
     /// bytes are held before they are examined.
-    pub fn new(
+    pub(super) fn new(
         name: &str,
         is_personal: bool,
         date: FileDate,
@@ -59,7 +59,7 @@ impl Column {
     }
 
     /// Takes the values of some rows; NULL counts as null-like.
-    pub fn add<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
+    pub(super) fn add<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) {
         let mut taken: u64 = 0;
         for value in values {
             taken += 1;
@@ -90,7 +90,7 @@ impl Column {
     }
 
     /// Returns the profile of all values.
-    pub fn finish(mut self) -> Result<Profile, datasketches::error::Error> {
+    pub(super) fn finish(mut self) -> Result<Profile, datasketches::error::Error> {
         self.examine_held();
         let mut profile = self.profile;
         self.nearness.settle(&mut profile.kinds);

@@ -9,7 +9,7 @@ use crate::domain::digest::{self, Hasher};
 const BEFORE_VALUE: u8 = 0xff;
 
 /// Adds up the digests of rows.
-pub struct Rows {
+pub(super) struct Rows {
     /// The columns sorted by name, so that their order in the file does not matter.
     names: Vec<String>,
     sum: u64,
@@ -25,14 +25,14 @@ enum Texts<'a> {
 
 impl Rows {
     /// Starts with the columns of a file.
-    pub fn new<'a>(columns: impl Iterator<Item = &'a String>) -> Self {
+    pub(super) fn new<'a>(columns: impl Iterator<Item = &'a String>) -> Self {
         let mut names: Vec<String> = columns.cloned().collect();
         names.sort();
         Self { names, sum: 0, row: Vec::new() }
     }
 
     /// Takes the rows of a batch.
-    pub fn add(&mut self, batch: &RecordBatch) {
+    pub(super) fn add(&mut self, batch: &RecordBatch) {
         let columns: Vec<Texts<'_>> =
             self.names.iter().filter_map(|name| Texts::of(batch.column_by_name(name)?)).collect();
         for row in 0..batch.num_rows() {
@@ -49,7 +49,7 @@ impl Rows {
     }
 
     /// Returns the digest of all rows and of the columns' names.
-    pub fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         let sum = self.sum.to_string();
         digest::of(self.names.iter().chain([&sum]))
     }

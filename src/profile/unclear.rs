@@ -24,7 +24,7 @@ enum Reading {
 }
 
 /// How many unclear days of a column are near to the file date, in either reading.
-pub struct Nearness {
+pub(super) struct Nearness {
     date: FileDate,
     one: [u64; 2],
     other: [u64; 2],
@@ -32,12 +32,12 @@ pub struct Nearness {
 
 impl Nearness {
     /// Starts with a file date.
-    pub fn to(date: FileDate) -> Self {
+    pub(super) fn to(date: FileDate) -> Self {
         Self { date, one: [0; 2], other: [0; 2] }
     }
 
     /// Takes a value that occurs in this many rows, if it is an unclear day.
-    pub fn add(&mut self, kind: &Kind, value: &str, rows: u64) {
+    pub(super) fn add(&mut self, kind: &Kind, value: &str, rows: u64) {
         let Kind::Unclear(..) = kind else { return };
         let Some(day::Written { day, other: Some((other, _)), .. }) = day::written(value) else {
             return;
@@ -52,7 +52,7 @@ impl Nearness {
 
     /// Settles the unclear days of a file's column by its clear days, or else by the reading in which most of them
     /// are near to the file date, if few are in the other reading.
-    pub fn settle(&self, kinds: &mut Kinds) {
+    pub(super) fn settle(&self, kinds: &mut Kinds) {
         let clear = kinds.clone();
         settle_by(kinds, &clear);
         let Some(reading) = self.reading(rows_unclear(kinds)) else { return };

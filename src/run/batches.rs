@@ -21,7 +21,7 @@ use crate::target::ledger::{self, RunRecord};
 use crate::target::{self, Batch, Encoder, Job, Target};
 
 /// A dataset that is being loaded.
-pub struct Loading<'a> {
+pub(super) struct Loading<'a> {
     /// The project.
     pub project: &'a Project,
     /// The dataset.
@@ -38,7 +38,7 @@ pub struct Loading<'a> {
 
 /// What a run has committed so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Committed {
+pub(super) struct Committed {
     batches: usize,
     files: usize,
     rows: u64,
@@ -50,7 +50,7 @@ impl Loading<'_> {
     ///
     /// # Errors
     /// The first [`Error`]; batches that are already committed stay.
-    pub async fn stage_and_load(
+    pub(super) async fn stage_and_load(
         &self,
         catalog: &Catalog,
         survivors: &Survivors,
@@ -108,7 +108,7 @@ impl Loading<'_> {
     ///
     /// # Errors
     /// The first [`Error`]; batches that are already committed stay.
-    pub async fn remove(&self) -> Result<(), Error> {
+    pub(super) async fn remove(&self) -> Result<(), Error> {
         self.record_run().await?;
         let reload = HashMap::new();
         let found = HashMap::new();

@@ -19,7 +19,7 @@ const DAYS_AHEAD: u64 = 3;
 const FEW: usize = 3;
 
 /// Returns what a person should know about a range. `dated` are all files with bytes, whatever their dates.
-pub fn findings(
+pub(super) fn findings(
     dataset: &Dataset,
     range: DateRange,
     files: &[SourceFile],

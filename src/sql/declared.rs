@@ -8,7 +8,7 @@ use super::contract::ContractColumn;
 
 /// A table as its declaration names it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Declared {
+pub(super) struct Declared {
     /// The parts of its name, as Postgres folds them.
     pub name: Vec<String>,
     /// Its columns, in order, without those that `LIKE` copies from another table.
@@ -16,7 +16,7 @@ pub struct Declared {
 }
 
 /// Splits a text into its statements, each as its tokens without white space and comments.
-pub fn statements(tokens: &[Token]) -> Vec<Vec<Token>> {
+pub(super) fn statements(tokens: &[Token]) -> Vec<Vec<Token>> {
     let significant = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
     let mut statements = vec![Vec::new()];
     for token in significant.cloned() {
@@ -31,7 +31,7 @@ pub fn statements(tokens: &[Token]) -> Vec<Vec<Token>> {
 }
 
 /// Returns the table that the tokens of a `CREATE TABLE` declare; `None` if they are something else.
-pub fn table(tokens: &[Token]) -> Option<Declared> {
+pub(super) fn table(tokens: &[Token]) -> Option<Declared> {
     let create = tokens.iter().position(|token| is(token, Keyword::TABLE))?;
     if create > 2 || !is(tokens.first()?, Keyword::CREATE) {
         return None;
@@ -47,7 +47,7 @@ pub fn table(tokens: &[Token]) -> Option<Declared> {
 }
 
 /// Returns the names of the tables that a statement's foreign keys refer to, each in its parts.
-pub fn references(tokens: &[Token]) -> Vec<Vec<String>> {
+pub(super) fn references(tokens: &[Token]) -> Vec<Vec<String>> {
     tokens
         .iter()
         .enumerate()

@@ -17,7 +17,7 @@ use futures::{TryStreamExt, stream};
 use crate::domain::provenance;
 
 /// Where `stage.sql` fails.
-pub struct Spot {
+pub(super) struct Spot {
     /// The row of the source file.
     pub row_id: u64,
     /// The column that it gives; `None` if it fails in its WHERE.
@@ -26,7 +26,7 @@ pub struct Spot {
 
 /// Finds the first of a file's survivors on which `stage.sql` fails; `None` if it fails on no single row.
 /// `plan_of` gives the plan of `stage.sql` over some of the rows.
-pub async fn locate(
+pub(super) async fn locate(
     rows: &[u64],
     plan_of: impl AsyncFn(&[u64]) -> Option<DataFrame>,
 ) -> Option<Spot> {
@@ -66,7 +66,7 @@ async fn fails(rows: DataFrame) -> bool {
 
 /// Returns rows as a table into which no condition is pushed down: it would be evaluated on the file's other rows,
 /// too.
-pub fn alone(rows: DataFrame) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+pub(super) fn alone(rows: DataFrame) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let schema = Arc::new(rows.schema().as_arrow().clone());
     let rows = Arc::new(Alone { schema: Arc::clone(&schema), rows });
     Ok(Arc::new(StreamingTable::try_new(schema, vec![rows])?))

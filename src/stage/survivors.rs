@@ -23,7 +23,7 @@ use crate::tables::{dated, source_of};
 ///
 /// # Errors
 /// If the engine cannot make the table.
-pub fn survivors_of(
+pub(super) fn survivors_of(
     engine: &Engine,
     columns: &[String],
     mirrored: &Mirrored,
@@ -51,7 +51,7 @@ fn row_ids(rows: &RowSet) -> Result<MemTable, DataFusionError> {
 }
 
 /// Makes sure that every staged row is a survivor of its file, and is staged only once.
-pub struct Seen<'a> {
+pub(super) struct Seen<'a> {
     path: String,
     file: &'a str,
     left: RowSet,
@@ -64,7 +64,7 @@ impl<'a> Seen<'a> {
     ///
     /// # Errors
     /// If it lacks a column that says where a row came from.
-    pub fn new(
+    pub(super) fn new(
         path: &Path,
         file: &'a str,
         survivors: &RowSet,
@@ -83,7 +83,7 @@ impl<'a> Seen<'a> {
     ///
     /// # Errors
     /// [`Error::ChangedProvenance`], [`Error::UnexpectedRow`].
-    pub fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+    pub(super) fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         self.refuse_other_names(batch)?;
         for &row_id in &self.row_ids(batch)? {
             if !u64::try_from(row_id).is_ok_and(|record| self.left.remove(record)) {

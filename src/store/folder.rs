@@ -17,7 +17,7 @@ use crate::values::is_digits;
 
 /// Lists every file below a folder, which may not exist: those that can be read, and those that cannot. Keys are
 /// relative to the root.
-pub fn list(
+pub(super) fn list(
     root: &FilePath,
     below: &FilePath,
 ) -> object_store::Result<(Vec<ObjectMeta>, Vec<Unusable>)> {

@@ -75,7 +75,7 @@ fn word(text: &str) -> Option<String> {
 
 /// What the store's answers said, besides what its client reports.
 #[derive(Clone, Debug, Default)]
-pub struct Refusals {
+pub(super) struct Refusals {
     /// The last answer.
     answer: Arc<Mutex<Answer>>,
     /// The status of the last answer.
@@ -86,13 +86,13 @@ pub struct Refusals {
 
 impl Refusals {
     /// Whether the store has refused to give out an object because it is archived.
-    pub fn is_archived(&self, object: &Path) -> bool {
+    pub(super) fn is_archived(&self, object: &Path) -> bool {
         let Ok(archived) = self.archived.lock() else { return false };
         archived.iter().any(|path| path == object || path.as_ref().ends_with(&format!("/{object}")))
     }
 
     /// Returns the last answer.
-    pub fn answer(&self) -> Answer {
+    pub(super) fn answer(&self) -> Answer {
         self.answer.lock().map(|answer| answer.clone()).unwrap_or_default()
     }
 
@@ -103,7 +103,7 @@ impl Refusals {
     }
 
     /// Turns a listing's error into the one that the status of the store's last answer means.
-    pub fn explain(&self, error: object_store::Error, path: &str) -> object_store::Error {
+    pub(super) fn explain(&self, error: object_store::Error, path: &str) -> object_store::Error {
         let object_store::Error::Generic { store, source } = error else { return error };
         let path = path.to_owned();
         match self.status.load(Ordering::SeqCst) {
@@ -117,7 +117,7 @@ impl Refusals {
 
 /// Connects as usual, and observes every answer.
 #[derive(Debug)]
-pub struct Observed(pub Refusals);
+pub(super) struct Observed(pub Refusals);
 
 impl HttpConnector for Observed {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {

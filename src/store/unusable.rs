@@ -24,7 +24,7 @@ tokio::task_local! {
 }
 
 /// Returns the result of a listing, and the objects that were taken out of its answers.
-pub async fn collecting<T>(listing: impl Future<Output = T>) -> (T, Vec<Unusable>) {
+pub(super) async fn collecting<T>(listing: impl Future<Output = T>) -> (T, Vec<Unusable>) {
     let listing = async {
         let listed = listing.await;
         (listed, FOUND.with(RefCell::take))
@@ -33,13 +33,13 @@ pub async fn collecting<T>(listing: impl Future<Output = T>) -> (T, Vec<Unusable
 }
 
 /// Whether this task is listing with [`collecting`].
-pub fn is_collecting() -> bool {
+pub(super) fn is_collecting() -> bool {
     FOUND.try_with(|_| ()).is_ok()
 }
 
 /// Takes the objects that cannot be read by their keys out of an answer. An answer that is not a listing is
 /// returned unchanged.
-pub fn take_out(answer: Bytes) -> Bytes {
+pub(super) fn take_out(answer: Bytes) -> Bytes {
     let Ok(text) = std::str::from_utf8(&answer) else { return answer };
     // S3 and Google use other element names than Azure.
     let (rest, found) = match without(text, "Contents", "Key", "Size") {

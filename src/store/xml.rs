@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// An element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element<'a> {
+pub(super) struct Element<'a> {
     /// Its place in the text, with its tags.
     pub whole: Range<usize>,
     /// The text between its tags, as it is written.
@@ -12,7 +12,7 @@ pub struct Element<'a> {
 }
 
 /// Returns the elements of a name, one after the other; elements of the same name must not be nested.
-pub fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = Element<'a>> {
+pub(super) fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = Element<'a>> {
     let (open, close) = (format!("<{name}"), format!("</{name}>"));
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -34,7 +34,7 @@ pub fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = Element<'
 }
 
 /// Returns the text in the first element of a name.
-pub fn part(text: &str, name: &str) -> Option<String> {
+pub(super) fn part(text: &str, name: &str) -> Option<String> {
     elements(text, name).next().map(|element| decoded(element.inner))
 }
 

@@ -26,7 +26,7 @@ use object_store::path::Path;
 use crate::domain::{FileDate, saturating};
 
 /// The partition column of every dated table.
-pub const FILE_DATE: &str = "_file_date";
+pub(super) const FILE_DATE: &str = "_file_date";
 
 /// One Parquet object of a dated table.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ use crate::sql::Contract;
 use crate::store::Store;
 
 /// Returns the table `source`: the accepted rows of every file in the range.
-pub fn source(staging: &Store, mirror: &Mirror, columns: &[String]) -> DatedFiles {
+pub(super) fn source(staging: &Store, mirror: &Mirror, columns: &[String]) -> DatedFiles {
     source_of(staging, columns, mirror.files.iter().map(|file| dated(file)).collect())
 }
 
@@ -59,7 +59,7 @@ pub fn union_of_headers(files: &[Arc<Mirrored>], optional: &[String]) -> Vec<Str
 }
 
 /// Returns the table `rejects`: the records that could not be read.
-pub fn rejects(staging: &Store, mirror: &Mirror) -> DatedFiles {
+pub(super) fn rejects(staging: &Store, mirror: &Mirror) -> DatedFiles {
     let files = mirror.files.iter().filter_map(|mirrored| {
         let StagedObject { path, size } = mirrored.rejects.clone()?;
         let rows = mirrored.note.summary.rejected;
@@ -108,7 +108,7 @@ impl Described<'_> {
 }
 
 /// Returns the table `files`: one row per source file.
-pub fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
+pub(super) fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
     let files = Described(mirror.files.iter().map(|file| &**file).collect());
     table(vec![
         (provenance::FILE_NAME, files.text(|f| Some(f.file.name.clone()))),
@@ -165,7 +165,7 @@ fn formats_of(files: &[Arc<Mirrored>]) -> Vec<Format<'_>> {
 }
 
 /// Returns the table `formats`: one row per format.
-pub fn formats(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
+pub(super) fn formats(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
     let formats = formats_of(&mirror.files);
     let first = Described(formats.iter().map(|format| format.first).collect());
     let numbers = Int64Array::from_iter_values(1..=saturating::bigint(formats.len()));
@@ -213,7 +213,7 @@ impl<'a> FormatKey<'a> {
 }
 
 /// Returns the table `contract`: one row per column of `target.sql`.
-pub fn contract(contract: &Contract) -> Result<Arc<MemTable>, Error> {
+pub(super) fn contract(contract: &Contract) -> Result<Arc<MemTable>, Error> {
     let columns = &contract.columns;
     let positions = 1..=saturating::bigint(columns.len());
     table(vec![

@@ -27,7 +27,7 @@ use crate::values::Kind;
 const HEADER_COLUMNS: usize = 5;
 
 /// The profiles of a dataset's files, computed when they are first read.
-pub struct Profiles {
+pub(super) struct Profiles {
     pub staging: Store,
     pub dataset: Dataset,
     pub mirror: Mirror,
@@ -55,10 +55,10 @@ impl Profiles {
 }
 
 /// The table `file_columns`: one row per source file and column.
-pub struct FileColumns(pub Arc<Profiles>);
+pub(super) struct FileColumns(pub Arc<Profiles>);
 
 /// The table `column_shapes`: one row per source file, column and shape of its values.
-pub struct ColumnShapes(pub Arc<Profiles>);
+pub(super) struct ColumnShapes(pub Arc<Profiles>);
 
 impl std::fmt::Debug for FileColumns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

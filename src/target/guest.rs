@@ -37,7 +37,7 @@ impl Guest {
 }
 
 /// Counts the rows of files: `$1` their names. Columns: name, rows.
-pub fn count_statement(table: &TableName) -> String {
+pub(super) fn count_statement(table: &TableName) -> String {
     format!(
         "SELECT _file_name::text, count(*) FROM {} WHERE _file_name = ANY($1) GROUP BY 1",
         table.quoted()
@@ -45,18 +45,18 @@ pub fn count_statement(table: &TableName) -> String {
 }
 
 /// Counts the rows of every file, and those without a file. Columns: name, rows.
-pub fn count_all_statement(table: &TableName) -> String {
+pub(super) fn count_all_statement(table: &TableName) -> String {
     format!("SELECT _file_name::text, count(*) FROM {} GROUP BY 1", table.quoted())
 }
 
 /// Says whether the table has rows without a file. Column: whether.
-pub fn unnamed_statement(table: &TableName) -> String {
+pub(super) fn unnamed_statement(table: &TableName) -> String {
     format!("SELECT count(*) FROM {} WHERE _file_name IS NULL", table.quoted())
 }
 
 /// Counts the rows of files, `$1` their names, whose load is not in the quoted table of finished loads. Column:
 /// rows.
-pub fn unfinished_statement(table: &TableName, loads: &str) -> String {
+pub(super) fn unfinished_statement(table: &TableName, loads: &str) -> String {
     format!(
         "SELECT count(*) FROM {} AS held WHERE _file_name = ANY($1) \
          AND NOT EXISTS (SELECT FROM {loads} AS l WHERE l.load_id::text = held._dlt_load_id::text)",
@@ -66,7 +66,7 @@ pub fn unfinished_statement(table: &TableName, loads: &str) -> String {
 
 /// Counts the rows of every file, and those without a file, that no load of dlt has brought. `loads` is the quoted
 /// table of finished loads, if it may be read. Columns: name, rows.
-pub fn unclaimed_statement(table: &TableName, loads: Option<&str>) -> String {
+pub(super) fn unclaimed_statement(table: &TableName, loads: Option<&str>) -> String {
     let is_unclaimed = match loads {
         Some(loads) => format!(
             "NOT EXISTS (SELECT FROM {loads} AS l WHERE l.load_id::text = held._dlt_load_id::text)"
@@ -81,7 +81,7 @@ pub fn unclaimed_statement(table: &TableName, loads: Option<&str>) -> String {
 
 /// Counts the rows of files that are ours: `$1` the names of the files, `$2` the transactions that
 /// inserted their rows. Columns: name, rows.
-pub fn count_ours_statement(table: &TableName) -> String {
+pub(super) fn count_ours_statement(table: &TableName) -> String {
     format!(
         "SELECT file.name, count(*) FROM {} AS held JOIN {} ON {IS_OURS} GROUP BY 1",
         table.quoted(),
@@ -91,7 +91,7 @@ pub fn count_ours_statement(table: &TableName) -> String {
 
 /// Deletes the rows of files that are ours: `$1` and `$2` as in [`count_ours_statement`]. Columns: name,
 /// rows deleted, and rows that the file had before.
-pub fn delete_ours_statement(table: &TableName) -> String {
+pub(super) fn delete_ours_statement(table: &TableName) -> String {
     let (table, files) = (table.quoted(), files(1));
     format!(
         "WITH file AS (SELECT * FROM {files}), \
@@ -106,7 +106,7 @@ pub fn delete_ours_statement(table: &TableName) -> String {
 }
 
 /// Deletes the rows of files, whoever inserted them: `$1` the names of the files. Columns: name, rows.
-pub fn delete_files_statement(table: &TableName) -> String {
+pub(super) fn delete_files_statement(table: &TableName) -> String {
     format!(
         "WITH deleted AS (DELETE FROM {} WHERE _file_name = ANY($1) RETURNING _file_name) \
          SELECT _file_name::text, count(*) FROM deleted GROUP BY 1",
@@ -115,7 +115,7 @@ pub fn delete_files_statement(table: &TableName) -> String {
 }
 
 /// Deletes the rows of file dates, whoever inserted them: `$1` the days as text. Columns: name, rows.
-pub fn delete_days_statement(table: &TableName) -> String {
+pub(super) fn delete_days_statement(table: &TableName) -> String {
     format!(
         "WITH deleted AS (DELETE FROM {} WHERE _file_date::text = ANY($1) RETURNING _file_name) \
          SELECT _file_name::text, count(*) FROM deleted GROUP BY 1",
@@ -125,12 +125,13 @@ pub fn delete_days_statement(table: &TableName) -> String {
 
 /// Returns the files with the transactions that inserted their rows, from two lists that are parameters; the first
 /// has the number `first`.
-pub fn files(first: usize) -> String {
+pub(super) fn files(first: usize) -> String {
     format!("unnest(${first}::text[], ${}::text[]) AS file (name, xid)", first + 1)
 }
 
 /// The condition that the file's transaction inserted a row.
-pub const IS_OURS: &str = "held._file_name = file.name AND held.xmin = (file.xid::xid8)::xid";
+pub(super) const IS_OURS: &str =
+    "held._file_name = file.name AND held.xmin = (file.xid::xid8)::xid";
 
 #[cfg(test)]
 mod tests {

@@ -6,18 +6,18 @@
 use crate::domain::{MergeRule, TableName, quote_identifier};
 
 /// The temporary table that takes the rows of a batch.
-pub const ROWS: &str = "backfill_rows";
+pub(super) const ROWS: &str = "backfill_rows";
 /// The temporary table that says what becomes of each of them.
-pub const FATES: &str = "backfill_fates";
+pub(super) const FATES: &str = "backfill_fates";
 
 /// Returns the COPY statement that takes the encoded rows of one file into a quoted table.
-pub fn copy_statement(into: &str, columns: &[&str]) -> String {
+pub(super) fn copy_statement(into: &str, columns: &[&str]) -> String {
     let names = list(columns, "");
     format!("COPY {into} ({names}) FROM STDIN WITH (FORMAT text, ENCODING 'UTF8')")
 }
 
 /// Creates the temporary table for rows of these columns, without the target's constraints.
-pub fn create_rows_statement(table: &TableName, columns: &[&str]) -> String {
+pub(super) fn create_rows_statement(table: &TableName, columns: &[&str]) -> String {
     format!(
         "CREATE TEMPORARY TABLE {ROWS} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
         list(columns, ""),
@@ -26,12 +26,12 @@ pub fn create_rows_statement(table: &TableName, columns: &[&str]) -> String {
 }
 
 /// Keeps every other program from writing to the target until the transaction ends. Reading remains possible.
-pub fn lock_statement(table: &TableName) -> String {
+pub(super) fn lock_statement(table: &TableName) -> String {
     format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", table.quoted())
 }
 
 /// Moves the rows of the temporary table into the target, except those of the files `$1`.
-pub fn move_statement(table: &TableName, columns: &[&str]) -> String {
+pub(super) fn move_statement(table: &TableName, columns: &[&str]) -> String {
     let names = list(columns, "");
     format!(
         "INSERT INTO {} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM {ROWS} \
@@ -41,14 +41,14 @@ pub fn move_statement(table: &TableName, columns: &[&str]) -> String {
 }
 
 /// Returns columns as a list, each with `before` in front of it.
-pub fn list(columns: &[&str], before: &str) -> String {
+pub(super) fn list(columns: &[&str], before: &str) -> String {
     let quoted = columns.iter().map(|name| format!("{before}{}", quote_identifier(name)));
     quoted.collect::<Vec<_>>().join(", ")
 }
 
 /// The statements of a merge, in the order in which they are sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Merge<'a> {
+pub(super) struct Merge<'a> {
     /// The target.
     pub table: &'a TableName,
     /// The columns that rows have.
@@ -59,7 +59,7 @@ pub struct Merge<'a> {
 
 impl Merge<'_> {
     /// Counts the rows whose key holds NULL. Columns: name of the file, rows.
-    pub fn null_keys_statement(&self) -> String {
+    pub(super) fn null_keys_statement(&self) -> String {
         let is_null: Vec<String> = self
             .rule
             .key
@@ -73,7 +73,7 @@ impl Merge<'_> {
     }
 
     /// Counts the keys of these rows that several rows of the target have. Column: keys.
-    pub fn ambiguous_keys_statement(&self) -> String {
+    pub(super) fn ambiguous_keys_statement(&self) -> String {
         let key = list(&self.key(), "held.");
         format!(
             "SELECT count(*) FROM (SELECT FROM {} AS held WHERE EXISTS \
@@ -84,13 +84,13 @@ impl Merge<'_> {
     }
 
     /// Gives the server statistics of the keys. Statistics of all columns would take longer than the merge.
-    pub fn analyze_statement(&self) -> String {
+    pub(super) fn analyze_statement(&self) -> String {
         format!("ANALYZE {ROWS} ({})", list(&self.key(), ""))
     }
 
     /// Decides about each row, in a table of its own: `i` inserts it, `u` replaces an older row of the target with it,
     /// `s` skips it, because a newer row has its key.
-    pub fn decide_statement(&self) -> String {
+    pub(super) fn decide_statement(&self) -> String {
         let order: Vec<String> = self
             .rule
             .order
@@ -118,7 +118,7 @@ impl Merge<'_> {
     }
 
     /// Replaces older rows; `updatable` are the columns that an UPDATE may give.
-    pub fn update_statement(&self, updatable: &[&str]) -> String {
+    pub(super) fn update_statement(&self, updatable: &[&str]) -> String {
         let set: Vec<String> = updatable
             .iter()
             .map(|name| {
@@ -136,7 +136,7 @@ impl Merge<'_> {
     }
 
     /// Inserts the rows whose keys are new.
-    pub fn insert_statement(&self) -> String {
+    pub(super) fn insert_statement(&self) -> String {
         format!(
             "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {ROWS} AS given \
              JOIN {FATES} AS fates ON fates.row = given.ctid WHERE fates.fate = 'i'",
@@ -147,7 +147,7 @@ impl Merge<'_> {
     }
 
     /// Counts what became of the rows. Columns: name of the file, inserted, updated, left out.
-    pub fn fates_statement() -> String {
+    pub(super) fn fates_statement() -> String {
         format!(
             "SELECT _file_name::text, count(*) FILTER (WHERE fate = 'i'), \
                     count(*) FILTER (WHERE fate = 'u'), count(*) FILTER (WHERE fate = 's') \
@@ -156,7 +156,7 @@ impl Merge<'_> {
     }
 
     /// Counts the rows that were replaced. Columns: the name of their file, rows.
-    pub fn replaced_statement() -> String {
+    pub(super) fn replaced_statement() -> String {
         format!(
             "SELECT replaced, count(*) FROM {FATES} WHERE fate = 'u' AND replaced IS NOT NULL GROUP BY 1"
         )

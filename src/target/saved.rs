@@ -9,7 +9,7 @@ use super::placement::{FATES, Merge, ROWS, list};
 use crate::domain::{TableName, quote_identifier};
 
 /// The temporary table that has the columns of the saved rows.
-pub const FORM: &str = "backfill_form";
+pub(super) const FORM: &str = "backfill_form";
 
 /// Saves rows of the target; `$1` the run, `$2` the dataset, `$3` the batch. `rest` says which rows.
 fn save_statement(table: &TableName, rest: &str) -> String {
@@ -22,23 +22,23 @@ fn save_statement(table: &TableName, rest: &str) -> String {
 }
 
 /// Saves the rows of files that are ours: `$4` the names, `$5` the transactions.
-pub fn save_ours_statement(table: &TableName) -> String {
+pub(super) fn save_ours_statement(table: &TableName) -> String {
     save_statement(table, &format!("JOIN {} ON {IS_OURS}", files(4)))
 }
 
 /// Saves the rows of files, whoever inserted them: `$4` the names.
-pub fn save_files_statement(table: &TableName) -> String {
+pub(super) fn save_files_statement(table: &TableName) -> String {
     save_statement(table, "WHERE held._file_name = ANY($4)")
 }
 
 /// Saves the rows of file dates, whoever inserted them: `$4` the days as text.
-pub fn save_days_statement(table: &TableName) -> String {
+pub(super) fn save_days_statement(table: &TableName) -> String {
     save_statement(table, "WHERE held._file_date::text = ANY($4)")
 }
 
 impl Merge<'_> {
     /// Saves the rows that a merge replaces.
-    pub fn save_statement(&self) -> String {
+    pub(super) fn save_statement(&self) -> String {
         let rest = format!(
             "JOIN {ROWS} AS given ON {} JOIN {FATES} AS fates ON fates.row = given.ctid \
              WHERE fates.fate = 'u'",
@@ -49,7 +49,7 @@ impl Merge<'_> {
 }
 
 /// Creates the temporary table with the columns that the saved rows have, each with its type.
-pub fn create_form_statement(columns: &[(String, String)]) -> String {
+pub(super) fn create_form_statement(columns: &[(String, String)]) -> String {
     let declared: Vec<String> =
         columns.iter().map(|(name, of)| format!("{} {of}", quote_identifier(name))).collect();
     format!("CREATE TEMPORARY TABLE {FORM} ({}) ON COMMIT DROP", declared.join(", "))
@@ -57,7 +57,7 @@ pub fn create_form_statement(columns: &[(String, String)]) -> String {
 
 /// Brings the saved rows of a batch back: `$1` the run, `$2` the dataset, `$3` the batch, `$4` whether those that
 /// were ours or the others. A row was ours if one of the transactions that the ledger named for its file wrote it.
-pub fn restore_statement(table: &TableName, columns: &[&str]) -> String {
+pub(super) fn restore_statement(table: &TableName, columns: &[&str]) -> String {
     format!(
         "{OWNERS} \
          INSERT INTO {table} ({into}) OVERRIDING SYSTEM VALUE SELECT {from} \
@@ -72,7 +72,7 @@ pub fn restore_statement(table: &TableName, columns: &[&str]) -> String {
 
 /// Counts the saved rows of a batch whose `key` a row of the target has: `$1` the run, `$2` the dataset, `$3` the
 /// batch. Column: rows.
-pub fn taken_keys_statement(table: &TableName, key: &[String]) -> String {
+pub(super) fn taken_keys_statement(table: &TableName, key: &[String]) -> String {
     let same: Vec<String> = key
         .iter()
         .map(|name| {
@@ -91,7 +91,7 @@ pub fn taken_keys_statement(table: &TableName, key: &[String]) -> String {
 
 /// Counts the saved rows of a batch, per file, that were ours, or the others; parameters as in [`restore_statement`].
 /// Columns: name, rows.
-pub fn restored_statement() -> String {
+pub(super) fn restored_statement() -> String {
     format!(
         "{OWNERS} SELECT file_name, count(*) FROM backfill.saved_rows AS saved \
          WHERE run_id = $1 AND dataset = $2 AND batch = $3::int8::int4 AND {WAS_OURS} = $4 GROUP BY 1"
@@ -100,7 +100,7 @@ pub fn restored_statement() -> String {
 
 /// Selects the transactions that the ledger named for each file before a batch: `$1` the run, `$2` the dataset, `$3`
 /// the batch. Columns: name, transaction.
-pub fn owners_statement() -> String {
+pub(super) fn owners_statement() -> String {
     format!("{OWNERS} SELECT file_name, xid FROM owners")
 }
 

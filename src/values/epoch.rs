@@ -9,7 +9,7 @@ const DECIMALS: usize = 9;
 
 /// The unit of the count. It is a format of its own: it cannot be part of a longer format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(super) enum Unit {
     /// `epoch_s`, and `%s` as `strftime` has it.
     Seconds,
     /// `epoch_ms`.
@@ -20,7 +20,7 @@ pub enum Unit {
 
 impl Unit {
     /// Returns the unit that a format names.
-    pub fn of(format: &str) -> Option<Self> {
+    pub(super) fn of(format: &str) -> Option<Self> {
         match format {
             "epoch_s" | "%s" => Some(Self::Seconds),
             "epoch_ms" => Some(Self::Milliseconds),
@@ -38,7 +38,7 @@ impl Unit {
     }
 
     /// Returns the moment of a count, which may have decimals.
-    pub fn moment(self, text: &str) -> Option<DateTime<Utc>> {
+    pub(super) fn moment(self, text: &str) -> Option<DateTime<Utc>> {
         let (digits, is_negative) = match text.strip_prefix('-') {
             Some(digits) => (digits, true),
             None => (text, false),

@@ -49,7 +49,7 @@ pub fn moment_in_iso(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Reads a moment in a format that [reads the offset](reads_offset) or ends with UTC.
-pub fn moment(text: &str, format: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str, format: &str) -> Option<DateTime<Utc>> {
     if reads_offset(format) {
         return DateTime::parse_from_str(text, format).ok().map(|moment| moment.to_utc());
     }

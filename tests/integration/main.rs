@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: each links the SQL engine, which takes its time.
 
-#![allow(missing_docs, reason = "nothing uses it from outside")]
+#![allow(missing_docs, unreachable_pub, reason = "nothing uses it from outside")]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -23,7 +23,7 @@ pub enum Advice {
 }
 
 /// The setting that would read a record that was rejected for a reason; `columns` is how many fields it should have.
-pub fn advice(
+pub(crate) fn advice(
     raw: &[u8],
     reason: Reason,
     columns: usize,

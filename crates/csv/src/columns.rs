@@ -18,7 +18,7 @@ use crate::header::{Header, PROVENANCE};
 use crate::records::Span;
 
 /// The rows of a batch at most.
-pub const BATCH_ROWS: usize = 2048;
+pub(crate) const BATCH_ROWS: usize = 2048;
 /// The text of a batch at most, in bytes; one record may exceed it.
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -29,7 +29,7 @@ const SHORT: usize = 16;
 
 /// Collects accepted rows until they make a batch.
 #[derive(Debug)]
-pub struct Columns {
+pub(crate) struct Columns {
     schema: SchemaRef,
     file_name: String,
     text: Vec<Text>,
@@ -62,7 +62,7 @@ struct Text {
 
 impl Columns {
     /// Columns for the rows of `file_name`; unquoted fields that are one of `null_values` are NULL.
-    pub fn new(
+    pub(crate) fn new(
         header: &Header,
         file_name: &str,
         cleaner: Cleaner,
@@ -89,23 +89,30 @@ impl Columns {
     }
 
     /// The schema of every batch: the header's names, all text, then where each row came from.
-    pub fn schema(&self) -> &SchemaRef {
+    pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
     /// Turns the bytes of fields into values.
-    pub fn cleaner(&self) -> &Cleaner {
+    pub(crate) fn cleaner(&self) -> &Cleaner {
         &self.cleaner
     }
 
     /// Sets the encoding of all records that follow.
-    pub fn set_encoding(&mut self, encoding: Encoding) {
+    pub(crate) fn set_encoding(&mut self, encoding: Encoding) {
         self.cleaner.encoding = encoding;
     }
 
     /// Adds a row; `spans` has at least one span for every column. A dirty record holds NUL bytes
     /// or needs decoding. The window must be [settled](Self::settle) before its bytes move.
-    pub fn push(&mut self, window: &[u8], spans: &[Span], row_id: i64, line: i64, dirty: bool) {
+    pub(crate) fn push(
+        &mut self,
+        window: &[u8],
+        spans: &[Span],
+        row_id: i64,
+        line: i64,
+        dirty: bool,
+    ) {
         let spans = &spans[..self.text.len()];
         if let (Some(first), Some(last)) = (spans.first(), spans.last()) {
             self.bytes += last.end - first.start;
@@ -120,7 +127,7 @@ impl Columns {
     }
 
     /// Copies what is still to be copied out of the window.
-    pub fn settle(&mut self, window: &[u8]) {
+    pub(crate) fn settle(&mut self, window: &[u8]) {
         match self.null_values.is_empty() {
             true => self.settle_values(window),
             false => self.settle_with_nulls(window),
@@ -158,12 +165,12 @@ impl Columns {
     }
 
     /// The value of a field whose bytes are these.
-    pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
+    pub(crate) fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
         self.cleaner.clean(raw, escaped)
     }
 
     /// Whether enough rows are collected for a batch.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.row_ids.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
@@ -171,7 +178,7 @@ impl Columns {
     ///
     /// # Errors
     /// If a value is not UTF-8; the reader makes sure that it is.
-    pub fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+    pub(crate) fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         if self.row_ids.is_empty() {
             return Ok(None);
         }
@@ -236,25 +243,25 @@ impl Text {
 
 /// Turns the bytes of a field into its value.
 #[derive(Debug)]
-pub struct Cleaner {
+pub(crate) struct Cleaner {
     syntax: Syntax,
     encoding: Encoding,
 }
 
 impl Cleaner {
     /// For files of this syntax, whose text is in this encoding.
-    pub fn new(syntax: Syntax, encoding: Encoding) -> Self {
+    pub(crate) fn new(syntax: Syntax, encoding: Encoding) -> Self {
         Self { syntax, encoding }
     }
 
     /// Whether a field is UTF-8 beyond ASCII although the file's encoding is another.
-    pub fn is_other_encoding(&self, raw: &[u8]) -> bool {
+    pub(crate) fn is_other_encoding(&self, raw: &[u8]) -> bool {
         self.encoding != Encoding::Utf8 && !raw.is_ascii() && std::str::from_utf8(raw).is_ok()
     }
 
     /// The value of a field: quotes and escapes are undone, CRLF inside quotes becomes LF, NUL bytes are
     /// dropped, and other encodings are decoded.
-    pub fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
+    pub(crate) fn clean<'a>(&self, raw: &'a [u8], escaped: bool) -> Cow<'a, [u8]> {
         let has_nul = memchr::memchr(0, raw).is_some();
         let mut value = Cow::Borrowed(raw);
         if escaped || has_nul {

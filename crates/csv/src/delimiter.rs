@@ -16,7 +16,7 @@ use crate::window::Window;
 const RECORDS: usize = 64;
 
 /// What is known of a file before its delimiter is.
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// How the dataset's files are written.
     pub dialect: &'a Dialect,
     /// The dialect's special characters.
@@ -31,7 +31,7 @@ pub struct Known<'a> {
 ///
 /// # Errors
 /// [`InvalidHeader::UncertainDelimiter`] and [`Error::Read`].
-pub fn find(window: &mut Window, known: &Known<'_>) -> Result<u8, Error> {
+pub(crate) fn find(window: &mut Window, known: &Known<'_>) -> Result<u8, Error> {
     loop {
         let splits = DELIMITERS.map(|delimiter| Split::new(window, known, delimiter));
         let is_full = window.is_at_end() || window.bytes().len() > MAX_FIELD_BYTES;

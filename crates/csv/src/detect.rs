@@ -9,7 +9,7 @@ use crate::encoding::Encoding;
 const LOOK: usize = 4 << 10;
 
 /// UTF-16 or UTF-32 without a byte order mark; `None` if it is not certain.
-pub fn wide(start: &[u8]) -> Option<Encoding> {
+pub(crate) fn wide(start: &[u8]) -> Option<Encoding> {
     let start = &start[..start.len().min(LOOK)];
     let first = memchr::memchr(0, start)?;
     if is_narrow(&start[..first]) {
@@ -87,7 +87,7 @@ fn may_be_text(character: char) -> bool {
 
 /// Which of a file's lines that are not ASCII are UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lines {
+pub(crate) enum Lines {
     /// All are ASCII.
     Ascii,
     /// At least half of the others are UTF-8.
@@ -97,7 +97,7 @@ pub enum Lines {
 }
 
 /// Classifies the lines of `bytes`; the last one may be cut off, unless the file ends there.
-pub fn lines(bytes: &[u8], is_at_end: bool) -> Lines {
+pub(crate) fn lines(bytes: &[u8], is_at_end: bool) -> Lines {
     let (mut utf8, mut other) = (0_usize, 0_usize);
     let lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
     let mut lines = lines.filter(|line| !line.is_ascii()).peekable();

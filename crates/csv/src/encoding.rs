@@ -230,7 +230,7 @@ enum Given {
 }
 
 /// A file whose encoding is known.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The bytes after the mark; UTF-16 and UTF-32 are converted to UTF-8.
     pub input: Box<dyn Read + Send>,
     /// The file's encoding.
@@ -247,7 +247,7 @@ pub struct Opened {
 const START: u64 = 64 << 10;
 
 /// Reads the first 64 KiB of a file, fewer only if it ends or reading fails. Returns them and the rest of the file.
-pub fn start_of(mut input: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>) {
+pub(crate) fn start_of(mut input: Box<dyn Read + Send>) -> (Vec<u8>, Box<dyn Read + Send>) {
     let mut start = Vec::new();
     match input.by_ref().take(START).read_to_end(&mut start) {
         Ok(_) => (start, input),
@@ -265,7 +265,11 @@ impl Read for Failed {
 }
 
 /// Finds the encoding of the file that starts with `start` and goes on with `input`.
-pub fn open(mut start: Vec<u8>, input: Box<dyn Read + Send>, configured: &Encodings) -> Opened {
+pub(crate) fn open(
+    mut start: Vec<u8>,
+    input: Box<dyn Read + Send>,
+    configured: &Encodings,
+) -> Opened {
     let is_whole = (start.len() as u64) < START;
     let (encoding, mark, is_open) = match Encoding::marked(&start) {
         Some((encoding, mark)) => (encoding, mark, false),

@@ -36,7 +36,7 @@ const STARTS: [(&[u8], &str); 26] = [
 ];
 
 /// The format of a file whose decompressed bytes start like this; `None` if it may be CSV.
-pub fn recognised(start: &[u8]) -> Option<&'static str> {
+pub(crate) fn recognised(start: &[u8]) -> Option<&'static str> {
     if start.starts_with(b"PK\x03\x04") {
         return Some(zipped(start));
     }

@@ -21,7 +21,7 @@ const SWAPPED: usize = 8;
 
 /// Whether a record of a file in UTF-8, or with one byte per character, is UTF-16 or UTF-32 or ends in it. `rest` is
 /// the window from the record's start on.
-pub fn is_wide(record: &[u8], rest: &[u8]) -> bool {
+pub(crate) fn is_wide(record: &[u8], rest: &[u8]) -> bool {
     let record = &record[..record.len().min(LOOK)];
     is_wide_after_mark(b"\xff\xfe", record, rest)
         || is_wide_after_mark(b"\xfe\xff", record, rest)
@@ -58,7 +58,7 @@ fn may_be_wide(record: &[u8]) -> bool {
 
 /// Whether a record of a file in UTF-16 or UTF-32, which the window holds as UTF-8, holds text with one byte per
 /// character, or wide text in the other byte order.
-pub fn is_narrow(record: &[u8]) -> bool {
+pub(crate) fn is_narrow(record: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&record[..record.len().min(LOOK)]);
     let mut runs = Runs::default();
     text.chars().any(|character| {

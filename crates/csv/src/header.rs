@@ -11,7 +11,7 @@ pub const PROVENANCE: [&str; 3] = ["_file_name", "_row_id", "_line"];
 
 /// The names of a file's columns, in the file's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// One name per column.
     pub names: Vec<String>,
     /// The names as the file writes them, before aliases and suffixes.
@@ -35,7 +35,7 @@ pub enum UnusableNames {
 
 /// What a delimiter at the end of a header means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastDelimiter {
+pub(crate) enum LastDelimiter {
     /// It ends the line: records may have one, too.
     End,
     /// It separates the last two columns; the last one has no name.
@@ -152,7 +152,7 @@ pub enum InvalidHeader {
 
 impl Header {
     /// The columns that have another name in the file: the file's name, and ours.
-    pub fn renamed(&self) -> Vec<(String, String)> {
+    pub(crate) fn renamed(&self) -> Vec<(String, String)> {
         let pairs = self.written.iter().zip(&self.names).filter(|(written, name)| written != name);
         pairs.map(|(written, name)| (written.clone(), name.clone())).collect()
     }
@@ -162,7 +162,7 @@ impl Header {
     ///
     /// # Errors
     /// [`InvalidHeader`], with positions and names, if the names are not usable.
-    pub fn new(
+    pub(crate) fn new(
         mut written: Vec<String>,
         unusable_names: UnusableNames,
         aliases: &BTreeMap<String, Vec<String>>,
@@ -187,7 +187,7 @@ impl Header {
     /// Removes the blanks around the names by which the header was found. A name that another column already has stays
     /// as it is.
     #[must_use]
-    pub fn with_trimmed(mut self, wanted: &[String]) -> Self {
+    pub(crate) fn with_trimmed(mut self, wanted: &[String]) -> Self {
         for place in 0..self.names.len() {
             let trimmed = self.names[place].trim();
             let is_wanted = wanted.iter().any(|name| fold(name) == fold(trimmed));
@@ -202,7 +202,7 @@ impl Header {
     ///
     /// # Errors
     /// [`InvalidHeader`], with positions and names, if the names are not usable.
-    pub fn given(names: Vec<String>) -> Result<Self, InvalidHeader> {
+    pub(crate) fn given(names: Vec<String>) -> Result<Self, InvalidHeader> {
         if names.is_empty() {
             return Err(InvalidHeader::Missing);
         }
@@ -213,7 +213,7 @@ impl Header {
 
 /// A name in the form in which names are compared when a header is searched: without blanks around it, in lower case,
 /// and with doubled quotes undone.
-pub fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.trim().replace("\"\"", "\"").to_lowercase()
 }
 
@@ -279,7 +279,7 @@ fn check(names: &[String]) -> Result<(), InvalidHeader> {
 }
 
 /// Whether a name is a number, a date or an e-mail address, so that the header seems to be data.
-pub fn looks_like_data(name: &str) -> bool {
+pub(crate) fn looks_like_data(name: &str) -> bool {
     let name = name.trim();
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let is_number = digits > 0 && name.parse::<f64>().is_ok();

@@ -10,7 +10,7 @@ use crate::records::{Scanned, Scanner};
 
 /// Recognises lines that look like records of a file.
 #[derive(Debug)]
-pub struct Likeness {
+pub(crate) struct Likeness {
     scanner: Scanner,
     delimiter: u8,
     columns: usize,
@@ -22,13 +22,18 @@ const TELLING_COLUMNS: usize = 5;
 
 impl Likeness {
     /// For a file with this many columns.
-    pub fn new(syntax: Syntax, delimiter: u8, bare_quotes: BareQuotes, columns: usize) -> Self {
+    pub(crate) fn new(
+        syntax: Syntax,
+        delimiter: u8,
+        bare_quotes: BareQuotes,
+        columns: usize,
+    ) -> Self {
         Self { scanner: Scanner::new(syntax, delimiter, bare_quotes), delimiter, columns }
     }
 
     /// Whether a line, without its line ending, is as wide as the header, of two columns at least, and one of its
     /// fields is a number, a date or an address.
-    pub fn is(&mut self, line: &[u8]) -> bool {
+    pub(crate) fn is(&mut self, line: &[u8]) -> bool {
         let Scanned::Record(extent) = self.scanner.scan(line, 0, true) else { return false };
         if extent.fault.is_some() || self.columns < 2 || self.scanner.fields != self.columns {
             return false;
@@ -39,7 +44,7 @@ impl Likeness {
 
     /// Counts the lines, without the first one, of a record of several lines that are records by themselves if its
     /// quotes are left out. Returns 0 unless all lines are, and if it may be chance.
-    pub fn lines_of(&mut self, record: &[u8], quote: u8) -> u64 {
+    pub(crate) fn lines_of(&mut self, record: &[u8], quote: u8) -> u64 {
         let mut lines = record.split(|byte| matches!(byte, b'\r' | b'\n')).peekable();
         let first_width = lines.peek().map_or(1, |line| self.width(line));
         if first_width != self.columns {
@@ -57,7 +62,7 @@ impl Likeness {
     }
 
     /// Counts the lines, without the first one, of a quoted value that look like records. Returns 0 if it may be chance.
-    pub fn lines_in(&mut self, value: &[u8]) -> u64 {
+    pub(crate) fn lines_in(&mut self, value: &[u8]) -> u64 {
         let lines = value.split(|byte| matches!(byte, b'\r' | b'\n')).skip(1);
         let found = lines.filter(|line| self.width(line) >= self.columns && self.is(line)).count();
         if found > 1 || self.columns >= TELLING_COLUMNS { found as u64 } else { 0 }

@@ -24,7 +24,7 @@ const HELD_BYTES: usize = 1 << 20;
 
 /// What was found above the header; the window now starts at the header.
 #[derive(Debug, Default)]
-pub struct Preamble {
+pub(crate) struct Preamble {
     /// How many lines stand above the header.
     pub lines: u64,
     /// The first of these lines.
@@ -37,7 +37,7 @@ pub struct Preamble {
 
 /// A header that was found by a pattern.
 #[derive(Debug)]
-pub struct HeaderMark {
+pub(crate) struct HeaderMark {
     pattern: Regex,
     header: Vec<u8>,
 }
@@ -86,7 +86,7 @@ fn is_empty(names: &[String], pattern: Option<&str>) -> bool {
 ///
 /// # Errors
 /// [`InvalidDialect`].
-pub fn validate(dialect: &Dialect) -> Result<(), InvalidDialect> {
+pub(crate) fn validate(dialect: &Dialect) -> Result<(), InvalidDialect> {
     HeaderLine::new(dialect).map(drop)
 }
 
@@ -96,7 +96,7 @@ pub fn validate(dialect: &Dialect) -> Result<(), InvalidDialect> {
 /// [`InvalidHeader::NotFound`], [`InvalidHeader::OtherDelimiter`], [`InvalidHeader::SeveralSeparators`],
 /// [`InvalidHeader::Endless`], [`Error::Dialect`]
 /// and [`Error::Read`].
-pub fn pass(
+pub(crate) fn pass(
     window: &mut Window,
     dialect: &Dialect,
     syntax: Syntax,
@@ -168,7 +168,7 @@ impl Preamble {
 
 impl HeaderMark {
     /// Whether a line or record, given without its line ending, is a header by the pattern.
-    pub fn again(&self, line: &[u8], encoding: Encoding) -> Again {
+    pub(crate) fn again(&self, line: &[u8], encoding: Encoding) -> Again {
         match group_start(&self.pattern, line, encoding) {
             None => Again::No,
             Some(start) if line[start..] == self.header => Again::Same,

@@ -21,7 +21,7 @@ pub const MAX_COLUMNS: usize = 32_768;
 
 /// Where one field of a record lies in the window, quotes excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     /// First byte.
     pub start: usize,
     /// One past the last byte.
@@ -34,7 +34,7 @@ pub struct Span {
 
 /// What stands at the start of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scanned {
+pub(crate) enum Scanned {
     /// The window ends before the record does.
     Incomplete,
     /// An empty line, up to `end`.
@@ -53,7 +53,7 @@ pub enum Scanned {
 
 /// How far a record reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub(crate) struct Extent {
     /// One past the record's last byte, the line ending excluded.
     pub content_end: usize,
     /// One past the line ending: where the next record starts.
@@ -68,7 +68,7 @@ pub struct Extent {
 
 /// Finds records and their fields; holds no bytes of the file.
 #[derive(Debug)]
-pub struct Scanner {
+pub(crate) struct Scanner {
     delimiter: u8,
     quote: Option<u8>,
     escape: Option<u8>,
@@ -95,7 +95,7 @@ enum Quoted {
 
 impl Scanner {
     /// A scanner for a file of this syntax, with this byte between its fields.
-    pub fn new(syntax: Syntax, delimiter: u8, bare_quotes: BareQuotes) -> Self {
+    pub(crate) fn new(syntax: Syntax, delimiter: u8, bare_quotes: BareQuotes) -> Self {
         Self {
             delimiter,
             quote: syntax.quote,
@@ -110,14 +110,14 @@ impl Scanner {
     }
 
     /// The scanner of a file in which lines that start with `comment` are comments.
-    pub fn with_comment(mut self, comment: Option<&str>) -> Self {
+    pub(crate) fn with_comment(mut self, comment: Option<&str>) -> Self {
         self.comment = comment.unwrap_or_default().as_bytes().to_vec();
         self
     }
 
     /// Scans the record that starts at `start` of the window; `at_end` says that the window reaches the
     /// end of the file. The fields are in [`spans`](Self::spans) afterwards.
-    pub fn scan(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
+    pub(crate) fn scan(&mut self, window: &[u8], start: usize, at_end: bool) -> Scanned {
         let longest = start + MAX_RECORD_BYTES;
         let scanned = match self.blanks {
             BlanksAfterDelimiter::Keep => self.scan_record::<false>(window, start, at_end),
@@ -339,7 +339,7 @@ fn line_end(window: &[u8], at: usize, at_end: bool) -> Option<usize> {
 }
 
 /// The end of the line that `from` lies in, without and with its line ending.
-pub fn end_of_line(window: &[u8], from: usize, at_end: bool) -> Option<(usize, usize)> {
+pub(crate) fn end_of_line(window: &[u8], from: usize, at_end: bool) -> Option<(usize, usize)> {
     match memchr2(b'\n', b'\r', &window[from..]) {
         Some(found) => line_end(window, from + found, at_end).map(|end| (from + found, end)),
         None => at_end.then_some((window.len(), window.len())),
@@ -347,7 +347,7 @@ pub fn end_of_line(window: &[u8], from: usize, at_end: bool) -> Option<(usize, u
 }
 
 /// How many lines end in `text`: LF, CRLF and CR each end one.
-pub fn count_line_ends(text: &[u8]) -> usize {
+pub(crate) fn count_line_ends(text: &[u8]) -> usize {
     let feeds = memchr::memchr_iter(b'\n', text).count();
     let returns = memchr::memchr_iter(b'\r', text);
     feeds + returns.filter(|at| text.get(at + 1) != Some(&b'\n')).count()

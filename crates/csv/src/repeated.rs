@@ -9,7 +9,7 @@ use crate::records::Span;
 
 /// The names that a record is compared with.
 #[derive(Debug)]
-pub struct RepeatedHeader {
+pub(crate) struct RepeatedHeader {
     /// The names as the header writes them. If there are several, they are compared in lower case and without blanks
     /// around them: a record of data does not have the names of several columns by chance.
     names: Vec<String>,
@@ -26,7 +26,7 @@ pub struct RepeatedHeader {
 
 /// Whether a line below the header is a header, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub(crate) enum Again {
     /// It is not a header.
     No,
     /// It is the header once more.
@@ -37,7 +37,7 @@ pub enum Again {
 
 impl RepeatedHeader {
     /// For a header with these names, in a file with this quote.
-    pub fn new(written: &[String], quote: Option<u8>) -> Self {
+    pub(crate) fn new(written: &[String], quote: Option<u8>) -> Self {
         let is_exact = written.len() < 2;
         let names: Vec<String> = match is_exact {
             true => written.to_vec(),
@@ -57,7 +57,13 @@ impl RepeatedHeader {
     }
 
     /// Whether a record, whose fields are `spans` of `window`, is a header.
-    pub fn again(&self, record: &[u8], window: &[u8], spans: &[Span], columns: &Columns) -> Again {
+    pub(crate) fn again(
+        &self,
+        record: &[u8],
+        window: &[u8],
+        spans: &[Span],
+        columns: &Columns,
+    ) -> Again {
         if self.is(record, window, spans, columns) {
             Again::Same
         } else if !self.is_exact && self.is_other(window, spans, columns) {

@@ -28,7 +28,7 @@ enum State {
 
 /// A record that is being skipped.
 #[derive(Debug)]
-pub struct Skip {
+pub(crate) struct Skip {
     state: State,
     delimiter: u8,
     syntax: Syntax,
@@ -43,7 +43,7 @@ pub struct Skip {
 
 impl Skip {
     /// At the start of a record.
-    pub fn new(syntax: Syntax, delimiter: u8) -> Self {
+    pub(crate) fn new(syntax: Syntax, delimiter: u8) -> Self {
         Self {
             state: State::FieldStart,
             delimiter,
@@ -57,7 +57,7 @@ impl Skip {
     }
 
     /// Skips the next bytes; returns how many of them belong to the record.
-    pub fn pass(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && self.state != State::Ended {
             at = self.step(bytes, at);
@@ -67,20 +67,20 @@ impl Skip {
     }
 
     /// Whether the line ending of the record was found.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.state == State::Ended
     }
 
     /// Whether it is uncertain what was skipped: one long value, or many records after a stray quote.
     /// `width` is how many fields a record of the file has.
-    pub fn is_doubtful(&self, width: usize) -> bool {
+    pub(crate) fn is_doubtful(&self, width: usize) -> bool {
         let is_open = matches!(self.state, State::Quoted | State::Escaped);
         let has_other_width = self.delimiters + 1 != width;
         self.has_quoted_field && (is_open || self.has_text_after_quote || has_other_width)
     }
 
     /// How many line endings the record holds, its own included.
-    pub fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.lines + usize::from(self.ends_in_return)
     }
 

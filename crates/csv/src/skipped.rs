@@ -10,7 +10,7 @@ use crate::encoding::Encoding;
 
 /// Finds the records to skip.
 #[derive(Debug, Default)]
-pub struct Skipped {
+pub(crate) struct Skipped {
     /// `None` if the dialect has no pattern.
     patterns: Option<RegexSet>,
 }
@@ -20,7 +20,7 @@ impl Skipped {
     ///
     /// # Errors
     /// [`InvalidDialect::Pattern`], and [`InvalidDialect::MatchesAll`] for a pattern that matches every record.
-    pub fn new(patterns: &[String]) -> Result<Self, InvalidDialect> {
+    pub(crate) fn new(patterns: &[String]) -> Result<Self, InvalidDialect> {
         if patterns.is_empty() {
             return Ok(Self::default());
         }
@@ -34,19 +34,19 @@ impl Skipped {
     }
 
     /// Whether no record is ever skipped.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.patterns.is_none()
     }
 
     /// Whether a record, given without its line ending, is skipped.
-    pub fn is(&self, record: &[u8], encoding: Encoding) -> bool {
+    pub(crate) fn is(&self, record: &[u8], encoding: Encoding) -> bool {
         let Some(patterns) = &self.patterns else { return false };
         patterns.is_match(&text(record, encoding))
     }
 }
 
 /// Decodes bytes to UTF-8; bytes that are not text stay as they are.
-pub fn text(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
+pub(crate) fn text(bytes: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
     match encoding.decode(bytes) {
         Some(text) => Cow::Owned(text.into_bytes()),
         None => Cow::Borrowed(bytes),

@@ -36,7 +36,7 @@ fn refuse_other_formats(window: &mut Window) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`preamble::pass`] and [`refuse_other_formats`].
-pub fn pass_preamble(
+pub(crate) fn pass_preamble(
     window: &mut Window,
     dialect: &Dialect,
     syntax: Syntax,
@@ -95,7 +95,7 @@ fn skip_marks(window: &mut Window) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Read`].
-pub fn first_record(
+pub(crate) fn first_record(
     window: &mut Window,
     scanner: &mut Scanner,
     line: &mut i64,
@@ -133,7 +133,7 @@ pub fn first_record(
 ///
 /// # Errors
 /// [`InvalidHeader`].
-pub fn header(
+pub(crate) fn header(
     window: &mut Window,
     first: Option<Extent>,
     scanner: &mut Scanner,

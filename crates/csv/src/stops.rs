@@ -9,14 +9,14 @@ const BLOCK: usize = 64;
 
 /// The bytes that stop a field.
 #[derive(Clone, Copy, Debug)]
-pub struct Stops {
+pub(crate) struct Stops {
     delimiter: u8,
     quote: u8,
 }
 
 /// Goes from stop to stop of a window.
 #[derive(Clone, Copy, Debug)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     stops: Stops,
     /// Where the block of `bits` starts.
     block: usize,
@@ -26,13 +26,13 @@ pub struct Cursor {
 
 impl Stops {
     /// For files with these bytes between fields and around them.
-    pub fn new(delimiter: u8, quote: u8) -> Self {
+    pub(crate) fn new(delimiter: u8, quote: u8) -> Self {
         Self { delimiter, quote }
     }
 
     /// A cursor on the stops of `window` from `position` on.
     #[inline]
-    pub fn from(self, window: &[u8], position: usize) -> Cursor {
+    pub(crate) fn from(self, window: &[u8], position: usize) -> Cursor {
         Cursor { stops: self, block: position, bits: self.bits(window, position) }
     }
 
@@ -71,7 +71,7 @@ fn gathered(flags: u64) -> u64 {
 impl Cursor {
     /// The next stop; `None` if the window has no more.
     #[inline]
-    pub fn next(&mut self, window: &[u8]) -> Option<usize> {
+    pub(crate) fn next(&mut self, window: &[u8]) -> Option<usize> {
         while self.bits == 0 {
             self.block += BLOCK;
             if self.block >= window.len() {

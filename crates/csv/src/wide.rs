@@ -11,7 +11,7 @@ const NO_TEXT: u8 = 0xff;
 const STEP: usize = 64 << 10;
 
 /// Reads UTF-16 as UTF-8.
-pub struct Utf16<R> {
+pub(crate) struct Utf16<R> {
     input: R,
     decoder: Decoder,
     raw: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Utf16<R> {
 
 impl<R: Read> Utf16<R> {
     /// Reads `input` with a decoder for its byte order.
-    pub fn new(input: R, decoder: Decoder) -> Self {
+    pub(crate) fn new(input: R, decoder: Decoder) -> Self {
         let (raw, text) = (vec![0; STEP], Cursor::new(Vec::new()));
         Self { input, decoder, raw, text, at_end: false }
     }
@@ -73,7 +73,7 @@ impl<R: Read> Read for Utf16<R> {
 }
 
 /// Reads UTF-32 as UTF-8.
-pub struct Utf32<R> {
+pub(crate) struct Utf32<R> {
     input: R,
     number: fn([u8; 4]) -> u32,
     text: Cursor<Vec<u8>>,
@@ -81,7 +81,7 @@ pub struct Utf32<R> {
 
 impl<R: Read> Utf32<R> {
     /// Reads `input`; `number` makes a number of four bytes in its byte order.
-    pub fn new(input: R, number: fn([u8; 4]) -> u32) -> Self {
+    pub(crate) fn new(input: R, number: fn([u8; 4]) -> u32) -> Self {
         Self { input, number, text: Cursor::new(Vec::new()) }
     }
 

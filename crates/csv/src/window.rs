@@ -9,7 +9,7 @@ use crate::records::MAX_FIELD_BYTES;
 const STEP: usize = 1 << 20;
 
 /// The bytes of a file from the next record on.
-pub struct Window {
+pub(crate) struct Window {
     input: Box<dyn Read + Send>,
     bytes: Vec<u8>,
     start: usize,
@@ -20,32 +20,32 @@ pub struct Window {
 
 impl Window {
     /// A window on `input`, empty until it is filled; `offset` is where in the file `input` starts.
-    pub fn new(input: Box<dyn Read + Send>, offset: u64) -> Self {
+    pub(crate) fn new(input: Box<dyn Read + Send>, offset: u64) -> Self {
         Self { input, bytes: Vec::new(), start: 0, offset, at_end: false }
     }
 
     /// Every byte held; those before [`start`](Self::start) are no longer needed.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The position in [`bytes`](Self::bytes) at which the next record starts.
-    pub fn start(&self) -> usize {
+    pub(crate) fn start(&self) -> usize {
         self.start
     }
 
     /// The position in the file at which the next record starts.
-    pub fn offset_of_start(&self) -> u64 {
+    pub(crate) fn offset_of_start(&self) -> u64 {
         self.offset + self.start as u64
     }
 
     /// Whether the window reaches the end of the file.
-    pub fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.at_end
     }
 
     /// Moves the start of the next record to `position` of [`bytes`](Self::bytes).
-    pub fn advance(&mut self, position: usize) {
+    pub(crate) fn advance(&mut self, position: usize) {
         self.start = position;
     }
 
@@ -53,7 +53,7 @@ impl Window {
     ///
     /// # Errors
     /// [`Error::Read`].
-    pub fn fill(&mut self) -> Result<(), Error> {
+    pub(crate) fn fill(&mut self) -> Result<(), Error> {
         self.bytes.drain(..self.start);
         self.offset += self.start as u64;
         self.start = 0;

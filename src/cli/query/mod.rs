@@ -32,7 +32,7 @@ use source::Source;
 /// _file_date wherever it reads source, and reads no other table of a dataset, only the files of those days are read.
 /// Nothing is written except mirrors, profiles and the file of --to.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The SELECT; without it or with `-`, it is read from standard input
     sql: Option<String>,
     /// A file that holds the SELECT
@@ -52,7 +52,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit, Error> {
     arguments.range.refuse_backward()?;
     let format = format(&arguments, context.output.is_json());
     if format == Format::Parquet && arguments.to.is_none() {

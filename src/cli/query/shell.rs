@@ -46,7 +46,7 @@ const WORDS: &str = "SELECT FROM WHERE GROUP BY ORDER HAVING LIMIT JOIN LEFT USI
 ///
 /// # Errors
 /// [`Error`] if the terminal fails.
-pub async fn run(
+pub(super) async fn run(
     session: &SessionContext,
     prompt: &str,
     history: Option<PathBuf>,

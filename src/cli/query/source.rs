@@ -19,7 +19,7 @@ use crate::target::DatabaseTables;
 type Days = HashMap<String, BTreeSet<FileDate>>;
 
 /// The files of the datasets, and the tables of the target database.
-pub struct Source {
+pub(super) struct Source {
     /// In the order of the configuration, but those without a file last: the schema of the first may be left out.
     listed: Vec<(Dataset, Listing)>,
     database: Arc<dyn CatalogProvider>,
@@ -30,7 +30,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn list(project: &Project, ranges: &Ranges) -> Result<Self, Error> {
+    pub(super) async fn list(project: &Project, ranges: &Ranges) -> Result<Self, Error> {
         let mut listed = Vec::new();
         for dataset in &project.config.datasets {
             let Some(range) = ranges.of(dataset) else { continue };
@@ -42,7 +42,7 @@ impl Source {
     }
 
     /// Whether no dataset has a file.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.listed.iter().all(|(_, listing)| listing.files.is_empty())
     }
 
@@ -51,7 +51,11 @@ impl Source {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn session_for(&self, project: &Project, sql: &str) -> Result<SessionContext, Error> {
+    pub(super) async fn session_for(
+        &self,
+        project: &Project,
+        sql: &str,
+    ) -> Result<SessionContext, Error> {
         let names: Vec<String> =
             self.listed.iter().map(|(dataset, _)| dataset.name.clone()).collect();
         let (engine, database) = (&project.engine, Arc::clone(&self.database));
@@ -90,7 +94,11 @@ impl Source {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn looked_up(&self, project: &Project, days: &Days) -> Result<Vec<Lookup>, Error> {
+    pub(super) async fn looked_up(
+        &self,
+        project: &Project,
+        days: &Days,
+    ) -> Result<Vec<Lookup>, Error> {
         let mut lookups = Vec::new();
         for (dataset, listing) in &self.listed {
             let mut listing = listing.clone();
@@ -114,7 +122,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Error`].
-    pub fn session(
+    pub(super) fn session(
         &self,
         project: &Project,
         lookups: &[Lookup],

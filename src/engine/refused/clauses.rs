@@ -33,7 +33,7 @@ fn unsupported(clause: &str, instead: &str) -> Found {
 }
 
 /// Refuses clauses around a SELECT.
-pub fn of_query(query: &Query) -> Found {
+pub(super) fn of_query(query: &Query) -> Found {
     if let Some(lock) = query.locks.first() {
         return refuse(
             lock,
@@ -100,7 +100,7 @@ fn of_cte(cte: &Cte, is_recursive: bool) -> Found {
 const WINDOW: &str = "the window itself, OVER (PARTITION BY … ORDER BY …)";
 
 /// Refuses clauses of a SELECT.
-pub fn of_select(select: &Select) -> Found {
+pub(super) fn of_select(select: &Select) -> Found {
     if select.top.is_some() {
         return unsupported("TOP", LIMIT);
     }
@@ -170,7 +170,7 @@ fn extends_a_window(NamedWindowDefinition(_, window): &NamedWindowDefinition) ->
 }
 
 /// Refuses clauses of a table of FROM.
-pub fn of_table(table: &TableFactor) -> Found {
+pub(super) fn of_table(table: &TableFactor) -> Found {
     match table {
         TableFactor::Table {
             alias,
@@ -240,7 +240,7 @@ fn of_alias(alias: &TableAlias) -> Found {
 }
 
 /// Refuses clauses of a call.
-pub fn of_call(call: &Function, state: &SessionState) -> Found {
+pub(super) fn of_call(call: &Function, state: &SessionState) -> Found {
     let name = call.name.to_string();
     if call.parameters != FunctionArguments::None {
         return refuse(format!("a second list of arguments of {name}"), WITHOUT);

@@ -72,7 +72,7 @@ const PARTS: [(&str, &str); 37] = [
 ];
 
 /// Refuses a format that the function does not know, and two formats that read the same text as different times.
-pub fn of_call(call: &Function) -> Found {
+pub(super) fn of_call(call: &Function) -> Found {
     let [name] = call.name.0.as_slice() else { return Found::Continue(()) };
     let name = name.as_ident().map(folded).unwrap_or_default();
     let FunctionArguments::List(list) = &call.args else { return Found::Continue(()) };

@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, Visit, V
 
 /// A part of a statement that the engine would not do as it is written.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refused {
+pub(super) struct Refused {
     /// The part, as SQL writes it, and what the engine would make of it.
     pub what: String,
     /// What to write instead.
@@ -35,7 +35,7 @@ impl Refused {
 type Found = ControlFlow<Refused>;
 
 /// The first part of a statement that the engine would not do as it is written.
-pub fn find(state: &SessionState, statement: &Statement) -> Option<Refused> {
+pub(super) fn find(state: &SessionState, statement: &Statement) -> Option<Refused> {
     match statement {
         Statement::Statement(statement) => statement.visit(&mut Parts { state }).break_value(),
         Statement::Explain(explain) => find(state, &explain.statement),
@@ -44,7 +44,7 @@ pub fn find(state: &SessionState, statement: &Statement) -> Option<Refused> {
 }
 
 /// Finds the first expression of a plan that the engine would not compute as it is written.
-pub fn find_in_plan(plan: &LogicalPlan) -> Option<Refused> {
+pub(super) fn find_in_plan(plan: &LogicalPlan) -> Option<Refused> {
     times::find(plan)
 }
 

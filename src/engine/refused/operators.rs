@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan
 use super::{Found, Refused};
 
 /// Refuses `^`, which would be an exclusive or of bits, and arrays in a text, which the engine does not support.
-pub fn of_operation(expression: &Expr) -> Found {
+pub(super) fn of_operation(expression: &Expr) -> Found {
     match expression {
         Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
             let what = format!("{expression}, which would be a bitwise exclusive or, not a power");
@@ -51,7 +51,7 @@ fn text_of(expression: &Expr) -> Option<&str> {
 }
 
 /// Refuses `SIMILAR TO`: the engine reads its pattern as a regular expression that may match anywhere in the text.
-pub fn of_similar(expression: &Expr) -> Found {
+pub(super) fn of_similar(expression: &Expr) -> Found {
     let Expr::SimilarTo { negated, expr, pattern, .. } = expression else {
         return Found::Continue(());
     };

@@ -17,7 +17,7 @@ const UTC: &str = "+00:00";
 const TO_LOCAL_TIME: &str = "to_local_time";
 
 /// Finds the first expression of a plan that the engine would not compute as it is written.
-pub fn find(plan: &LogicalPlan) -> Option<Refused> {
+pub(super) fn find(plan: &LogicalPlan) -> Option<Refused> {
     let mut found = None;
     // The visitor never fails.
     let _ = plan.apply_with_subqueries(|node| {

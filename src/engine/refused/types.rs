@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{DataType, ExactNumberInfo, Expr, TypedStri
 use super::{Found, Refused};
 
 /// Refuses `numeric` without a scale: the engine rounds to ten decimals, PostgreSQL keeps them all.
-pub fn of_cast(expression: &Expr) -> Found {
+pub(super) fn of_cast(expression: &Expr) -> Found {
     let mut written = expression.clone();
     let (Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. })) =
         &mut written

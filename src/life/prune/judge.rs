@@ -17,7 +17,7 @@ use crate::store::inventory::{self, Held};
 use crate::store::layout::{self, Key, Kind};
 
 /// Decides what is deleted.
-pub struct Judge {
+pub(super) struct Judge {
     needed: Needed,
     /// Objects that no run will use are deleted if they were written before this time.
     useless_before: DateTime<Utc>,
@@ -37,7 +37,7 @@ pub struct Judge {
 
 impl Judge {
     /// Starts with what is needed and the rule.
-    pub fn new(needed: Needed, rule: Rule, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(needed: Needed, rule: Rule, now: DateTime<Utc>) -> Self {
         let day_ago = days_before(now, 1);
         let old_before = rule.older_than_days.map(|days| days_before(now, days).min(day_ago));
         Self {
@@ -53,29 +53,29 @@ impl Judge {
     }
 
     /// Deletes all objects that were written before a time, because there are too many bytes.
-    pub fn limit(&mut self, before: Option<DateTime<Utc>>) {
+    pub(super) fn limit(&mut self, before: Option<DateTime<Utc>>) {
         self.surplus_before = before;
     }
 
     /// The time after which no object is deleted.
-    pub fn newest_to_delete(&self) -> DateTime<Utc> {
+    pub(super) fn newest_to_delete(&self) -> DateTime<Utc> {
         self.newest
     }
 
     /// Forgets which mirrors are kept, before staging is swept again.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.kept.clear();
         self.stems.clear();
     }
 
     /// Keeps all rejects, because some of their mirrors are still there.
-    pub fn keep_rejects(&mut self) {
+    pub(super) fn keep_rejects(&mut self) {
         self.has_stuck_mirrors = true;
     }
 
     /// Returns the time by which the age of an object is judged, and why it is deleted, if it is. Mirrors must be
     /// judged before the objects that belong to them.
-    pub fn judge(&mut self, key: &Key, held: &Held) -> (DateTime<Utc>, Option<Reason>) {
+    pub(super) fn judge(&mut self, key: &Key, held: &Held) -> (DateTime<Utc>, Option<Reason>) {
         let written = held.modified;
         if key.is_leftover {
             return (written, self.judge_leftover(key, held));
@@ -103,7 +103,7 @@ impl Judge {
     }
 
     /// Returns why an object that a killed write has left is deleted, if it is.
-    pub fn judge_leftover(&self, key: &Key, held: &Held) -> Option<Reason> {
+    pub(super) fn judge_leftover(&self, key: &Key, held: &Held) -> Option<Reason> {
         (key.is_leftover && held.modified < self.useless_before).then_some(Reason::Leftover)
     }
 
@@ -111,7 +111,7 @@ impl Judge {
     ///
     /// # Errors
     /// [`Error`] if its manifest cannot be read.
-    pub async fn judge_area(
+    pub(super) async fn judge_area(
         &self,
         staging: &Store,
         area: &[(Key, Held)],

@@ -12,12 +12,12 @@ use crate::source;
 use crate::sql::Sql;
 
 /// What runs would use today, by dataset.
-pub struct Needed {
+pub(super) struct Needed {
     pub(super) datasets: HashMap<String, NeededOfDataset>,
 }
 
 /// What runs of a dataset would use today.
-pub struct NeededOfDataset {
+pub(super) struct NeededOfDataset {
     /// The paths of the mirrors of all its source files, by today's dialect. `None` if the source has no file of
     /// the dataset: that may be a mistake, so nothing counts as outdated because of it.
     pub mirrors: Option<HashSet<Path>>,
@@ -30,7 +30,7 @@ impl Needed {
     ///
     /// # Errors
     /// [`Error::Source`] if the source cannot be listed: then it is not known what is outdated.
-    pub async fn of(project: &Project) -> Result<Self, Error> {
+    pub(super) async fn of(project: &Project) -> Result<Self, Error> {
         let mut datasets = HashMap::new();
         for dataset in &project.config.datasets {
             let mirrors =
@@ -42,7 +42,7 @@ impl Needed {
     }
 
     /// Returns what runs of a dataset would use; `None` if it is not in the configuration.
-    pub fn of_dataset(&self, dataset: &str) -> Option<&NeededOfDataset> {
+    pub(super) fn of_dataset(&self, dataset: &str) -> Option<&NeededOfDataset> {
         self.datasets.get(dataset)
     }
 }

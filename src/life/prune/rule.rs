@@ -30,7 +30,7 @@ pub enum Scope {
 }
 
 /// Returns the time this many days before `now`; 1970 if that is too far back for a date.
-pub fn days_before(now: DateTime<Utc>, days: u64) -> DateTime<Utc> {
+pub(super) fn days_before(now: DateTime<Utc>, days: u64) -> DateTime<Utc> {
     i64::try_from(days)
         .ok()
         .and_then(TimeDelta::try_days)

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 4000;
 const NAMED: usize = 20;
 
 /// One pass through staging.
-pub struct Sweep<'a> {
+pub(super) struct Sweep<'a> {
     staging: &'a Store,
     mode: Mode,
     kinds: BTreeMap<Kind, KindTotals>,
@@ -33,7 +33,7 @@ pub struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     /// Starts a sweep.
-    pub fn new(staging: &'a Store, mode: Mode) -> Self {
+    pub(super) fn new(staging: &'a Store, mode: Mode) -> Self {
         Self {
             staging,
             mode,
@@ -49,12 +49,12 @@ impl<'a> Sweep<'a> {
     }
 
     /// Counts an object that is not ours.
-    pub fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.not_ours += 1;
     }
 
     /// Counts an object, and deletes it if there is a reason; `age` is the time by which its age is judged.
-    pub async fn take(
+    pub(super) async fn take(
         &mut self,
         kind: Kind,
         held: Held,
@@ -74,7 +74,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Deletes the objects that were collected to be deleted.
-    pub async fn flush(&mut self) {
+    pub(super) async fn flush(&mut self) {
         let going = std::mem::take(&mut self.going);
         let mut left = Default::default();
         if self.mode == Mode::Delete && !going.is_empty() {
@@ -97,7 +97,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Whether an object could not be deleted.
-    pub fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.failures > 0
     }
 
@@ -113,7 +113,7 @@ impl<'a> Sweep<'a> {
 
     /// Returns the time before which all objects must be deleted so that at most `keep` bytes are left; `None` if
     /// there are no more bytes than that. Objects that were written at `newest` or later are not deleted.
-    pub fn too_old_for(&self, keep: u64, newest: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(super) fn too_old_for(&self, keep: u64, newest: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut bytes: u64 = self.by_second.values().sum();
         let mut before = None;
         for (second, held) in self.by_second.range(..newest.timestamp()) {
@@ -127,7 +127,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Returns the result.
-    pub fn pruned(self, staging: String, keep_bytes: Option<u64>) -> Pruned {
+    pub(super) fn pruned(self, staging: String, keep_bytes: Option<u64>) -> Pruned {
         let held: Amount = self.kinds.values().map(|kind| kind.held).sum();
         let pruned: Amount = self.kinds.values().map(|kind| kind.pruned).sum();
         let failures = self.failures;

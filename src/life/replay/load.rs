@@ -26,7 +26,7 @@ use crate::target::ledger::{self, Replay, RunRecord};
 use crate::target::{self, Batch, DeepCounts, Encoder, Job, Needs, Target};
 
 /// A dataset whose rejects are replayed.
-pub struct Loading<'a> {
+pub(super) struct Loading<'a> {
     /// The project.
     pub project: &'a Project,
     /// The dataset with its files.
@@ -50,7 +50,7 @@ impl Loading<'_> {
     ///
     /// # Errors
     /// [`Refusal::Replay`] if rows in the target are not what today's SQL gives; [`Error`].
-    pub async fn load(
+    pub(super) async fn load(
         &self,
         states: &[FileState],
         selected: Vec<Selected>,
@@ -336,7 +336,7 @@ impl Loading<'_> {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn record_end(&self, verification: &Verification) -> Result<(), Error> {
+    pub(super) async fn record_end(&self, verification: &Verification) -> Result<(), Error> {
         let text = serde_json::to_string(verification)
             .map_err(|source| Error::Json { what: "the accounting", source })?;
         let status = if verification.totals.wrong == 0 { "done" } else { "failed" };

@@ -14,7 +14,7 @@ use crate::state::{FileState, LedgerEntry, Refusal};
 use crate::tables::Catalog;
 
 /// A file that is replayed.
-pub struct Selected {
+pub(super) struct Selected {
     /// Its place among the states.
     pub index: usize,
     /// The rows to load, before `stage.sql` leaves any out.
@@ -25,7 +25,7 @@ pub struct Selected {
 
 /// What can be replayed.
 #[derive(Default)]
-pub struct Selection {
+pub(super) struct Selection {
     /// The files, with their rows.
     pub files: Vec<Selected>,
     /// The keys of files that changed in the source since they were loaded: only a reload loads them.
@@ -36,7 +36,7 @@ pub struct Selection {
 ///
 /// # Errors
 /// [`Refusal::Replay`] if other rows of a file survive or can be read than before.
-pub async fn select(
+pub(super) async fn select(
     project: &Project,
     catalog: &Catalog,
     survivors: &Survivors,

@@ -19,7 +19,7 @@ use crate::target::ledger::Scope;
 use crate::target::{self, Target};
 
 /// The files of a range, counted.
-pub struct Counted {
+pub(crate) struct Counted {
     /// What was found so far.
     pub verification: Verification,
     /// The state of each of its files, in the same order.
@@ -48,7 +48,7 @@ pub async fn verify_counts(
 ///
 /// # Errors
 /// [`Error`].
-pub async fn count(
+pub(crate) async fn count(
     project: &Project,
     dataset: &Dataset,
     range: DateRange,
@@ -209,7 +209,7 @@ fn line(
 }
 
 /// Returns what has changed since the file was loaded, if anything has.
-pub fn changed(
+pub(crate) fn changed(
     file: &FileState,
     entry: &LedgerEntry,
     sql_hash: Option<&str>,
@@ -222,7 +222,7 @@ pub fn changed(
 }
 
 /// Whether a staged file is what was loaded: it was made from the same object, with the same SQL and the same rows.
-pub fn is_of_load(kept: &KeptFile, entry: &LedgerEntry) -> bool {
+pub(crate) fn is_of_load(kept: &KeptFile, entry: &LedgerEntry) -> bool {
     kept.sql_hash == entry.sql_hash
         && kept.staged.survivors == entry.survivors
         && kept.staged.identity.is_same_as(&entry.identity)

@@ -125,7 +125,7 @@ async fn varying(project: &Project, wanted: &Wanted<'_>) -> Result<Vec<String>, 
 }
 
 /// Files that were staged with the same columns.
-pub struct Group {
+pub(crate) struct Group {
     schema: SchemaRef,
     /// Whether they were staged with today's SQL.
     is_current: bool,
@@ -137,7 +137,7 @@ pub struct Group {
 ///
 /// # Errors
 /// [`Error::Target`] if a staged file cannot be read.
-pub async fn groups(project: &Project, files: Vec<FoundFile>) -> Result<Vec<Group>, Error> {
+pub(crate) async fn groups(project: &Project, files: Vec<FoundFile>) -> Result<Vec<Group>, Error> {
     let mut schemas: HashMap<String, SchemaRef> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for file in files {
@@ -161,7 +161,7 @@ pub async fn groups(project: &Project, files: Vec<FoundFile>) -> Result<Vec<Grou
 }
 
 /// A comparison of staged rows with a target.
-pub struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     /// The project.
     pub project: &'a Project,
     /// The dataset.
@@ -181,7 +181,11 @@ impl Comparison<'_> {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn of(&self, group: &Group, states: &[FileState]) -> Result<GroupFound, Error> {
+    pub(crate) async fn of(
+        &self,
+        group: &Group,
+        states: &[FileState],
+    ) -> Result<GroupFound, Error> {
         let (schema, constants) = (&group.schema, &self.dataset.constants);
         let database = self.project.database()?;
         let target = database
@@ -221,7 +225,7 @@ impl Comparison<'_> {
 }
 
 /// The result of comparing a group.
-pub struct GroupFound {
+pub(crate) struct GroupFound {
     /// The rows, file by file.
     pub deep: Deep,
     columns: LeftOut,

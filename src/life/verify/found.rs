@@ -18,7 +18,7 @@ use crate::tables::Catalog;
 
 /// The rows that were loaded of some files, as they were staged.
 #[derive(Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// The files whose rows are known.
     pub files: Vec<FoundFile>,
     /// The others, each as its place among the files that were asked for, with the reason.
@@ -27,7 +27,7 @@ pub struct Found {
 
 /// The rows that were loaded of one file.
 #[derive(Clone, Debug)]
-pub struct FoundFile {
+pub(crate) struct FoundFile {
     /// Its place among the files that were asked for.
     pub index: usize,
     /// The rows.
@@ -41,7 +41,7 @@ pub struct FoundFile {
 }
 
 /// The files whose rows are looked for.
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The dataset.
     pub dataset: &'a Dataset,
     /// Its SQL.
@@ -56,7 +56,11 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn find(project: &Project, wanted: &Wanted<'_>, kept: &Kept) -> Result<Found, Error> {
+pub(crate) async fn find(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    kept: &Kept,
+) -> Result<Found, Error> {
     let hash = wanted.sql.hash();
     let mut found = Found::default();
     let mut missing = Vec::new();
@@ -138,7 +142,7 @@ fn other_rows(range: DateRange) -> String {
 ///
 /// # Errors
 /// [`Error`].
-pub async fn registered(
+pub(crate) async fn registered(
     project: &Project,
     dataset: &Dataset,
     sql: &Sql,
@@ -153,7 +157,7 @@ pub async fn registered(
 ///
 /// # Errors
 /// [`Error`].
-pub async fn stage_again(
+pub(crate) async fn stage_again(
     project: &Project,
     catalog: &Catalog,
     names: &[&str],

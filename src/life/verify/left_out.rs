@@ -6,7 +6,7 @@ use crate::domain::provenance;
 use crate::target::{Encoder, Target, compared_columns};
 
 /// The columns that are not compared.
-pub struct LeftOut {
+pub(super) struct LeftOut {
     /// Columns that depend on the load, or that the server fills in.
     not_compared: Vec<String>,
     /// Columns that the load did not give.
@@ -18,7 +18,12 @@ pub struct LeftOut {
 impl LeftOut {
     /// Sorts the columns of the target that are not compared by the reason; `but` are those that depend on the load,
     /// and `lost` are those that the target does not have any more.
-    pub fn of(target: &Target, encoder: &Encoder, but: &[String], lost: Vec<String>) -> Self {
+    pub(super) fn of(
+        target: &Target,
+        encoder: &Encoder,
+        but: &[String],
+        lost: Vec<String>,
+    ) -> Self {
         let compared = compared_columns(target, encoder, but);
         let mut columns = Self { not_compared: Vec::new(), not_given: Vec::new(), lost };
         for column in &target.columns {
@@ -40,7 +45,7 @@ impl LeftOut {
     }
 
     /// Adds each column that is not there yet.
-    pub fn add_to(self, cells: &mut Cells) {
+    pub(super) fn add_to(self, cells: &mut Cells) {
         for (names, known) in [
             (self.not_compared, &mut cells.not_compared),
             (self.not_given, &mut cells.not_given),

@@ -22,7 +22,7 @@ mod within;
 
 /// Which days of the table are shown, and whether the column `_file_date` is that of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub(super) struct Reading {
     /// The days.
     pub days: Days,
     /// Whether its column `_file_date` is that of the table, unchanged.
@@ -31,7 +31,7 @@ pub struct Reading {
 
 /// Days of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Days {
+pub(super) enum Days {
     /// The table is not read.
     None,
     /// All of them.
@@ -49,7 +49,7 @@ pub enum Days {
 
 impl Days {
     /// The days that are in one or the other.
-    pub fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::None, days) | (days, Self::None) => days,
             (Self::All, _) | (_, Self::All) => Self::All,
@@ -84,10 +84,10 @@ impl Days {
 }
 
 /// What is known of each relation that shows rows of the table, by its name as the server writes it.
-pub type Known = HashMap<String, Reading>;
+pub(super) type Known = HashMap<String, Reading>;
 
 /// What a view shows by its query, which must name tables with their schemas.
-pub fn reading(definition: &str, known: &Known) -> Reading {
+pub(super) fn reading(definition: &str, known: &Known) -> Reading {
     let statements = Parser::parse_sql(&PostgreSqlDialect {}, definition);
     match statements.as_deref() {
         Ok([Statement::Query(query)]) => of_query(query, known),

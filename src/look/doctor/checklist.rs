@@ -86,7 +86,7 @@ pub enum State {
 
 /// The checks of one area, as they are made.
 #[derive(Debug)]
-pub struct Checklist {
+pub(super) struct Checklist {
     area: Area,
     dataset: Option<String>,
     /// What the next checks are about.
@@ -97,37 +97,47 @@ pub struct Checklist {
 
 impl Checklist {
     /// An empty checklist.
-    pub fn new(area: Area, subject: impl Into<String>) -> Self {
+    pub(super) fn new(area: Area, subject: impl Into<String>) -> Self {
         Self { area, dataset: None, subject: subject.into(), checks: Vec::new() }
     }
 
     /// An empty checklist for a dataset.
-    pub fn of_dataset(name: &str, subject: impl Into<String>) -> Self {
+    pub(super) fn of_dataset(name: &str, subject: impl Into<String>) -> Self {
         Self { dataset: Some(name.to_owned()), ..Self::new(Area::Dataset, subject) }
     }
 
     /// Adds a check that passed.
-    pub fn passed(&mut self, id: &'static str, found: impl Into<String>) {
+    pub(super) fn passed(&mut self, id: &'static str, found: impl Into<String>) {
         self.add(id, State::Passed, found.into(), None);
     }
 
     /// Adds a warning: a run works, but a person should know.
-    pub fn warned(&mut self, id: &'static str, found: impl Into<String>, next: impl Into<String>) {
+    pub(super) fn warned(
+        &mut self,
+        id: &'static str,
+        found: impl Into<String>,
+        next: impl Into<String>,
+    ) {
         self.add(id, State::Warned, found.into(), Some(next.into()));
     }
 
     /// Adds a failure: a run would fail.
-    pub fn failed(&mut self, id: &'static str, found: impl Into<String>, next: impl Into<String>) {
+    pub(super) fn failed(
+        &mut self,
+        id: &'static str,
+        found: impl Into<String>,
+        next: impl Into<String>,
+    ) {
         self.add(id, State::Failed, found.into(), Some(next.into()));
     }
 
     /// Adds a check that could not be made.
-    pub fn skipped(&mut self, id: &'static str, why: impl Into<String>) {
+    pub(super) fn skipped(&mut self, id: &'static str, why: impl Into<String>) {
         self.add(id, State::Skipped, why.into(), None);
     }
 
     /// Adds several checks that could not be made.
-    pub fn skipped_all(&mut self, ids: &[&'static str], why: &str) {
+    pub(super) fn skipped_all(&mut self, ids: &[&'static str], why: &str) {
         for id in ids {
             self.skipped(id, why);
         }
@@ -140,7 +150,7 @@ impl Checklist {
 }
 
 /// The first few of many texts, and how many more there are.
-pub fn some_of(texts: &[String]) -> String {
+pub(super) fn some_of(texts: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match texts.len().saturating_sub(SHOWN) {

@@ -42,7 +42,7 @@ const ANSWERED: [&str; 10] = [
 ];
 
 /// Examines the database. If it does not answer, everything that needs it is skipped.
-pub async fn examine(
+pub(super) async fn examine(
     config: &Config,
     environment: &Environment,
 ) -> (Option<UsableDatabase>, Vec<HealthCheck>) {

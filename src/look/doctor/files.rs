@@ -31,7 +31,7 @@ const AT_ONCE: usize = 16;
 
 /// What was found in the first bytes of a dataset's files.
 #[derive(Default)]
-pub struct Headers {
+pub(super) struct Headers {
     /// The files that can be read, by file date.
     pub read: Vec<Glimpse>,
     /// Whether every file was looked at.
@@ -39,7 +39,7 @@ pub struct Headers {
 }
 
 /// Examines the files of a dataset; returns its SQL, if it can be read, and the headers of the files.
-pub async fn examine(
+pub(super) async fn examine(
     means: &Means,
     dataset: &Dataset,
     listing: Option<&Listing>,

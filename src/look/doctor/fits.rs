@@ -11,7 +11,7 @@ use crate::stage;
 use crate::tables::Catalog;
 
 /// Examines the SQL over the headers; returns the catalog to ask what `stage.sql` gives, if that can be planned.
-pub async fn examine(
+pub(super) async fn examine(
     means: &Means,
     dataset: &Dataset,
     sql: Option<Sql>,

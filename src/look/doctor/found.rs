@@ -12,7 +12,7 @@ use crate::target::{
 };
 
 /// What was found out about a target.
-pub struct Found {
+pub(super) struct Found {
     /// `None` if it could not be described.
     pub target: Option<Target>,
     /// Whether it exists.
@@ -32,7 +32,7 @@ pub struct Found {
 }
 
 /// Whether the target takes the rows of `stage.sql`.
-pub enum Fit {
+pub(super) enum Fit {
     /// It was not compared, for this reason.
     NotCompared(&'static str),
     /// It could not be created.
@@ -55,7 +55,7 @@ struct Staged<'a> {
 ///
 /// # Errors
 /// [`target::Error`] if the database cannot be asked; what a run would refuse is part of the result.
-pub async fn look(
+pub(super) async fn look(
     usable: &UsableDatabase,
     dataset: &Dataset,
     catalog: Option<&Catalog>,

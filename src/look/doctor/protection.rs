@@ -9,7 +9,7 @@ use crate::target::Protection;
 const DAYS_LEFT: i64 = 14;
 
 /// Adds what is known of TLS and of the certificate.
-pub fn add_protection(list: &mut Checklist, protection: Protection) {
+pub(super) fn add_protection(list: &mut Checklist, protection: Protection) {
     const ID: &str = "database-tls";
     const VERIFY: &str = "set sslmode=verify-full, and sslrootcert to the file with the provider's CA certificate \
                           (for Supabase: in the database settings)";

@@ -8,7 +8,7 @@ use crate::store::{self, Answer, NoCredentials, Store};
 
 /// The steps towards a store, in the order in which they are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub(super) enum Step {
     /// It answers.
     Answers,
     /// Its clock and ours agree.
@@ -25,7 +25,7 @@ pub enum Step {
 
 /// The ids of the checks of one place.
 #[derive(Clone, Copy, Debug)]
-pub struct Ids {
+pub(super) struct Ids {
     /// Of [`Step::Answers`].
     pub answers: &'static str,
     /// Of [`Step::Clock`].
@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// Those of the request, and a generic one if there is no answer in time.
-pub async fn within_patience<T>(
+pub(super) async fn within_patience<T>(
     request: impl Future<Output = object_store::Result<T>>,
 ) -> object_store::Result<T> {
     match tokio::time::timeout(PATIENCE, request).await {
@@ -62,7 +62,7 @@ pub async fn within_patience<T>(
 const SECONDS_OFF: i64 = 60;
 
 /// The step at which a request failed.
-pub fn failed_step(error: &object_store::Error, answer: &Answer) -> Step {
+pub(super) fn failed_step(error: &object_store::Error, answer: &Answer) -> Step {
     let code = answer.code.as_deref().unwrap_or_default();
     match (answer.status, code) {
         _ if NoCredentials::behind(error).is_some() => Step::Credentials,
@@ -96,7 +96,7 @@ pub fn failed_step(error: &object_store::Error, answer: &Answer) -> Step {
 }
 
 /// What the store answered, by status and code. Its own text is left out, because it may quote what was signed.
-pub fn answered(answer: &Answer) -> String {
+pub(super) fn answered(answer: &Answer) -> String {
     match (answer.status, &answer.code) {
         (0, _) => "there was no answer".to_owned(),
         (status, Some(code)) => format!("the answer was {status} {code}"),
@@ -105,7 +105,7 @@ pub fn answered(answer: &Answer) -> String {
 }
 
 /// Adds the checks of all steps; those after one that failed are skipped. Returns whether the store was reached.
-pub fn add_steps(
+pub(super) fn add_steps(
     list: &mut Checklist,
     ids: &Ids,
     store: &Store,

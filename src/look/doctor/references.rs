@@ -13,7 +13,7 @@ use crate::tables;
 const ID: &str = "reference";
 
 /// Reads the file of every reference.
-pub async fn examine(config: &Config, environment: &Environment) -> Vec<HealthCheck> {
+pub(super) async fn examine(config: &Config, environment: &Environment) -> Vec<HealthCheck> {
     let read = names_in_checks(config);
     let mut checks = Vec::new();
     for reference in &config.references {

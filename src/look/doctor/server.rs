@@ -18,7 +18,7 @@ const OLD_TRANSACTIONS: i64 = 1_500_000_000;
 const CONNECTIONS: i64 = 4;
 
 /// Adds what the server reports about itself; returns whether it takes writes.
-pub fn add_server(list: &mut Checklist, server: &Server, limits: Limits) -> bool {
+pub(super) fn add_server(list: &mut Checklist, server: &Server, limits: Limits) -> bool {
     let version = &server.version;
     if server.version_number < OLDEST_VERSION {
         let found =

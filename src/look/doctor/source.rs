@@ -22,7 +22,7 @@ const IDS: Ids = Ids {
 const LIST: &str = "source-list";
 
 /// Opens the source and lists the files of every dataset; `None` for a listing that failed.
-pub async fn examine(
+pub(super) async fn examine(
     config: &Config,
     environment: &Environment,
 ) -> (Option<Store>, Vec<Option<Listing>>, Vec<HealthCheck>) {

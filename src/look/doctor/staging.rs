@@ -32,7 +32,7 @@ const DELETE: &str = "staging-delete";
 const CONTENT: &str = "backfill doctor wrote this and deletes it again\n";
 
 /// Opens staging and tries what a run does with it; `bytes` is the total size of the exports.
-pub async fn examine(
+pub(super) async fn examine(
     config: &Config,
     environment: &Environment,
     bytes: u64,

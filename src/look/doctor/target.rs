@@ -25,7 +25,7 @@ const ALL: [&str; 10] = [
 ];
 
 /// Examines the target of a dataset; the `catalog` can be asked what `stage.sql` gives.
-pub async fn examine(
+pub(super) async fn examine(
     means: &Means,
     dataset: &Dataset,
     catalog: Option<&Catalog>,

@@ -19,7 +19,7 @@ const ID: &str = "staging-uploads";
 const DAYS: i64 = 1;
 
 /// Adds what is known of unfinished uploads; adds nothing if the store has no such uploads.
-pub async fn add(list: &mut Checklist, store: &Store, old_uploads: OldUploads) {
+pub(super) async fn add(list: &mut Checklist, store: &Store, old_uploads: OldUploads) {
     let Some(uploads) = &store.uploads else { return };
     let mut found = Vec::new();
     for folder in layout::FOLDERS {

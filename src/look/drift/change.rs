@@ -70,7 +70,7 @@ impl fmt::Display for Change {
 }
 
 /// Returns what differs between the formats of two files.
-pub fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
+pub(super) fn between(old: &Glimpse, new: &Glimpse) -> Vec<Change> {
     let (before, now) = (&old.labels()[..], &new.labels()[..]);
     let mut removed: Vec<usize> = absent(before, now);
     let mut added: Vec<usize> = absent(now, before);
@@ -174,7 +174,11 @@ impl Side {
 
 /// Returns the columns that are in both headers, but not in the longest part of `now` that keeps the order of
 /// `before`. `renamed` holds old and new names.
-pub fn moved(before: &[String], now: &[String], renamed: &[(String, String)]) -> Vec<String> {
+pub(super) fn moved(
+    before: &[String],
+    now: &[String],
+    renamed: &[(String, String)],
+) -> Vec<String> {
     let mut columns: Vec<&String> = Vec::new();
     let mut places: Vec<usize> = Vec::new();
     for name in now {

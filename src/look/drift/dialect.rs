@@ -5,7 +5,7 @@ use crate::domain::DriftKind;
 
 /// A part of a dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     /// The character between fields.
     Delimiter,
     /// The quote around fields.
@@ -22,7 +22,7 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Delimiter,
         Self::Quote,
         Self::LineEnding,
@@ -32,7 +32,7 @@ impl Part {
     ];
 
     /// Returns its name, for people.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Delimiter => "delimiter",
             Self::Quote => "quote",
@@ -44,7 +44,7 @@ impl Part {
     }
 
     /// Returns the kind of drift if a file differs from most files in it.
-    pub fn kind(self) -> DriftKind {
+    pub(super) fn kind(self) -> DriftKind {
         match self {
             Self::Delimiter => DriftKind::OtherDelimiter,
             Self::Quote => DriftKind::OtherQuote,
@@ -56,7 +56,7 @@ impl Part {
     }
 
     /// Returns what a format has there, for people.
-    pub fn of(self, format: &Format) -> String {
+    pub(super) fn of(self, format: &Format) -> String {
         match self {
             Self::Delimiter => format!("`{}`", format.delimiter.escape_default()),
             Self::Quote if format.quote.is_empty() => "none".to_owned(),

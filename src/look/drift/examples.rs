@@ -11,12 +11,12 @@ use crate::domain::{FileDate, Identity};
 use crate::source::SourceFile;
 
 /// A day of March 2025.
-pub fn day(number: u32) -> FileDate {
+pub(super) fn day(number: u32) -> FileDate {
     FileDate(NaiveDate::from_ymd_opt(2025, 3, number).expect("a day"))
 }
 
 /// The file of a day, `x/1.csv` for the first one.
-pub fn file(number: u32) -> SourceFile {
+pub(super) fn file(number: u32) -> SourceFile {
     let key = format!("x/{number}.csv");
     SourceFile {
         name: format!("exports/{key}"),
@@ -28,7 +28,7 @@ pub fn file(number: u32) -> SourceFile {
 }
 
 /// What is seen of the file of a day with these columns. Its values have the same shape in every column.
-pub fn glimpse(number: u32, columns: &[&str]) -> Glimpse {
+pub(super) fn glimpse(number: u32, columns: &[&str]) -> Glimpse {
     let header = texts(columns);
     let look = Look { shapes: [("a".to_owned(), 1.0)].into(), days_off: None };
     Glimpse {
@@ -51,6 +51,6 @@ pub fn glimpse(number: u32, columns: &[&str]) -> Glimpse {
 }
 
 /// Owned texts.
-pub fn texts(texts: &[&str]) -> Vec<String> {
+pub(super) fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }

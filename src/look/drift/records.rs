@@ -104,7 +104,7 @@ impl OtherWidth {
 }
 
 /// Returns the rejected records among those that were looked at, by file, then reason.
-pub fn rejected(glimpses: &[Glimpse]) -> Vec<Rejected> {
+pub(super) fn rejected(glimpses: &[Glimpse]) -> Vec<Rejected> {
     glimpses.iter().flat_map(rejected_of_file).collect()
 }
 

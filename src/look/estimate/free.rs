@@ -7,13 +7,13 @@ use crate::printable;
 use crate::target::sizes::{IndexedRow, Sizes, Weighed};
 
 /// The bytes of an empty TOAST table.
-pub const TOAST_AT_FIRST: u64 = 8192;
+pub(super) const TOAST_AT_FIRST: u64 = 8192;
 /// With fewer rows than this, the table does not show what a row takes.
-pub const FEW_ROWS: u64 = 100;
+pub(super) const FEW_ROWS: u64 = 100;
 
 /// The bytes that are free inside the table and its indexes, for new rows.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Free {
+pub(super) struct Free {
     /// Bytes of the table.
     pub table: f64,
     /// Bytes of its indexes.
@@ -23,7 +23,7 @@ pub struct Free {
 impl Free {
     /// Finds what is free inside the table and its indexes, as far as the server knows it: what a vacuum has seen,
     /// without the rows that died since.
-    pub fn of(sizes: &Sizes, weighed: Option<&Weighed>) -> Self {
+    pub(super) fn of(sizes: &Sizes, weighed: Option<&Weighed>) -> Self {
         let Some(own) = sizes.own.filter(|_| sizes.is_vacuumed) else { return Self::default() };
         let rows = living_rows(sizes);
         let dead = rows * sizes.dead_share;
@@ -37,7 +37,7 @@ impl Free {
     }
 
     /// Says where the numbers come from, and what they leave out.
-    pub fn source(self, sizes: Option<&Sizes>) -> Origin {
+    pub(super) fn source(self, sizes: Option<&Sizes>) -> Origin {
         let dead = sizes.map_or(0.0, |sizes| living_rows(sizes) * sizes.dead_share).round();
         let mut origin = Origin::default();
         if self.table + self.indexes >= MUCH_ROOM {
@@ -66,7 +66,7 @@ fn free_in_indexes(indexes: &[IndexedRow], rows: f64) -> f64 {
 const MUCH_ROOM: f64 = 65_536.0;
 
 /// Returns how many rows the table has.
-pub fn living_rows(sizes: &Sizes) -> f64 {
+pub(super) fn living_rows(sizes: &Sizes) -> f64 {
     let Some(own) = sizes.own else { return 0.0 };
     match sizes.live_rows {
         0 => ((living(sizes, sizes.table) + living(sizes, sizes.toast)) / own.bytes).max(1.0),
@@ -75,6 +75,6 @@ pub fn living_rows(sizes: &Sizes) -> f64 {
 }
 
 /// Returns the part of the table's bytes that belongs to rows that are not dead.
-pub fn living(sizes: &Sizes, bytes: u64) -> f64 {
+pub(super) fn living(sizes: &Sizes, bytes: u64) -> f64 {
     bytes as f64 / (1.0 + sizes.dead_share)
 }

@@ -34,7 +34,7 @@ const FREE_PER_BATCH: u64 = 128;
 
 /// What is loaded.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
+pub(super) struct Load {
     /// Rows that the target gets.
     pub rows: u64,
     /// The files that they come from.
@@ -45,7 +45,7 @@ pub struct Load {
 
 /// What a row takes, and where that comes from.
 #[derive(Clone, Debug)]
-pub struct PerRow {
+pub(super) struct PerRow {
     /// The bytes; `None` if they are not known.
     pub bytes: Option<RowBytes>,
     /// Where they come from, or why they are not known.
@@ -64,7 +64,7 @@ pub struct PerRow {
 
 impl PerRow {
     /// Returns by how much the database grows.
-    pub fn growth(&self, load: Load) -> Figure<Growth> {
+    pub(super) fn growth(&self, load: Load) -> Figure<Growth> {
         let value = self.bytes.map(|bytes| self.growth_by(bytes, load));
         Figure { value, source: self.source.clone() }
     }
@@ -87,7 +87,7 @@ impl PerRow {
 }
 
 /// The rows that `stage.sql` makes of a sample.
-pub struct Staged {
+pub(super) struct Staged {
     /// The rows.
     pub batches: Vec<RecordBatch>,
     /// How many rows of the sample they are made of.
@@ -98,7 +98,7 @@ pub struct Staged {
 ///
 /// # Errors
 /// If it does not plan, or fails on a row.
-pub async fn staged(
+pub(super) async fn staged(
     project: &Project,
     dataset: &Dataset,
     sql: &Sql,
@@ -158,7 +158,7 @@ fn as_source(
 }
 
 /// What is known of the rows of a target.
-pub struct Known<'a> {
+pub(super) struct Known<'a> {
     /// What the target takes.
     pub sizes: Option<&'a Sizes>,
     /// The target, if it is there.
@@ -170,7 +170,7 @@ pub struct Known<'a> {
 }
 
 /// Finds what a row takes. The table's own rows count as long as those of the files are like them.
-pub fn per_row(known: &Known<'_>, staged: Result<Staged, engine::Error>) -> PerRow {
+pub(super) fn per_row(known: &Known<'_>, staged: Result<Staged, engine::Error>) -> PerRow {
     let (weighed, kept, why) = weigh(known.shape, staged);
     let sampled = weighed.as_ref().map(|weighed| known.sampled(weighed.row));
     let own = known.sizes.and_then(|sizes| own_row(sizes, known.shape, sampled));

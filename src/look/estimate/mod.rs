@@ -230,9 +230,9 @@ impl Basis {
                 let seconds = written * 8.0 / (compute.megabits() * 1e6);
                 Figure { value: Some(seconds), source: Origin::text(source) }
             }
-            (None, _) => {
-                unknown("there is no earlier run of at least 10,000 rows, and --compute is not given")
-            }
+            (None, _) => unknown(
+                "there is no earlier run of at least 10,000 rows, and --compute is not given",
+            ),
             (Some(_), None) => unknown("the growth is not known"),
         }
     }

@@ -163,7 +163,7 @@ impl ReadingCost {
 }
 
 /// Returns what the growth of a database costs, in dollars per month. `database` is its size now, if it is known.
-pub fn month_dollars(database: Option<u64>, growth: u64) -> f64 {
+pub(super) fn month_dollars(database: Option<u64>, growth: u64) -> f64 {
     let gigabytes = match database {
         Some(database) => paid_gigabytes(database + growth) - paid_gigabytes(database),
         None => growth as f64 / GIGABYTE,
@@ -177,7 +177,7 @@ fn paid_gigabytes(bytes: u64) -> f64 {
 }
 
 /// Says where the dollars per month come from.
-pub fn month_source(database: Option<u64>) -> Origin {
+pub(super) fn month_source(database: Option<u64>) -> Origin {
     let price = format!("${DATABASE_GIGABYTE} per GB above {INCLUDED_GIGABYTES} GB");
     match database {
         Some(bytes) => Origin::of(&format!("{price}; the database has #"), &[Number::Size(bytes)]),

@@ -38,7 +38,7 @@ const NEAREST: usize = 3;
 
 /// The first records of a few files.
 #[derive(Debug, Default)]
-pub struct Sample {
+pub(super) struct Sample {
     /// The files that could be read, by file date.
     pub files: Vec<SampledFile>,
     /// How many files could not be read.
@@ -47,7 +47,7 @@ pub struct Sample {
 
 /// The first records of one file.
 #[derive(Debug)]
-pub struct SampledFile {
+pub(super) struct SampledFile {
     /// The key.
     key: String,
     /// Whether it was read as a whole.
@@ -78,7 +78,7 @@ pub struct SampledFile {
 
 impl Sample {
     /// Reads the start of some of the files. Those that cannot be read are counted.
-    pub async fn of(store: &Store, dataset: &Dataset, files: &[&SourceFile]) -> Self {
+    pub(super) async fn of(store: &Store, dataset: &Dataset, files: &[&SourceFile]) -> Self {
         let chosen = spread(files);
         let most = (BYTES / (chosen.len() as u64).max(1)).min(MOST_BYTES);
         let read: Vec<Option<SampledFile>> = stream::iter(&chosen)
@@ -92,7 +92,7 @@ impl Sample {
 
     /// Keeps rows of each sampled file in proportion to the rows of the files that it stands for, so that the kept
     /// rows are like those of all `files`.
-    pub fn balance(&mut self, files: &[&FileState]) {
+    pub(super) fn balance(&mut self, files: &[&FileState]) {
         let mut stands_for = vec![0.0; self.files.len()];
         for file in files {
             let Some(nearest) = self.like(file).first().map(|nearest| nearest.key.clone()) else {
@@ -112,7 +112,7 @@ impl Sample {
 
     /// Returns about how many rows a file has. If it was read as a whole, these are counted. Otherwise its size and
     /// its first records show it, or those of the sampled files that are most like it.
-    pub fn rows_of(&self, file: &FileState) -> u64 {
+    pub(super) fn rows_of(&self, file: &FileState) -> u64 {
         match self.like(file).as_slice() {
             [own, ..] if own.key == file.key && own.is_whole => saturating::nearest(own.read_rows),
             [own, ..] if own.key == file.key => rows_by_size(file.size() as f64, &[own]),
@@ -140,7 +140,7 @@ impl Sample {
     }
 
     /// Says where the number of rows comes from.
-    pub fn source(&self) -> Origin {
+    pub(super) fn source(&self) -> Origin {
         let (files, unreadable) = (self.files.len() as u64, self.unreadable as u64);
         if files == 0 {
             return match unreadable {
@@ -160,7 +160,7 @@ impl Sample {
     }
 
     /// Returns how many rows there are to weigh.
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.files.iter().flat_map(|file| &file.rows).map(RecordBatch::num_rows).sum()
     }
 }

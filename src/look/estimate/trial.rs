@@ -13,7 +13,7 @@ use crate::target::sizes::{Trial, TrialRows};
 /// Inserts the sampled rows into a copy of the target, in a transaction that is rolled back. Returns `None` if the
 /// server does not allow it; then the rows are weighed here. A copy is not created if other tables would be locked
 /// for it.
-pub async fn of(
+pub(super) async fn of(
     project: &Project,
     dataset: &Dataset,
     sql: &Sql,

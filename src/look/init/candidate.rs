@@ -6,7 +6,7 @@ use super::forms::Form;
 use crate::domain::{FileDate, KeyDates, KeyPattern};
 
 /// A pattern that finds dates in keys.
-pub struct Candidate {
+pub(super) struct Candidate {
     /// The form of its date.
     pub form: Form,
     /// Which of the texts in a key that look like the date is meant, from 0 on.
@@ -19,17 +19,17 @@ pub struct Candidate {
 
 impl Candidate {
     /// How many keys have a date by this pattern.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.dates.iter().flatten().count()
     }
 
     /// The different file dates.
-    pub fn days(&self) -> BTreeSet<FileDate> {
+    pub(super) fn days(&self) -> BTreeSet<FileDate> {
         self.dates.iter().flatten().map(|dates| dates.date).collect()
     }
 
     /// The pattern and its dates, for people.
-    pub fn reading(&self) -> String {
+    pub(super) fn reading(&self) -> String {
         let days = self.days();
         let ends = days.first().zip(days.last());
         let ends = ends.map(|(first, last)| format!("{first} to {last}")).unwrap_or_default();
@@ -39,7 +39,7 @@ impl Candidate {
 
 /// The pattern that takes the date from the text at this place, counted among the texts of a key that look like the
 /// form; `None` if it finds no date in any key.
-pub fn candidate(keys: &[&str], form: &Form, place: usize) -> Option<Candidate> {
+pub(super) fn candidate(keys: &[&str], form: &Form, place: usize) -> Option<Candidate> {
     let texts: Vec<Option<(&str, &str, &str)>> =
         keys.iter().map(|key| around(key, form, place)).collect();
     let found: Vec<(&str, &str, &str)> = texts.iter().flatten().copied().collect();

@@ -18,7 +18,7 @@ use crate::values::{Kind, Mark};
 
 /// A column of the new dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub(super) struct Column {
     /// The column's name in the files; if it was renamed, all of its names, the newest first.
     pub headers: Vec<String>,
     /// The target's name.
@@ -46,7 +46,7 @@ pub struct Column {
 
 impl Column {
     /// The SQL for the column in `source`.
-    pub fn source(&self) -> String {
+    pub(super) fn source(&self) -> String {
         let names: Vec<String> = self.headers.iter().map(|name| identifier(name)).collect();
         match names.as_slice() {
             [name] => name.clone(),
@@ -55,20 +55,20 @@ impl Column {
     }
 
     /// The SQL for its value in the target.
-    pub fn value(&self) -> String {
+    pub(super) fn value(&self) -> String {
         let source = self.source();
         self.reading.as_ref().map_or(source.clone(), |reading| reading.replace("{}", &source))
     }
 
     /// Whether a value may not be readable as its type, so that it would become NULL.
-    pub fn may_be_unreadable(&self) -> bool {
+    pub(super) fn may_be_unreadable(&self) -> bool {
         self.reading
             .as_ref()
             .is_some_and(|reading| reading.contains("try_to") || reading.contains("CAST"))
     }
 
     /// Its name with the formats in which its dates are read; `None` if it has none.
-    pub fn dates(&self) -> Option<String> {
+    pub(super) fn dates(&self) -> Option<String> {
         let reading = self.reading.as_ref()?;
         let literals = reading.split('\'').skip(1).step_by(2);
         let formats: Vec<&str> = literals.filter(|literal| is_date_format(literal)).collect();
@@ -76,13 +76,13 @@ impl Column {
     }
 
     /// Whether its own values show that its numbers have a decimal comma.
-    pub fn has_decimal_comma(&self) -> bool {
+    pub(super) fn has_decimal_comma(&self) -> bool {
         self.doubt.is_none()
             && self.reading.as_ref().is_some_and(|reading| reading.contains(", ',')"))
     }
 
     /// The line of `stage.sql`.
-    pub fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let (value, name) = (self.value(), identifier(&self.name));
         if value == name { name } else { format!("{value} AS {name}") }
     }
@@ -96,7 +96,7 @@ fn is_date_format(literal: &str) -> bool {
 ///
 /// `renamed` maps the name to keep to the others, and `lacking` has the names that some files lack. Columns that a
 /// target does not have, or computes itself, are left out.
-pub fn columns(
+pub(super) fn columns(
     headers: &[String],
     renamed: &BTreeMap<String, Vec<String>>,
     lacking: &BTreeSet<String>,
@@ -217,7 +217,7 @@ fn only_alike<'a>(
 }
 
 /// The names of some columns, if there are any.
-pub fn named(columns: &[Column], test: fn(&Column) -> bool) -> Option<String> {
+pub(super) fn named(columns: &[Column], test: fn(&Column) -> bool) -> Option<String> {
     let named: Vec<&str> = columns.iter().filter(|c| test(c)).map(|c| c.name.as_str()).collect();
     (!named.is_empty()).then(|| named.join(", "))
 }

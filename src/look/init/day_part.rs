@@ -20,7 +20,7 @@ const LAST_MONTH: u32 = 12;
 const BETWEEN: usize = 40;
 
 /// What a number beside the month is.
-pub enum DayPart {
+pub(super) enum DayPart {
     /// There is no such number, or it counts parts.
     None,
     /// The day, with the pattern that reads it.
@@ -40,7 +40,7 @@ struct Number<'a> {
 }
 
 /// Decides what a number beside the months of keys is; [`DayPart::None`] if the dates are not months.
-pub fn day_part(keys: &[&str], months: &Candidate) -> DayPart {
+pub(super) fn day_part(keys: &[&str], months: &Candidate) -> DayPart {
     if !months.form.is_of_months() {
         return DayPart::None;
     }

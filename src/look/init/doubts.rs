@@ -14,7 +14,7 @@ const ODD_VALUES: u64 = 3;
 
 /// What is guessed about how a column is read, for people. `marked` are the columns that show the decimal mark which
 /// the files have in common.
-pub fn doubt(
+pub(super) fn doubt(
     written: &Written<'_>,
     reading: Option<&str>,
     marked: Option<&[&str]>,

@@ -21,7 +21,7 @@ const NAMES_A_LINE: usize = 4;
 const COMMENT: usize = 100;
 
 /// The section of `backfill.toml`.
-pub fn section(dataset: &Dataset, columns: &[Column], remarks: &Remarks) -> String {
+pub(super) fn section(dataset: &Dataset, columns: &[Column], remarks: &Remarks) -> String {
     let optional = headers(columns, |column| column.is_optional || column.headers.len() > 1);
     let personal = headers(columns, |column| column.is_personal);
     let csv = csv(&dataset.dialect);
@@ -94,7 +94,7 @@ fn csv(dialect: &Dialect) -> Table {
 }
 
 /// Each remark as a comment, whose lines begin with `mark`.
-pub fn comments(mark: &str, remarks: &[String]) -> String {
+pub(super) fn comments(mark: &str, remarks: &[String]) -> String {
     remarks.iter().map(|remark| comment(mark, remark)).collect()
 }
 
@@ -115,7 +115,7 @@ fn comment(mark: &str, remark: &str) -> String {
 }
 
 /// `target.sql`: the table that exists, or the table to create.
-pub fn target(
+pub(super) fn target(
     dataset: &Dataset,
     columns: &[Column],
     there: Option<&Definition>,
@@ -159,7 +159,7 @@ fn create_table(
 }
 
 /// `stage.sql`.
-pub fn stage(columns: &[Column], target: Option<&Target>, remarks: &Remarks) -> String {
+pub(super) fn stage(columns: &[Column], target: Option<&Target>, remarks: &Remarks) -> String {
     let mut lines: Vec<String> = columns.iter().map(Column::line).collect();
     lines.extend(["_file_name", "_row_id"].map(str::to_owned));
     lines.extend(file_date(target).map(str::to_owned));
@@ -184,7 +184,7 @@ fn file_date(target: Option<&Target>) -> Option<&'static str> {
 }
 
 /// `dedupe.sql`; if no key is trusted, every row survives.
-pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
+pub(super) fn dedupe(key: &[&Column], guess: &Guess) -> String {
     let every = "SELECT _file_name, _row_id\nFROM source\n";
     let columns: Vec<String> = key.iter().map(|column| column.source()).collect();
     let key = columns.join(", ");
@@ -211,7 +211,7 @@ pub fn dedupe(key: &[&Column], guess: &Guess) -> String {
 }
 
 /// `checks/*.sql`, by name.
-pub fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
+pub(super) fn checks(columns: &[Column], key: &[&Column]) -> Vec<(String, String)> {
     let mut checks = vec![
         ("unknown_column", unknown_column(columns)),
         ("several_files_for_a_day", SEVERAL_FILES.to_owned()),

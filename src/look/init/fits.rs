@@ -127,7 +127,7 @@ fn is_outside(profile: &Profile, range: RangeInclusive<f64>) -> bool {
 }
 
 /// A remark on values of files that do not fit the column of the target whose type they get.
-pub fn misfit(column: &Column, written: &Written<'_>) -> Option<String> {
+pub(super) fn misfit(column: &Column, written: &Written<'_>) -> Option<String> {
     let takes = Takes::of(column)?;
     let mark = written.numbers.mark().unwrap_or(Mark::Point);
     let given: u64 = written.found.iter().map(|profile| profile.given).sum();
@@ -162,13 +162,13 @@ fn refused(takes: &Takes<'_>, profile: &Profile, mark: Mark) -> u64 {
 
 /// Whether only the server knows if a value fits a column: one of a type that is not known here, or of a domain
 /// with rules.
-pub fn is_known_to_the_server_alone(column: &Column) -> bool {
+pub(super) fn is_known_to_the_server_alone(column: &Column) -> bool {
     column.has_rules || Takes::of(column).is_none()
 }
 
 /// The SQL condition that holds for a value that was read and does not fit a column, with `{}` for the value;
 /// `None` if every value that was read fits.
-pub fn refusal(column: &Column) -> Option<String> {
+pub(super) fn refusal(column: &Column) -> Option<String> {
     match Takes::of(column)? {
         Takes::Whole(least, most) if (least, most) != (i64::MIN, i64::MAX) => {
             Some(format!("{{}} NOT BETWEEN {least} AND {most}"))

@@ -73,7 +73,7 @@ const DAYS_AHEAD: u64 = 2;
 
 /// How a date is written in keys.
 #[derive(Clone, Debug)]
-pub struct Form {
+pub(super) struct Form {
     regex: Regex,
     /// The date in a key pattern, such as `{date:%Y-%m-%d}`.
     pub text: String,
@@ -82,42 +82,42 @@ pub struct Form {
 }
 
 /// The forms of days of a month.
-pub fn days() -> impl Iterator<Item = Form> {
+pub(super) fn days() -> impl Iterator<Item = Form> {
     DAYS.iter().filter_map(|(regex, text)| Form::new(regex, text))
 }
 
 /// The forms of days of the year, of weeks and of months.
-pub fn others() -> impl Iterator<Item = Form> {
+pub(super) fn others() -> impl Iterator<Item = Form> {
     OTHERS.iter().filter_map(|(regex, text)| Form::new(regex, text))
 }
 
 impl Form {
     /// Makes a form; `None` if one of the two is not valid.
-    pub fn new(regex: &str, text: &str) -> Option<Self> {
+    pub(super) fn new(regex: &str, text: &str) -> Option<Self> {
         let (regex, alone) = (Regex::new(regex).ok()?, text.parse().ok()?);
         Some(Self { regex, text: text.to_owned(), alone })
     }
 
     /// The form of this date, then `between`, then a day of the month.
-    pub fn followed_by_day(&self, between: &str) -> Option<Self> {
+    pub(super) fn followed_by_day(&self, between: &str) -> Option<Self> {
         let regex = format!("{}{}{}", self.regex.as_str(), regex::escape(between), r"\d{1,2}");
         Self::new(&regex, &format!("{}{between}%-d}}", self.text.strip_suffix('}')?))
     }
 
     /// Finds the text at this place among the texts of a key that look like the date, counted from 0.
-    pub fn find(&self, key: &str, place: usize) -> Option<std::ops::Range<usize>> {
+    pub(super) fn find(&self, key: &str, place: usize) -> Option<std::ops::Range<usize>> {
         let found = self.regex.find_iter(key).map(|found| found.range());
         found.filter(|range| self.is_whole(key, range)).nth(place)
     }
 
     /// Reads a text that looks like the date.
-    pub fn read(&self, text: &str) -> KeyMatch {
+    pub(super) fn read(&self, text: &str) -> KeyMatch {
         self.alone.read(text)
     }
 
     /// Whether these texts can be dates of this form: no month, week or day of the year is too high, and seconds since
     /// 1970 can be the times of files.
-    pub fn may_be<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
+    pub(super) fn may_be<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         if self.text.contains("%s") {
             return are_seconds(texts);
         }
@@ -126,7 +126,7 @@ impl Form {
     }
 
     /// Whether it is a month, by its number or its name, without a day.
-    pub fn is_of_months(&self) -> bool {
+    pub(super) fn is_of_months(&self) -> bool {
         let has_month = ["%m", "%-m", "%b", "%B"].iter().any(|part| self.text.contains(part));
         has_month && !self.has_day_of_month()
     }
@@ -136,7 +136,7 @@ impl Form {
     }
 
     /// Whether it is a week without the letter `W`, so that the two digits may be something else.
-    pub fn is_of_bare_weeks(&self) -> bool {
+    pub(super) fn is_of_bare_weeks(&self) -> bool {
         self.text.contains("%V") && !self.text.contains(['W', 'w'])
     }
 

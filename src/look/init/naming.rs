@@ -11,14 +11,14 @@ use crate::domain::dlt_name::column_name;
 const LONGEST: usize = 63;
 
 /// The columns that `stage.sql` adds to those of the files: where a row comes from, and when it was loaded.
-pub const ADDED: [&str; 4] = ["_file_name", "_row_id", "_file_date", "_loaded_at"];
+pub(super) const ADDED: [&str; 4] = ["_file_name", "_row_id", "_file_date", "_loaded_at"];
 
 /// The columns that every table of Postgres has by itself.
 const SYSTEM: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
 
 /// The names of several columns. A number is appended to a name that another column has, that is [`ADDED`], or that
 /// the server uses itself.
-pub fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(super) fn column_names<'a>(headers: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut taken: HashSet<String> =
         ADDED.iter().chain(&SYSTEM).map(|name| (*name).to_owned()).collect();
     let mut names = Vec::new();

@@ -7,7 +7,7 @@ use crate::values::{Kind, Mark};
 
 /// How the numbers of a column are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbers {
+pub(super) enum Numbers {
     /// With this mark: its values show it, or they read the same with either mark.
     Sure(Mark),
     /// With this mark, because other columns have it.
@@ -20,7 +20,7 @@ pub enum Numbers {
 
 impl Numbers {
     /// The mark; `None` if the values have both.
-    pub fn mark(self) -> Option<Mark> {
+    pub(super) fn mark(self) -> Option<Mark> {
         match self {
             Self::Sure(mark) | Self::AsOthers(mark) => Some(mark),
             Self::Guessed => Some(Mark::Point),
@@ -86,7 +86,9 @@ fn is_below_one(profile: &Profile) -> bool {
 }
 
 /// The mark that the columns of the files have in common, and the names of the columns that show it.
-pub fn common_mark<'a>(columns: &[(&'a str, Vec<&Profile>)]) -> Option<(Mark, Vec<&'a str>)> {
+pub(super) fn common_mark<'a>(
+    columns: &[(&'a str, Vec<&Profile>)],
+) -> Option<(Mark, Vec<&'a str>)> {
     let marks = columns.iter().filter_map(|(name, found)| Some((*name, mark_of_numbers(found)?)));
     let marks: Vec<(&str, Mark)> = marks.collect();
     let (_, mark) = *marks.first()?;
@@ -103,7 +105,7 @@ fn mark_of_numbers(found: &[&Profile]) -> Option<Mark> {
 }
 
 /// How the numbers of a column are read, among others that have this mark in common.
-pub fn numbers(found: &[&Profile], common: Option<Mark>) -> Numbers {
+pub(super) fn numbers(found: &[&Profile], common: Option<Mark>) -> Numbers {
     let evidence = Evidence::of(found);
     match (evidence.point, evidence.comma, evidence.unclear, common) {
         (true, true, _, _) => Numbers::Mixed,

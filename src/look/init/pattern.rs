@@ -15,7 +15,7 @@ const OTHERS: usize = 2;
 
 /// A pattern that is guessed, and what makes it doubtful.
 #[derive(Clone, Debug)]
-pub struct Guessed {
+pub(super) struct Guessed {
     /// The pattern.
     pub pattern: KeyPattern,
     /// Reasons against it, or for another pattern.
@@ -33,7 +33,7 @@ pub struct Undecided {
 ///
 /// # Errors
 /// [`Undecided`] if the keys of a month differ by a number that may be the day, or that of a part.
-pub fn guess(keys: &[&str]) -> Result<Option<Guessed>, Undecided> {
+pub(super) fn guess(keys: &[&str]) -> Result<Option<Guessed>, Undecided> {
     let candidates = match candidates(keys, forms::days()) {
         of_days if of_days.is_empty() => candidates(keys, forms::others()),
         of_days => of_days,

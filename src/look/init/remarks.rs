@@ -26,7 +26,7 @@ const REASONS: usize = 5;
 
 /// The remarks, by subject.
 #[derive(Clone, Debug, Default)]
-pub struct Remarks {
+pub(super) struct Remarks {
     /// What is not read.
     pub unread: Vec<String>,
     /// The key pattern.
@@ -49,7 +49,7 @@ pub struct Remarks {
 
 impl Remarks {
     /// Collects the remarks about a new dataset with these columns; `headers` are all names that the files have.
-    pub fn about(
+    pub(super) fn about(
         findings: &Findings<'_>,
         columns: &[Column],
         renamed: &BTreeMap<String, Vec<String>>,
@@ -73,7 +73,7 @@ impl Remarks {
     }
 
     /// All remarks, in the order in which they are shown.
-    pub fn all(self) -> Vec<String> {
+    pub(super) fn all(self) -> Vec<String> {
         [
             self.unread,
             self.key,
@@ -197,7 +197,7 @@ fn about_the_key(guess: &Guess) -> String {
 }
 
 /// A share for people.
-pub fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 

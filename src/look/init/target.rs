@@ -11,7 +11,7 @@ use crate::sql::identifier;
 use crate::target::{DLT_COLUMNS, Target};
 
 /// What a person should know of a target that exists; `headers` are all names that the files have.
-pub fn about_target(target: &Target, columns: &[Column], headers: &[String]) -> Vec<String> {
+pub(super) fn about_target(target: &Target, columns: &[Column], headers: &[String]) -> Vec<String> {
     let mut remarks = Vec::new();
     remarks.extend(about_case(target, columns));
     remarks.extend(about_left_out(target, columns, headers));

@@ -38,7 +38,7 @@ pub enum Types<'a> {
 }
 
 /// How the values of a column are written.
-pub struct Written<'a> {
+pub(super) struct Written<'a> {
     /// Its profile in each file that was looked at.
     pub found: &'a [&'a Profile],
     /// How its numbers are written.
@@ -48,10 +48,10 @@ pub struct Written<'a> {
 }
 
 /// A type, and the SQL that makes it of a text, with `{}` for the column; text itself needs none.
-pub type Typed = (String, Option<String>);
+pub(super) type Typed = (String, Option<String>);
 
 /// The type that all values can be read as.
-pub fn guessed(name: &str, written: &Written<'_>) -> Typed {
+pub(super) fn guessed(name: &str, written: &Written<'_>) -> Typed {
     let kinds = Kinds::of(written.found);
     let has_no_numbers = is_code(name) || is_personal(name);
     if kinds.0.is_empty() || has_no_numbers && !kinds.are_all(Kind::is_date) {
@@ -121,12 +121,12 @@ fn is_far_below_the_largest(profile: &Profile) -> bool {
 
 /// Whether `stage.sql` has to give the type that the target has for a column. It need not if dlt keeps values of
 /// other types in a column of text beside it: a run puts each text into the column that takes it.
-pub fn is_cast(target: &Target, name: &str) -> bool {
+pub(super) fn is_cast(target: &Target, name: &str) -> bool {
     target.guest.dlt().is_none() || target.column(&text_variant(name)).is_none()
 }
 
 /// The target's type of a column.
-pub fn of_target(target: &Target, name: &str, written: &Written<'_>) -> Typed {
+pub(super) fn of_target(target: &Target, name: &str, written: &Written<'_>) -> Typed {
     let Some(column) = target.column(name) else { return ("text".to_owned(), None) };
     if !is_cast(target, name) {
         return (column.type_text.clone(), None);

@@ -14,12 +14,12 @@ const PERSONS: &str = "first last full middle maiden given family customer clien
     shipping delivery holder cardholder recipient patient employee member owner person student";
 
 /// Whether the digits in a column of this name are a code and not a number.
-pub fn is_code(name: &str) -> bool {
+pub(super) fn is_code(name: &str) -> bool {
     has_part(name, CODES)
 }
 
 /// Whether a column of this name holds personal data.
-pub fn is_personal(name: &str) -> bool {
+pub(super) fn is_personal(name: &str) -> bool {
     let is_of_person = name == "name" || name.ends_with("_name") && has_part(name, PERSONS);
     (has_part(name, PERSONAL) || is_of_person) && !name.starts_with("is_")
 }

@@ -24,7 +24,7 @@ const EPOCHS: usize = 6;
 const NOT_UTF8: u64 = 2;
 
 /// What the files of a dataset are like.
-pub struct Looked {
+pub(super) struct Looked {
     /// How their formats change.
     pub drift: drift::Drift,
     /// Their first bytes.
@@ -74,7 +74,7 @@ impl Looked {
     }
 
     /// The files that are not UTF-8, and are read in the encoding that was set for them.
-    pub fn decoded(&self) -> Vec<String> {
+    pub(super) fn decoded(&self) -> Vec<String> {
         let first = self.glimpses.read.iter();
         let first = first.filter(|glimpse| is_decoded(&glimpse.format.encoding));
         let whole = self.mirror.files.iter();
@@ -84,7 +84,7 @@ impl Looked {
     }
 
     /// By the name of a column, how many files write another of its names.
-    pub fn written_otherwise(
+    pub(super) fn written_otherwise(
         &self,
         aliases: &BTreeMap<String, Vec<String>>,
     ) -> BTreeMap<String, usize> {
@@ -103,7 +103,7 @@ fn is_decoded(encoding: &str) -> bool {
 }
 
 /// Looks at the files, and again with each setting of `csv` that they need; returns the dataset with these settings.
-pub async fn with_settings(
+pub(super) async fn with_settings(
     project: &Project,
     mut dataset: Dataset,
     range: DateRange,

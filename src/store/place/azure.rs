@@ -16,7 +16,7 @@ const SERVICE: &str = "AZURE_";
 const ENDPOINT: [&str; 2] = ["azure_storage_endpoint", "azure_endpoint"];
 
 /// Opens a container without any request to it.
-pub fn open(
+pub(super) fn open(
     container: &str,
     role: Option<Role>,
     options: &Options,

@@ -42,7 +42,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Where credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(super) enum Origin {
     /// Keys in the environment.
     Keys,
     /// A profile of `~/.aws/config`.
@@ -73,7 +73,7 @@ impl fmt::Display for Origin {
 
 impl Origin {
     /// Returns the region of the profile that gives the credentials. Reads `~/.aws/config` and makes no request.
-    pub fn region(&self) -> Option<String> {
+    pub(super) fn region(&self) -> Option<String> {
         let builder = ProfileFileRegionProvider::builder();
         let provider = match self {
             Self::Keys | Self::WebIdentity { .. } => return None,
@@ -222,7 +222,7 @@ impl From<NoCredentials> for object_store::Error {
 }
 
 /// Gives the store's client the credentials of a place.
-pub struct AwsCredentials {
+pub(super) struct AwsCredentials {
     place: String,
     origin: Origin,
     region: String,
@@ -244,7 +244,7 @@ struct Found {
 
 impl AwsCredentials {
     /// Takes credentials from `origin`, which is asked at the first request.
-    pub fn new(place: String, origin: Origin, region: String) -> Self {
+    pub(super) fn new(place: String, origin: Origin, region: String) -> Self {
         Self { place, origin, region, state: Mutex::default() }
     }
 

@@ -15,7 +15,7 @@ use crate::store::refusal::{Observed, Refusals};
 const SERVICE: &str = "GOOGLE_";
 
 /// Opens a bucket without any request to it.
-pub fn open(
+pub(super) fn open(
     bucket: &str,
     role: Option<Role>,
     options: &Options,

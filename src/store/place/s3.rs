@@ -23,7 +23,7 @@ const WEB_IDENTITY: [&str; 2] = ["aws_web_identity_token_file", "aws_role_arn"];
 
 /// Opens a bucket, and what lists its unfinished uploads, without any request to it; `place` is its URL, for
 /// errors.
-pub fn open(
+pub(super) fn open(
     bucket: &str,
     place: String,
     role: Option<Role>,

@@ -241,7 +241,7 @@ fn file_of(row: &Row) -> ComparedFile {
 }
 
 /// Returns the shape of a value, also if it is NULL or empty.
-pub fn shape_of(value: Option<&str>) -> String {
+pub(super) fn shape_of(value: Option<&str>) -> String {
     match value {
         None => "NULL".to_owned(),
         Some("") => "''".to_owned(),

@@ -236,7 +236,7 @@ const TEXTS: &[(&str, Meaning)] = &[
 ];
 
 /// Returns what an answer to the start of a session means, by its code or, if that says too little, by its text.
-pub fn connect_failure(code: &str, message: &str) -> Meaning {
+pub(crate) fn connect_failure(code: &str, message: &str) -> Meaning {
     match code {
         "28P01" => return Meaning::Password,
         "28000" => return Meaning::Rejected,

@@ -22,7 +22,7 @@ use crate::target::Error;
 use crate::target::placement::copy_statement;
 
 /// The table that rows are copied into.
-pub struct Destination<'a> {
+pub(super) struct Destination<'a> {
     /// Its name in SQL.
     pub quoted: String,
     /// Its name alone, as the server's messages give it.
@@ -34,7 +34,7 @@ pub struct Destination<'a> {
 /// # Errors
 /// [`Error::Rows`], with row and column as far as the server names them; [`Error::Value`],
 /// [`Error::Staged`], [`Error::Count`].
-pub async fn copy(
+pub(super) async fn copy(
     placing: &Placing<'_>,
     file: &StagedFile,
     into: &Destination<'_>,

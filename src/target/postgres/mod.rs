@@ -29,11 +29,13 @@ mod watch;
 
 pub use batch::{Batch, Job, load};
 pub use catalog::{
-    Column, DLT_ID, DLT_LOAD_ID, Definition, Dlt, How, Inspected, MaterializedView, Object,
-    ObjectKind, Obstacle, Reached, Relation, Target, Web, references,
+    Column, Definition, How, Inspected, MaterializedView, Object, ObjectKind, Obstacle, Reached,
+    Relation, Target, Web, references,
 };
+pub(super) use catalog::{DLT_ID, DLT_LOAD_ID, Dlt};
 pub use compare::{Compared, ComparedColumn, ComparedFile, compare};
-pub use connect_failure::{ConnectFailure, connect_failure};
+pub use connect_failure::ConnectFailure;
+pub(super) use connect_failure::connect_failure;
 pub use database_tables::DatabaseTables;
 pub use days::{FirstDay, days_held, first_day};
 pub use deep::{Deep, DeepCounts, DeepFile, DeepJob, Place, compare_deep, compared_columns};
@@ -45,6 +47,7 @@ pub use held::{
 pub use refresh::refresh;
 pub use rights::{MissingRights, Needs, missing_rights, refuse_missing};
 pub use session::{Database, until_cancelled};
-pub use sqlstate::{Meaning, reason};
+pub use sqlstate::Meaning;
+pub(super) use sqlstate::reason;
 pub use tls::Protection;
 pub use undo::{Undoable, Undoing, UndoneBatch, undo, undoable};

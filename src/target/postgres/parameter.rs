@@ -5,9 +5,9 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::domain::TableName;
 
 /// A value and its type.
-pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The schema of a table and its name.
-pub fn schema_and_name(table: &TableName) -> [Parameter<'_>; 2] {
+pub(super) fn schema_and_name(table: &TableName) -> [Parameter<'_>; 2] {
     [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)]
 }

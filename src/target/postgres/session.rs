@@ -258,7 +258,7 @@ impl Session {
     }
 
     /// Ends the session and waits until the server knows.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         let Self { client, driver, mut cancel, .. } = self;
         cancel.0 = None;
         drop(client);

@@ -133,7 +133,7 @@ impl Meaning {
 }
 
 /// Says why the server refuses a value or a row, in our own words: the server's text may quote the value.
-pub fn reason(code: &str) -> Option<&'static str> {
+pub(crate) fn reason(code: &str) -> Option<&'static str> {
     Some(match code {
         "22P02" => "the text does not have the format of the type",
         "22003" => "the number is out of the range of the type",

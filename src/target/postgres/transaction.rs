@@ -12,7 +12,7 @@ use crate::failpoint;
 use crate::target::Error;
 
 /// A transaction that was begun, and whose outcome is not known yet.
-pub struct Open {
+pub(super) struct Open {
     pid: i32,
     /// Its 64-bit id in decimal.
     pub xid: String,
@@ -23,7 +23,7 @@ impl Open {
     ///
     /// # Errors
     /// [`Error::Statement`].
-    pub async fn begin(client: &Client, batch: usize) -> Result<Self, Error> {
+    pub(super) async fn begin(client: &Client, batch: usize) -> Result<Self, Error> {
         begin(client, &format!("beginning batch {batch}")).await?;
         let row = client
             .query_typed_one(WHO, &[])
@@ -41,7 +41,7 @@ const SETTLE_ATTEMPTS: u32 = 60;
 ///
 /// # Errors
 /// [`Error::Unfinished`], [`Error::Statement`].
-pub async fn settle(client: &Client, batch: usize, open: &Open) -> Result<(), Error> {
+pub(super) async fn settle(client: &Client, batch: usize, open: &Open) -> Result<(), Error> {
     let doing = format!("ending an earlier try of batch {batch}");
     client
         .query_typed(TERMINATE, &[(&open.pid, Type::INT4), (&open.xid, Type::TEXT)])
@@ -69,7 +69,7 @@ const WHO: &str = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xac
 ///
 /// # Errors
 /// [`Error::RolledBack`], [`Error::CommitUnknown`], [`Error::Rows`].
-pub async fn commit(client: &Client, batch: usize, xid: &str) -> Result<(), Error> {
+pub(super) async fn commit(client: &Client, batch: usize, xid: &str) -> Result<(), Error> {
     failpoint::reach(failpoint::LOAD_BEFORE_COMMIT);
     let committed = client.batch_execute("COMMIT").await;
     failpoint::reach(failpoint::LOAD_COMMITTED);

@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Watches one session.
-pub struct Watch<'a> {
+pub(super) struct Watch<'a> {
     database: &'a Database,
     /// The name under which the server knows the session.
     name: &'a str,
@@ -78,13 +78,13 @@ const NO_COPYING: &str = "(SELECT NULL::int AS pid)";
 
 impl<'a> Watch<'a> {
     /// Makes a watch over the session with this name.
-    pub fn new(database: &'a Database, name: &'a str) -> Self {
+    pub(super) fn new(database: &'a Database, name: &'a str) -> Self {
         Self { database, name, seen: HashMap::new(), own: None }
     }
 
     /// Watches until it is dropped; returns only if a session that is left behind cannot be ended, or if the watched
     /// session is lost. If the server cannot be asked, nothing is reported.
-    pub async fn run(mut self) -> Error {
+    pub(super) async fn run(mut self) -> Error {
         let mut session: Option<Session> = None;
         loop {
             let before = self.database.activity();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// Reads a delimiter of one character. Two are often written if one is meant and a blank follows it.
-pub fn delimiter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
+pub(super) fn delimiter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
     let mut characters = text.chars();
     match (characters.next(), characters.as_str()) {
@@ -19,7 +19,7 @@ pub fn delimiter<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::
 }
 
 /// Reads a quote of one character, or the empty text for none.
-pub fn quote<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
+pub(super) fn quote<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
     let text = String::deserialize(from)?;
     let mut characters = text.chars();
     match (characters.next(), characters.as_str()) {
@@ -31,7 +31,7 @@ pub fn quote<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Erro
 }
 
 /// Writes the quote as a text of one character, or as the empty text for none.
-pub fn write_quote<S: Serializer>(quote: &Option<char>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn write_quote<S: Serializer>(quote: &Option<char>, to: S) -> Result<S::Ok, S::Error> {
     match quote {
         Some(quote) => to.serialize_char(*quote),
         None => to.serialize_str(""),

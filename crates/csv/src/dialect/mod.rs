@@ -77,11 +77,11 @@ pub struct Dialect {
 }
 
 /// The possible delimiters of a file for which none is given.
-pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub(crate) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// The special characters of a dialect, checked: each is one byte, and all differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Syntax {
+pub(crate) struct Syntax {
     /// Between fields; `None` if each file's header decides.
     pub delimiter: Option<u8>,
     /// Around fields; `None` if fields are never quoted.
@@ -155,7 +155,7 @@ impl Dialect {
 
 impl Syntax {
     /// Whether a byte can stand between the fields of a file.
-    pub fn may_be_delimiter(&self, byte: u8) -> bool {
+    pub(crate) fn may_be_delimiter(&self, byte: u8) -> bool {
         byte.is_ascii()
             && !matches!(byte, b'\r' | b'\n' | 0)
             && ![self.quote, self.escape].contains(&Some(byte))

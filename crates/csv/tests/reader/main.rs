@@ -1,6 +1,6 @@
 //! The reader compared with slow and obvious references.
 
-#![allow(missing_docs, reason = "nothing uses it from outside")]
+#![allow(missing_docs, unreachable_pub, reason = "nothing uses it from outside")]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, SelectItem, Visit, v
 use crate::domain::FILE_DATE;
 
 /// Whether a column has such a condition.
-pub fn has_condition(item: &SelectItem) -> bool {
+pub(super) fn has_condition(item: &SelectItem) -> bool {
     any(item, &|expression| match expression {
         Expr::Function(function) => {
             let is_nullif = is_named(function.name.0.last().map(ToString::to_string), "nullif");

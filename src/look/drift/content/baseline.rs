@@ -9,26 +9,26 @@ use super::pool::Pool;
 use crate::profile::Profile;
 
 /// The files of the reference, of one column.
-pub struct Baseline {
+pub(super) struct Baseline {
     all: Pool,
     usual: Usual,
 }
 
 impl Baseline {
     /// Makes the baseline of these files.
-    pub fn of(files: &[&Profile], habits: Habits) -> Self {
+    pub(super) fn of(files: &[&Profile], habits: Habits) -> Self {
         let all = Pool::of(files);
         let usual = Usual { habits, index: usual_indices(files, &all) };
         Self { all, usual }
     }
 
     /// Compares a file that is not among them.
-    pub fn differences(&self, file: &Profile) -> Vec<Difference> {
+    pub(super) fn differences(&self, file: &Profile) -> Vec<Difference> {
         compare(file, &self.all, &self.usual)
     }
 
     /// Compares a file that is among them with the others.
-    pub fn differences_to_others(&self, file: &Profile) -> Vec<Difference> {
+    pub(super) fn differences_to_others(&self, file: &Profile) -> Vec<Difference> {
         compare(file, &self.all.without(file), &self.usual)
     }
 }

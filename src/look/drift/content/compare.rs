@@ -176,7 +176,7 @@ fn some(values: &[String]) -> String {
 
 /// Traits of a column that hold for all its files and must not be reported as drift.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Habits {
+pub(super) struct Habits {
     /// Whether its numbers rise or fall with the file date, as those of a sequence do.
     pub follows_the_date: bool,
     /// Whether most files have values that no other has.
@@ -185,7 +185,7 @@ pub struct Habits {
 
 /// What is usual for a column among the files that others are compared with.
 #[derive(Clone, Debug, Default)]
-pub struct Usual {
+pub(super) struct Usual {
     /// Its traits.
     pub habits: Habits,
     /// The median index between a file and all others, by what is measured.
@@ -193,7 +193,7 @@ pub struct Usual {
 }
 
 /// Returns how a file's column differs from the reference.
-pub fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference> {
+pub(super) fn compare(profile: &Profile, pool: &Pool, usual: &Usual) -> Vec<Difference> {
     let mut differences = Vec::new();
     differences.extend(shifted(Measured::Presence, profile, pool, usual));
     if let Some(difference) = retyped(profile, pool) {
@@ -242,7 +242,7 @@ fn distribution(profile: &Profile, pool: &Pool, habits: Habits) -> Option<Measur
 }
 
 /// Returns the rows per class in the file and in the reference; `None` if there is nothing to compare.
-pub fn counts(of: Measured, profile: &Profile, pool: &Pool) -> Option<Vec<(f64, f64)>> {
+pub(super) fn counts(of: Measured, profile: &Profile, pool: &Pool) -> Option<Vec<(f64, f64)>> {
     let counts = match of {
         Measured::Presence => vec![
             (profile.empty as f64, pool.empty as f64),

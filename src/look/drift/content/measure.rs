@@ -2,7 +2,7 @@
 
 /// Two distributions differ if their population stability index is larger than this. As a rule, an index up to 0.1 is
 /// read as the same distribution, up to 0.25 as a slight shift, and above 0.25 as a large one.
-pub const SHIFTED: f64 = 0.25;
+pub(super) const SHIFTED: f64 = 0.25;
 /// How unlikely a difference must be by chance. A range may have some million comparisons.
 const CHANCE: f64 = 1e-9;
 /// The standard normal deviate that is exceeded by chance in [`CHANCE`] of all cases.
@@ -13,7 +13,7 @@ const DEVIATE: f64 = 5.998;
 const FEWEST_OF_CLASS: f64 = 5.0;
 
 /// Adds up all rare classes to one.
-pub fn rare_as_one(counts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+pub(super) fn rare_as_one(counts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let (left, right) = sums(&counts);
     let fewest = FEWEST_OF_CLASS / left.min(right);
     let (rare, mut kept): (Vec<_>, Vec<_>) =
@@ -26,7 +26,7 @@ pub fn rare_as_one(counts: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 
 /// Returns the population stability index between two counts over the same classes: `sum((p - q) * ln(p / q))`. Half
 /// a row is added to each class, so that an empty class does not make the index infinite.
-pub fn stability_index(counts: &[(f64, f64)]) -> f64 {
+pub(super) fn stability_index(counts: &[(f64, f64)]) -> f64 {
     let added = 0.5 * counts.len() as f64;
     let (left, right) = sums(counts);
     let shares =
@@ -38,7 +38,7 @@ pub fn stability_index(counts: &[(f64, f64)]) -> f64 {
 /// million cases. The index is then about `(1/n + 1/m)` times chi-square, with one degree of freedom less than there
 /// are classes (Yurdakul, "Statistical properties of population stability index", 2018). The quantile is computed by
 /// the formula of Wilson and Hilferty.
-pub fn by_chance(counts: &[(f64, f64)]) -> f64 {
+pub(super) fn by_chance(counts: &[(f64, f64)]) -> f64 {
     let (left, right) = sums(counts);
     if left == 0.0 || right == 0.0 {
         return f64::INFINITY;
@@ -52,13 +52,13 @@ pub fn by_chance(counts: &[(f64, f64)]) -> f64 {
 /// Whether a class that is missing from one sample is missing significantly: it has `count` of `of` rows in the other
 /// sample, and none of `rows` here. This is Fisher's exact test by its upper bound: the probability that all `count`
 /// rows are in the first sample by chance.
-pub fn is_absent_for_a_reason(count: u64, of: u64, rows: u64) -> bool {
+pub(super) fn is_absent_for_a_reason(count: u64, of: u64, rows: u64) -> bool {
     let share_of_rows = of as f64 / (of + rows).max(1) as f64;
     share_of_rows.powf(count as f64) < CHANCE
 }
 
 /// Returns Kendall's rank correlation of values with their order, from -1 for falling to 1 for rising.
-pub fn trend(values: &[f64]) -> f64 {
+pub(super) fn trend(values: &[f64]) -> f64 {
     let mut balance: i64 = 0;
     for (index, earlier) in values.iter().enumerate() {
         for later in &values[index + 1..] {
@@ -70,7 +70,7 @@ pub fn trend(values: &[f64]) -> f64 {
 }
 
 /// Returns the rows of both samples.
-pub fn sums(counts: &[(f64, f64)]) -> (f64, f64) {
+pub(super) fn sums(counts: &[(f64, f64)]) -> (f64, f64) {
     counts.iter().fold((0.0, 0.0), |(left, right), (a, b)| (left + a, right + b))
 }
 

@@ -17,7 +17,7 @@ const CLASSES: usize = 10;
 
 /// The profiles of a column in several files, taken together.
 #[derive(Clone, Debug, Default)]
-pub struct Pool {
+pub(super) struct Pool {
     pub files: usize,
     pub empty: u64,
     pub null_like: u64,
@@ -39,7 +39,7 @@ pub struct Pool {
 
 impl Pool {
     /// Takes these profiles of one column together.
-    pub fn of(profiles: &[&Profile]) -> Self {
+    pub(super) fn of(profiles: &[&Profile]) -> Self {
         let mut pool = Self {
             shapes: Some(BTreeMap::new()),
             values: Some(BTreeMap::new()),
@@ -76,7 +76,7 @@ impl Pool {
 
     /// Returns the pool without one of its files, so that the file can be compared with the others. The only file of a
     /// pool is compared with itself.
-    pub fn without(&self, profile: &Profile) -> Self {
+    pub(super) fn without(&self, profile: &Profile) -> Self {
         let mut rest = self.clone();
         if rest.files < 2 {
             return rest;
@@ -103,7 +103,7 @@ impl Pool {
 }
 
 /// Returns how many rows have a number that is in the percentiles.
-pub fn numbers_of(profile: &Profile) -> f64 {
+pub(super) fn numbers_of(profile: &Profile) -> f64 {
     if profile.percentiles.is_empty() { 0.0 } else { profile.numbers() as f64 }
 }
 
@@ -148,7 +148,7 @@ fn count_up_to(profiles: &[&Profile], value: f64) -> f64 {
 
 /// Returns the kind that at least `share` of the values have. If neither integers nor decimals are that many, but
 /// both together are, the kind is decimal.
-pub fn dominant(kinds: &BTreeMap<Kind, u64>, given: u64, share: f64) -> Option<Kind> {
+pub(super) fn dominant(kinds: &BTreeMap<Kind, u64>, given: u64, share: f64) -> Option<Kind> {
     if given == 0 {
         return None;
     }
@@ -162,7 +162,7 @@ pub fn dominant(kinds: &BTreeMap<Kind, u64>, given: u64, share: f64) -> Option<K
 }
 
 /// Returns the share of numbers up to and including `value`, from percentiles.
-pub fn rank(percentiles: &[f64], value: f64) -> f64 {
+pub(super) fn rank(percentiles: &[f64], value: f64) -> f64 {
     let last = percentiles.len().saturating_sub(1);
     let below = percentiles.partition_point(|percentile| *percentile <= value);
     if below == 0 {

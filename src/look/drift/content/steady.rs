@@ -13,7 +13,7 @@ const SHARE: f64 = 0.8;
 
 /// Returns the place of the first of `files` since which the column is as in the newest files; 0 if it never changed,
 /// or not permanently. The files are in the order of their days.
-pub fn steady(files: &[&Profile], habits: Habits) -> usize {
+pub(super) fn steady(files: &[&Profile], habits: Habits) -> usize {
     let Some(older) = files.len().checked_sub(NEWEST).filter(|older| *older > 0) else { return 0 };
     let newest = Baseline::of(&files[older..], habits);
     let odd =

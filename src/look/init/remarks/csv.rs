@@ -11,7 +11,7 @@ use crate::look::init::findings::{Findings, Seen};
 use crate::printable::{few, grouped};
 
 /// Collects the remarks on how the files are written, and on the settings of `csv` for it.
-pub fn about_csv(findings: &Findings<'_>) -> Vec<String> {
+pub(super) fn about_csv(findings: &Findings<'_>) -> Vec<String> {
     let mut remarks = vec![about_delimiter(findings)];
     remarks.extend(about_encoding(findings));
     remarks.extend(about_lines(findings));

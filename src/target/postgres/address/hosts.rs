@@ -16,7 +16,7 @@ const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// A server to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
+pub(crate) struct Host {
     /// A name, an address, or a path that starts with `/`.
     pub name: String,
     /// The address to connect to, if the name is not to be looked up.
@@ -28,17 +28,17 @@ pub struct Host {
 impl Host {
     /// A host by name alone.
     #[cfg(test)]
-    pub fn named(name: &str, port: u16) -> Self {
+    pub(crate) fn named(name: &str, port: u16) -> Self {
         Self { name: name.to_owned(), address: None, port }
     }
 
     /// Whether it is reached through a socket of this machine, which does not use TLS.
-    pub fn is_socket(&self) -> bool {
+    pub(crate) fn is_socket(&self) -> bool {
         self.address.is_none() && self.name.starts_with('/')
     }
 
     /// Returns its name in the password file.
-    pub fn password_name(&self) -> Cow<'_, str> {
+    pub(crate) fn password_name(&self) -> Cow<'_, str> {
         match self.name.as_str() {
             name if name == default_socket_folder() => Cow::Borrowed("localhost"),
             name => Cow::Borrowed(name),
@@ -46,7 +46,7 @@ impl Host {
     }
 
     /// Whether it is a direct host of Supabase, which has an IPv6 address only.
-    pub fn is_supabase_direct(&self) -> bool {
+    pub(crate) fn is_supabase_direct(&self) -> bool {
         self.name.starts_with("db.") && self.name.ends_with(".supabase.co")
     }
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Host {
 ///
 /// # Errors
 /// [`Error::Setting`] if the lists of hosts, addresses and ports do not fit each other.
-pub fn hosts(settings: &Settings) -> Result<Vec<Host>, Error> {
+pub(super) fn hosts(settings: &Settings) -> Result<Vec<Host>, Error> {
     let names = list(settings, "host");
     let addresses = list(settings, "hostaddr");
     let ports = list(settings, "port").unwrap_or_default();

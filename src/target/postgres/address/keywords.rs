@@ -11,7 +11,7 @@ use super::settings::{Pair, quoted};
 ///
 /// # Errors
 /// A reason.
-pub fn parse(text: &str) -> Result<Vec<Pair>, String> {
+pub(super) fn parse(text: &str) -> Result<Vec<Pair>, String> {
     let start = text.split('=').next().unwrap_or_default();
     if start.contains("://") {
         return Err("it does not start with postgres://".to_owned());

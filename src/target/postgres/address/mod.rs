@@ -18,16 +18,16 @@ use std::fmt;
 use tokio_postgres::Config;
 use tokio_postgres::config::LoadBalanceHosts;
 
-pub use self::hosts::Host;
+pub(super) use self::hosts::Host;
 use self::passfile::PasswordFile;
-pub use self::settings::Settings;
+pub(super) use self::settings::Settings;
 use super::tls::Tls;
 use crate::domain::Environment;
 use crate::target::Error;
 
 /// How to reach the target database. Neither `Debug` nor `Display` shows a password.
 #[derive(Clone)]
-pub struct Address {
+pub(super) struct Address {
     /// The servers to try, in order; at least one.
     pub(super) servers: Vec<Server>,
     /// User, database and network settings, the same for all servers.
@@ -42,7 +42,7 @@ pub struct Address {
 
 /// A server to try.
 #[derive(Clone)]
-pub struct Server {
+pub(super) struct Server {
     /// Where it is.
     pub host: Host,
     /// Its password, if there is one.
@@ -54,7 +54,7 @@ impl Address {
     ///
     /// # Errors
     /// [`Error::NoDatabase`] and [`Error::Setting`].
-    pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
+    pub(super) fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let settings = Settings::read(environment)?;
         let user = settings.get("user").map_or_else(|| system_user(environment), str::to_owned);
         let database = settings.get("dbname").unwrap_or(&user).to_owned();

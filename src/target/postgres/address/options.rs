@@ -27,7 +27,11 @@ const SYSTEM_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 ///
 /// # Errors
 /// [`Error::Setting`].
-pub fn client_config(settings: &Settings, user: &str, database: &str) -> Result<Config, Error> {
+pub(super) fn client_config(
+    settings: &Settings,
+    user: &str,
+    database: &str,
+) -> Result<Config, Error> {
     let mut config = Config::new();
     config.user(user).dbname(database);
     if let Some(options) = settings.get("options") {

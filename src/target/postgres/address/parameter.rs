@@ -3,7 +3,7 @@
 
 /// What is done with a parameter.
 #[derive(Clone, Copy)]
-pub enum Treatment {
+pub(super) enum Treatment {
     /// Its value is used.
     Used,
     /// It has no meaning here.
@@ -15,7 +15,7 @@ pub enum Treatment {
 use Treatment::{Ignored, Only, Used};
 
 /// A parameter.
-pub struct Parameter {
+pub(super) struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// The environment variable that gives it, if any.
@@ -26,7 +26,7 @@ pub struct Parameter {
 
 impl Parameter {
     /// Finds a parameter.
-    pub fn find(name: &str) -> Option<&'static Self> {
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|parameter| parameter.name == name)
     }
 }
@@ -45,7 +45,7 @@ const SCHEMA: &str = "the tables named in backfill.toml carry their schema";
 const PRISMA_TLS: &str = "sslmode says which certificates are accepted";
 
 /// All parameters.
-pub const ALL: &[Parameter] = &[
+pub(super) const ALL: &[Parameter] = &[
     // Which database.
     bare("service", Used),
     bare("servicefile", Used),

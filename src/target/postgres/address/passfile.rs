@@ -10,12 +10,12 @@ use crate::domain::Environment;
 
 /// The content of a password file; empty if there is none.
 #[derive(Default)]
-pub struct PasswordFile(Vec<u8>);
+pub(super) struct PasswordFile(Vec<u8>);
 
 impl PasswordFile {
     /// Reads the file that the settings name, or else `~/.pgpass`. A file that others may read is ignored, with a
     /// warning.
-    pub fn read(settings: &Settings, environment: &Environment) -> Self {
+    pub(super) fn read(settings: &Settings, environment: &Environment) -> Self {
         let home = environment.get("HOME").map(|home| Path::new(home).join(".pgpass"));
         let Some(path) = settings.get("passfile").map(PathBuf::from).or(home) else {
             return Self::default();
@@ -42,7 +42,7 @@ impl PasswordFile {
     }
 
     /// Returns the password of the first line that matches.
-    pub fn password(&self, host: &Host, database: &str, user: &str) -> Option<Vec<u8>> {
+    pub(super) fn password(&self, host: &Host, database: &str, user: &str) -> Option<Vec<u8>> {
         let name = host.password_name();
         let port = host.port.to_string();
         let wanted = [&*name, &*port, database, user];

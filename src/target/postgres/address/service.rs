@@ -17,7 +17,7 @@ const SYSTEM_FOLDERS: [&str; 2] = ["/etc/postgresql-common", "/etc/sysconfig/pgs
 ///
 /// # Errors
 /// [`Error::Setting`] if there is no such service, or its file cannot be read.
-pub fn read(settings: &Settings, environment: &Environment) -> Result<Vec<Pair>, Error> {
+pub(super) fn read(settings: &Settings, environment: &Environment) -> Result<Vec<Pair>, Error> {
     let Some(service) = settings.get("service").or_else(|| environment.get(PGSERVICE)) else {
         return Ok(Vec::new());
     };

@@ -16,7 +16,7 @@ const DATABASE_URL: &str = "DATABASE_URL";
 const NAMING: [&str; 3] = ["PGHOST", "PGHOSTADDR", "PGSERVICE"];
 
 /// A name and a value as somebody wrote them.
-pub type Pair = (String, String);
+pub(super) type Pair = (String, String);
 
 /// The value of a parameter, and the variable that it comes from.
 struct Setting {
@@ -26,14 +26,14 @@ struct Setting {
 
 /// The parameters that are set.
 #[derive(Default)]
-pub struct Settings(BTreeMap<&'static str, Setting>);
+pub(crate) struct Settings(BTreeMap<&'static str, Setting>);
 
 impl Settings {
     /// Reads `DATABASE_URL`, the service file and the environment.
     ///
     /// # Errors
     /// [`Error::NoDatabase`] and [`Error::Setting`].
-    pub fn read(environment: &Environment) -> Result<Self, Error> {
+    pub(crate) fn read(environment: &Environment) -> Result<Self, Error> {
         let mut settings = Self::default();
         match environment.get(DATABASE_URL) {
             Some(text) => settings.put_string(text)?,
@@ -111,7 +111,7 @@ impl Settings {
     }
 
     /// Returns the value of a parameter, if it is set and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|setting| &*setting.value).filter(|value| !value.is_empty())
     }
 
@@ -119,7 +119,11 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::Setting`].
-    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Error> {
+    pub(crate) fn choice<T: Copy>(
+        &self,
+        name: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, Error> {
         let Some(value) = self.get(name) else { return Ok(None) };
         match choices.iter().find(|(known, _)| *known == value) {
             Some((_, choice)) => Ok(Some(*choice)),
@@ -134,13 +138,13 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::Setting`].
-    pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
+    pub(crate) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Error> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value.trim().parse().map(Some).map_err(|_| self.wrong(name, "is a whole number"))
     }
 
     /// Returns an error about a parameter; `reason` says what it should be.
-    pub fn wrong(&self, name: &str, reason: &str) -> Error {
+    pub(crate) fn wrong(&self, name: &str, reason: &str) -> Error {
         let variable = self.0.get(name).map_or(DATABASE_URL, |setting| setting.variable);
         wrong(variable, format!("`{name}` {reason}"))
     }
@@ -158,13 +162,13 @@ fn alias((name, value): &Pair) -> Option<Pair> {
 }
 
 /// Returns a name for a message. A text that does not look like a name is not shown: it may be a secret.
-pub fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let is_name =
         name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
     if is_name && name.len() <= 63 { format!("`{name}`") } else { "of an odd name".to_owned() }
 }
 
 /// Returns an error of the address.
-pub fn wrong(variable: &'static str, reason: impl Into<String>) -> Error {
+pub(super) fn wrong(variable: &'static str, reason: impl Into<String>) -> Error {
     Error::Setting { variable, reason: reason.into() }
 }

@@ -9,7 +9,7 @@ const MISPLACED_AT: &str = "there is an @ after the first / or ?; in a user or p
                             and ? as %3F, anywhere else write @ as %40";
 
 /// Returns what follows the scheme of a URI of Postgres.
-pub fn without_scheme(text: &str) -> Option<&str> {
+pub(super) fn without_scheme(text: &str) -> Option<&str> {
     text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))
 }
 
@@ -17,7 +17,7 @@ pub fn without_scheme(text: &str) -> Option<&str> {
 ///
 /// # Errors
 /// A reason.
-pub fn parse(text: &str) -> Result<Vec<Pair>, String> {
+pub(super) fn parse(text: &str) -> Result<Vec<Pair>, String> {
     let (credentials, after_credentials) = split_credentials(text)?;
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
     let (hosts, ports, after_hosts) = split_hosts(after_credentials)?;

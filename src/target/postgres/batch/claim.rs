@@ -13,7 +13,7 @@ use crate::target::Error;
 
 /// What is left to do of a batch once it is locked.
 #[derive(Default)]
-pub struct Claim<'a> {
+pub(crate) struct Claim<'a> {
     /// The files to load.
     pub files: Vec<&'a StagedFile>,
     /// The files to delete rows of first.
@@ -26,13 +26,13 @@ pub struct Claim<'a> {
 
 impl Claim<'_> {
     /// Returns the names of the files that are loaded, and of those whose rows are deleted.
-    pub fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         let outdated = self.outdated.iter().map(|file| file.file_name.as_str());
         self.files.iter().map(|file| file.file_name.as_str()).chain(outdated).collect()
     }
 
     /// Whether the rows that the target has of a file are deleted first.
-    pub fn is_outdated(&self, name: &str) -> bool {
+    pub(crate) fn is_outdated(&self, name: &str) -> bool {
         self.outdated.iter().any(|file| file.file_name == name)
     }
 }
@@ -41,7 +41,7 @@ impl Claim<'_> {
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), Error> {
+pub(super) async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), Error> {
     lock_files(client, &job.target.table, batch.number, &names(batch)).await
 }
 
@@ -49,7 +49,7 @@ pub async fn lock(job: &Job<'_>, batch: &Batch, client: &Client) -> Result<(), E
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn lock_files(
+pub(crate) async fn lock_files(
     client: &Client,
     table: &TableName,
     batch: usize,
@@ -67,7 +67,7 @@ pub async fn lock_files(
 }
 
 /// Returns the names of all files of a batch.
-pub fn names(batch: &Batch) -> Vec<String> {
+pub(super) fn names(batch: &Batch) -> Vec<String> {
     if !batch.replays.is_empty() {
         return batch.replays.iter().map(|replay| replay.file_name.clone()).collect();
     }
@@ -79,7 +79,7 @@ pub fn names(batch: &Batch) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn claim<'a>(
+pub(super) async fn claim<'a>(
     job: &'a Job<'_>,
     batch: &'a Batch,
     client: &Client,

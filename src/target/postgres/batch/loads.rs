@@ -16,7 +16,7 @@ SELECT to_char(extract(epoch FROM clock_timestamp())::numeric, 'FM0000000000.000
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn new_id(job: &Job<'_>, client: &Client, batch: usize) -> Result<String, Error> {
+pub(super) async fn new_id(job: &Job<'_>, client: &Client, batch: usize) -> Result<String, Error> {
     if job.target.guest.dlt().is_none() {
         return Ok(String::new());
     }
@@ -31,7 +31,12 @@ pub async fn new_id(job: &Job<'_>, client: &Client, batch: usize) -> Result<Stri
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn record(job: &Job<'_>, client: &Client, id: &str, rows: u64) -> Result<(), Error> {
+pub(super) async fn record(
+    job: &Job<'_>,
+    client: &Client,
+    id: &str,
+    rows: u64,
+) -> Result<(), Error> {
     let Some(loads) = job.target.guest.dlt().and_then(|dlt| dlt.loads.as_ref()) else {
         return Ok(());
     };

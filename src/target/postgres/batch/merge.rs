@@ -16,7 +16,7 @@ use crate::target::{Encoder, Error};
 ///
 /// # Errors
 /// [`Error::NullKeys`], [`Error::AmbiguousKeys`], [`Error::Count`], [`Error::Rows`].
-pub async fn merge<'f>(
+pub(super) async fn merge<'f>(
     placing: &Placing<'_>,
     rule: &MergeRule,
     encoder: &Encoder,

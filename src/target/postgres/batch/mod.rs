@@ -25,8 +25,8 @@ mod outdated;
 mod place;
 mod sequences;
 
-pub use claim::lock_files;
-pub use place::Placing;
+pub(super) use claim::lock_files;
+pub(super) use place::Placing;
 
 /// What batches have in common.
 pub struct Job<'a> {

@@ -21,7 +21,7 @@ use crate::target::saved::{save_days_statement, save_files_statement, save_ours_
 /// # Errors
 /// [`Error::ForeignRows`] if files that are reloaded have rows that are not ours; [`Error::ChangedMeanwhile`];
 /// [`Error::Rows`].
-pub async fn delete(
+pub(super) async fn delete(
     placing: &Placing<'_>,
     claim: &Claim<'_>,
 ) -> Result<HashMap<String, u64>, Error> {

@@ -18,7 +18,7 @@ use crate::target::postgres::ledger::Saving;
 use crate::target::{Encoder, Error};
 
 /// A batch that is being placed.
-pub struct Placing<'a> {
+pub(crate) struct Placing<'a> {
     /// What batches have in common.
     pub job: &'a Job<'a>,
     /// The batch.
@@ -33,7 +33,7 @@ pub struct Placing<'a> {
 
 /// What was done with the rows of a batch.
 #[derive(Default)]
-pub struct Outcome<'a> {
+pub(crate) struct Outcome<'a> {
     /// The files, with what was placed of each.
     pub files: Vec<(&'a StagedFile, Placed)>,
     /// Rows of other files that were replaced, by the name of their file.
@@ -44,12 +44,12 @@ pub struct Outcome<'a> {
 
 impl Outcome<'_> {
     /// Counts the rows that were written to the target.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.files.iter().map(|(_, placed)| placed.inserted + placed.updated).sum()
     }
 
     /// Counts the rows that were deleted of files that are not loaded.
-    pub fn deleted_of_others(&self) -> u64 {
+    pub(crate) fn deleted_of_others(&self) -> u64 {
         let of_files: u64 = self.files.iter().map(|(_, placed)| placed.deleted).sum();
         self.deleted.saturating_sub(of_files)
     }
@@ -61,7 +61,7 @@ impl Placing<'_> {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn place<'f>(&self, claim: &mut Claim<'f>) -> Result<Outcome<'f>, Error> {
+    pub(crate) async fn place<'f>(&self, claim: &mut Claim<'f>) -> Result<Outcome<'f>, Error> {
         let encoder = self.job.encoder.as_deref();
         match (self.job.placement, encoder) {
             (Placement::Merge(rule), Some(encoder)) => {

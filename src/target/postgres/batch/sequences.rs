@@ -13,7 +13,7 @@ use crate::target::Error;
 ///
 /// # Errors
 /// [`Error::Statement`].
-pub async fn advance(job: &Job<'_>, client: &Client) -> Result<(), Error> {
+pub(super) async fn advance(job: &Job<'_>, client: &Client) -> Result<(), Error> {
     let Some(encoder) = &job.encoder else { return Ok(()) };
     for column in encoder.columns() {
         let Some(sequence) = column.sequence.as_ref().filter(|_| column.may_advance) else {

@@ -100,7 +100,10 @@ WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 
 /// Returns the columns of a table, in the catalog's order.
-pub async fn columns_of(client: &Client, oid: i64) -> Result<Vec<Column>, tokio_postgres::Error> {
+pub(crate) async fn columns_of(
+    client: &Client,
+    oid: i64,
+) -> Result<Vec<Column>, tokio_postgres::Error> {
     let rows = client.query_typed(COLUMNS, &[(&oid, Type::INT8)]).await?;
     let columns = rows.iter().map(|row| Column {
         name: row.get(0),

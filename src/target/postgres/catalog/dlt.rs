@@ -12,9 +12,9 @@ use crate::domain::{TableName, quote_identifier};
 use crate::target::postgres::parameter::schema_and_name;
 
 /// The column that names a row.
-pub const DLT_ID: &str = "_dlt_id";
+pub(crate) const DLT_ID: &str = "_dlt_id";
 /// The column that names the load that inserted a row.
-pub const DLT_LOAD_ID: &str = "_dlt_load_id";
+pub(crate) const DLT_LOAD_ID: &str = "_dlt_load_id";
 
 /// How dlt sees the target.
 #[derive(Clone, Debug, PartialEq, Eq)]

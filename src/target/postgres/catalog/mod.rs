@@ -21,11 +21,12 @@ mod inspect;
 mod references;
 mod single_values;
 
-pub use column::{Column, columns_of};
+pub use column::Column;
+pub(super) use column::columns_of;
 pub use definition::Definition;
 pub use dependents::{How, MaterializedView, Object, ObjectKind, Reached, Relation, Web};
-pub use dlt::{DLT_ID, DLT_LOAD_ID, Dlt};
-pub use effects::SideEffects;
+pub(crate) use dlt::{DLT_ID, DLT_LOAD_ID, Dlt};
+pub(super) use effects::SideEffects;
 pub use inspect::{Inspected, Obstacle};
 pub use references::references;
 

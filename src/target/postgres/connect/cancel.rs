@@ -18,14 +18,14 @@ use tokio_postgres::{CancelToken, Config};
 use crate::target::postgres::tls::Connector;
 
 /// What it takes to cancel what the server does for a session.
-pub struct Cancel {
+pub(crate) struct Cancel {
     token: CancelToken,
     connector: Connector,
     route: Route,
 }
 
 /// How the server of a session is reached.
-pub struct Route {
+pub(crate) struct Route {
     /// The name under which TLS knows the server.
     name: String,
     end: End,
@@ -39,7 +39,7 @@ enum End {
 
 impl Route {
     /// Returns the route of a configuration with one server.
-    pub fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         let port = config.get_ports().first().copied().unwrap_or(5432);
         let address = config.get_hostaddrs().first().map(ToString::to_string);
         match config.get_hosts().first() {
@@ -61,12 +61,12 @@ impl Route {
 
 impl Cancel {
     /// Prepares to cancel, through `route`, what is done for the session of `token`.
-    pub fn new(token: CancelToken, connector: Connector, route: Route) -> Self {
+    pub(crate) fn new(token: CancelToken, connector: Connector, route: Route) -> Self {
         Self { token, connector, route }
     }
 
     /// Sends the request, and waits until it has been taken.
-    pub async fn send(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    pub(crate) async fn send(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
         match &self.route.end {
             End::Tcp(host, port) => {
                 let stream = TcpStream::connect((&**host, *port)).await?;

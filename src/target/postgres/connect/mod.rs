@@ -6,7 +6,7 @@ mod cancel;
 #[cfg(test)]
 mod tests;
 
-pub use cancel::Cancel;
+pub(super) use cancel::Cancel;
 
 use std::error::Error as StdError;
 use std::hash::{BuildHasher, RandomState};
@@ -25,7 +25,7 @@ use crate::target::Error;
 use cancel::Route;
 
 /// An open connection.
-pub struct Connected {
+pub(super) struct Connected {
     /// Sends statements.
     pub client: Client,
     /// What has to be polled while statements run.
@@ -120,7 +120,7 @@ impl Address {
     ///
     /// # Errors
     /// [`Error::Connect`], and those of [`Tls::connector`].
-    pub async fn connect(&self, application_name: &str) -> Result<Connected, Error> {
+    pub(super) async fn connect(&self, application_name: &str) -> Result<Connected, Error> {
         let mut servers: Vec<&Server> = self.servers.iter().collect();
         self.shuffle(&mut servers);
         let mut servers = servers.into_iter().peekable();
@@ -271,7 +271,7 @@ impl Address {
 }
 
 /// Returns the text of the last cause of an error.
-pub fn deepest(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn deepest(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

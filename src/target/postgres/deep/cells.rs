@@ -6,7 +6,7 @@ use crate::target::postgres::{Column, DLT_ID, DLT_LOAD_ID, Encoder, Target};
 
 /// One column of every row.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub(super) struct Cell {
     /// The column.
     pub column: Column,
     /// What its values are written as.
@@ -17,7 +17,7 @@ pub struct Cell {
 
 /// Returns the cells of a row that are compared: all but the columns that say which row it is, those that depend on
 /// the load, and `but`. Columns that the load did not give are left out as well: others may have filled them since.
-pub fn cells(target: &Target, encoder: &Encoder, but: &[String]) -> Vec<Cell> {
+pub(super) fn cells(target: &Target, encoder: &Encoder, but: &[String]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (ours, column) in encoder.columns().enumerate() {
         if !is_of_load(target, &column.name) && !but.contains(&column.name) {

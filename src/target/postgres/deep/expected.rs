@@ -33,7 +33,7 @@ struct Piece {
 }
 
 /// The encoded rows of a file, in the order of their `_row_id`.
-pub struct Expected {
+pub(super) struct Expected {
     pieces: mpsc::Receiver<Result<Piece, Error>>,
     piece: Option<Piece>,
     at: usize,
@@ -41,7 +41,7 @@ pub struct Expected {
 
 impl Expected {
     /// Begins to read and encode a staged file, in a task of its own.
-    pub fn of(job: &DeepJob<'_>, file: &StagedFile) -> Self {
+    pub(super) fn of(job: &DeepJob<'_>, file: &StagedFile) -> Self {
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let (engine, encoder) = (job.engine.clone(), Arc::clone(&job.encoder));
         let file = file.clone();
@@ -57,7 +57,7 @@ impl Expected {
     ///
     /// # Errors
     /// [`Error::Staged`], [`Error::Value`].
-    pub async fn next_id(&mut self) -> Result<Option<i64>, Error> {
+    pub(super) async fn next_id(&mut self) -> Result<Option<i64>, Error> {
         loop {
             if let Some(id) = self.piece.as_ref().and_then(|piece| piece.ids.get(self.at)) {
                 return Ok(Some(*id));
@@ -71,14 +71,14 @@ impl Expected {
     }
 
     /// Returns the line of the next row.
-    pub fn line(&self) -> &[u8] {
+    pub(super) fn line(&self) -> &[u8] {
         let piece = self.piece.as_ref();
         let line = piece.and_then(|piece| Some(&piece.bytes[piece.lines.get(self.at)?.clone()]));
         line.unwrap_or_default()
     }
 
     /// Passes over the next row.
-    pub fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         self.at += 1;
     }
 }

@@ -7,7 +7,7 @@ use crate::target::postgres::encode::{Digits, Form, is_zero};
 
 /// Whether two cells are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Same {
+pub(super) enum Same {
     /// They are.
     Yes,
     /// They are not.
@@ -17,7 +17,7 @@ pub enum Same {
 }
 
 /// Compares a field as the load sends it with the field that the target gives, whose bytes differ.
-pub fn same(column: &Column, form: Form, ours: &[u8], theirs: &[u8]) -> Same {
+pub(super) fn same(column: &Column, form: Form, ours: &[u8], theirs: &[u8]) -> Same {
     if ours == NULL || theirs == NULL {
         return Same::No;
     }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// The field of a NULL.
-pub const NULL: &[u8] = b"\\N";
+pub(super) const NULL: &[u8] = b"\\N";
 
 /// Finds the places of the fields of a line, which comes without its line feed.
-pub fn split(line: &[u8], into: &mut Vec<Range<usize>>) {
+pub(super) fn split(line: &[u8], into: &mut Vec<Range<usize>>) {
     into.clear();
     let mut start = 0;
     for tab in memchr::memchr_iter(b'\t', line) {
@@ -18,7 +18,7 @@ pub fn split(line: &[u8], into: &mut Vec<Range<usize>>) {
 }
 
 /// Returns a field without its escapes.
-pub fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', field).is_none() {
         return Cow::Borrowed(field);
     }
@@ -45,7 +45,7 @@ pub fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
 
 /// Finds the places of the fields of an encoded line that are still to be compared, and returns how many cells are
 /// known to be the same: if the first `leading` ones have the same bytes, they are compared at once.
-pub fn find_fields(
+pub(super) fn find_fields(
     ours: &[u8],
     theirs: &[u8],
     cells: &[Range<usize>],

@@ -37,7 +37,11 @@ const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmaps
 ///
 /// # Errors
 /// [`Error`].
-pub async fn run(job: &DeepJob<'_>, files: &[DeepFile], client: &Client) -> Result<Deep, Error> {
+pub(super) async fn run(
+    job: &DeepJob<'_>,
+    files: &[DeepFile],
+    client: &Client,
+) -> Result<Deep, Error> {
     let doing = format!("reading the rows of {}", job.target.table);
     let mut pass = Pass::new(job, files);
     let names: Vec<&str> = files.iter().map(|file| file.staged.file_name.as_str()).collect();

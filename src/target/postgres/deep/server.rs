@@ -11,7 +11,7 @@ use crate::target::Error;
 
 /// How the server writes the values of each cell; `None` for a value that it cannot read as the column's type.
 #[derive(Default)]
-pub struct Forms {
+pub(super) struct Forms {
     known: HashMap<usize, HashMap<String, Option<String>>>,
     bytes: usize,
 }
@@ -27,7 +27,7 @@ impl Forms {
     ///
     /// # Errors
     /// [`Error::Statement`].
-    pub async fn learn(
+    pub(super) async fn learn(
         &mut self,
         client: &Client,
         cells: &[Cell],
@@ -53,7 +53,7 @@ impl Forms {
     }
 
     /// Returns how the server writes a value that it was asked about.
-    pub fn of(&self, cell: usize, value: &str) -> Option<&str> {
+    pub(super) fn of(&self, cell: usize, value: &str) -> Option<&str> {
         self.known.get(&cell)?.get(value)?.as_deref()
     }
 

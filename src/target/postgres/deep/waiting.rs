@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A row that is not decided yet.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Row {
+pub(super) struct Row {
     /// Which of the files it belongs to.
     pub file: usize,
     /// Its number in the file.
@@ -21,7 +21,7 @@ pub struct Row {
 
 /// A cell that only the server can compare.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct OpenCell {
+pub(super) struct OpenCell {
     /// Which of the cells of a row it is.
     pub cell: usize,
     /// The text that was sent.
@@ -32,7 +32,7 @@ pub struct OpenCell {
 
 /// The rows that are waiting.
 #[derive(Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     file: Option<BufWriter<File>>,
 }
 
@@ -44,7 +44,7 @@ impl Waiting {
     ///
     /// # Errors
     /// If the temporary file cannot be written.
-    pub fn add(&mut self, row: &Row) -> io::Result<()> {
+    pub(super) fn add(&mut self, row: &Row) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(BufWriter::new(tempfile::tempfile()?)),
@@ -57,7 +57,7 @@ impl Waiting {
     ///
     /// # Errors
     /// If the temporary file cannot be written or read.
-    pub fn read(self) -> io::Result<Chunks> {
+    pub(super) fn read(self) -> io::Result<Chunks> {
         let Some(file) = self.file else { return Ok(Chunks { lines: None }) };
         let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
@@ -66,7 +66,7 @@ impl Waiting {
 }
 
 /// The rows that were waiting, some at a time.
-pub struct Chunks {
+pub(super) struct Chunks {
     lines: Option<BufReader<File>>,
 }
 
@@ -75,7 +75,7 @@ impl Chunks {
     ///
     /// # Errors
     /// If the temporary file cannot be read.
-    pub fn next(&mut self) -> io::Result<Vec<Row>> {
+    pub(super) fn next(&mut self) -> io::Result<Vec<Row>> {
         let Some(lines) = &mut self.lines else { return Ok(Vec::new()) };
         let (mut rows, mut bytes, mut line) = (Vec::new(), 0, String::new());
         while bytes < CHUNK_BYTES {

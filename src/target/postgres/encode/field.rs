@@ -18,7 +18,7 @@ use crate::target::postgres::catalog::Column;
 
 /// How one column is encoded: what it is read as, and what it is written as.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Field {
+pub(super) struct Field {
     carrier: DataType,
     form: Form,
     part: Part,
@@ -39,7 +39,7 @@ enum Part {
 }
 
 /// The values of one column, ready to be put.
-pub struct Values<'a> {
+pub(super) struct Values<'a> {
     form: Form,
     part: Part,
     array: Carried<'a>,
@@ -63,7 +63,7 @@ impl Field {
     ///
     /// # Errors
     /// The reason if it cannot without losing or inventing something.
-    pub fn new(from: &DataType, column: &Column) -> Result<Self, String> {
+    pub(super) fn new(from: &DataType, column: &Column) -> Result<Self, String> {
         let form = Form::of(column);
         if let (ARRAY, Some(element)) = (column.category, list::element_type(from)) {
             let element = Self::new(element, &column.element())?;
@@ -81,13 +81,13 @@ impl Field {
     }
 
     /// Whether it takes texts, each of which has to be in the form of the column's type.
-    pub fn parses_texts(&self) -> bool {
+    pub(super) fn parses_texts(&self) -> bool {
         self.part == Part::Whole && self.split().is_some()
     }
 
     /// Splits the field in two: for texts that fit the column's type, and for those that do not. `None` if
     /// there is nothing to split: any text fits, or no text is given.
-    pub fn split(&self) -> Option<(Self, Self)> {
+    pub(super) fn split(&self) -> Option<(Self, Self)> {
         let is_text = self.carrier == DataType::Utf8View;
         let takes_any_text = matches!(self.form, Form::Text { .. } | Form::Server);
         (is_text && !takes_any_text)
@@ -102,7 +102,7 @@ impl Field {
     ///
     /// # Errors
     /// The reason if its values cannot be read as that type.
-    pub fn prepare(&self, array: &ArrayRef) -> Result<ArrayRef, String> {
+    pub(super) fn prepare(&self, array: &ArrayRef) -> Result<ArrayRef, String> {
         if *array.data_type() == self.carrier {
             return Ok(array.clone());
         }
@@ -125,7 +125,7 @@ impl Field {
     }
 
     /// Returns the prepared array's values.
-    pub fn values<'a>(&self, array: &'a ArrayRef) -> Values<'a> {
+    pub(super) fn values<'a>(&self, array: &'a ArrayRef) -> Values<'a> {
         let array = match &self.carrier {
             DataType::Int64 => Carried::Integer(array.as_primitive::<Int64Type>()),
             DataType::Float64 => Carried::Float(array.as_primitive::<Float64Type>()),
@@ -168,7 +168,7 @@ fn decimals(modifier: i32) -> u32 {
 
 impl Form {
     /// Returns the form of a column's values.
-    pub fn of(column: &Column) -> Self {
+    pub(crate) fn of(column: &Column) -> Self {
         let modifier = column.modifier;
         match (column.type_name.as_str(), column.category) {
             ("int2", _) => Self::Integer { bytes: 2 },
@@ -234,7 +234,7 @@ impl Form {
 impl Values<'_> {
     /// Whether the row's value is NULL.
     #[inline]
-    pub fn is_null(&self, row: usize) -> bool {
+    pub(super) fn is_null(&self, row: usize) -> bool {
         match &self.array {
             Carried::Text(array) => array.is_null(row),
             Carried::Integer(array) => array.is_null(row),
@@ -249,14 +249,14 @@ impl Values<'_> {
 
     /// Whether the column keeps only the texts that do not fit another one.
     #[inline]
-    pub fn is_variant(&self) -> bool {
+    pub(super) fn is_variant(&self) -> bool {
         self.part == Part::Misfits
     }
 
     /// Puts the row's value or NULL, if the column takes a part of the values; returns whether it was the
     /// value. `None` if the column takes them all, and nothing is put yet.
     #[inline]
-    pub fn put_part(&self, row: usize, into: &mut Vec<u8>) -> Option<bool> {
+    pub(super) fn put_part(&self, row: usize, into: &mut Vec<u8>) -> Option<bool> {
         let Carried::Text(array) = &self.array else { return None };
         let start = into.len();
         match self.part {
@@ -282,7 +282,7 @@ impl Values<'_> {
     /// # Errors
     /// The reason if the target's type cannot hold it.
     #[inline]
-    pub fn put_unescaped(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(super) fn put_unescaped(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
             Carried::Text(array) if self.takes_any_text => {
                 line::put_view(array.views()[row], || array.value(row), into);
@@ -296,7 +296,7 @@ impl Values<'_> {
     ///
     /// # Errors
     /// The reason if the target's type cannot hold it.
-    pub fn put(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(super) fn put(&self, row: usize, into: &mut Vec<u8>) -> Result<(), String> {
         match &self.array {
             Carried::Text(array) => self.form.put_text(array.value(row), into),
             Carried::Integer(array) => self.form.put_integer(array.value(row), into),

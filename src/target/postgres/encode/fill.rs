@@ -14,7 +14,7 @@ use crate::target::postgres::catalog::{DLT_ID, DLT_LOAD_ID, Target};
 
 /// What a column is filled with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fill {
+pub(super) enum Fill {
     /// A name of the row that no other row has: 80 random bits in base64, as dlt makes them.
     DltId,
     /// The id of the load.
@@ -27,7 +27,7 @@ pub enum Fill {
 const DLT_ID_BYTES: usize = 10;
 
 /// Returns the columns to fill in besides those that are `given`; adds those that cannot be filled in to `problems`.
-pub fn fills(
+pub(super) fn fills(
     target: &Target,
     constants: &BTreeMap<String, String>,
     given: &[&str],
@@ -86,20 +86,20 @@ fn constant(
 }
 
 /// Fills in the columns of one row after the other.
-pub struct Filler<'a> {
+pub(super) struct Filler<'a> {
     fills: &'a [(Column, Fill)],
     load: Load<'a>,
 }
 
 impl<'a> Filler<'a> {
     /// Prepares to fill in the columns for one load.
-    pub fn new(fills: &'a [(Column, Fill)], load: Load<'a>) -> Self {
+    pub(super) fn new(fills: &'a [(Column, Fill)], load: Load<'a>) -> Self {
         Self { fills, load }
     }
 
     /// Puts every fill of a row, each followed by a separator.
     #[inline]
-    pub fn put(&self, into: &mut Vec<u8>) {
+    pub(super) fn put(&self, into: &mut Vec<u8>) {
         for (_, fill) in self.fills {
             match fill {
                 Fill::DltId => put_random_id(into),

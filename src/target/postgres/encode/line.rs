@@ -6,18 +6,18 @@ use std::io::Write;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 /// The field of a NULL.
-pub const NULL: &[u8] = b"\\N";
+pub(super) const NULL: &[u8] = b"\\N";
 /// Separates two fields of a row.
-pub const DELIMITER: u8 = b'\t';
+pub(super) const DELIMITER: u8 = b'\t';
 /// Ends a row.
-pub const LINE_ENDING: u8 = b'\n';
+pub(super) const LINE_ENDING: u8 = b'\n';
 
 /// The longest text whose bytes are inside its view, in bytes.
 const MAX_INLINE: usize = 12;
 
 /// Whether lines hold no special characters besides the delimiters, the line endings and the backslashes of NULL: if
 /// so, no text in them needs escaping.
-pub fn holds_only(lines: &[u8], rows: usize, columns: usize, nulls: usize) -> bool {
+pub(super) fn holds_only(lines: &[u8], rows: usize, columns: usize, nulls: usize) -> bool {
     count(DELIMITER, lines) == rows * columns.saturating_sub(1)
         && count(LINE_ENDING, lines) == rows
         && count(b'\\', lines) == nulls
@@ -34,7 +34,7 @@ fn count(byte: u8, lines: &[u8]) -> usize {
 /// are removed again.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the length is in the low 32 bits of a view")]
-pub fn put_view<'a>(view: u128, text: impl Fn() -> &'a str, into: &mut Vec<u8>) {
+pub(super) fn put_view<'a>(view: u128, text: impl Fn() -> &'a str, into: &mut Vec<u8>) {
     let length = view as u32 as usize;
     if length > MAX_INLINE {
         into.extend_from_slice(text().as_bytes());
@@ -46,7 +46,7 @@ pub fn put_view<'a>(view: u128, text: impl Fn() -> &'a str, into: &mut Vec<u8>) 
 }
 
 /// Puts a text that holds no NUL.
-pub fn put_escaped(text: &str, into: &mut Vec<u8>) {
+pub(super) fn put_escaped(text: &str, into: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| b"\t\n\r\\".contains(byte)) {
         into.extend_from_slice(&rest[..at]);
@@ -62,28 +62,28 @@ pub fn put_escaped(text: &str, into: &mut Vec<u8>) {
 }
 
 /// Puts a `boolean`.
-pub fn put_boolean(value: bool, into: &mut Vec<u8>) {
+pub(super) fn put_boolean(value: bool, into: &mut Vec<u8>) {
     into.push(if value { b't' } else { b'f' });
 }
 
 /// Puts a whole number.
-pub fn put_integer(number: i64, into: &mut Vec<u8>) {
+pub(super) fn put_integer(number: i64, into: &mut Vec<u8>) {
     into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Puts a floating-point number with as many digits as distinguish it from every other one.
-pub fn put_float(number: impl LowerExp, into: &mut Vec<u8>) {
+pub(super) fn put_float(number: impl LowerExp, into: &mut Vec<u8>) {
     write_into(into, format_args!("{number:e}"));
 }
 
 /// Puts a `date`.
-pub fn put_date(day: NaiveDate, into: &mut Vec<u8>) {
+pub(super) fn put_date(day: NaiveDate, into: &mut Vec<u8>) {
     put_day(day, into);
     put_era(day, into);
 }
 
 /// Puts a `time`.
-pub fn put_time(time: NaiveTime, into: &mut Vec<u8>) {
+pub(super) fn put_time(time: NaiveTime, into: &mut Vec<u8>) {
     // A leap second is counted in the nanoseconds.
     let second = time.second() + time.nanosecond() / 1_000_000_000;
     write_into(into, format_args!("{:02}:{:02}:{second:02}", time.hour(), time.minute()));
@@ -94,7 +94,7 @@ pub fn put_time(time: NaiveTime, into: &mut Vec<u8>) {
 }
 
 /// Puts a `timestamp`, with the name of its zone.
-pub fn put_timestamp(time: NaiveDateTime, zone: &[u8], into: &mut Vec<u8>) {
+pub(super) fn put_timestamp(time: NaiveDateTime, zone: &[u8], into: &mut Vec<u8>) {
     put_day(time.date(), into);
     into.push(b' ');
     put_time(time.time(), into);
@@ -103,7 +103,7 @@ pub fn put_timestamp(time: NaiveDateTime, zone: &[u8], into: &mut Vec<u8>) {
 }
 
 /// Puts a `bytea`.
-pub fn put_bytes(bytes: &[u8], into: &mut Vec<u8>) {
+pub(super) fn put_bytes(bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(b"\\\\x");
     for byte in bytes {
         write_into(into, format_args!("{byte:02x}"));

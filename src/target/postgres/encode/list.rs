@@ -10,7 +10,7 @@ use super::field::Field;
 use super::value::unreadable;
 
 /// Returns the type of the elements of a list, or of those of the lists inside it; `None` if it is not a list.
-pub fn element_type(data_type: &DataType) -> Option<&DataType> {
+pub(super) fn element_type(data_type: &DataType) -> Option<&DataType> {
     use DataType as T;
     match data_type {
         T::List(field) | T::LargeList(field) | T::FixedSizeList(field, _) => {
@@ -24,7 +24,7 @@ pub fn element_type(data_type: &DataType) -> Option<&DataType> {
 ///
 /// # Errors
 /// The reason if the array's type does not take an element.
-pub fn texts(array: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
+pub(super) fn texts(array: &ArrayRef, element: &Field) -> Result<ArrayRef, String> {
     let lists = match array.data_type() {
         DataType::List(_) => Arc::clone(array),
         DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {

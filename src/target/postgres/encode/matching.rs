@@ -14,7 +14,7 @@ pub fn text_variant(column: &str) -> String {
 }
 
 /// Finds the columns of the target that the staged ones go into; adds what does not fit to `problems`.
-pub fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> Vec<Mapped> {
+pub(super) fn fields(staged: &Schema, target: &Target, problems: &mut Vec<String>) -> Vec<Mapped> {
     let mut fields: Vec<Mapped> = Vec::new();
     for from in staged.fields() {
         let name = from.name();
@@ -66,7 +66,7 @@ impl Mapped {
 }
 
 /// Finds the column of the target for a staged one.
-pub fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
+pub(super) fn find<'a>(target: &'a Target, name: &str) -> Option<&'a Column> {
     target.column(name).or_else(|| match target.guest {
         Guest::Dlt(_) => target.column(&dlt_name::column_name(name)),
         Guest::Unknown => None,
@@ -97,7 +97,7 @@ fn missing(target: &Target, name: &str) -> String {
 const MAX_NAME_BYTES: usize = 63;
 
 /// Reports the columns that the target needs and nobody gives.
-pub fn not_given(target: &Target, given: &[&str], fills: &[(Column, Fill)]) -> Vec<String> {
+pub(super) fn not_given(target: &Target, given: &[&str], fills: &[(Column, Fill)]) -> Vec<String> {
     let filled: Vec<&str> = fills.iter().map(|(column, _)| column.name.as_str()).collect();
     let needed = target.columns.iter().filter(|column| !column.may_be_left_out());
     needed

@@ -4,7 +4,7 @@ use crate::domain::saturating;
 
 /// A decimal number as its digits: `whole` and `decimals` hold only `0` to `9`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digits<'a> {
+pub(crate) struct Digits<'a> {
     /// The digits before the point, without leading zeros.
     pub whole: &'a [u8],
     /// The digits after the point.
@@ -13,7 +13,7 @@ pub struct Digits<'a> {
 
 impl<'a> Digits<'a> {
     /// Reads `-12.50`; `None` if the text is anything but a sign, digits and a point.
-    pub fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let signed = text.as_bytes();
         let bytes = signed.strip_prefix(b"-").or(signed.strip_prefix(b"+")).unwrap_or(signed);
         let (whole, decimals) = match bytes.iter().position(|byte| *byte == b'.') {
@@ -29,7 +29,7 @@ impl<'a> Digits<'a> {
 
     /// Whether a `numeric(precision, scale)` holds the number exactly. A negative scale rounds before
     /// the point; one above the precision leaves zeros after it.
-    pub fn fits(&self, precision: i32, scale: i32) -> bool {
+    pub(crate) fn fits(&self, precision: i32, scale: i32) -> bool {
         if is_zero(self.whole) && is_zero(self.decimals) {
             return true;
         }
@@ -51,13 +51,13 @@ impl<'a> Digits<'a> {
 }
 
 /// Whether all digits are `0`.
-pub fn is_zero(digits: &[u8]) -> bool {
+pub(crate) fn is_zero(digits: &[u8]) -> bool {
     digits.iter().all(|digit| *digit == b'0')
 }
 
 /// A number as its significant digits and the place of its point, so that `0.10`, `1e-1` and `.1` are equal.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Significant {
+pub(super) struct Significant {
     is_negative: bool,
     /// Neither the first nor the last is `0`.
     digits: Vec<u8>,
@@ -67,7 +67,7 @@ pub struct Significant {
 
 impl Significant {
     /// Reads `-12.50e3`; `None` if the text is anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (number, exponent) = match text.split_once(['e', 'E']) {
             Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
             None => (text, 0),

@@ -11,7 +11,7 @@ use crate::values::moment_in_iso;
 
 /// What a value is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     Text {
         max_characters: Option<usize>,
     },
@@ -47,7 +47,7 @@ pub enum Form {
 }
 
 /// The reason for a value that cannot be converted.
-pub fn unreadable() -> String {
+pub(super) fn unreadable() -> String {
     "it cannot be converted without loss".to_owned()
 }
 
@@ -56,7 +56,7 @@ impl Form {
     ///
     /// # Errors
     /// The reason if the column cannot hold it; never the value.
-    pub fn put_text(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn put_text(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
         match self {
             Self::Text { max_characters } => put_characters(text, max_characters, into),
             Self::Integer { .. } => self.put_integer(whole_number(text)?, into),
@@ -116,7 +116,11 @@ impl Form {
     ///
     /// # Errors
     /// The reason if the column keeps fewer decimals of a second.
-    pub fn put_timestamp(self, time: NaiveDateTime, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn put_timestamp(
+        self,
+        time: NaiveDateTime,
+        into: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let Self::Timestamp { with_zone, decimals } = self else { return Err(unreadable()) };
         refuse_finer(time.time(), decimals)?;
         line::put_timestamp(time, if with_zone { b"+00" } else { b"" }, into);
@@ -127,7 +131,7 @@ impl Form {
     ///
     /// # Errors
     /// The reason if the column is too small for it.
-    pub fn put_integer(self, number: i64, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn put_integer(self, number: i64, into: &mut Vec<u8>) -> Result<(), String> {
         let Self::Integer { bytes } = self else { return Err(unreadable()) };
         let fits = match bytes {
             2 => i16::try_from(number).is_ok(),
@@ -145,7 +149,7 @@ impl Form {
     ///
     /// # Errors
     /// The reason if the column would round it.
-    pub fn put_float(self, number: f64, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn put_float(self, number: f64, into: &mut Vec<u8>) -> Result<(), String> {
         let Self::Float { is_single } = self else { return Err(unreadable()) };
         if !is_single {
             line::put_float(number, into);
@@ -163,7 +167,7 @@ impl Form {
     ///
     /// # Errors
     /// The reason if the column would round it, or is too small for it.
-    pub fn put_numeric(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn put_numeric(self, text: &str, into: &mut Vec<u8>) -> Result<(), String> {
         let written_out = without_exponent(text);
         let plain = written_out.as_deref().unwrap_or(text);
         let digits = Digits::parse(plain).ok_or_else(|| "it is not a number".to_owned())?;

@@ -117,11 +117,11 @@ struct Found {
 }
 
 /// The tables that are there.
-pub struct Tables(Vec<Found>);
+pub(super) struct Tables(Vec<Found>);
 
 impl Tables {
     /// Asks the catalog, which needs no right.
-    pub async fn find(client: &Client) -> Result<Self, Error> {
+    pub(super) async fn find(client: &Client) -> Result<Self, Error> {
         let names: Vec<&str> = EXPECTED.iter().map(|table| table.name).collect();
         let rows = client
             .query_typed(FIND, &[(&names, Type::TEXT_ARRAY)])
@@ -131,7 +131,7 @@ impl Tables {
     }
 
     /// Whether they are there. Refuses those that are incomplete, of somebody else or not readable.
-    pub fn exist(&self) -> Result<bool, Error> {
+    pub(super) fn exist(&self) -> Result<bool, Error> {
         for expected in &EXPECTED {
             if let Some(reason) = self.get(expected.name).and_then(|found| found.foreign(expected))
             {
@@ -150,14 +150,14 @@ impl Tables {
     }
 
     /// Whether nothing of this version is missing.
-    pub fn are_current(&self) -> bool {
+    pub(super) fn are_current(&self) -> bool {
         EXPECTED.iter().all(|expected| {
             self.get(expected.name).is_some_and(|found| found.lacks(expected.added).is_empty())
         })
     }
 
     /// Refuses if one of them is somebody else's: only its owner may add columns.
-    pub fn refuse_others(&self) -> Result<(), Error> {
+    pub(super) fn refuse_others(&self) -> Result<(), Error> {
         match self.0.iter().find(|found| !found.is_own) {
             Some(found) => Err(Error::OutdatedLedger { owner: found.owner.clone() }),
             None => Ok(()),

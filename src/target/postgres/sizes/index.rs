@@ -46,7 +46,7 @@ pub struct Index {
 
 /// The keys of sampled rows.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub(super) struct Keys {
     rows: usize,
     bytes: usize,
     seen: HashSet<String>,
@@ -56,7 +56,7 @@ pub struct Keys {
 
 impl Keys {
     /// Adds the key of a row: its values as they are stored, and their texts.
-    pub fn add(&mut self, key: &[Option<(Datum, &str)>]) {
+    pub(super) fn add(&mut self, key: &[Option<(Datum, &str)>]) {
         let has_null = key.iter().any(Option::is_none);
         let header = if has_null { 2 * ENTRY_HEADER } else { ENTRY_HEADER };
         let end = data_end(header, key.iter().flatten().map(|(datum, _)| *datum));
@@ -72,7 +72,7 @@ impl Keys {
     }
 
     /// Returns the bytes of a row in the index.
-    pub fn bytes_per_row(&self, index: &Index) -> f64 {
+    pub(super) fn bytes_per_row(&self, index: &Index) -> f64 {
         let rows = self.rows.max(1) as f64;
         let entry = self.bytes as f64 / rows;
         let fill = if self.is_in_order() { FILL_IN_ORDER } else { FILL_IN_ANY_ORDER };
@@ -91,12 +91,12 @@ impl Keys {
     }
 
     /// Whether entries of new rows go between the existing ones, so that they use the free space on their pages.
-    pub fn fills_gaps(&self, index: &Index) -> bool {
+    pub(super) fn fills_gaps(&self, index: &Index) -> bool {
         !self.is_in_order() && !self.is_shared(index)
     }
 
     /// Returns the bytes of an entry, without the free space of its page.
-    pub fn entry_bytes(&self) -> f64 {
+    pub(super) fn entry_bytes(&self) -> f64 {
         self.bytes as f64 / self.rows.max(1) as f64
     }
 }

@@ -13,7 +13,7 @@ const FIRST_MATCH_BY: usize = 1024;
 const GOOD_MATCH: usize = 128;
 
 /// Returns the length after compression; `None` if the text is not compressed.
-pub fn compressed(text: &[u8]) -> Option<usize> {
+pub(super) fn compressed(text: &[u8]) -> Option<usize> {
     if text.len() < SHORTEST_INPUT {
         return None;
     }

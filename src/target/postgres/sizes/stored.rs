@@ -5,7 +5,7 @@
 
 /// How values of a type are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub(super) enum Stored {
     /// A fixed number of bytes.
     Fixed {
         /// Bytes.
@@ -27,7 +27,7 @@ pub enum Stored {
 
 /// A value as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Datum {
+pub(super) enum Datum {
     /// A fixed number of bytes: length and alignment.
     Fixed(usize, usize),
     /// A length of its own; a long value may be compressed and moved out of the row if it is `movable`.
@@ -41,7 +41,7 @@ pub enum Datum {
 
 impl Stored {
     /// Returns how a type is stored, by its name in the catalog (`int8`) or as people write it (`bigint`).
-    pub fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         match name {
             "bool" | "boolean" | "char" => Self::fixed(1, 1),
             "int2" | "smallint" | "smallserial" => Self::fixed(2, 2),
@@ -80,7 +80,7 @@ impl Stored {
     }
 
     /// Returns how a type is stored that the catalog describes by its name, its category and its modifier.
-    pub fn of_catalog(name: &str, category: char, modifier: i32) -> Self {
+    pub(super) fn of_catalog(name: &str, category: char, modifier: i32) -> Self {
         match (name, category) {
             ("bpchar", _) => Self::Padded(usize::try_from(modifier - 4).unwrap_or(0)),
             (_, 'E') => Self::Fixed { length: 4, align: 4 },
@@ -89,7 +89,7 @@ impl Stored {
     }
 
     /// Returns how a type is stored that is declared like this: `numeric(12, 2)`, `timestamp (3) with time zone`.
-    pub fn of_declared(text: &str) -> Self {
+    pub(super) fn of_declared(text: &str) -> Self {
         let lower = text.to_lowercase();
         if lower.contains('[') {
             return Self::Guessed;
@@ -104,12 +104,12 @@ impl Stored {
     }
 
     /// Whether the size of its values is known, and not guessed.
-    pub fn is_certain(self) -> bool {
+    pub(super) fn is_certain(self) -> bool {
         self != Self::Guessed
     }
 
     /// Returns how the value of a text is stored.
-    pub fn datum(self, text: &str) -> Datum {
+    pub(super) fn datum(self, text: &str) -> Datum {
         match self {
             Self::Fixed { length, align } => Datum::Fixed(length, align),
             Self::Text | Self::Guessed => Datum::Variable { payload: text.len(), movable: true },

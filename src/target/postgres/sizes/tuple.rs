@@ -6,11 +6,11 @@ use super::pglz;
 use super::stored::Datum;
 
 /// The bytes of a page.
-pub const PAGE: usize = 8192;
+pub(super) const PAGE: usize = 8192;
 /// The header of a page.
 const PAGE_HEADER: usize = 24;
 /// What points to a tuple on its page.
-pub const LINE_POINTER: usize = 4;
+pub(super) const LINE_POINTER: usize = 4;
 /// The header of a tuple, without the bits for NULL.
 const TUPLE_HEADER: usize = 23;
 /// The longest tuple, a quarter of a page; a longer one is made shorter.
@@ -29,18 +29,18 @@ const MANY_CHUNKS: usize = 8;
 const TOAST_INDEX_ENTRY: f64 = 20.0 / 0.9;
 
 /// Returns the next multiple of eight.
-pub fn aligned(length: usize) -> usize {
+pub(super) fn aligned(length: usize) -> usize {
     length.next_multiple_of(8)
 }
 
 /// Returns the bytes of a page that rows can use, if it is filled to `fill_percent`.
-pub fn usable(fill_percent: usize) -> usize {
+pub(super) fn usable(fill_percent: usize) -> usize {
     PAGE - PAGE_HEADER - PAGE * (100 - fill_percent.clamp(10, 100)) / 100
 }
 
 /// A value and its text, which may be compressed.
 #[derive(Clone, Copy)]
-pub struct Value<'a> {
+pub(super) struct Value<'a> {
     /// How it is stored.
     pub datum: Datum,
     /// Its text.
@@ -49,7 +49,7 @@ pub struct Value<'a> {
 
 /// The space that a row uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Tuple {
+pub(super) struct Tuple {
     /// The tuple with its line pointer.
     pub heap: usize,
     /// Its part of the TOAST table and of that table's index.
@@ -66,7 +66,7 @@ struct Part<'a> {
 }
 
 /// Calculates the space of a row of these values; `None` is NULL.
-pub fn tuple(values: &[Option<Value<'_>>]) -> Tuple {
+pub(super) fn tuple(values: &[Option<Value<'_>>]) -> Tuple {
     let mut parts: Vec<Option<Part<'_>>> = values.iter().map(|value| value.map(Part::of)).collect();
     let mut toast = 0.0;
     while length(&parts) > TOAST_TARGET {
@@ -100,7 +100,7 @@ fn length(parts: &[Option<Part<'_>>]) -> usize {
 }
 
 /// Returns where values end that follow each other from `start` on.
-pub fn data_end(start: usize, values: impl Iterator<Item = Datum>) -> usize {
+pub(super) fn data_end(start: usize, values: impl Iterator<Item = Datum>) -> usize {
     values.fold(start, |at, value| match value {
         Datum::Fixed(length, align) => at.next_multiple_of(align) + length,
         // One byte says how long a short value is; it is not aligned.
@@ -160,7 +160,7 @@ fn toast_row(bytes: usize) -> usize {
 
 /// The pages of a table while rows are added, one after the other.
 #[derive(Debug)]
-pub struct Pages {
+pub(super) struct Pages {
     usable: usize,
     free: usize,
     count: u64,
@@ -169,12 +169,12 @@ pub struct Pages {
 
 impl Pages {
     /// Begins without a page; each page is filled to `fill_percent`.
-    pub fn new(fill_percent: usize) -> Self {
+    pub(super) fn new(fill_percent: usize) -> Self {
         Self { usable: usable(fill_percent), free: 0, count: 0, rows: 0 }
     }
 
     /// Adds a tuple.
-    pub fn add(&mut self, tuple: usize) {
+    pub(super) fn add(&mut self, tuple: usize) {
         if tuple > self.free {
             self.count += 1;
             self.free = self.usable.max(tuple);
@@ -184,7 +184,7 @@ impl Pages {
     }
 
     /// Returns the bytes of pages per row.
-    pub fn bytes_per_row(&self) -> f64 {
+    pub(super) fn bytes_per_row(&self) -> f64 {
         // The last page is not full yet.
         let last = self.free as f64 / self.usable as f64;
         (self.count as f64 - last) * PAGE as f64 / self.rows.max(1) as f64

@@ -28,12 +28,12 @@ fn parsed(der: &CertificateDer<'_>) -> Option<Certificate> {
 }
 
 /// Whether a certificate is valid at this time, as far as it can be read.
-pub fn is_valid_at(der: &CertificateDer<'_>, now: UnixTime) -> bool {
+pub(super) fn is_valid_at(der: &CertificateDer<'_>, now: UnixTime) -> bool {
     parsed(der).is_none_or(|certificate| is_current(&certificate, now))
 }
 
 /// Returns the last second at which a certificate is valid, since 1970, if it can be read.
-pub fn expiry(der: &CertificateDer<'_>) -> Option<i64> {
+pub(super) fn expiry(der: &CertificateDer<'_>) -> Option<i64> {
     let certificate = parsed(der)?;
     let last = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
     i64::try_from(last).ok()
@@ -47,13 +47,13 @@ fn is_current(certificate: &Certificate, now: UnixTime) -> bool {
 }
 
 /// Returns the public key, encoded with its algorithm.
-pub fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
+pub(super) fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
     parsed(der)?.tbs_certificate.subject_public_key_info.to_der().ok()
 }
 
 /// Whether the certificate is its own authority and trusted as such; or, if the TLS library does not support its form,
 /// whether a trusted one has signed it.
-pub fn is_directly_trusted(
+pub(super) fn is_directly_trusted(
     der: &CertificateDer<'_>,
     trusted: &[CertificateDer<'_>],
     provider: &CryptoProvider,
@@ -136,7 +136,7 @@ fn verifies(
 }
 
 /// Like [`verifies`], for a certificate that is not parsed yet.
-pub fn has_made_signature(
+pub(super) fn has_made_signature(
     der: &CertificateDer<'_>,
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
     message: &[u8],
@@ -157,7 +157,7 @@ fn algorithm(named: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
 
 /// Whether the certificate is for this host: by its alternative names, or, if none of them is of the
 /// host's kind and no authority of the chain restricts names, by its common name.
-pub fn is_for(
+pub(super) fn is_for(
     der: &CertificateDer<'_>,
     name: &ServerName<'_>,
     authorities: [&[CertificateDer<'_>]; 2],

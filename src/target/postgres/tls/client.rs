@@ -15,7 +15,7 @@ use crate::target::postgres::address::Settings;
 
 /// The files of certificate and key; both may be absent.
 #[derive(Clone, Default)]
-pub struct Files {
+pub(super) struct Files {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
 }
@@ -25,7 +25,7 @@ impl Files {
     ///
     /// # Errors
     /// [`Error::Setting`].
-    pub fn of(settings: &Settings, home: Option<&Path>) -> Result<Self, Error> {
+    pub(super) fn of(settings: &Settings, home: Option<&Path>) -> Result<Self, Error> {
         const NAME: &str = "sslcertmode";
         match settings.get(NAME) {
             Some("disable") => return Ok(Self::default()),
@@ -46,7 +46,10 @@ impl Files {
     ///
     /// # Errors
     /// [`Error::ClientCertificate`].
-    pub fn read(&self, provider: &CryptoProvider) -> Result<Option<Arc<SingleCertAndKey>>, Error> {
+    pub(super) fn read(
+        &self,
+        provider: &CryptoProvider,
+    ) -> Result<Option<Arc<SingleCertAndKey>>, Error> {
         let Some(path) = &self.certificate else { return Ok(None) };
         let bytes = std::fs::read(path).map_err(|error| unusable(path, error))?;
         let chain: Vec<CertificateDer<'static>> =

@@ -18,11 +18,11 @@ type Make = MakeRustlsConnect;
 type Connect = <Make as MakeTlsConnect<Socket>>::TlsConnect;
 
 /// A stream that TLS protects.
-pub type Stream = <Make as MakeTlsConnect<Socket>>::Stream;
+pub(crate) type Stream = <Make as MakeTlsConnect<Socket>>::Stream;
 
 /// Makes TLS sessions.
 #[derive(Clone)]
-pub struct Connector {
+pub(crate) struct Connector {
     make: Make,
     was_begun: Arc<AtomicBool>,
     checked: Protection,
@@ -32,12 +32,12 @@ pub struct Connector {
 impl Connector {
     /// Makes a connector with this configuration; `checked` is what it checks, and `expiry` where it notes the expiry
     /// of certificates.
-    pub fn new(config: ClientConfig, checked: Protection, expiry: Expiry) -> Self {
+    pub(crate) fn new(config: ClientConfig, checked: Protection, expiry: Expiry) -> Self {
         Self { make: Make::new(config), was_begun: Arc::default(), checked, expiry }
     }
 
     /// Returns how the connection that was made with it is protected.
-    pub fn protection(&self) -> Protection {
+    pub(crate) fn protection(&self) -> Protection {
         if self.was_begun() {
             Protection { is_encrypted: true, expires: self.expiry.get(), ..self.checked }
         } else {
@@ -46,7 +46,7 @@ impl Connector {
     }
 
     /// Whether a session was begun, so that the server offers TLS.
-    pub fn was_begun(&self) -> bool {
+    pub(crate) fn was_begun(&self) -> bool {
         self.was_begun.load(Ordering::Relaxed)
     }
 }
@@ -66,7 +66,7 @@ where
 }
 
 /// Begins one TLS session.
-pub struct Begin {
+pub(crate) struct Begin {
     connect: Connect,
     was_begun: Arc<AtomicBool>,
 }

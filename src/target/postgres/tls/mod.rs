@@ -16,7 +16,7 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ConfigBuilder, SupportedProtocolVersion, WantsVerifier};
 use tokio_postgres::config::SslNegotiation;
 
-pub use self::connector::{Connector, Stream};
+pub(super) use self::connector::{Connector, Stream};
 pub use self::protection::Protection;
 use self::protection::{Expiry, Noting};
 use self::roots::Roots;
@@ -27,7 +27,7 @@ use crate::target::Error;
 /// libpq's `sslmode`. Below `verify-ca`, a certificate is checked only if there is a file of trusted
 /// certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SslMode {
+pub(super) enum SslMode {
     /// No TLS.
     Disable,
     /// TLS if the server does not accept a session without it.
@@ -53,7 +53,7 @@ const MODES: &[(&str, SslMode)] = &[
 
 /// How connections are protected. Files are read when a connection is made.
 #[derive(Clone)]
-pub struct Tls {
+pub(super) struct Tls {
     /// Whether TLS is required, and what is checked.
     pub mode: SslMode,
     /// Whether TLS begins at once.
@@ -69,7 +69,7 @@ impl Tls {
     ///
     /// # Errors
     /// [`Error::Setting`].
-    pub fn read(settings: &Settings, environment: &Environment) -> Result<Self, Error> {
+    pub(super) fn read(settings: &Settings, environment: &Environment) -> Result<Self, Error> {
         let home = environment.get("HOME").map(|home| Path::new(home).join(".postgresql"));
         let is_system = settings.get("sslrootcert") == Some("system");
         let mode = match settings.choice("sslmode", MODES)? {
@@ -95,7 +95,7 @@ impl Tls {
     /// # Errors
     /// [`Error::Certificates`], [`Error::NoRootCertificate`], [`Error::ClientCertificate`] and
     /// [`Error::Setting`].
-    pub fn connector(&self) -> Result<Connector, Error> {
+    pub(super) fn connector(&self) -> Result<Connector, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder: ConfigBuilder<ClientConfig, WantsVerifier> =
             ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -125,7 +125,7 @@ impl Tls {
     ///
     /// # Errors
     /// [`Error::Setting`].
-    pub fn plain_connector() -> Result<Connector, Error> {
+    pub(super) fn plain_connector() -> Result<Connector, Error> {
         let plain = Self {
             mode: SslMode::Disable,
             negotiation: SslNegotiation::Postgres,

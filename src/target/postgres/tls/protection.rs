@@ -28,11 +28,11 @@ pub struct Protection {
 
 /// The expiry of the last certificate that was seen.
 #[derive(Clone, Debug, Default)]
-pub struct Expiry(Arc<AtomicI64>);
+pub(crate) struct Expiry(Arc<AtomicI64>);
 
 impl Expiry {
     /// Returns the expiry, if a certificate was seen.
-    pub fn get(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn get(&self) -> Option<DateTime<Utc>> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
             seconds => DateTime::from_timestamp(seconds, 0),
@@ -42,7 +42,7 @@ impl Expiry {
 
 /// Notes the expiry of a certificate, and lets another verifier decide.
 #[derive(Debug)]
-pub struct Noting {
+pub(super) struct Noting {
     /// The verifier that decides.
     pub decides: Arc<dyn ServerCertVerifier>,
     /// Where the expiry is noted.

@@ -12,7 +12,7 @@ use crate::target::Error;
 
 /// Where the trusted certificates come from.
 #[derive(Clone)]
-pub enum Roots {
+pub(super) enum Roots {
     /// A file that is named.
     File { path: PathBuf, revoked: Option<PathBuf> },
     /// The file in the user's folder `.postgresql`, if it exists.
@@ -23,7 +23,7 @@ pub enum Roots {
 
 /// The trusted certificates.
 #[derive(Debug)]
-pub struct Trusted {
+pub(super) struct Trusted {
     /// As authorities that may sign others.
     pub store: RootCertStore,
     /// The certificates themselves.
@@ -32,7 +32,7 @@ pub struct Trusted {
 
 impl Roots {
     /// Reads `sslrootcert`.
-    pub fn of(named: Option<&str>, home: Option<&Path>) -> Self {
+    pub(super) fn of(named: Option<&str>, home: Option<&Path>) -> Self {
         match named {
             Some("system") => Self::System,
             Some(path) => {
@@ -46,7 +46,7 @@ impl Roots {
     ///
     /// # Errors
     /// [`Error::Certificates`], [`Error::NoRootCertificate`] and [`Error::Setting`].
-    pub fn read(&self, mode: SslMode) -> Result<Option<Trusted>, Error> {
+    pub(super) fn read(&self, mode: SslMode) -> Result<Option<Trusted>, Error> {
         if mode == SslMode::Disable {
             return Ok(None);
         }

@@ -13,7 +13,7 @@ use super::roots::Trusted;
 use super::{SslMode, certificate};
 
 /// Returns a verifier that checks as much as the mode asks for. Without trusted certificates nothing is checked.
-pub fn verifier(
+pub(super) fn verifier(
     mode: SslMode,
     trusted: Option<Trusted>,
     provider: &Arc<CryptoProvider>,

@@ -2,10 +2,10 @@
 //! lists it, and an oid.
 
 /// Names stand for what they mean, whoever may create functions; views are shown with the schemas of their tables.
-pub const PLAIN_NAMES: &str = "SELECT pg_catalog.set_config('search_path', '', true)";
+pub(super) const PLAIN_NAMES: &str = "SELECT pg_catalog.set_config('search_path', '', true)";
 
 /// The oids of relations: `$1` their schemas, `$2` their names. Columns: the place in the list from 0, and the oid.
-pub const FIND: &str = "\
+pub(super) const FIND: &str = "\
 SELECT place - 1, c.oid::int8
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (schema, name, place)
 JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema
@@ -21,7 +21,7 @@ ORDER BY place";
 /// - `child` and `parent`: partitions and tables that inherit, downward and upward from the relations.
 ///
 /// `UNION` passes each pair once, so that circles end.
-pub const WEB: &str = "\
+pub(super) const WEB: &str = "\
 WITH RECURSIVE below AS (
   SELECT oid::oid, NULL::oid AS parent FROM unnest($1::int8[]) AS oid
   UNION
@@ -113,11 +113,11 @@ SELECT from_class::oid::int8, from_oid::int8, to_class::oid::int8, to_oid::int8,
 ORDER BY 1, 2, 3, 4, 5";
 
 /// Whether the server publishes the tables of whole schemas (from PostgreSQL 15 on).
-pub const PUBLISHES_SCHEMAS: &str =
+pub(super) const PUBLISHES_SCHEMAS: &str =
     "SELECT to_regclass('pg_catalog.pg_publication_namespace') IS NOT NULL";
 
 /// The publications of tables; `$1` their oids. The columns are those of [`WEB`].
-pub const PUBLISHED: &str = "\
+pub(super) const PUBLISHED: &str = "\
 SELECT 'pg_catalog.pg_class'::regclass::oid::int8, r.prrelid::int8,
        'pg_catalog.pg_publication'::regclass::oid::int8, r.prpubid::int8,
        CASE WHEN to_jsonb(r.*) ->> 'prqual' IS NULL THEN 'published' ELSE 'published in part' END
@@ -131,7 +131,7 @@ WHERE p.puballtables
 ORDER BY 1, 2, 3, 4, 5";
 
 /// The publications of whole schemas; `$1` the oids of tables. The columns are those of [`WEB`].
-pub const PUBLISHED_BY_SCHEMA: &str = "\
+pub(super) const PUBLISHED_BY_SCHEMA: &str = "\
 SELECT 'pg_catalog.pg_class'::regclass::oid::int8, c.oid::int8,
        'pg_catalog.pg_publication'::regclass::oid::int8, s.pnpubid::int8, 'published'
 FROM pg_catalog.pg_publication_namespace s JOIN pg_catalog.pg_class c
@@ -143,7 +143,7 @@ ORDER BY 1, 2, 3, 4, 5";
 /// to or calls; whether it is in force, or filled; of a relation: whether it has a key by which it can be refreshed
 /// beside its readers, whether this user may refresh it, its owner, whether this user may read all of it, the type
 /// of its column `_file_date`, and whether it has a column `_file_name`.
-pub const DESCRIBE: &str = "\
+pub(super) const DESCRIBE: &str = "\
 SELECT n.place - 1, i.type, i.identity,
        CASE WHEN on_oid.oid IS NOT NULL
             THEN (pg_catalog.pg_identify_object('pg_catalog.pg_class'::regclass, on_oid.oid, 0)).identity END,
@@ -197,6 +197,6 @@ WHERE i.identity IS NOT NULL
 ORDER BY n.place";
 
 /// The queries of views; `$1` the oids. Columns: the oid and the query.
-pub const DEFINITIONS: &str = "\
+pub(super) const DEFINITIONS: &str = "\
 SELECT c.oid::int8, pg_catalog.pg_get_viewdef(c.oid)
 FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::int8[]) AND c.relkind IN ('v', 'm')";

@@ -17,8 +17,8 @@ use crate::{look, show};
 /// Days with the same format form an epoch. Reports what changed between epochs; missing days, unusual row counts and
 /// copies; rejected records; and whether the dataset's SQL and target can take each epoch. Mirrors and profiles are
 /// written to staging only if all records are read: with --deep, or if a kind of --fail-on needs them. The exit code is
-/// 3 if a run over the range would fail, or if there is drift of the kinds of --fail-on: the error names the files and
-/// days.
+/// 3 if a run over the range would fail, as far as the bytes that were read show it, or if there is drift of the kinds
+/// of --fail-on: the error names the files and days.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

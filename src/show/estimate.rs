@@ -27,7 +27,7 @@ pub fn estimate(estimate: &Estimate) -> String {
         figure(rows, |rows| grouped(*rows)),
         rows.source,
         growth.source,
-        figure(seconds, |seconds| format!("about {}", time(*seconds))),
+        figure(seconds, |seconds| about(*seconds)),
         seconds.source,
         figure(month_dollars, |money| dollars(*money)),
         month_dollars.source,
@@ -116,6 +116,14 @@ fn scope(scope: Scope) -> String {
 
 fn figure<T>(figure: &Figure<T>, text: impl Fn(&T) -> String) -> String {
     figure.value.as_ref().map_or_else(|| UNKNOWN.to_owned(), text)
+}
+
+/// Writes an estimated time in words.
+fn about(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 60.0 => time(seconds),
+        seconds => format!("about {}", time(seconds)),
+    }
 }
 
 /// Writes a time in words.

@@ -6,7 +6,7 @@ use crate::domain::{ErrorKind, Explain};
 #[derive(Debug, thiserror::Error)]
 pub enum UndoRefusal {
     /// The ledger does not know the run.
-    #[error("the ledger has no run {run} that loaded anything")]
+    #[error("{}", unknown(run))]
     UnknownRun {
         /// What was asked for.
         run: String,
@@ -97,6 +97,13 @@ pub enum UndoRefusal {
         /// How many were deleted.
         rows: u64,
     },
+}
+
+fn unknown(run: &str) -> String {
+    match run {
+        "last" => "no run has loaded anything that can be undone".to_owned(),
+        run => format!("the ledger has no run {run} that loaded anything"),
+    }
 }
 
 impl Explain for UndoRefusal {

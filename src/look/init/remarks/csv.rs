@@ -30,7 +30,7 @@ fn about_delimiter(findings: &Findings<'_>) -> String {
     let delimiters: BTreeSet<&str> = formats.map(|format| format.delimiter.as_str()).collect();
     let written: Vec<String> = delimiters.into_iter().map(|text| format!("{text:?}")).collect();
     format!(
-        "delimiter {} in {} file(s), because it splits the header and the first records into equally many fields",
+        "delimiter {} in {} file(s), because it splits the header and the first records into the same number of fields",
         written.join(" or "),
         readable(findings.seen)
     )

@@ -13,7 +13,7 @@
 //! | `staged` | the rows that `stage.sql` makes of the rows that `dedupe.sql` keeps |
 //!
 //! The schema has the name of the dataset; in a dataset's own SQL it may be left out. Checks and queries also see the
-//! tables of [`beside`].
+//! tables of `beside`.
 
 mod asked;
 mod beside;

@@ -13,7 +13,7 @@ use crate::show;
 /// Checks everything that a run needs, before it is needed, without loading anything.
 ///
 /// Looks at the source, staging, the database, and for each dataset at its files, its SQL and its target.
-/// Each line says passed, warned, failed or skipped, what was found and what to do next. It does not stop at
+/// Each line says ok, WARN, FAILED or skip, what was found and what to do next. It does not stop at
 /// the first failure. To test staging, it writes a small object there, reads it and deletes it. In the database
 /// it tries everything in transactions that are rolled back.
 ///

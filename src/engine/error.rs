@@ -112,7 +112,7 @@ pub enum Error {
     /// The spill space, or staging, is full.
     #[error("no space is left on the disk that holds the engine's spill files")]
     DiskFull,
-    /// A value cannot be converted. The value itself is not told.
+    /// A value cannot be converted. The value itself is not named.
     #[error("a value could not be converted to the type in the SQL")]
     Conversion,
     /// A calculation went beyond its type, or divided by zero.

@@ -168,7 +168,7 @@ pub fn choice(surveyed: &[Surveyed], scope: Scope, room: Room, compute: Option<C
     let database = surveyed.iter().find_map(Surveyed::database_bytes);
     let growth = estimate.as_ref().and_then(|estimate| estimate.growth.value);
     let fits = match days.is_empty() {
-        true => Figure { value: Some(true), source: Origin::text("nothing is loaded") },
+        true => Figure { value: Some(true), source: Origin::text("there is nothing to load") },
         false => room.fits(database, growth),
     };
     let refusal = fits.value.is_some_and(|fits| !fits).then(|| fits.source.to_string());

@@ -28,7 +28,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The same of something that is told in a few lines, each cut where it is far too long.
+/// Like [`printable`], for a message of a few lines; a line that is far too long is cut.
 pub fn printable_message(text: &str) -> String {
     let lines: Vec<Cow<'_, str>> = text.split('\n').map(|line| cut(line, LINE)).collect();
     printable(&lines.join("\n")).into_owned()
@@ -44,7 +44,7 @@ pub fn few<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
-/// At most so many characters of a text, and a sign where there are more.
+/// Returns this many characters of a text at most, and a sign if there are more.
 pub fn cut(text: &str, characters: usize) -> Cow<'_, str> {
     match text.char_indices().nth(characters) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_between_characters() {
-        let told = printable_message(&format!("error: {}\nhint: short", "é".repeat(9000)));
-        assert!(told.ends_with("…\nhint: short") && told.chars().count() < LINE + 20);
+        let shown = printable_message(&format!("error: {}\nhint: short", "é".repeat(9000)));
+        assert!(shown.ends_with("…\nhint: short") && shown.chars().count() < LINE + 20);
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("日付日付", 2), "日付…");
     }

@@ -23,8 +23,11 @@ enum Step {
 /// The ids of the checks of each [`Step`].
 const WAY: [&str; 4] = ["database-address", "database-reachable", "database-tls", "database-login"];
 /// What is found of a step that passed, but for the login, which is the last.
-const PASSED: [&str; 3] =
-    ["its address is given", "the server answers", "what sslmode asks for is there"];
+const PASSED: [&str; 3] = [
+    "an address is configured",
+    "the server answers",
+    "the certificates that sslmode requires exist",
+];
 /// The check that looks for a pooler between us and the server.
 const POOLER: &str = "database-pooler";
 /// The checks that need an answer.

@@ -68,7 +68,7 @@ fn add_sql(list: &mut Checklist, dataset: &Dataset) -> Option<Sql> {
     let subject = std::mem::replace(&mut list.subject, dataset.sql.display().to_string());
     let read = match Sql::read(dataset) {
         Ok(sql) => {
-            list.passed("sql-files", "its SQL files can be read and parse");
+            list.passed("sql-files", "its SQL files can be read and parsed");
             Some(sql)
         }
         Err(error) => {
@@ -248,7 +248,7 @@ fn add_refused(list: &mut Checklist, refused: &[Unread], looked_at: usize) {
     const ID: &str = "files-readable";
     let keys: Vec<String> = refused.iter().map(|unread| unread.key.clone()).collect();
     let Some(Unread { error: first, .. }) = refused.first() else {
-        return list.passed(ID, format!("the store refuses none of {looked_at} file(s)"));
+        return list.passed(ID, format!("the store lets all {looked_at} file(s) be read"));
     };
     let next = match first.store_error() {
         Some(object_store::Error::PermissionDenied { .. }) => {

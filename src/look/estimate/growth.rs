@@ -286,7 +286,7 @@ fn others(known: &Known<'_>) -> Others {
                 .other_indexes()
                 .map(|index| Curve::Steady(index.bytes as f64 / held))
                 .collect(),
-            source: Origin::text(format!("the index(es) {names} by their own bytes a row")),
+            source: Origin::text(format!("the index(es) {names} by their own bytes per row")),
         },
         None => Others {
             curves: Vec::new(),

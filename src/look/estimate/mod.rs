@@ -281,7 +281,7 @@ fn unknown<T>(why: &str) -> Figure<T> {
 }
 
 fn nothing_loaded<T: Default>() -> Figure<T> {
-    Figure { value: Some(T::default()), source: Origin::text("nothing is loaded") }
+    Figure { value: Some(T::default()), source: Origin::text("there is nothing to load") }
 }
 
 fn shape(sizes: Option<&Sizes>, target: Option<&Target>, sql: &Sql, dataset: &Dataset) -> Shape {

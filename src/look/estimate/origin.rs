@@ -131,19 +131,19 @@ mod tests {
     }
 
     fn own(bytes: f64) -> Origin {
-        Origin::of("# bytes a row", &[Number::measure(bytes)])
+        Origin::of("# bytes per row", &[Number::measure(bytes)])
     }
 
     #[test]
     fn each_statement_is_kept_once() {
         let one = sampled(1000, 4).and(&own(12.0));
-        assert_eq!(one.to_string(), "sampled from 1,000 row(s) of 4 file(s); 12 bytes a row");
+        assert_eq!(one.to_string(), "sampled from 1,000 row(s) of 4 file(s); 12 bytes per row");
         let two = one.clone().and(&sampled(500, 1)).and(&own(7.4)).and(&Origin::text("a guess"));
         assert_eq!(
             two.to_string(),
-            "sampled from 1,500 row(s) of 5 file(s); 7 to 12 bytes a row; a guess"
+            "sampled from 1,500 row(s) of 5 file(s); 7 to 12 bytes per row; a guess"
         );
-        assert_eq!(own(7.4).and(&own(6.9)).to_string(), "7 bytes a row");
+        assert_eq!(own(7.4).and(&own(6.9)).to_string(), "7 bytes per row");
         assert_eq!(Origin::text("a # b").and(&Origin::text("a # b")).to_string(), "a # b");
     }
 }

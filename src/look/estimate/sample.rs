@@ -146,7 +146,7 @@ impl Sample {
             return match unreadable {
                 0 => Origin::text("there is no file to load"),
                 _ => Origin::text(format!(
-                    "no file could be read: {USUAL_ROW_BYTES} bytes a row are assumed"
+                    "no file could be read: {USUAL_ROW_BYTES} bytes per row are assumed"
                 )),
             };
         }

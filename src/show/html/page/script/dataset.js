@@ -29,7 +29,10 @@ function verdicts(set, path) {
   const f = set.fit;
   if (f) {
     add(bad, f.failures.length, 'fit', `The SQL does not fit the files in ${counted(f.failures.length, 'place')}.`);
-    if (f.target === 'missing') bad.push(['fit', `The target table ${short(set.table)} was not found.`]);
+    if (f.target === 'missing') {
+      if (states('loaded') + states('changed') > 0) bad.push(['fit', `The target table ${short(set.table)} was not found, but files were loaded into it.`]);
+      else note.push(['fit', `The target table ${short(set.table)} does not exist yet; a run creates it.`]);
+    }
   }
   const failed = set.checks.filter((k) => verdictOf(k)[0] === 'failed');
   const warned = set.checks.filter((k) => verdictOf(k)[0] === 'warned');

@@ -2,7 +2,7 @@
 
 const TARGETS = {
   found: ['The target table was found and its columns were compared.', null],
-  missing: ['The target table was not found in the database.', 'bad'],
+  missing: ['The target table does not exist, so its columns were not compared; a run creates it from target.sql.', 'none'],
   unverified: ['No database was configured, so the columns of the target were not compared.', 'none'],
 };
 function fit(set, id) {

@@ -30,7 +30,8 @@ pub(super) struct Arguments {
     range: RangeArguments,
     #[command(flatten)]
     batches: BatchArguments,
-    /// Save the plan to this file for `backfill run --plan FILE`, which does exactly this or nothing
+    /// Save the plan to this file for `backfill run --plan FILE`, which does exactly this or nothing, and skips files
+    /// that are loaded meanwhile
     #[arg(long, value_name = "FILE", value_parser = writable)]
     save: Option<PathBuf>,
     /// The Supabase compute size of the database: free, nano, micro, small, medium, large, xl, 2xl …

@@ -1,8 +1,8 @@
 //! The **SQL** of a dataset: `target.sql`, `stage.sql`, `dedupe.sql` and `checks/*.sql`, read from
 //! its folder at run time, with one statement per file.
 //!
-//! A file may open with comments. Their first line describes the file; a line `-- severity: warn` sets the severity
-//! of a check.
+//! A file may open with comments. Their first paragraph describes a check; a line `-- severity: warn` sets its
+//! severity.
 
 use std::path::{Path, PathBuf};
 

@@ -48,6 +48,7 @@ impl Mirror {
             self.repeated_headers(dialect),
             self.cut_off(around),
             self.empty(),
+            self.closing_records(),
             self.lines_like_records(),
             self.lines_in_values(),
             self.quotes_behind_blanks(),
@@ -89,6 +90,11 @@ impl Mirror {
     fn empty(&self) -> Option<Event> {
         let (files, first) = self.having(|summary| summary.records == 0)?;
         Some(Event::HeaderOnly { files, of: self.files.len(), first })
+    }
+
+    fn closing_records(&self) -> Option<Event> {
+        let (records, files, first) = self.places(|summary| summary.closing_records)?;
+        Some(Event::ClosingRecords { records, files, first })
     }
 
     fn lines_like_records(&self) -> Option<Event> {

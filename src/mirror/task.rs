@@ -21,7 +21,7 @@ use crate::store::object::ParquetWriter;
 use crate::store::{Store, layout};
 
 /// Changes when the reader gives other rows for the same bytes, so that old mirrors are not used.
-const READER_VERSION: u32 = 6;
+const READER_VERSION: u32 = 7;
 
 /// How often an object is read at most if it is replaced while it is read.
 const REPLACED_ATTEMPTS: u32 = 3;

@@ -129,6 +129,7 @@ pub(super) fn files(mirror: &Mirror) -> Result<Arc<MemTable>, Error> {
         ("lines_like_records", files.number(|f| f.note.summary.lines_like_records)),
         ("lines_in_values", files.number(|f| f.note.summary.lines_in_values.count)),
         ("quotes_behind_blanks", files.number(|f| f.note.summary.quotes_behind_blanks.count)),
+        ("closing_records", files.number(|f| f.note.summary.closing_records.count)),
         ("skipped_records", files.number(|f| f.note.summary.skipped_records)),
         ("bare_quotes", files.number(|f| f.note.summary.bare_quotes)),
         ("records_with_nul", files.number(|f| f.note.summary.records_with_nul)),

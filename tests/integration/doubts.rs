@@ -100,6 +100,28 @@ async fn records_in_a_value_and_quotes_behind_blanks_are_told_with_their_place()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn totals_under_another_word_than_the_pattern_are_reported_with_their_place() {
+    let project = people("csv.skip_records = [\"^Summe\"]").await;
+    let rows = "a,Rome,1\nb,Oslo,2\nc,Kiel,3\n";
+    project.put(&key(1), export(&format!("{rows}Summe,,6\n")));
+    let skipped = check(&project, "2025-09-01").await.ended(0).stderr;
+    assert!(!skipped.contains("at the end of"), "{skipped}");
+    project.put(&key(2), export(&format!("{rows}Gesamt,,6\n")));
+    let read = check(&project, "2025-09-02").await.ended(0).stderr;
+    assert!(
+        read.contains("1 record(s) at the end of 1 file(s) are read as rows")
+            && read.contains("report_2025-09-02.csv:5")
+            && read.contains("csv.skip_records"),
+        "{read}"
+    );
+    assert!(!read.contains("Gesamt"), "a value is shown: {read}");
+    let count = "SELECT _file_date, closing_records AS n FROM files ORDER BY 1";
+    let query = ["query", "--start", "2025-09-01", "--end", "2025-09-02", "--format", "csv", count];
+    let counts = project.backfill(&query).await.ended(0).stdout;
+    assert!(counts.ends_with("2025-09-01,0\n2025-09-02,1\n"), "{counts}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_in_two_encodings_are_refused_with_the_line() {
     let project = people("").await;
     let wide: Vec<u8> = export("b,Oslo,2\n").encode_utf16().flat_map(u16::to_le_bytes).collect();

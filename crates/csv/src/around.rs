@@ -7,6 +7,7 @@ use std::io::Read;
 use regex::Regex;
 
 use crate::Dialect;
+use crate::closing::{LAST_RECORDS, Record, is_number};
 use crate::dialect::{BareQuotes, DELIMITERS, Syntax};
 use crate::encoding;
 use crate::header::{Header, LastDelimiter};
@@ -20,8 +21,6 @@ const LINES_ABOVE: usize = 100;
 const RECORDS: usize = 64;
 /// How many names are proposed to find the header by.
 const NAMES: usize = 3;
-/// How many lines at the end of a file may not be records.
-const LAST_LINES: usize = 3;
 
 /// Settings of a dialect that keep the lines around a file's table out of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,20 +115,6 @@ struct Table {
     header: Option<usize>,
     names: Vec<String>,
     records: Vec<Record>,
-}
-
-/// A record: its first line, counted from 0, its text, and its fields.
-struct Record {
-    line: usize,
-    text: String,
-    fields: Vec<String>,
-}
-
-impl Record {
-    /// How many fields are not empty.
-    fn filled_fields(&self) -> usize {
-        self.fields.iter().filter(|field| !field.is_empty()).count()
-    }
 }
 
 impl<'a> Lines<'a> {
@@ -328,7 +313,7 @@ impl<'a> Lines<'a> {
         if !self.is_whole || table.records.len() > RECORDS {
             return Vec::new();
         }
-        let counts = 1..=LAST_LINES.min(table.records.len().saturating_sub(2));
+        let counts = 1..=LAST_RECORDS.min(table.records.len().saturating_sub(2));
         let ends = counts.rev().map(|count| table.records.split_at(table.records.len() - count));
         let mut found =
             ends.filter_map(|(others, last)| lines_of_their_own(last, others, table.names.len()));
@@ -351,28 +336,13 @@ fn lines_of_their_own(last: &[Record], others: &[Record], width: usize) -> Optio
 /// A last line that is unlike all others, with a pattern that only it matches.
 fn line_of_its_own(last: &Record, others: &[Record], width: usize) -> Option<Line> {
     let is_other = last.fields.len() != width
-        || stands_out(last, others)
-        || is_label(last, others)
-        || is_named(&last.text);
+        || last.stands_out(others)
+        || last.is_label(others)
+        || last.is_named();
     let pattern = leading_text(&last.text)?;
     let matcher = Regex::new(&pattern).ok()?;
     let is_only = !others.iter().any(|record| matcher.is_match(&record.text));
     (is_other && is_only).then_some(Line { line: last.line + 1, pattern })
-}
-
-/// Whether a record starts like totals or markup.
-fn is_named(text: &str) -> bool {
-    const WORDS: [&str; 6] = ["total", "grand total", "subtotal", "sum", "summe", "gesamt"];
-    let first = text.split([',', ';', '\t', '|', ':']).next().unwrap_or_default();
-    let first = first.trim_matches(['"', ' ']).to_lowercase();
-    WORDS.contains(&first.as_str()) || first.starts_with('<')
-}
-
-/// Whether one text is all that a record has, and all others have three fields or more that are not empty.
-fn is_label(record: &Record, others: &[Record]) -> bool {
-    record.filled_fields() == 1
-        && record.text.chars().any(char::is_alphabetic)
-        && others.iter().all(|other| other.filled_fields() > 2)
 }
 
 /// The part of a comment before the names that it holds (`#Fields: `), and the names; `None` if it holds none.
@@ -390,34 +360,13 @@ fn header_comment(line: &str, comment: char) -> Option<(&str, &str)> {
 /// The line of units below the header: it has text in columns of numbers.
 fn units(records: &[Record]) -> Option<Line> {
     let (first, others) = records.split_first()?;
-    if others.len() < 2 || !stands_out(first, others) {
+    if others.len() < 2 || !first.stands_out(others) {
         return None;
     }
     let is_unlike = others.iter().all(|record| record.text != first.text);
     let has_number = first.fields.iter().any(|field| is_number(field));
     let pattern = format!("^{}$", regex::escape(&first.text));
     (is_unlike && !has_number).then_some(Line { line: first.line + 1, pattern })
-}
-
-/// Whether a record has text in a column in which all others have numbers.
-fn stands_out(record: &Record, others: &[Record]) -> bool {
-    record.fields.iter().enumerate().any(|(column, field)| {
-        let mut values = others
-            .iter()
-            .filter_map(|other| other.fields.get(column))
-            .filter(|value| !value.is_empty())
-            .peekable();
-        let is_text = field.chars().any(char::is_alphabetic) && !is_number(field);
-        is_text && values.peek().is_some() && values.all(|value| is_number(value))
-    })
-}
-
-/// Whether a value is written like a number or a date.
-fn is_number(value: &str) -> bool {
-    let value = value.trim();
-    value.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
-        && value.contains(|c: char| c.is_ascii_digit())
-        && value.chars().all(|c| c.is_ascii_digit() || " .,:/+-eETZ%".contains(c))
 }
 
 /// Makes a pattern for lines that start with the same text, up to the first digit or delimiter. The pattern includes this

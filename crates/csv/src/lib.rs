@@ -100,6 +100,7 @@
 
 mod advice;
 mod around;
+mod closing;
 mod columns;
 mod decompress;
 mod delimiter;

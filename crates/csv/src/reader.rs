@@ -1,6 +1,6 @@
 //! The **reader**: from the bytes of one CSV file to record batches, rejects and a summary.
 //!
-//! It streams: the memory it takes is one batch and a window of the file, at least 1 MiB and at most a
+//! It streams: the memory it takes is the last three batches and a window of the file, at least 1 MiB and at most a
 //! record's limit with the step in which it is read (96 MiB). What it accepts, rejects, normalises and
 //! counts is stated in the documentation of the [crate].
 
@@ -20,6 +20,7 @@ use std::io::Read;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use crate::closing::LastRows;
 use crate::columns::{Cleaner, Columns};
 use crate::delimiter::{self, Known};
 use crate::dialect::{self, Dialect, Nul, Syntax};
@@ -68,6 +69,7 @@ pub struct Reader {
     repeated: RepeatedHeader,
     skipped: Skipped,
     columns: Columns,
+    last_rows: LastRows,
     rejects: Vec<Reject>,
     reject_bytes: usize,
     line: i64,
@@ -138,6 +140,7 @@ impl Reader {
             repeated,
             skipped,
             columns,
+            last_rows: LastRows::default(),
             rejects: Vec::new(),
             reject_bytes: 0,
             line,
@@ -186,7 +189,11 @@ impl Reader {
         let rejects = std::mem::take(&mut self.rejects);
         self.reject_bytes = 0;
         if rows.is_none() && rejects.is_empty() {
+            self.summary.closing_records = self.last_rows.closing_records();
             return Ok(None);
+        }
+        if let Some(rows) = &rows {
+            self.last_rows.add(rows);
         }
         Ok(Some(Batch { rows, rejects }))
     }

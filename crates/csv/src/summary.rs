@@ -45,6 +45,9 @@ pub struct Summary {
     /// Values of accepted records that keep their quotes, because blanks stand before them.
     #[serde(default, skip_serializing_if = "Places::is_none")]
     pub quotes_behind_blanks: Places,
+    /// Accepted records at the end of the file that are unlike all before them: they may be totals or a remark.
+    #[serde(default, skip_serializing_if = "Places::is_none")]
+    pub closing_records: Places,
     /// Records that a pattern of the dialect leaves out.
     #[serde(default)]
     pub skipped_records: u64,

@@ -75,6 +75,15 @@ pub enum Event {
         /// How many there are in the file that has the most, and its key.
         most: (u64, String),
     },
+    /// Accepted records at the end of files that are unlike all before them.
+    ClosingRecords {
+        /// How many records.
+        records: u64,
+        /// In how many files.
+        files: usize,
+        /// Key and line of the first.
+        first: String,
+    },
     /// Lines above headers, and comments, that are as wide as the header and hold a number or a date.
     LinesLikeRecords {
         /// How many lines.
@@ -314,6 +323,7 @@ impl Event {
             Self::LastLineOpen { .. } => "last-line-open",
             Self::HeaderOnly { .. } => "header-only",
             Self::RecordsSkipped { .. } => "records-skipped",
+            Self::ClosingRecords { .. } => "closing-records",
             Self::LinesLikeRecords { .. } => "lines-like-records",
             Self::LinesInValues { .. } => "lines-in-values",
             Self::QuotesBehindBlanks { .. } => "quotes-behind-blanks",
@@ -365,6 +375,7 @@ impl Event {
             | Self::HeadersRepeated { .. }
             | Self::LastLineOpen { .. }
             | Self::HeaderOnly { .. }
+            | Self::ClosingRecords { .. }
             | Self::LinesLikeRecords { .. }
             | Self::LinesInValues { .. }
             | Self::QuotesBehindBlanks { .. }

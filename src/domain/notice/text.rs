@@ -39,6 +39,12 @@ impl fmt::Display for Event {
                 f,
                 "csv.skip_records leaves out {records} record(s) in {files} file(s), most of them in {first}: {most}"
             ),
+            Self::ClosingRecords { records, files, first } => write!(
+                f,
+                "{records} record(s) at the end of {files} file(s) are read as rows although they are unlike the \
+                 records before them, the first in {first}: if they are totals or a remark, leave them out with \
+                 csv.skip_records"
+            ),
             Self::LinesLikeRecords { lines, files, first } => write!(
                 f,
                 "{lines} line(s) in {files} file(s) look like records but are not read, because they are above the \

@@ -88,3 +88,32 @@ fn a_file_that_ends_in_a_web_page_is_refused() {
     let (outcome, _) = read_with(marked.as_bytes(), &Dialect::default()).expect("read");
     assert_eq!((outcome.rows.len(), outcome.rejects.len()), (2, 0));
 }
+
+#[test]
+fn records_at_the_end_that_are_unlike_all_others_are_counted() {
+    let orders = "id,day,name,amount\n1,2025-01-01,Ann,3\n2,2025-01-01,Ben,1\n3,2025-01-02,Cy,2\n";
+    assert!(summary(orders).closing_records.is_none());
+    let totals = summary(&format!("{orders}Gesamt,,,6\n"));
+    assert_eq!(totals.closing_records, Places { count: 1, first_line: 5 });
+    let remark = summary(&format!("{orders}4,2025-01-02,Di,1\nTotal,,,7\nas of today,,,\n\n"));
+    assert_eq!(remark.closing_records, Places { count: 2, first_line: 6 });
+    // Two records are too few to know what others look like.
+    assert!(
+        summary("id,day,name,amount\n1,2025-01-01,Ann,3\nGesamt,,,6\n").closing_records.is_none()
+    );
+    let no_count = serde_json::to_string(&summary(orders)).expect("JSON");
+    assert!(!no_count.contains("closing_records"));
+}
+
+#[test]
+fn a_last_record_is_compared_with_those_of_the_batch_before_it() {
+    use std::fmt::Write;
+    let mut text = String::from("id,day,name,amount\n");
+    for id in 0..crate::columns::BATCH_ROWS {
+        writeln!(text, "{id},2025-01-01,Ann,3").expect("written");
+    }
+    let line = i64::try_from(crate::columns::BATCH_ROWS + 2).expect("a line");
+    assert!(summary(&text).closing_records.is_none());
+    let totals = summary(&format!("{text}Gesamt,,,6\n"));
+    assert_eq!(totals.closing_records, Places { count: 1, first_line: line });
+}
